@@ -1,0 +1,65 @@
+"""The kinds of the API group, one module each; their CRDs (`crds/`) are generated from these models.
+
+A model carries everything about its kind that a user meets: fields, descriptions (`kubectl explain`),
+limits, CEL rules and the columns of `kubectl get`.
+"""
+
+from nemo_eval_operator.nemo import SamplingParams
+from nemo_eval_operator.resources.benchmark import (
+    BenchmarkDeletionPolicy,
+    BenchmarkSpec,
+    BenchmarkStatus,
+    NemoBenchmark,
+)
+from nemo_eval_operator.resources.evaljob import (
+    BenchmarkRef,
+    EvalJobSpec,
+    EvalJobStatus,
+    JobDeletionPolicy,
+    NemoEvalJob,
+    Phase,
+    Progress,
+    ResultsRef,
+    Score,
+    Submission,
+)
+from nemo_eval_operator.resources.meta import (
+    API_VERSION,
+    GROUP,
+    VERSION,
+    Condition,
+    KubeModel,
+    ObjectMeta,
+)
+from nemo_eval_operator.resources.values import SecretKeyRef, ValueFrom
+
+BENCHMARK_PLURAL = NemoBenchmark.PLURAL
+EVALJOB_PLURAL = NemoEvalJob.PLURAL
+
+__all__ = [
+    "API_VERSION",
+    "BENCHMARK_PLURAL",
+    "EVALJOB_PLURAL",
+    "GROUP",
+    "VERSION",
+    "BenchmarkDeletionPolicy",
+    "BenchmarkRef",
+    "BenchmarkSpec",
+    "BenchmarkStatus",
+    "Condition",
+    "EvalJobSpec",
+    "EvalJobStatus",
+    "JobDeletionPolicy",
+    "KubeModel",
+    "NemoBenchmark",
+    "NemoEvalJob",
+    "ObjectMeta",
+    "Phase",
+    "Progress",
+    "ResultsRef",
+    "SamplingParams",
+    "Score",
+    "SecretKeyRef",
+    "Submission",
+    "ValueFrom",
+]

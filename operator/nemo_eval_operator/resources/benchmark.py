@@ -1,0 +1,104 @@
+"""NemoBenchmark: an evaluation config, kept in NeMo Evaluator for jobs to refer to."""
+
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from nemo_eval_operator.nemo import EvaluationConfig
+from nemo_eval_operator.resources.meta import API_VERSION, Condition, KubeModel, ObjectMeta
+from nemo_eval_operator.resources.printing import Column
+from nemo_eval_operator.resources.rules import immutable, rule, validations
+from nemo_eval_operator.resources.values import ValuesFrom
+
+_RENAMED = (
+    "spec.config.{0} is immutable, because changing it would orphan the config in NeMo: create a new "
+    "NemoBenchmark, then delete this one"
+)
+
+
+class BenchmarkDeletionPolicy(StrEnum):
+    """What happens to the config in NeMo when the object is deleted."""
+
+    DELETE = "Delete"
+    ORPHAN = "Orphan"
+
+
+class BenchmarkSpec(KubeModel):
+    """What the benchmark is."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "!has(self.valuesFrom) || self.valuesFrom.all(v, !v.targetPath.startsWith('config.'))",
+                (
+                    "targetPath is relative to spec.config: drop the leading config., e.g. write "
+                    "params.extra.hf_token"
+                ),
+            ),
+        )
+    )
+
+    config: EvaluationConfig = Field(
+        description=(
+            "Evaluation config of NeMo Evaluator, word for word: what NVIDIA's documentation shows can "
+            "be pasted. name and namespace default to those of this object and cannot be changed later."
+        ),
+        json_schema_extra=validations(
+            immutable("name", _RENAMED.format("name")),
+            immutable("namespace", _RENAMED.format("namespace")),
+        ),
+    )
+    values_from: ValuesFrom = Field(default_factory=list)
+    deletion_policy: BenchmarkDeletionPolicy = Field(
+        BenchmarkDeletionPolicy.DELETE,
+        description=(
+            "What happens to the config in NeMo when this object is deleted: Delete it, or Orphan it there."
+        ),
+    )
+
+
+class BenchmarkStatus(KubeModel):
+    """What the operator knows of the benchmark."""
+
+    observed_generation: int | None = Field(
+        None,
+        description=(
+            "The metadata.generation that this status speaks of; -1 until the operator saw the object."
+        ),
+    )
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        description="Ready, and while they hold Reconciling and Stalled.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    config: str | None = Field(None, description="The config in NeMo, as NAMESPACE/NAME.")
+    config_id: str | None = Field(
+        None, description="Id of the config in NeMo, e.g. eval-config-6pTREGQfYHFQzq7oWHATgt."
+    )
+    message: str | None = Field(None, description="Where things stand, in one sentence.")
+
+
+class NemoBenchmark(KubeModel):
+    """NemoBenchmark is an evaluation config, kept in NeMo Evaluator for NemoEvalJobs to refer to."""
+
+    PLURAL: ClassVar[str] = "nemobenchmarks"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nbench",)
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("Type", ".spec.config.type", "Evaluation type"),
+        Column("Config", ".status.config", "The config in NeMo, as NAMESPACE/NAME"),
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether jobs can use it"),
+        Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
+        Column(
+            "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
+        ),
+        Column("Message", ".status.message", "Where things stand", priority=1),
+    )
+
+    api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION
+    kind: Literal["NemoBenchmark"] = "NemoBenchmark"
+    metadata: ObjectMeta
+    spec: BenchmarkSpec = Field(description="What the benchmark is.")
+    status: BenchmarkStatus = Field(
+        default_factory=BenchmarkStatus, description="What the operator knows of the benchmark; read-only."
+    )

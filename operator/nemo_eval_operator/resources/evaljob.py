@@ -1,0 +1,299 @@
+"""NemoEvalJob: one run of one benchmark against one model.
+
+Its words are batch/v1 Job's where Job has them (suspend, activeDeadlineSeconds, ttlSecondsAfterFinished) and
+NeMo's where NeMo has them (config, target, sampling parameters).
+"""
+
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget, SamplingParams
+from nemo_eval_operator.resources.meta import API_VERSION, Condition, KubeModel, ObjectMeta, Timestamp
+from nemo_eval_operator.resources.printing import Column
+from nemo_eval_operator.resources.rules import Rule, exactly_one, immutable, rule, validations
+from nemo_eval_operator.resources.values import ValuesFrom
+
+
+class JobDeletionPolicy(StrEnum):
+    """What happens to the job in NeMo when the object is deleted."""
+
+    CANCEL = "Cancel"
+    DELETE = "Delete"
+    ORPHAN = "Orphan"
+
+
+class Phase(StrEnum):
+    """Where a run stands, for people; machines go by the conditions."""
+
+    PENDING = "Pending"
+    SUBMITTING = "Submitting"
+    RUNNING = "Running"
+    CANCELLING = "Cancelling"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    SUSPENDED = "Suspended"
+
+
+class BenchmarkRef(KubeModel):
+    """A NemoBenchmark in the namespace of the job."""
+
+    name: str = Field(
+        min_length=1, max_length=253, description="Name of a NemoBenchmark in the namespace of this job."
+    )
+
+
+def _another(field: str, purpose: str) -> Rule:
+    return immutable(field, f"spec.{field} is immutable: create a new NemoEvalJob to {purpose}")
+
+
+def _target_needs(field: str, what: str) -> Rule:
+    # CEL gives no type to a field that is text or an object (model, dataset), so only dyn(self) has it.
+    return rule(
+        f"self.type != '{field}' || has(dyn(self).{field})",
+        f"target.type {field} needs target.{field}: add {what}, or correct the type",
+    )
+
+
+class EvalJobSpec(KubeModel):
+    """What to run. All of it is immutable but the means to steer a run: suspend, cancel, deadlines, policies."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            exactly_one(
+                "benchmarkRef",
+                "config",
+                (
+                    "set exactly one of spec.benchmarkRef (a NemoBenchmark) and spec.config (a config "
+                    "written in place)"
+                ),
+            ),
+            exactly_one(
+                "model",
+                "target",
+                "set exactly one of spec.model (a model by name) and spec.target (a target of NeMo in full)",
+            ),
+            _another("benchmarkRef", "run another benchmark"),
+            _another("config", "run another config"),
+            _another("model", "evaluate another model"),
+            _another("target", "evaluate another target"),
+            _another("samplingParams", "sample in another way"),
+            _another("valuesFrom", "use other Secrets"),
+            rule(
+                "!(has(oldSelf.cancel) && oldSelf.cancel) || (has(self.cancel) && self.cancel)",
+                "spec.cancel cannot be taken back: create a new NemoEvalJob to run the evaluation again",
+            ),
+            rule(
+                "!has(self.valuesFrom) || self.valuesFrom.all(v, v.targetPath.startsWith('config.')"
+                " || v.targetPath.startsWith('target.'))",
+                (
+                    "targetPath of a NemoEvalJob says which part it fills: start it with config. or target., "
+                    "e.g. config.params.extra.hf_token"
+                ),
+            ),
+        )
+    )
+
+    benchmark_ref: BenchmarkRef | None = Field(
+        None,
+        description="The NemoBenchmark to run. Exactly one of benchmarkRef and config is set. Immutable.",
+    )
+    config: EvaluationConfig | None = Field(
+        None,
+        description=(
+            "Evaluation config of NeMo Evaluator, word for word, for a run without a NemoBenchmark. "
+            "Exactly one of benchmarkRef and config is set. Immutable."
+        ),
+    )
+    model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        description=(
+            "Name of the model to evaluate, as NeMo knows it, e.g. meta/llama-3.1-8b-instruct; short for "
+            "target {type: model, model: NAME}. Exactly one of model and target is set. Immutable."
+        ),
+    )
+    target: EvaluationTarget | None = Field(
+        None,
+        description=(
+            "Evaluation target of NeMo Evaluator, word for word: what NVIDIA's documentation shows can "
+            "be pasted. Exactly one of model and target is set. Immutable."
+        ),
+        json_schema_extra=validations(
+            _target_needs("model", "the model's name or its api_endpoint"),
+            _target_needs("cached_outputs", "the files_url of the answers"),
+            _target_needs("retriever", "its pipeline, cached_outputs or dataset"),
+            _target_needs("rag", "its pipeline, cached_outputs or dataset"),
+            _target_needs("rows", "the rows"),
+            _target_needs("dataset", "the data set's files_url or name"),
+        ),
+    )
+    sampling_params: SamplingParams | None = Field(
+        None, description="Sampling parameters that override those of the benchmark in this run. Immutable."
+    )
+    values_from: ValuesFrom = Field(default_factory=list)
+    suspend: bool = Field(
+        False,
+        description=(
+            "If true, nothing is started, and a run that has started is cancelled; set to false to start "
+            "(again)."
+        ),
+    )
+    cancel: bool = Field(
+        False, description="Set to true to cancel the run for good. It cannot be taken back."
+    )
+    active_deadline_seconds: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "Seconds after which a run that is not finished is cancelled and has failed. Absent: no limit."
+        ),
+    )
+    ttl_seconds_after_finished: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Seconds after which a finished job object is deleted. Objects that Argo CD, Flux or Helm "
+            "own are kept: they would be created again, and run again. Absent: kept until you delete it."
+        ),
+    )
+    cancel_timeout_seconds: int = Field(
+        60,
+        ge=0,
+        le=3600,
+        description=(
+            "Seconds that the deletion of this object waits for the run to end, before it lets go and "
+            "names the job left behind in an event."
+        ),
+    )
+    deletion_policy: JobDeletionPolicy = Field(
+        JobDeletionPolicy.CANCEL,
+        description=(
+            "What happens to the job in NeMo when this object is deleted: Cancel it if it is running and "
+            "keep its record, Delete it there too, or Orphan it as it is."
+        ),
+    )
+
+
+class Submission(KubeModel):
+    """The intent to create a job in NeMo, written before the request is sent."""
+
+    nonce: str = Field(description="Marks the job in NeMo (custom_fields) as the one of this attempt.")
+    time: Timestamp = Field(description="When the intent was written, with microseconds.")
+
+
+class Progress(KubeModel):
+    """How far the evaluator says it is; many evaluation types never say."""
+
+    percent: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Percent done. It may stand at 100 while results are being put together.",
+    )
+    samples_processed: int | None = Field(None, ge=0, description="Samples evaluated so far.")
+    tasks: dict[str, str] | None = Field(
+        None, description="Status of each task, by name: pending, running, completed or failed."
+    )
+
+
+class Score(KubeModel):
+    """One number that came out."""
+
+    task: str | None = Field(None, description="The task it belongs to, if it belongs to one.")
+    group: str | None = Field(None, description="The group it belongs to, if it belongs to one.")
+    metric: str = Field(description="The metric, by its name in the config.")
+    score: str = Field(description="The score within the metric, e.g. bleu_score.")
+    value: float = Field(description="The number.")
+    count: int | None = Field(None, description="How many samples it was computed from.")
+    stddev: float | None = Field(None, description="Standard deviation over the samples.")
+    stderr: float | None = Field(None, description="Standard error of the value.")
+    nan_count: int | None = Field(None, description="How many samples gave no number and were left out.")
+
+
+class ResultsRef(KubeModel):
+    """Where the results are in full."""
+
+    config_map: str | None = Field(
+        None, description="ConfigMap in this namespace that holds the results as JSON."
+    )
+    key: str | None = Field(None, description="Key within the ConfigMap.")
+    url: str | None = Field(None, description="Where the evaluator keeps its output files.")
+    truncated: bool | None = Field(
+        None,
+        description="True if the results are too large for a ConfigMap, so that url alone has all of them.",
+    )
+
+
+class EvalJobStatus(KubeModel):
+    """Where the run stands."""
+
+    observed_generation: int | None = Field(
+        None,
+        description=(
+            "The metadata.generation that this status speaks of; -1 until the operator saw the object."
+        ),
+    )
+    phase: Phase | None = Field(
+        None, description="Where the run stands, for people; machines and scripts go by the conditions."
+    )
+    message: str | None = Field(None, description="Where things stand, in one sentence.")
+    model: str | None = Field(None, description="The model (or kind of target) that is evaluated.")
+    attempt: int | None = Field(
+        None, ge=0, description="Number of the attempt; each is at most one job in NeMo."
+    )
+    submission: Submission | None = Field(
+        None, description="The intent to create a job in NeMo, written before the request is sent."
+    )
+    job_id: str | None = Field(None, description="Id of the job in NeMo, e.g. eval-WF5xprkaQpjTNZLpsNb1Y1.")
+    progress: Progress | None = Field(None, description="How far the evaluator says it is.")
+    start_time: Timestamp | None = Field(None, description="When the run started.")
+    completion_time: Timestamp | None = Field(None, description="When the run ended, however it ended.")
+    duration: str | None = Field(None, description="How long the run took, e.g. 12m30s.")
+    score: str | None = Field(None, description="The scores in one line, for kubectl get.")
+    scores: list[Score] | None = Field(
+        None,
+        description="The scores, in short; resultsRef says where the results are in full.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    results_ref: ResultsRef | None = Field(None, description="Where the results are in full.")
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        description="Ready, and while they hold Reconciling, Stalled, Suspended, Complete and Failed.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+
+
+class NemoEvalJob(KubeModel):
+    """NemoEvalJob is one run of a benchmark against a model, by NeMo Evaluator."""
+
+    PLURAL: ClassVar[str] = "nemoevaljobs"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nejob",)
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("Phase", ".status.phase", "Where the run stands"),
+        Column("Progress", ".status.progress.percent", "Percent done", type="integer"),
+        Column("Score", ".status.score", "The scores in one line"),
+        Column("Model", ".status.model", "The model that is evaluated"),
+        Column("Benchmark", ".spec.benchmarkRef.name", "The NemoBenchmark that is run"),
+        Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
+        Column(
+            "Ready", '.status.conditions[?(@.type=="Ready")].status', "Finished and acceptable", priority=1
+        ),
+        Column(
+            "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
+        ),
+        Column("Job", ".status.jobId", "Id of the job in NeMo", priority=1),
+        Column("Duration", ".status.duration", "How long the run took", priority=1),
+        Column("Message", ".status.message", "Where things stand", priority=1),
+    )
+
+    api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION
+    kind: Literal["NemoEvalJob"] = "NemoEvalJob"
+    metadata: ObjectMeta
+    spec: EvalJobSpec = Field(description="What to run.")
+    status: EvalJobStatus = Field(
+        default_factory=EvalJobStatus, description="Where the run stands; written by the operator, read-only."
+    )

@@ -1,0 +1,72 @@
+"""What all resources of the group share: Kubernetes' own words, and how models read and write them.
+
+Models are what the operator sees of an object. They read leniently (a field that a newer CRD added is
+ignored, as after a downgrade); what a user may write is decided by the API server, from the CRD that
+`crd.py` generates out of the same models.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+GROUP = "evaluator.nemo.dev"
+VERSION = "v1alpha1"
+API_VERSION: Final = "evaluator.nemo.dev/v1alpha1"
+
+# RFC 3339, kept as text: a status is written back exactly as it was read.
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class KubeModel(BaseModel):
+    """A part of a Kubernetes object: camelCase in the manifest, snake_case in Python."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        protected_namespaces=(),
+    )
+
+    def to_manifest(self) -> dict[str, Any]:
+        """As in a manifest; NeMo's schemas within keep their own snake_case."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class ObjectMeta(KubeModel):
+    """The part of metav1.ObjectMeta that the operator reads."""
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    finalizers: list[str] = Field(default_factory=list)
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+
+
+class Condition(KubeModel):
+    """metav1.Condition: one thing that machines may rely on."""
+
+    type: str = Field(
+        min_length=1,
+        max_length=316,
+        description="What the condition is about, e.g. Ready, Reconciling, Stalled.",
+    )
+    status: str = Field(
+        description="Whether it holds: True, False or Unknown.",
+        json_schema_extra={"enum": ["True", "False", "Unknown"]},
+    )
+    reason: str = Field(
+        min_length=1, max_length=1024, description="Why, in one CamelCase word, for machines."
+    )
+    message: str = Field(max_length=32768, description="Why, in a sentence, for people.")
+    last_transition_time: Timestamp = Field(description="When status last changed.")
+    observed_generation: int | None = Field(
+        None, ge=0, description="The metadata.generation that the condition was judged on."
+    )

@@ -1,0 +1,52 @@
+"""valuesFrom: values out of Secrets, put into what is sent to the evaluator and nowhere else.
+
+The shape is that of Flux's HelmRelease.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nemo_eval_operator.resources.meta import KubeModel
+
+
+class SecretKeyRef(KubeModel):
+    """One key of a Secret in the namespace of the object."""
+
+    name: str = Field(
+        min_length=1, max_length=253, description="Name of a Secret in the namespace of this object."
+    )
+    key: str = Field(min_length=1, max_length=253, description="Key within the Secret, e.g. token.")
+    optional: bool = Field(
+        False, description="If true, a Secret or key that does not exist is passed over instead of awaited."
+    )
+
+
+class ValueFrom(KubeModel):
+    """One value out of a Secret and the place where it goes."""
+
+    secret_key_ref: SecretKeyRef = Field(description="The key of a Secret that holds the value.")
+    target_path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=512,
+            description=(
+                "Where the value goes, as a dotted path. In a NemoBenchmark relative to spec.config, e.g. "
+                "params.extra.hf_token; in a NemoEvalJob it starts with config. or target., e.g. "
+                "target.model.api_endpoint.api_key."
+            ),
+        ),
+    ]
+
+
+ValuesFrom = Annotated[
+    list[ValueFrom],
+    Field(
+        max_length=64,
+        description=(
+            "Values that are read from Secrets when the evaluator is called. They never reach status, "
+            "events, logs or a ConfigMap."
+        ),
+    ),
+]
