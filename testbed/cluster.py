@@ -1,0 +1,122 @@
+"""One Kubernetes API for tests and demo, the best that this machine offers.
+
+In this order: the kubeconfig named by NEMO_TEST_KUBECONFIG; kind, where a Docker engine answers; the binaries
+in KUBEBUILDER_ASSETS; our own control plane (tests/controlplane). The current kubectl context is neither
+read nor changed.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from typing_extensions import override
+
+from testbed import binaries
+from testbed.controlplane import start_controlplane
+from testbed.kind import kind_cluster, why_not_kind
+from testbed.processes import ProcessError, Processes
+
+__all__ = ["Cluster", "KubectlError", "prepare", "start_cluster"]
+
+
+class KubectlError(subprocess.CalledProcessError):
+    """kubectl failed; what it said is part of the message."""
+
+    @override
+    def __str__(self) -> str:
+        return f"{' '.join(self.cmd)}: {self.stderr.strip()}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Kubernetes API, as its administrator sees it."""
+
+    kubeconfig: Path
+    description: str
+    workdir: Path
+    kubectl_command: tuple[str, ...]
+    # Whether owner references are garbage-collected and namespaces end; not so with plain envtest binaries.
+    has_controllers: bool = True
+
+    def kubectl(
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - the name that subprocess.run has for it
+        check: bool = True,
+        timeout: float = 60,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl against this cluster, whatever the user's own configuration says."""
+        argv = [*self.kubectl_command, *args]
+        result = subprocess.run(
+            argv,
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env={
+                **os.environ,
+                "KUBECONFIG": str(self.kubeconfig),
+                "KUBECACHEDIR": str(self.workdir / "kube-cache"),
+            },
+        )
+        if check and result.returncode != 0:
+            raise KubectlError(result.returncode, ["kubectl", *args], result.stdout, result.stderr)
+        return result
+
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """A kubeconfig whose user is a service account, by a token that lasts a day."""
+        token = self.kubectl(
+            "create", "token", name, "--namespace", namespace, "--duration", "24h"
+        ).stdout.strip()
+        config = json.loads(self.kubectl("config", "view", "--minify", "--flatten", "-o", "json").stdout)
+        config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+        path = self.workdir / f"kubeconfig-{namespace}-{name}"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config))
+        return path
+
+
+def prepare() -> None:
+    """Build what start_cluster will need, while somebody can see the progress."""
+    if os.environ.get("NEMO_TEST_KUBECONFIG") or why_not_kind() is None:
+        _kubectl_command()
+    elif binaries.envtest() is None:
+        binaries.built()
+
+
+@contextlib.contextmanager
+def start_cluster(processes: Processes, workdir: Path) -> Iterator[Cluster]:
+    """A cluster for the duration of the block; its files are in WORKDIR."""
+    workdir = workdir.resolve()
+    workdir.mkdir(parents=True, exist_ok=True)
+    if named := os.environ.get("NEMO_TEST_KUBECONFIG"):
+        kubeconfig = Path(named).expanduser().resolve()
+        if not kubeconfig.is_file():
+            msg = f"NEMO_TEST_KUBECONFIG={named}: there is no such file."
+            raise ProcessError(msg)
+        yield Cluster(kubeconfig, f"cluster of {kubeconfig}", workdir, _kubectl_command())
+    elif why_not_kind() is None:
+        with kind_cluster(workdir) as kubeconfig:
+            yield Cluster(kubeconfig, "kind", workdir, _kubectl_command())
+    else:
+        programs = binaries.envtest() or binaries.built()
+        kubeconfig = start_controlplane(processes, programs, workdir)
+        yield Cluster(
+            kubeconfig,
+            programs.description,
+            workdir,
+            programs.kubectl,
+            has_controllers=programs.controller_manager is not None,
+        )
+
+
+def _kubectl_command() -> tuple[str, ...]:
+    found = shutil.which("kubectl")
+    return (found,) if found else binaries.built().kubectl

@@ -1,0 +1,61 @@
+"""What all tests share: one Kubernetes API a session, started by the first test that asks for it."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.cluster import Cluster, start_cluster
+from testbed.kind import why_not_kind
+from testbed.processes import Processes
+
+CRDS = Path(__file__).parent.parent / "crds"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "kind: needs kind and a running Docker engine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    needing_kind = [item for item in items if item.get_closest_marker("kind")]
+    if needing_kind and (reason := why_not_kind()):
+        for item in needing_kind:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """A real Kubernetes API; see testbed/cluster.py for which one."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with contextlib.ExitStack() as stack:
+        processes = stack.enter_context(Processes())
+        # Building one for the first time takes minutes: that must not look like a hanging test.
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            started = stack.enter_context(start_cluster(processes, tmp_path_factory.mktemp("cluster")))
+        yield started
+        processes.check()
+
+
+@pytest.fixture(scope="session")
+def crds(cluster: Cluster) -> None:
+    """The project's custom resource definitions, served."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of the test's own; its deletion is not waited for."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def controllers(cluster: Cluster) -> None:
+    """For a test in which owner references are collected or a namespace ends."""
+    if not cluster.has_controllers:
+        pytest.skip(f"{cluster.description}: no controller manager")
