@@ -11,9 +11,6 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 # Where NeMo is free-form (params.extra, task and metric params, custom_fields, rows).
 JsonObject = dict[str, JsonValue]
 
-# Smart-mode union: 0 stays 0 and 0.5 stays 0.5, where plain `float` would turn 0 into 0.0.
-Number = int | float
-
 
 class NemoModel(BaseModel):
     """A schema of NeMo Evaluator, snake_case as on the wire."""

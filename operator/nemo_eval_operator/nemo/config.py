@@ -8,10 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nemo_eval_operator.nemo.base import JsonObject, NemoModel, Number
+from nemo_eval_operator.nemo.base import JsonObject, NemoModel
 
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=4096)]
+# Not `float`: what was written as 0 is sent as 0, not as 0.0.
+NotNegative = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)]
+Probability = Annotated[int, Field(ge=0, le=1)] | Annotated[float, Field(ge=0, le=1)]
 Url = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
@@ -112,7 +115,7 @@ class Task(NemoModel):
             '{"messages": [{"role": "user", "content": "{{item.question}}"}], "max_tokens": 200}}.'
         ),
     )
-    dataset: str | Dataset | None = Field(
+    dataset: Name | Dataset | None = Field(
         None,
         description=(
             'The data of the task: {"files_url": "hf://datasets/..."}, or the "NAMESPACE/NAME" of a data set '
@@ -143,19 +146,16 @@ class Group(NemoModel):
 class SamplingParams(NemoModel):
     """How the model under evaluation picks its tokens."""
 
-    temperature: Number | None = Field(
+    temperature: NotNegative | None = Field(
         None,
-        ge=0,
         description=(
             "Sampling temperature; lower is more repeatable. NeMo takes 0 to 1, and some evaluation "
             "types refuse exactly 0: write 0.00001 for greedy decoding. Absent: the evaluation type's "
             "default."
         ),
     )
-    top_p: Number | None = Field(
+    top_p: Probability | None = Field(
         None,
-        ge=0,
-        le=1,
         description=(
             "Nucleus sampling: only the most likely tokens that together reach this probability are "
             "considered, 0 to 1. Absent: the evaluation type's default."

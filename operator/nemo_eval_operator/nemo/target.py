@@ -43,7 +43,7 @@ class Model(Entity):
     api_endpoint: ApiEndpoint | None = Field(None, description="Where the model answers.")
 
 
-ModelRef = str | Model
+ModelRef = Name | Model
 
 
 class CachedOutputs(NemoModel):
@@ -121,7 +121,7 @@ class EvaluationTarget(Entity):
         max_length=10000,
         description='For type rows: the data itself, free-form, e.g. [{"question": "...", "answer": "..."}].',
     )
-    dataset: str | Dataset | None = Field(
+    dataset: Name | Dataset | None = Field(
         None,
         description=(
             'For type dataset: {"files_url": "hf://datasets/..."}, or the "NAMESPACE/NAME" of a data set '

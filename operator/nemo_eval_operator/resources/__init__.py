@@ -14,9 +14,11 @@ from nemo_eval_operator.resources.benchmark import (
 from nemo_eval_operator.resources.evaljob import (
     BenchmarkRef,
     EvalJobSpec,
-    EvalJobStatus,
     JobDeletionPolicy,
     NemoEvalJob,
+)
+from nemo_eval_operator.resources.evaljob_status import (
+    EvalJobStatus,
     Phase,
     Progress,
     ResultsRef,

@@ -6,7 +6,13 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from nemo_eval_operator.nemo import EvaluationConfig
-from nemo_eval_operator.resources.meta import API_VERSION, Condition, KubeModel, ObjectMeta
+from nemo_eval_operator.resources.meta import (
+    API_VERSION,
+    Conditions,
+    KubeModel,
+    ObjectMeta,
+    ObservedGeneration,
+)
 from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import immutable, rule, validations
 from nemo_eval_operator.resources.values import ValuesFrom
@@ -61,16 +67,9 @@ class BenchmarkSpec(KubeModel):
 class BenchmarkStatus(KubeModel):
     """What the operator knows of the benchmark."""
 
-    observed_generation: int | None = Field(
-        None,
-        description=(
-            "The metadata.generation that this status speaks of; -1 until the operator saw the object."
-        ),
-    )
-    conditions: list[Condition] = Field(
-        default_factory=list,
-        description="Ready, and while they hold Reconciling and Stalled.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    observed_generation: ObservedGeneration = None
+    conditions: Conditions = Field(
+        default_factory=list, description="Ready, and while they hold Reconciling and Stalled."
     )
     config: str | None = Field(None, description="The config in NeMo, as NAMESPACE/NAME.")
     config_id: str | None = Field(

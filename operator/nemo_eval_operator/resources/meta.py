@@ -70,3 +70,18 @@ class Condition(KubeModel):
     observed_generation: int | None = Field(
         None, ge=0, description="The metadata.generation that the condition was judged on."
     )
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+
+ObservedGeneration = Annotated[
+    int | None,
+    Field(
+        description=(
+            "The metadata.generation that this status speaks of; -1 until the operator has seen the object."
+        )
+    ),
+]

@@ -10,6 +10,9 @@ Rule = dict[str, str]
 
 VALIDATIONS = "x-kubernetes-validations"
 
+# Field names of ours that are words of CEL: Kubernetes wants them written __so__.
+_RESERVED = frozenset({"namespace"})
+
 
 def rule(expression: str, message: str) -> Rule:
     """`expression` must hold for the value (`self`; `oldSelf` is the value before the write)."""
@@ -17,9 +20,10 @@ def rule(expression: str, message: str) -> Rule:
 
 
 def immutable(field: str, message: str) -> Rule:
-    """`field` keeps its value; adding or removing it counts as a change. For the object that has the field."""
-    kept = f"has(self.{field}) == has(oldSelf.{field})"
-    equal = f"(!has(self.{field}) || self.{field} == oldSelf.{field})"
+    """`field` keeps its value; adding or removing it is a change too. For the object that has the field."""
+    name = f"__{field}__" if field in _RESERVED else field
+    kept = f"has(self.{name}) == has(oldSelf.{name})"
+    equal = f"(!has(self.{name}) || self.{name} == oldSelf.{name})"
     return rule(f"{kept} && {equal}", message)
 
 

@@ -1,0 +1,107 @@
+"""The status of a NemoEvalJob: where the run stands, for people, scripts and the operator's own memory.
+
+Small on purpose: it lives in etcd and every write wakes all watchers. The results in full are elsewhere
+(`resultsRef`).
+"""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from nemo_eval_operator.resources.meta import Conditions, KubeModel, ObservedGeneration, Timestamp
+
+
+class Phase(StrEnum):
+    """Where a run stands, for people; machines go by the conditions."""
+
+    PENDING = "Pending"
+    SUBMITTING = "Submitting"
+    RUNNING = "Running"
+    CANCELLING = "Cancelling"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    SUSPENDED = "Suspended"
+
+
+class Submission(KubeModel):
+    """The intent to create a job in NeMo, written before the request is sent."""
+
+    nonce: str = Field(description="Marks the job in NeMo (custom_fields) as the one of this attempt.")
+    time: Timestamp = Field(description="When the intent was written, with microseconds.")
+
+
+class Progress(KubeModel):
+    """How far the evaluator says it is; many evaluation types never say."""
+
+    percent: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Percent done. It may stand at 100 while results are being put together.",
+    )
+    samples_processed: int | None = Field(None, ge=0, description="Samples evaluated so far.")
+    tasks: dict[str, str] | None = Field(
+        None, description="Status of each task, by name: pending, running, completed or failed."
+    )
+
+
+class Score(KubeModel):
+    """One number that came out."""
+
+    task: str | None = Field(None, description="The task it belongs to, if it belongs to one.")
+    group: str | None = Field(None, description="The group it belongs to, if it belongs to one.")
+    metric: str = Field(description="The metric, by its name in the config.")
+    score: str = Field(description="The score within the metric, e.g. bleu_score.")
+    value: float = Field(description="The number.")
+    count: int | None = Field(None, description="How many samples it was computed from.")
+    stddev: float | None = Field(None, description="Standard deviation over the samples.")
+    stderr: float | None = Field(None, description="Standard error of the value.")
+    nan_count: int | None = Field(None, description="How many samples gave no number and were left out.")
+
+
+class ResultsRef(KubeModel):
+    """Where the results are in full."""
+
+    config_map: str | None = Field(
+        None, description="ConfigMap in this namespace that holds the results as JSON."
+    )
+    key: str | None = Field(None, description="Key within the ConfigMap.")
+    url: str | None = Field(None, description="Where the evaluator keeps its output files.")
+    truncated: bool | None = Field(
+        None,
+        description="True if the results are too large for a ConfigMap, so that url alone has all of them.",
+    )
+
+
+class EvalJobStatus(KubeModel):
+    """Where the run stands."""
+
+    observed_generation: ObservedGeneration = None
+    phase: Phase | None = Field(
+        None, description="Where the run stands, for people; machines and scripts go by the conditions."
+    )
+    message: str | None = Field(None, description="Where things stand, in one sentence.")
+    model: str | None = Field(None, description="The model (or kind of target) that is evaluated.")
+    attempt: int | None = Field(
+        None, ge=0, description="Number of the attempt; each is at most one job in NeMo."
+    )
+    submission: Submission | None = Field(
+        None, description="The intent to create a job in NeMo, written before the request is sent."
+    )
+    job_id: str | None = Field(None, description="Id of the job in NeMo, e.g. eval-WF5xprkaQpjTNZLpsNb1Y1.")
+    progress: Progress | None = Field(None, description="How far the evaluator says it is.")
+    start_time: Timestamp | None = Field(None, description="When the run started.")
+    completion_time: Timestamp | None = Field(None, description="When the run ended, however it ended.")
+    duration: str | None = Field(None, description="How long the run took, e.g. 12m30s.")
+    score: str | None = Field(None, description="The scores in one line, for kubectl get.")
+    scores: list[Score] | None = Field(
+        None,
+        description="The scores, in short; resultsRef says where the results are in full.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    results_ref: ResultsRef | None = Field(None, description="Where the results are in full.")
+    conditions: Conditions = Field(
+        default_factory=list,
+        description="Ready, and while they hold Reconciling, Stalled, Suspended, Complete and Failed.",
+    )
