@@ -1,0 +1,1 @@
+"""NeMo Evaluator's v1 REST API for laptops and CI: a local server that really evaluates."""

@@ -1,0 +1,5 @@
+"""`python -m nemo_local_evaluator`"""
+
+from nemo_local_evaluator.cli import app
+
+app()

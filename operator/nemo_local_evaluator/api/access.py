@@ -1,0 +1,15 @@
+"""How a route reaches the services of the application it runs in."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from nemo_local_evaluator.services import Services
+
+
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Access = Annotated[Services, Depends(_services)]

@@ -1,0 +1,46 @@
+"""/v1/evaluation/targets"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends
+from fastapi.responses import JSONResponse
+
+from nemo_local_evaluator.api.access import Access
+from nemo_local_evaluator.api.errors import refusals
+from nemo_local_evaluator.api.listing import ListingQuery, page_of
+from nemo_local_evaluator.schemas import DeleteResponse, Page, Target, TargetInput
+from nemo_local_evaluator.storage import Listing
+
+router = APIRouter(prefix="/v1/evaluation/targets", tags=["targets"])
+
+_listing = ListingQuery("namespace", "name", "type", "project", "custom_fields", "created_at")
+
+
+@router.post("", status_code=201, responses={201: {"model": Target}, **refusals(409)})
+async def create_target(services: Access, body: TargetInput) -> JSONResponse:
+    return JSONResponse(services.targets.create(body), status_code=201)
+
+
+@router.get("", responses={200: {"model": Page}})
+async def list_targets(services: Access, listing: Annotated[Listing, Depends(_listing)]) -> JSONResponse:
+    return JSONResponse(page_of(*services.targets.list(listing), listing))
+
+
+@router.get("/{namespace}/{name}", responses={200: {"model": Target}, **refusals(404)})
+async def get_target(services: Access, namespace: str, name: str) -> JSONResponse:
+    return JSONResponse(services.targets.get(namespace, name).document)
+
+
+@router.patch("/{namespace}/{name}", responses={200: {"model": Target}, **refusals(400, 404)})
+async def update_target(
+    services: Access,
+    namespace: str,
+    name: str,
+    patch: Annotated[dict[str, Any], Body(description="JSON merge patch (RFC 7396) of the target.")],
+) -> JSONResponse:
+    return JSONResponse(services.targets.patch(namespace, name, patch))
+
+
+@router.delete("/{namespace}/{name}", responses=refusals(404, 409))
+async def delete_target(services: Access, namespace: str, name: str) -> DeleteResponse:
+    return DeleteResponse(id=services.targets.delete(namespace, name))

@@ -1,0 +1,46 @@
+"""The FastAPI application: routes, errors, and a lifespan in which jobs run."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import httpx
+from fastapi import FastAPI
+
+from nemo_local_evaluator.api import configs, jobs, targets
+from nemo_local_evaluator.api.errors import install_error_handlers
+from nemo_local_evaluator.services import build_services
+from nemo_local_evaluator.settings import Settings
+from nemo_local_evaluator.storage import Database
+
+
+def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """`transport` is for tests: what models and remote datasets are reached through."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        with closing(Database(settings.database)) as database:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+            async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as http:
+                services = build_services(settings, database=database, http=http)
+                app.state.services = services
+                await services.runner.start()
+                try:
+                    yield
+                finally:
+                    await services.runner.stop()
+
+    app = FastAPI(
+        title="NeMo local evaluator",
+        summary="NeMo Evaluator's v1 REST API on one machine, with real evaluations.",
+        lifespan=lifespan,
+    )
+    install_error_handlers(app)
+    for router in (configs.router, targets.router, jobs.router):
+        app.include_router(router)
+
+    @app.get("/health", tags=["health"])
+    async def health() -> dict[str, str]:
+        return {"status": "healthy"}
+
+    return app

@@ -1,0 +1,69 @@
+"""The command line: reads options into Settings and serves the application."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+
+from nemo_local_evaluator.app import create_app
+from nemo_local_evaluator.settings import Settings, read_models
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+LogLevel = Literal["critical", "error", "warning", "info", "debug"]
+
+
+@app.callback()
+def main() -> None:
+    """NeMo Evaluator's v1 REST API for laptops and CI, with real evaluations.
+
+    Runs configs of type "custom" with completion, chat-completion and data tasks against any endpoint that
+    speaks OpenAI's API. Everything is kept in one SQLite file; no other service is needed.
+    """
+
+
+@app.command()
+def serve(  # noqa: PLR0913 - one parameter for each option
+    *,
+    data: Annotated[
+        Path,
+        typer.Option(help="Directory of the database; made if missing. Datasets are read from here too."),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")
+    ] = 7331,
+    allow_path: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Directory that dataset files may be read from, instead of --data. May be repeated; relative"
+            " paths are looked up in each, in this order.",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Jobs evaluated at the same time.")] = 4,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help='JSON file of models that targets may name: {"NAME": {"url": ..., "model_id": ...,'
+            ' "api_key": ...}}; the last two are optional.',
+        ),
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = "info",
+) -> None:
+    """Serve the API until interrupted.
+
+    Jobs that wait when the server stops are taken up by the next one with the same --data; jobs that run are
+    marked as failed. There is no authentication: listen on other addresses in trusted networks only.
+    """
+    try:
+        registered = read_models(models) if models else {}
+    except ValidationError as error:
+        raise typer.BadParameter(str(error), param_hint="--models") from error
+    settings = Settings(data=data, allow_paths=tuple(allow_path or ()), workers=workers, models=registered)
+    uvicorn.run(create_app(settings), host=host, port=port, log_level=log_level, server_header=False)

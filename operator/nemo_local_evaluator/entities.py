@@ -1,0 +1,163 @@
+"""Configs and targets: what a caller sends becomes what the service keeps.
+
+Along the way the document gets an id and times, its datasets and models are decorated as entities of their
+own, as NeMo Evaluator does, and its secrets are taken out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from nemo_local_evaluator import identity, masking
+from nemo_local_evaluator.errors import BadRequestError, ConflictError, InvalidBodyError, NotFoundError
+from nemo_local_evaluator.schemas import Config, ConfigInput, EntityInput, Target, TargetInput
+from nemo_local_evaluator.storage import EntityStore, JobStore, Listing, StoredEntity
+
+Input = TypeVar("Input", bound=EntityInput)
+
+_IDENTITY = ("created_at", "updated_at", "id")
+_SERVER_OWNED = frozenset({*_IDENTITY, "schema_version", "type_prefix"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityKind(Generic[Input]):
+    name: Literal["config", "target"]
+    id_prefix: str
+    input_model: type[Input]
+    model: type[Config] | type[Target]
+
+
+CONFIG = EntityKind(name="config", id_prefix="eval-config", input_model=ConfigInput, model=Config)
+TARGET = EntityKind(name="target", id_prefix="eval-target", input_model=TargetInput, model=Target)
+
+
+class EntityService(Generic[Input]):
+    def __init__(self, *, kind: EntityKind[Input], store: EntityStore, jobs: JobStore) -> None:
+        self._kind = kind
+        self._store = store
+        self._jobs = jobs
+
+    def create(self, body: Input) -> dict[str, Any]:
+        entity = self.draft(body)
+        if not self._store.add(entity):
+            reference = _reference(entity.document["namespace"], entity.document["name"])
+            msg = f"{self._kind.name} {reference!r} already exists"
+            raise ConflictError(msg)
+        return entity.document
+
+    def draft(self, body: Input) -> StoredEntity:
+        """The entity as it would be stored; a job's inline config or target is one that never is."""
+        moment = identity.now()
+        entity_id = identity.new_id(self._kind.id_prefix)
+        return _entity(body, {"created_at": moment, "updated_at": moment, "id": entity_id})
+
+    def get(self, namespace: str, name: str) -> StoredEntity:
+        entity = self._store.get(namespace, name)
+        if entity is None:
+            msg = f"{self._kind.name} {_reference(namespace, name)!r} not found"
+            raise NotFoundError(msg)
+        return entity
+
+    def resolve(self, reference: str | Input) -> StoredEntity:
+        if not isinstance(reference, str):
+            return self.draft(reference)
+        namespace, separator, name = reference.partition("/")
+        if not separator:
+            msg = f'{self._kind.name} {reference!r} is not of the form "namespace/name"'
+            raise BadRequestError(msg)
+        return self.get(namespace, name)
+
+    def snapshot(self, entity: StoredEntity) -> dict[str, Any]:
+        """As a job embeds it, with absent fields spelled out as null."""
+        return self._kind.model.model_validate(entity.document).model_dump(mode="json")
+
+    def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
+        return self._store.list(listing)
+
+    def patch(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        entity = self.get(namespace, name)
+        merged = merge_patch(masking.reveal(entity.document, entity.secrets), patch)
+        if (merged.get("namespace"), merged.get("name")) != (namespace, name):
+            msg = "namespace and name cannot be changed"
+            raise BadRequestError(msg)
+        try:
+            body = self._kind.input_model.model_validate(merged)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False, include_context=False)
+            raise InvalidBodyError(
+                [{**detail, "loc": ["body", *detail["loc"]]} for detail in details]
+            ) from error
+        kept = {key: entity.document[key] for key in _IDENTITY} | {"updated_at": identity.now()}
+        changed = _entity(body, kept, known=entity.secrets)
+        self._store.replace(changed)
+        return changed.document
+
+    def delete(self, namespace: str, name: str) -> str:
+        entity_id = str(self.get(namespace, name).document["id"])
+        if job := self._jobs.unfinished_with(self._kind.name, entity_id):
+            reference = _reference(namespace, name)
+            msg = f"{self._kind.name} {reference!r} is in use by job {job!r}, which has not finished"
+            raise ConflictError(msg)
+        self._store.delete(entity_id)
+        return entity_id
+
+
+def merge_patch(document: Any, patch: Any) -> Any:
+    """RFC 7396: objects merge, null removes, anything else replaces."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(document) if isinstance(document, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
+
+
+def _entity(
+    body: EntityInput, identity_fields: Mapping[str, str], *, known: masking.Secrets | None = None
+) -> StoredEntity:
+    sent = body.model_dump(mode="json", exclude_none=True, exclude=set(_SERVER_OWNED))
+    document = {
+        "created_at": identity_fields["created_at"],
+        "updated_at": identity_fields["updated_at"],
+        "name": sent.pop("name", identity_fields["id"]),
+        "namespace": sent.pop("namespace"),
+        "type": sent.pop("type"),
+        "id": identity_fields["id"],
+        **sent,
+    }
+    _decorate(document)
+    return StoredEntity(*masking.mask(document, known=known))
+
+
+def _decorate(document: dict[str, Any]) -> None:
+    for holder in (document, *document.get("tasks", {}).values()):
+        for key in ("model", "dataset"):
+            if isinstance(holder.get(key), dict):
+                holder[key] = _decorated(key, holder[key], document["updated_at"])
+
+
+def _decorated(kind: str, part: dict[str, Any], moment: str) -> dict[str, Any]:
+    """What the service writes comes first and yields to what the caller wrote."""
+    part_id = identity.new_id(kind)
+    return {
+        "schema_version": "1.0",
+        "id": part_id,
+        "type_prefix": kind,
+        "namespace": "default",
+        "created_at": moment,
+        "updated_at": moment,
+        "custom_fields": {},
+        "name": part_id,
+        "version_id": "main",
+        "version_tags": [],
+        **part,
+    }
+
+
+def _reference(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}"

@@ -1,0 +1,52 @@
+"""What can go wrong, and who is told.
+
+* LocalEvaluatorError
+  x RequestRefusedError   answers one HTTP request; carries the status code
+    + BadRequestError     400
+    + NotFoundError       404
+    + ConflictError       409
+    + InvalidBodyError    422, FastAPI's list of places and messages
+  x EvaluationError       ends one job; the message is the job's last word to its owner
+    + UnsupportedError    valid for NeMo Evaluator, but not evaluated here
+  x SampleError           ends one sample, which counts as not-a-number
+"""
+
+
+class LocalEvaluatorError(Exception):
+    """Root of the tree."""
+
+
+class RequestRefusedError(LocalEvaluatorError):
+    status_code = 500
+
+    def __init__(self, detail: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BadRequestError(RequestRefusedError):
+    status_code = 400
+
+
+class NotFoundError(RequestRefusedError):
+    status_code = 404
+
+
+class ConflictError(RequestRefusedError):
+    status_code = 409
+
+
+class InvalidBodyError(RequestRefusedError):
+    status_code = 422
+
+
+class EvaluationError(LocalEvaluatorError):
+    pass
+
+
+class UnsupportedError(EvaluationError):
+    pass
+
+
+class SampleError(LocalEvaluatorError):
+    pass

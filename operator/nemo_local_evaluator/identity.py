@@ -1,0 +1,26 @@
+"""Ids and times as NeMo Evaluator writes them: `eval-<base58 of a uuid4>` and naive UTC with microseconds."""
+
+import uuid
+from datetime import UTC, datetime
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def new_id(prefix: str) -> str:
+    number = uuid.uuid4().int
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(_BASE58))
+        digits = _BASE58[digit] + digits
+    return f"{prefix}-{digits}"
+
+
+def now() -> str:
+    return to_wire(datetime.now(UTC))
+
+
+def to_wire(moment: datetime) -> str:
+    """One fixed width for every time, so that text order is time order."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds")

@@ -1,0 +1,144 @@
+"""Jobs as callers see them: created from a config and a target, watched, cancelled, deleted.
+
+A job carries its own copy of config, target and their secrets, so later changes to either do not reach it.
+"""
+
+from typing import Any
+
+from nemo_local_evaluator import identity, masking
+from nemo_local_evaluator.datasets import DatasetReader, DatasetSource
+from nemo_local_evaluator.entities import EntityService
+from nemo_local_evaluator.errors import (
+    BadRequestError,
+    EvaluationError,
+    NotFoundError,
+    UnsupportedError,
+)
+from nemo_local_evaluator.evaluation import Evaluator, Report
+from nemo_local_evaluator.plan import Planner
+from nemo_local_evaluator.runner import Runner
+from nemo_local_evaluator.schemas import ConfigInput, JobInput, JobStatus, StatusDetails, TargetInput
+from nemo_local_evaluator.storage import JobStore, Listing, StoredEntity, StoredJob
+
+_SERVER_OWNED = frozenset(
+    {"id", "created_at", "updated_at", "status", "status_details", "result", "output_files_url"}
+)
+
+
+class JobWork:
+    """What the runner does with a job, and the check that says beforehand whether it can be done."""
+
+    def __init__(
+        self, *, store: JobStore, planner: Planner, datasets: DatasetReader, evaluator: Evaluator
+    ) -> None:
+        self._store = store
+        self._planner = planner
+        self._datasets = datasets
+        self._evaluator = evaluator
+
+    async def __call__(self, job: StoredJob, report: Report) -> dict[str, Any]:
+        document = masking.reveal(job.document, self._store.secrets(job.id))
+        return await self._evaluator.run(self._planner.plan(document["config"], document["target"]), report)
+
+    def check(self, config: StoredEntity, target: StoredEntity) -> None:
+        try:
+            plan = self._planner.plan(config.document, target.document)
+            for task in plan.tasks.values():
+                if isinstance(task.rows, DatasetSource):
+                    self._datasets.check(task.rows)
+        except UnsupportedError:
+            return
+        except EvaluationError as error:
+            msg = f"Job cannot be launched: {error}"
+            raise BadRequestError(msg) from error
+
+
+class JobService:
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        configs: EntityService[ConfigInput],
+        targets: EntityService[TargetInput],
+        work: JobWork,
+        runner: Runner,
+    ) -> None:
+        self._store = store
+        self._configs = configs
+        self._targets = targets
+        self._work = work
+        self._runner = runner
+
+    def create(self, body: JobInput, *, skip_checks: bool) -> dict[str, Any]:
+        config, target = self._configs.resolve(body.config), self._targets.resolve(body.target)
+        if not skip_checks:
+            self._work.check(config, target)
+        moment = identity.now()
+        sent = body.model_dump(mode="json", exclude={"config", "target", *_SERVER_OWNED})
+        job = StoredJob(
+            status=JobStatus.CREATED,
+            status_details=StatusDetails().model_dump(exclude={"samples_processed"}),
+            result=None,
+            updated_at=moment,
+            document={
+                **sent,
+                "created_at": moment,
+                "id": identity.new_id("eval"),
+                "config": self._configs.snapshot(config),
+                "target": self._targets.snapshot(target),
+            },
+        )
+        secrets = masking.beneath("config", config.secrets) | masking.beneath("target", target.secrets)
+        self._store.add(job, secrets)
+        self._runner.submit(job.id)
+        return _answer(job)
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        return _answer(self._stored(job_id))
+
+    def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
+        jobs, total = self._store.list(listing)
+        return [_answer(job) for job in jobs], total
+
+    def status(self, job_id: str) -> dict[str, Any]:
+        return self._stored(job_id).status_details
+
+    def result(self, job_id: str) -> dict[str, Any]:
+        job = self._stored(job_id)
+        result = self._store.result(job_id)
+        if result is None:
+            msg = f"job {job_id!r} has no results; its status is {job.status.value!r}"
+            raise NotFoundError(msg)
+        return result
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        self._runner.cancel(self._stored(job_id))
+        return self.get(job_id)
+
+    async def delete(self, job_id: str) -> None:
+        self._runner.cancel(self._stored(job_id))
+        await self._runner.settled(job_id)
+        self._store.delete(job_id)
+
+    def _stored(self, job_id: str) -> StoredJob:
+        job = self._store.get(job_id)
+        if job is None:
+            msg = f"job {job_id!r} not found"
+            raise NotFoundError(msg)
+        return job
+
+
+def _answer(job: StoredJob) -> dict[str, Any]:
+    document = job.document
+    head = {
+        key: document[key] for key in ("created_at", "id", "namespace", "description", "target", "config")
+    }
+    return {
+        "updated_at": job.updated_at,
+        **head,
+        "result": job.result,
+        "output_files_url": None,
+        "status_details": job.status_details,
+        "status": job.status,
+        **{key: value for key, value in document.items() if key not in head},
+    }

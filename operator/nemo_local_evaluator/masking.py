@@ -1,0 +1,71 @@
+"""Secrets leave a document before it is stored or answered, and come back only to make a call.
+
+`mask` takes them out and leaves six asterisks; `reveal` puts them in again. The storage keeps them in a
+table of its own, so that no listing, log or snapshot can carry one by accident.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+MASK = "******"
+
+_ALWAYS = frozenset({"api_key", "hf_token"})
+_SUFFIXES = ("_key", "_token", "password")
+_SCOPES = frozenset({"params", "extra", "api_endpoint"})
+# Rows and custom fields are the caller's own data: a column named "answer_key" is no secret.
+_DATA = frozenset({"rows", "custom_fields"})
+
+Secrets = Mapping[str, str]
+"""Where (a JSON list of keys) -> the secret."""
+
+
+def mask(
+    document: Mapping[str, Any], *, known: Secrets | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The document without its secrets, and the secrets.
+
+    A caller that sends back asterisks it was answered means the secret it gave before: the one in `known`.
+    """
+    masked = deepcopy(dict(document))
+    secrets: dict[str, str] = {}
+    for holder, key, place in _places(masked, path=(), scoped=False):
+        pointer = json.dumps(place)
+        value = holder[key]
+        if value == MASK:
+            value = (known or {}).get(pointer, MASK)
+        if value != MASK:
+            secrets[pointer] = value
+        holder[key] = MASK
+    return masked, secrets
+
+
+def reveal(document: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
+    revealed = deepcopy(dict(document))
+    for pointer, value in secrets.items():
+        *path, key = json.loads(pointer)
+        holder: Any = revealed
+        for step in path:
+            holder = holder[step]
+        holder[key] = value
+    return revealed
+
+
+def beneath(prefix: str, secrets: Secrets) -> dict[str, str]:
+    """The same secrets, for a document that embeds theirs under the key `prefix`."""
+    return {json.dumps([prefix, *json.loads(pointer)]): value for pointer, value in secrets.items()}
+
+
+def _places(
+    node: Any, *, path: tuple[str | int, ...], scoped: bool
+) -> Iterator[tuple[dict[str, Any], str, tuple[str | int, ...]]]:
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _places(item, path=(*path, index), scoped=scoped)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, str) and (key in _ALWAYS or (scoped and key.endswith(_SUFFIXES))):
+                yield node, key, (*path, key)
+            elif key not in _DATA:
+                yield from _places(value, path=(*path, key), scoped=scoped or key in _SCOPES)

@@ -1,0 +1,55 @@
+"""What a metric is: scores for one sample, and for some also a score that only all samples together have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nemo_local_evaluator.templates import Context, Template, TemplateEnvironment
+
+
+class Evidence(NamedTuple):
+    """What was compared, for metrics that look at the whole corpus in the end."""
+
+    prediction: str
+    references: list[str]
+
+
+@dataclass(frozen=True)
+class Scored:
+    scores: dict[str, float]
+    evidence: Evidence | None = None
+
+
+class Metric(Protocol):
+    def score(self, context: Context) -> Scored: ...
+
+    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]: ...
+
+
+class MetricFactory(Protocol):
+    def __call__(self, params: Mapping[str, Any], environment: TemplateEnvironment, /) -> Metric: ...
+
+
+class ReferenceParams(BaseModel):
+    """Params of the metrics that compare a text with references: the best reference counts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    references: list[str] = Field(min_length=1)
+    prediction: str = "{{sample.output_text}}"
+
+
+class Comparison:
+    """Renders the two sides of a reference metric."""
+
+    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
+        checked = ReferenceParams.model_validate(params)
+        self._prediction: Template = environment.compile(checked.prediction)
+        self._references = [environment.compile(reference) for reference in checked.references]
+
+    def render(self, context: Context) -> Evidence:
+        return Evidence(
+            self._prediction.render(context), [reference.render(context) for reference in self._references]
+        )

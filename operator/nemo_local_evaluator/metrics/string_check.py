@@ -1,0 +1,41 @@
+"""`string-check`: one comparison of two templates, 1 where it holds. Exact; templates may `|trim|lower`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from nemo_local_evaluator.metrics.base import Evidence, Scored
+from nemo_local_evaluator.templates import Context, TemplateEnvironment
+
+Operator = Literal["equals", "not equals", "contains", "not contains", "startswith", "endswith"]
+Side = str | int | float | bool
+
+_HOLDS: Mapping[Operator, Callable[[str, str], bool]] = {
+    "equals": lambda left, right: left == right,
+    "not equals": lambda left, right: left != right,
+    "contains": lambda left, right: right in left,
+    "not contains": lambda left, right: right not in left,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    check: tuple[Side, Operator, Side]
+
+
+class StringCheck:
+    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
+        left, operator, right = _Params.model_validate(params).check
+        self._left, self._right = environment.compile(left), environment.compile(right)
+        self._holds = _HOLDS[operator]
+
+    def score(self, context: Context) -> Scored:
+        holds = self._holds(self._left.render(context), self._right.render(context))
+        return Scored({"string-check": float(holds)})
+
+    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]:  # noqa: ARG002
+        return {}

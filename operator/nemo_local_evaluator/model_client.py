@@ -1,0 +1,128 @@
+"""Calls of endpoints that speak OpenAI's API: time-outs, bounded retries, no redirects, no streaming."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from nemo_local_evaluator.errors import EvaluationError, SampleError
+from nemo_local_evaluator.masking import MASK
+from nemo_local_evaluator.prompts import Generates
+
+DEFAULT_TIMEOUT = 60.0
+DEFAULT_RETRIES = 2
+_CONNECT_TIMEOUT = 5.0
+_MAX_WAIT = 8.0
+_MAX_SHOWN = 300
+_PATHS: dict[Generates, str] = {"chat-completion": "/chat/completions", "completion": "/completions"}
+_TRANSIENT = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    url: str
+    model_id: str
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float = DEFAULT_TIMEOUT
+    """Seconds for one call, from connecting to the last byte."""
+    retries: int = DEFAULT_RETRIES
+
+
+def call_url(url: str, kind: Generates) -> httpx.URL:
+    """The URL as given, or the usual path beneath it where it ends with the API's version."""
+    parsed = parse_url(url)
+    path = parsed.path.rstrip("/")
+    return parsed.copy_with(path=path + _PATHS[kind]) if path.endswith("/v1") else parsed
+
+
+def parse_url(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        msg = f"{url!r} is not a URL: {error}"
+        raise EvaluationError(msg) from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        msg = f"{url!r} is not an http:// or https:// URL"
+        raise EvaluationError(msg)
+    return parsed
+
+
+class ModelClient:
+    def __init__(self, http: httpx.AsyncClient, *, retry_base: float) -> None:
+        self._http = http
+        self._retry_base = retry_base
+
+    async def generate(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What templates see as `sample`: the text, and the whole response for those that want more."""
+        attempt = 0
+        while True:
+            try:
+                response = await self._post(endpoint, kind, body)
+            except _RetryableError as error:
+                if attempt >= endpoint.retries:
+                    msg = f"{error} (attempts: {attempt + 1})"
+                    raise SampleError(msg) from error
+                await asyncio.sleep(self._wait(attempt, error.retry_after))
+                attempt += 1
+            else:
+                return _sample(kind, response)
+
+    async def _post(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> Any:
+        headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+        try:
+            # httpx bounds each read; an endpoint that trickles bytes needs a bound on the whole.
+            async with asyncio.timeout(endpoint.timeout):
+                response = await self._http.post(
+                    call_url(endpoint.url, kind),
+                    json={"model": endpoint.model_id, **body},
+                    headers=headers,
+                    timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, _CONNECT_TIMEOUT)),
+                )
+        except (TimeoutError, httpx.TimeoutException) as error:
+            msg = f"model endpoint did not answer within {endpoint.timeout:g} s"
+            raise _RetryableError(msg) from error
+        except httpx.TransportError as error:
+            msg = f"model endpoint cannot be reached: {error}"
+            raise _RetryableError(msg) from error
+        if response.is_success:
+            try:
+                return response.json()
+            except ValueError as error:
+                msg = "model endpoint did not answer with JSON"
+                raise SampleError(msg) from error
+        message = f"model endpoint answered {response.status_code}: {_shown(response.text, endpoint)}"
+        if response.status_code in _TRANSIENT or response.is_server_error:
+            raise _RetryableError(message, retry_after=response.headers.get("Retry-After"))
+        raise SampleError(message)
+
+    def _wait(self, attempt: int, retry_after: str | None) -> float:
+        if retry_after is not None and retry_after.isdecimal():
+            return min(float(retry_after), _MAX_WAIT)
+        # Jitter keeps parallel calls, which failed together, from coming back together.
+        return float(min(self._retry_base * 2**attempt, _MAX_WAIT) * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+class _RetryableError(Exception):
+    def __init__(self, message: str, *, retry_after: str | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def _sample(kind: Generates, response: Any) -> dict[str, Any]:
+    try:
+        choice = response["choices"][0]
+        text = choice["message"].get("content") if kind == "chat-completion" else choice["text"]
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        msg = f"model endpoint's answer is no {kind}: {str(response)[:_MAX_SHOWN]}"
+        raise SampleError(msg) from error
+    # A call of tools has no text.
+    return {"output_text": text or "", "response": response}
+
+
+def _shown(text: str, endpoint: Endpoint) -> str:
+    if endpoint.api_key:
+        text = text.replace(endpoint.api_key, MASK)
+    return text[:_MAX_SHOWN]

@@ -1,0 +1,146 @@
+"""The pool of workers: takes jobs in the order they came and moves each to its end.
+
+created -> pending (queued) -> running -> completed | failed; a cancel leads to cancelled, through cancelling
+where work is under way. The database is the only memory: after a crash and after an orderly stop alike,
+`start` finds what was queued and takes it up, and finds what was running and declares it lost.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nemo_local_evaluator import identity
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.evaluation import Progress, Report
+from nemo_local_evaluator.schemas import JobStatus
+from nemo_local_evaluator.storage import JobStore, StoredJob
+
+RUNNING_MESSAGE = "Job is running"
+COMPLETED_MESSAGE = "Job completed successfully."
+CANCELLED_MESSAGE = "Job was cancelled."
+LOST_MESSAGE = "The server was restarted while the job was running."
+
+Work = Callable[[StoredJob, Report], Awaitable[dict[str, Any]]]
+"""Evaluates a job and returns its result's tasks."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Run:
+    task: asyncio.Task[dict[str, Any]]
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Runner:
+    def __init__(self, *, jobs: JobStore, work: Work, workers: int) -> None:
+        self._jobs = jobs
+        self._work = work
+        self._size = workers
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._runs: dict[str, _Run] = {}
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        for job in self._jobs.with_status(JobStatus.RUNNING):
+            self._jobs.move(job.id, JobStatus.FAILED, message=LOST_MESSAGE)
+        for job in self._jobs.with_status(JobStatus.CANCELLING):
+            self._jobs.move(job.id, JobStatus.CANCELLED, message=CANCELLED_MESSAGE)
+        for job in self._jobs.with_status(JobStatus.CREATED, JobStatus.PENDING):
+            self.submit(job.id)
+        self._workers = [asyncio.create_task(self._serve()) for _ in range(self._size)]
+
+    async def stop(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def submit(self, job_id: str) -> None:
+        self._jobs.move(job_id, JobStatus.PENDING)
+        self._queue.put_nowait(job_id)
+
+    def cancel(self, job: StoredJob) -> None:
+        if job.status.terminal:
+            return
+        if run := self._runs.get(job.id):
+            self._jobs.move(job.id, JobStatus.CANCELLING)
+            run.task.cancel()
+        else:
+            self._jobs.move(job.id, JobStatus.CANCELLED, message=CANCELLED_MESSAGE)
+
+    async def settled(self, job_id: str) -> None:
+        """Returns when nothing works on the job any more."""
+        if run := self._runs.get(job_id):
+            await run.settled.wait()
+
+    async def _serve(self) -> None:
+        while True:
+            job = self._jobs.get(await self._queue.get())
+            # Cancelled or deleted while it waited.
+            if job is None or job.status is not JobStatus.PENDING:
+                continue
+            self._jobs.move(job.id, JobStatus.RUNNING, message=RUNNING_MESSAGE, progress=0.0)
+            run = _Run(asyncio.create_task(self._evaluate(job)))
+            self._runs[job.id] = run
+            try:
+                await asyncio.wait({run.task})
+                self._settle(job, run.task)
+            finally:
+                run.task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await run.task
+                del self._runs[job.id]
+                run.settled.set()
+
+    async def _evaluate(self, job: StoredJob) -> dict[str, Any]:
+        reported: tuple[object, int] | None = None
+
+        def report(progress: Progress) -> None:
+            # One write for each per cent, however many the samples.
+            nonlocal reported
+            state = (progress.task_status, int(progress.percent))
+            if state == reported and progress.processed < progress.total:
+                return
+            reported = state
+            self._jobs.report(
+                job.id,
+                task_status=progress.task_status,
+                progress=progress.percent,
+                samples_processed=progress.processed,
+            )
+
+        return await self._work(job, report)
+
+    def _settle(self, job: StoredJob, task: asyncio.Task[dict[str, Any]]) -> None:
+        current = self._jobs.get(job.id)
+        if current is None:
+            return
+        if current.status is JobStatus.CANCELLING or task.cancelled():
+            self._jobs.move(job.id, JobStatus.CANCELLED, message=CANCELLED_MESSAGE)
+            return
+        error = task.exception()
+        if error is None:
+            result = _result(job, task.result())
+            self._jobs.complete(job.id, result, message=COMPLETED_MESSAGE, progress=100.0)
+        elif isinstance(error, EvaluationError):
+            self._jobs.move(job.id, JobStatus.FAILED, message=str(error))
+        else:
+            _log.error("job %s crashed", job.id, exc_info=error)
+            self._jobs.move(job.id, JobStatus.FAILED, message=f"Internal error: {error!r}")
+
+
+def _result(job: StoredJob, tasks: dict[str, Any]) -> dict[str, Any]:
+    moment = identity.now()
+    return {
+        "created_at": moment,
+        "updated_at": moment,
+        "id": identity.new_id("evaluation_result"),
+        "job": job.id,
+        "tasks": tasks,
+        "groups": {},
+        "namespace": job.namespace,
+        "custom_fields": {},
+    }

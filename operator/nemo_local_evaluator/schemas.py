@@ -1,0 +1,201 @@
+"""The documents of the v1 REST API: what callers send and what they are answered.
+
+Unknown keys are kept everywhere, as the service keeps them; only what a caller may rely on is typed.
+Input classes check requests. `Config`, `Target` and `Job` add what the server writes, and spell out
+absent fields as null where a job embeds them.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\s]+$")]
+"""No slash, which separates namespace from name in references; no blanks."""
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Ownership(Document):
+    created_by: str | None = None
+    updated_by: str | None = None
+    access_policies: dict[str, str] | None = None
+
+
+class Described(Document):
+    description: str | None = None
+    project: str | None = None
+    custom_fields: dict[str, Any] = Field(default_factory=dict)
+    ownership: Ownership | None = None
+
+
+class Params(Document):
+    parallelism: PositiveInt | None = Field(default=None, description="Model calls at the same time.")
+    request_timeout: PositiveInt | None = Field(default=None, description="Seconds for one model call.")
+    max_retries: Annotated[int, Field(ge=0)] | None = None
+    limit_samples: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: str | list[str] | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Metric(Document):
+    type: str
+    params: dict[str, Any] | None = None
+
+
+class Dataset(Described):
+    files_url: str
+    format: str | None = None
+    hf_endpoint: str | None = None
+    split: str | None = None
+    limit: PositiveInt | None = None
+    name: str | None = None
+    namespace: str | None = None
+
+
+class Task(Document):
+    type: str
+    params: dict[str, Any] | None = None
+    dataset: str | Dataset | None = None
+    metrics: dict[str, Metric] | None = None
+
+
+class Group(Document):
+    tasks: list[str] | None = None
+    metrics: dict[str, Metric] | None = None
+    groups: "dict[str, Group] | None" = None
+
+
+class ApiEndpoint(Document):
+    url: str
+    model_id: str
+    api_key: str | None = None
+    format: Literal["nim", "openai", "lama_stack"] = "nim"
+
+
+class Model(Described):
+    api_endpoint: ApiEndpoint | None = None
+    name: str | None = None
+    namespace: str | None = None
+
+
+class CachedOutputs(Document):
+    files_url: str
+
+
+class EntityInput(Described):
+    """What configs and targets have in common."""
+
+    name: Name | None = Field(default=None, description="Unique in its namespace; generated when absent.")
+    namespace: Name = "default"
+
+
+class ConfigInput(EntityInput):
+    type: str
+    params: Params | None = None
+    tasks: dict[str, Task] | None = None
+    groups: dict[str, Group] | None = None
+
+
+class TargetInput(EntityInput):
+    type: Literal["model", "cached_outputs", "retriever", "rag", "rows", "dataset"]
+    model: str | Model | None = None
+    cached_outputs: CachedOutputs | None = None
+    retriever: dict[str, Any] | None = None
+    rag: dict[str, Any] | None = None
+    rows: list[dict[str, Any]] | None = None
+    dataset: str | Dataset | None = None
+
+
+class Config(ConfigInput):
+    schema_version: str = "1.0"
+    id: str
+    type_prefix: str = "eval-config"
+    created_at: str
+    updated_at: str
+
+
+class Target(TargetInput):
+    schema_version: str = "1.0"
+    id: str
+    type_prefix: str = "eval-target"
+    created_at: str
+    updated_at: str
+
+
+class JobStatus(StrEnum):
+    CREATED = "created"
+    PENDING = "pending"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+    @property
+    def terminal(self) -> bool:
+        return self in {JobStatus.CANCELLED, JobStatus.FAILED, JobStatus.COMPLETED}
+
+
+class StatusDetails(Document):
+    message: str | None = None
+    task_status: dict[str, Literal["pending", "running", "completed", "failed"]] = Field(default_factory=dict)
+    progress: float | None = Field(default=None, description="Per cent of all samples, 0 to 100.")
+    samples_processed: int | None = None
+
+
+class JobInput(Described):
+    config: str | ConfigInput
+    target: str | TargetInput
+    namespace: Name = "default"
+
+
+class Job(Described):
+    id: str
+    namespace: str
+    config: Config
+    target: Target
+    result: str | None = None
+    output_files_url: str | None = None
+    status: JobStatus
+    status_details: StatusDetails
+    created_at: str
+    updated_at: str
+
+
+class Result(Described):
+    id: str
+    job: str
+    namespace: str
+    tasks: dict[str, Any]
+    groups: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+class Pagination(BaseModel):
+    page: int
+    page_size: int
+    current_page_size: int
+    total_pages: int
+    total_results: int
+
+
+class Page(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[dict[str, Any]]
+    pagination: Pagination
+    sort: str
+    filter: dict[str, Any]
+    search: dict[str, Any]
+
+
+class DeleteResponse(BaseModel):
+    message: str = "Resource deleted successfully."
+    id: str
+    deleted_at: str | None = None

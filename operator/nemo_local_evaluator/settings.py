@@ -1,0 +1,47 @@
+"""What one server is started with: made by the command line, handed to the application factory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+
+class RegisteredModel(BaseModel):
+    """An endpoint behind a model name, so that a target may say `"model": "<name>"`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    model_id: str | None = None
+    """The name the endpoint knows the model by; the registered name where absent."""
+    api_key: str | None = None
+
+
+_REGISTRY = TypeAdapter(dict[str, RegisteredModel])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    data: Path
+    """Home of the database; datasets are read from here where no other place is allowed."""
+    allow_paths: tuple[Path, ...] = ()
+    """Directories that datasets may be read from, in order of search; `data` when empty."""
+    workers: int = 4
+    """Jobs evaluated at the same time; each has its own `params.parallelism` of model calls."""
+    models: Mapping[str, RegisteredModel] = field(default_factory=lambda: MappingProxyType({}))
+    retry_base: float = 0.5
+    """Seconds before the first retry of a model call; doubled for each further one."""
+
+    @property
+    def database(self) -> Path:
+        return self.data / "evaluator.db"
+
+    @property
+    def dataset_roots(self) -> tuple[Path, ...]:
+        return tuple(path.resolve() for path in self.allow_paths or (self.data,))
+
+
+def read_models(path: Path) -> dict[str, RegisteredModel]:
+    return _REGISTRY.validate_json(path.read_bytes())

@@ -1,0 +1,150 @@
+"""Jobs and their results.
+
+What never changes (the request with its snapshots) is one document; what changes with every sample is in
+columns beside it, so that a progress report rewrites a line and not the whole job.
+"""
+
+import builtins
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from sqlite3 import Row
+from typing import Any, Literal
+
+from nemo_local_evaluator import identity
+from nemo_local_evaluator.schemas import JobStatus
+from nemo_local_evaluator.storage.database import Database
+from nemo_local_evaluator.storage.listing import Listing, find
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredJob:
+    status: JobStatus
+    status_details: dict[str, Any]
+    result: str | None
+    updated_at: str
+    document: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.document["id"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.document["namespace"])
+
+
+class JobStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, job: StoredJob, secrets: Mapping[str, str]) -> None:
+        config, target = job.document["config"], job.document["target"]
+        with self._database.transaction():
+            self._database.execute(
+                "INSERT INTO jobs VALUES (:id, :namespace, :status, :status_details, :config, :target,"
+                " :config_id, :target_id, :project, :result, :created_at, :updated_at, :document)",
+                {
+                    "id": job.id,
+                    "namespace": job.namespace,
+                    "status": job.status,
+                    "status_details": json.dumps(job.status_details),
+                    "config": f"{config['namespace']}/{config['name']}",
+                    "target": f"{target['namespace']}/{target['name']}",
+                    "config_id": config["id"],
+                    "target_id": target["id"],
+                    "project": job.document.get("project"),
+                    "result": job.result,
+                    "created_at": job.document["created_at"],
+                    "updated_at": job.updated_at,
+                    "document": json.dumps(job.document),
+                },
+            )
+            self._database.keep_secrets(job.id, secrets)
+
+    def get(self, job_id: str) -> StoredJob | None:
+        row = self._database.execute("SELECT * FROM jobs WHERE id = :id", {"id": job_id}).fetchone()
+        return None if row is None else _stored(row)
+
+    def secrets(self, job_id: str) -> dict[str, str]:
+        return self._database.secrets(job_id)
+
+    def list(self, listing: Listing) -> tuple[builtins.list[StoredJob], int]:
+        found = find(self._database, table="jobs", listing=listing)
+        return [_stored(row) for row in found.rows], found.total
+
+    def with_status(self, *statuses: JobStatus) -> builtins.list[StoredJob]:
+        """Oldest first: the order in which they were asked for."""
+        rows = self._database.execute(
+            "SELECT * FROM jobs WHERE status IN (SELECT value FROM json_each(:statuses))"
+            " ORDER BY created_at, rowid",
+            {"statuses": json.dumps(statuses)},
+        )
+        return [_stored(row) for row in rows]
+
+    def unfinished_with(self, kind: Literal["config", "target"], entity_id: str) -> str | None:
+        """Any job that still needs the config or target."""
+        column = {"config": "config_id", "target": "target_id"}[kind]
+        row = self._database.execute(
+            f"SELECT id FROM jobs WHERE {column} = :id"  # noqa: S608 - one of two literals
+            " AND status NOT IN (SELECT value FROM json_each(:terminal)) LIMIT 1",
+            {"id": entity_id, "terminal": json.dumps([status for status in JobStatus if status.terminal])},
+        ).fetchone()
+        return None if row is None else str(row["id"])
+
+    def move(self, job_id: str, status: JobStatus, **details: object) -> None:
+        """A new status, with `details` changed in its status_details. A finished job forgets its secrets."""
+        with self._database.transaction():
+            self._move(job_id, status, details)
+
+    def report(self, job_id: str, **details: object) -> None:
+        """Details of a status that stays; updated_at stays too, for it tells when the status changed."""
+        self._database.execute(
+            "UPDATE jobs SET status_details = json_patch(status_details, :details) WHERE id = :id",
+            {"id": job_id, "details": json.dumps(details)},
+        )
+
+    def complete(self, job_id: str, result: Mapping[str, Any], **details: object) -> None:
+        with self._database.transaction():
+            self._database.execute(
+                "INSERT INTO results VALUES (:job, :document)",
+                {"job": job_id, "document": json.dumps(result)},
+            )
+            self._database.execute(
+                "UPDATE jobs SET result = :result WHERE id = :id", {"id": job_id, "result": result["id"]}
+            )
+            self._move(job_id, JobStatus.COMPLETED, details)
+
+    def _move(self, job_id: str, status: JobStatus, details: Mapping[str, object]) -> None:
+        self._database.execute(
+            "UPDATE jobs SET status = :status, updated_at = :now,"
+            " status_details = json_patch(status_details, :details) WHERE id = :id",
+            {"id": job_id, "status": status, "now": identity.now(), "details": json.dumps(details)},
+        )
+        if status.terminal:
+            self._database.forget_secrets(job_id)
+
+    def result(self, job_id: str) -> dict[str, Any] | None:
+        row = self._database.execute(
+            "SELECT document FROM results WHERE job = :id", {"id": job_id}
+        ).fetchone()
+        if row is None:
+            return None
+        document: dict[str, Any] = json.loads(row["document"])
+        return document
+
+    def delete(self, job_id: str) -> None:
+        with self._database.transaction():
+            self._database.execute("DELETE FROM results WHERE job = :id", {"id": job_id})
+            self._database.execute("DELETE FROM jobs WHERE id = :id", {"id": job_id})
+            self._database.forget_secrets(job_id)
+
+
+def _stored(row: Row) -> StoredJob:
+    return StoredJob(
+        status=JobStatus(row["status"]),
+        status_details=json.loads(row["status_details"]),
+        result=row["result"],
+        updated_at=row["updated_at"],
+        document=json.loads(row["document"]),
+    )

@@ -1,0 +1,121 @@
+"""Jinja templates from configs: sandboxed, strict about missing columns, bounded in size.
+
+A template sees `item` (the row), `sample` (what the model answered), every column by its bare name, and
+the bare names `prompt` and `output_text` of early NeMo releases.
+"""
+
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing_extensions import override
+
+from nemo_local_evaluator.errors import EvaluationError, SampleError
+
+MAX_TEMPLATE_LENGTH = 100_000
+MAX_OUTPUT_LENGTH = 1_000_000
+_MAX_POWER = 64
+_MAX_SHOWN = 80
+
+Context = Mapping[str, Any]
+
+
+class Template:
+    def __init__(self, source: str, template: jinja2.Template) -> None:
+        self.shown = repr(textwrap.shorten(source, _MAX_SHOWN, placeholder="..."))
+        self._template = template
+
+    def render(self, context: Context) -> str:
+        parts: list[str] = []
+        length = 0
+        try:
+            for part in self._template.generate(context):
+                length += len(part)
+                if length > MAX_OUTPUT_LENGTH:
+                    break
+                parts.append(part)
+        except Exception as error:  # a template's expressions may raise anything at all
+            msg = f"template {self.shown} cannot be rendered: {error}"
+            raise SampleError(msg) from error
+        if length > MAX_OUTPUT_LENGTH:
+            msg = f"template {self.shown} renders more than {MAX_OUTPUT_LENGTH} characters"
+            raise SampleError(msg)
+        return "".join(parts)
+
+    def render_json(self, context: Context) -> Any:
+        text = self.render(context)
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            msg = f"template {self.shown} does not render JSON: {error}"
+            raise SampleError(msg) from error
+
+
+class TemplateEnvironment:
+    def __init__(self) -> None:
+        self._jinja = _Sandbox(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+        # Jinja's own tojson writes \u0027 for an apostrophe, for the sake of HTML; a model would read it so.
+        self._jinja.filters["tojson"] = _to_json
+
+    def compile(self, source: object) -> Template:
+        text = source if isinstance(source, str) else json.dumps(source)
+        if len(text) > MAX_TEMPLATE_LENGTH:
+            msg = f"template is longer than {MAX_TEMPLATE_LENGTH} characters"
+            raise EvaluationError(msg)
+        try:
+            return Template(text, self._jinja.from_string(text))
+        except jinja2.TemplateSyntaxError as error:
+            msg = f"template {text[:80]!r} is not valid Jinja: {error.message}"
+            raise EvaluationError(msg) from error
+
+
+def context_for(item: Mapping[str, Any], sample: Mapping[str, Any] | None = None) -> Context:
+    """`sample` is absent while the prompt itself is rendered."""
+    context: dict[str, Any] = {**item, "item": item}
+    if sample is not None:
+        context["sample"] = sample
+        if "output_text" in sample:
+            context["output_text"] = sample["output_text"]
+        if "prompt" in sample:
+            context.setdefault("prompt", sample["prompt"])
+    return context
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    # "x" * 10**10 would exhaust the memory before any limit on the output could see it.
+    intercepted_binops = frozenset({"*", "**"})
+
+    @override
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" and not (_is_number(left) and _is_number(right) and abs(right) <= _MAX_POWER):
+            msg = "power is too large"
+            raise SecurityError(msg)
+        if operator == "*":
+            for value, times in ((left, right), (right, left)):
+                if (
+                    not _is_number(value)
+                    and isinstance(times, int)
+                    and len(value) * times > MAX_OUTPUT_LENGTH
+                ):
+                    msg = "repetition is too long"
+                    raise SecurityError(msg)
+        return super().call_binop(context, operator, left, right)
+
+    @override
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # A column named "items" or "keys" is the column, not the method of the row that carries it.
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
