@@ -32,7 +32,7 @@ class _Dumper(yaml.SafeDumper):
     """YAML that reads well in a diff: no anchors."""
 
     @override
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 

@@ -129,8 +129,8 @@ class EvalJobSpec(KubeModel):
     suspend: bool = Field(
         False,
         description=(
-            "If true, nothing is started, and a run that has started is cancelled; set to false to start "
-            "(again)."
+            "If true, nothing is submitted to the evaluator until it is set to false. A run that is already "
+            "submitted goes on; cancel ends it."
         ),
     )
     cancel: bool = Field(
@@ -140,7 +140,8 @@ class EvalJobSpec(KubeModel):
         None,
         ge=1,
         description=(
-            "Seconds after which a run that is not finished is cancelled and has failed. Absent: no limit."
+            "Seconds from startTime after which a run that is not finished is cancelled and has failed. "
+            "Absent: no limit."
         ),
     )
     ttl_seconds_after_finished: int | None = Field(

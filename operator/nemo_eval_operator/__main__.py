@@ -1,0 +1,5 @@
+"""`python -m nemo_eval_operator`."""
+
+from .cli import app
+
+app()

@@ -1,0 +1,106 @@
+"""The running operator: Kopf, the workers, the poller and the gate, supervised together.
+
+If one of them fails, all stop and the process ends: a pod that restarts is better
+than one that no longer polls and looks healthy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import httpx
+import kopf
+
+from . import __version__
+from .evaluator import EvaluatorClient
+from .handlers import Context, build_registry
+from .kube import Credentials, KubeClient, ObjectKey, http_client
+from .polling import Poller
+from .reconcile import BenchmarkReconciler, EvaluatorGate, Following, JobReconciler, Waiting, WorkQueue
+from .resources import NemoBenchmark
+from .settings import Settings
+
+__all__ = ["run_operator"]
+
+EVALUATOR_CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=16)
+
+
+async def run_operator(settings: Settings, credentials: Credentials) -> None:
+    """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
+    async with AsyncExitStack() as stack:
+        kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
+        evaluator = EvaluatorClient(await stack.enter_async_context(_evaluator_http(settings)))
+        queue, following, waiting = WorkQueue(), Following(), Waiting()
+        gate = EvaluatorGate(evaluator, queue, following)
+        benchmarks = BenchmarkReconciler(
+            kube=kube, evaluator=evaluator, queue=queue, gate=gate, waiting=waiting
+        )
+        jobs = JobReconciler(
+            kube=kube,
+            evaluator=evaluator,
+            queue=queue,
+            gate=gate,
+            following=following,
+            waiting=waiting,
+            settle=timedelta(seconds=settings.settle_seconds),
+        )
+        poller = Poller(
+            evaluator=evaluator,
+            following=following,
+            queue=queue,
+            gate=gate,
+            interval=settings.poll_interval_seconds,
+        )
+
+        async def reconcile(key: ObjectKey) -> float | None:
+            reconciler = benchmarks if key.plural == NemoBenchmark.PLURAL else jobs
+            return await reconciler.reconcile(key)
+
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        background = [
+            tasks.create_task(poller.run(), name="poller"),
+            tasks.create_task(gate.run(), name="gate"),
+            *(tasks.create_task(queue.work(reconcile), name=f"worker-{n}") for n in range(settings.workers)),
+        ]
+        # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
+        await asyncio.sleep(0)
+        await _watch(settings, Context(queue=queue, credentials=credentials))
+        for task in background:
+            task.cancel()
+
+
+async def _watch(settings: Settings, context: Context) -> None:
+    health = f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None
+    await kopf.operator(
+        registry=build_registry(),
+        settings=kopf_settings(),
+        memo=context,
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        liveness_endpoint=health,
+    )
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Kopf as a watcher for very many objects of two kinds."""
+    settings = kopf.OperatorSettings()
+    settings.watching.chunk_size = 500
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 60
+    settings.queueing.idle_timeout = 1.0
+    return settings
+
+
+def _evaluator_http(settings: Settings) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=str(settings.evaluator_url),
+        headers={"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"},
+        timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
+        limits=EVALUATOR_CONNECTIONS,
+        follow_redirects=False,
+    )

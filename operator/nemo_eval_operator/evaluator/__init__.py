@@ -1,0 +1,33 @@
+"""The NeMo Evaluator's REST API: client, answers and errors. Knows nothing of Kubernetes."""
+
+from .client import EvaluatorClient
+from .errors import (
+    Ambiguous,
+    Conflicting,
+    EvaluatorError,
+    Malformed,
+    Missing,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from .wire import JobStatus, JsonObject, RemoteConfig, RemoteJob, Results
+
+__all__ = [
+    "Ambiguous",
+    "Conflicting",
+    "EvaluatorClient",
+    "EvaluatorError",
+    "JobStatus",
+    "JsonObject",
+    "Malformed",
+    "Missing",
+    "Rejected",
+    "RemoteConfig",
+    "RemoteJob",
+    "Results",
+    "Unauthorized",
+    "Unavailable",
+    "Unsupported",
+]

@@ -1,0 +1,85 @@
+"""What can go wrong between us and a NeMo Evaluator, sorted by what a caller may do next.
+
+EvaluatorError
+├── Rejected              terminal: the evaluator understood and said no (4xx)
+│   ├── Missing           404: no such config, job or result
+│   ├── Conflicting       409: the name is taken, or the state forbids it
+│   └── Unsupported       405, 501: this server has no such operation
+├── Unavailable           retryable: the evaluator has surely not acted
+│   └── Unauthorized      401, 403: credentials or a gateway, nothing about the request
+└── Ambiguous             the evaluator may have acted: look before doing it again
+    └── Malformed         it answered 2xx, but not with what the API promises
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "Ambiguous",
+    "Conflicting",
+    "EvaluatorError",
+    "Malformed",
+    "Missing",
+    "Rejected",
+    "Unauthorized",
+    "Unavailable",
+    "Unsupported",
+]
+
+MAX_DETAIL_CHARACTERS: Final = 1_000
+"""A detail is shown in a condition and an event; an event's message may hold 1,024 characters."""
+
+
+class EvaluatorError(Exception):
+    """A call to the evaluator did not do what was asked.
+
+    `detail` is the evaluator's own text where it gave one; `status_code` is None
+    where no answer arrived.
+    """
+
+    def __init__(self, detail: str, *, status_code: int | None = None) -> None:
+        self.detail = detail[:MAX_DETAIL_CHARACTERS]
+        self.status_code = status_code
+        super().__init__(self.detail)
+
+
+class Rejected(EvaluatorError):
+    """Terminal: the same request will be refused again."""
+
+
+class Missing(Rejected):
+    """There is no such resource (404)."""
+
+
+class Conflicting(Rejected):
+    """The name is taken or the resource's state forbids the operation (409)."""
+
+
+class Unsupported(Rejected):
+    """This server does not have the operation (405, 501)."""
+
+
+class Unavailable(EvaluatorError):
+    """Retryable: the request did not reach the evaluator, or it said to come back (429).
+
+    `retry_after` is the server's own wish in seconds, if it sent one.
+    """
+
+    def __init__(
+        self, detail: str, *, status_code: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(detail, status_code=status_code)
+        self.retry_after = retry_after
+
+
+class Unauthorized(Unavailable):
+    """The evaluator or a gateway before it refused our credentials (401, 403)."""
+
+
+class Ambiguous(EvaluatorError):
+    """The request may have been carried out: time-out, reset, 408 or 5xx."""
+
+
+class Malformed(Ambiguous):
+    """A 2xx answer whose body is not what the API promises."""

@@ -1,0 +1,61 @@
+"""Kopf's part: watching both kinds, logging in, answering the liveness probe.
+
+Events only, no create/update/delete handlers: those keep their state in annotations
+and their retries in a task per object, and each costs two more writes. What an
+event means is decided from the object itself, when a worker has read it afresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from nemo_eval_operator.kube import Credentials, ObjectKey
+from nemo_eval_operator.reconcile import WorkQueue
+from nemo_eval_operator.resources import GROUP, VERSION, NemoBenchmark, NemoEvalJob
+
+__all__ = ["Context", "build_registry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the handlers need; Kopf hands it to them as `memo`."""
+
+    queue: WorkQueue
+    credentials: Credentials
+
+
+def build_registry() -> kopf.OperatorRegistry:
+    """All handlers, registered with a registry of our own, so that importing has no effect."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def log_in(memo: Context, **_: Any) -> kopf.ConnectionInfo:
+        return connection_info(memo.credentials)
+
+    for kind in (NemoBenchmark, NemoEvalJob):
+
+        @kopf.on.event(GROUP, VERSION, kind.PLURAL, registry=registry, id=f"enqueue-{kind.PLURAL}")
+        async def enqueue(
+            memo: Context, namespace: str | None, name: str, resource: kopf.Resource, **_: Any
+        ) -> None:
+            memo.queue.add(ObjectKey(plural=resource.plural, namespace=namespace or "", name=name))
+
+    return registry
+
+
+def connection_info(credentials: Credentials) -> kopf.ConnectionInfo:
+    """Kopf's own client gets in the same way as ours; it asks again when its token is refused."""
+    scheme, _, token = (credentials.authorization() or "").partition(" ")
+    certificate, private_key = credentials.certificate or (None, None)
+    return kopf.ConnectionInfo(
+        server=credentials.server,
+        ca_path=credentials.ca_path,
+        insecure=credentials.insecure,
+        scheme=scheme or None,
+        token=token or None,
+        certificate_path=certificate,
+        private_key_path=private_key,
+    )

@@ -1,0 +1,231 @@
+"""The few calls to the Kubernetes API that the reconcilers make themselves; watching is Kopf's.
+
+Every write names what it was based on: the object's uid (a JSON patch `test`,
+since a uid in a merge patch on /status is ignored by the API server) and, for our
+own kinds, the resourceVersion, so that of two operators only one gets through.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+
+from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
+
+from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+
+__all__ = ["JsonObject", "KubeClient", "ObjectKey", "OwnerReference"]
+
+JsonObject = dict[str, JsonValue]
+
+JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
+
+_json_object = TypeAdapter(JsonObject)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """One object of ours: `plural` as in the URL, for example nemoevaljobs."""
+
+    plural: str
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{self.plural}/{self.name}"
+
+
+class OwnerReference(BaseModel):
+    """metav1.OwnerReference of a controller: the garbage collector deletes what it owns."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    kind: str
+    name: str
+    uid: str
+    api_version: str = Field(default=f"{GROUP}/{VERSION}", serialization_alias="apiVersion")
+    controller: bool = True
+
+
+class KubeClient:
+    """Reads and writes by way of `http`. Every method raises KubeError and nothing else."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def get(self, key: ObjectKey) -> JsonObject | None:
+        return await self._get(key.path)
+
+    async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
+        """Write the whole status of the object that `meta` was read from; returns the object.
+
+        Raises Outdated where somebody wrote since, ObjectGone where it is another object.
+        """
+        return await self._patch(key, meta, "/status", [{"op": "add", "path": "/status", "value": status}])
+
+    async def replace_finalizers(
+        self, key: ObjectKey, meta: ObjectMeta, finalizers: Sequence[str]
+    ) -> JsonObject:
+        """Write the finalizers, under the same preconditions as replace_status."""
+        value: JsonObject = {"op": "add", "path": "/metadata/finalizers", "value": list(finalizers)}
+        return await self._patch(key, meta, "", [value])
+
+    async def delete(self, key: ObjectKey, uid: str) -> None:
+        body: JsonObject = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        try:
+            await self._send("DELETE", key.path, json=body)
+        except ObjectGone:
+            return
+
+    async def create_config_map(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        owner: OwnerReference,
+        labels: dict[str, str],
+        data: dict[str, str],
+    ) -> bool:
+        """Create an immutable ConfigMap. False: one of that name exists and has another owner."""
+        metadata: JsonObject = {
+            "name": name,
+            "labels": dict[str, JsonValue](labels),
+            "ownerReferences": [owner.model_dump()],
+        }
+        body: JsonObject = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "immutable": True,
+            "data": dict[str, JsonValue](data),
+        }
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        try:
+            await self._send("POST", path, json=body)
+        except Outdated:
+            found = await self._get(f"{path}/{name}") or {}
+            return owner.uid in _owner_uids(found)
+        return True
+
+    async def create_event(
+        self,
+        key: ObjectKey,
+        meta: ObjectMeta,
+        *,
+        kind: str,
+        event_type: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        name: str,
+        time: str,
+    ) -> None:
+        """Report to whoever runs `kubectl describe`. A message holds at most 1,024 characters."""
+        regarding: JsonObject = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": kind,
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+        }
+        body: JsonObject = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": key.namespace},
+            "involvedObject": regarding,
+            "type": event_type,
+            "reason": reason,
+            "message": message[:1024],
+            "source": {"component": "nemo-eval-operator"},
+            "reportingComponent": "nemo-eval-operator",
+            "firstTimestamp": time,
+            "lastTimestamp": time,
+            "count": 1,
+        }
+        await self._send("POST", f"/api/v1/namespaces/{key.namespace}/events", json=body)
+
+    async def get_secret_value(self, namespace: str, name: str, key: str) -> str | None:
+        """One value of a Secret; None where the Secret, the key or readable text is missing."""
+        secret = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{quote(name, safe='')}")
+        data = (secret or {}).get("data")
+        encoded = data.get(key) if isinstance(data, dict) else None
+        if not isinstance(encoded, str):
+            return None
+        try:
+            return base64.b64decode(encoded).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+
+    async def _get(self, path: str) -> JsonObject | None:
+        try:
+            return _read(await self._send("GET", path))
+        except ObjectGone:
+            return None
+
+    async def _patch(
+        self, key: ObjectKey, meta: ObjectMeta, subresource: str, operations: list[JsonObject]
+    ) -> JsonObject:
+        preconditions: list[JsonObject] = [
+            {"op": "test", "path": "/metadata/uid", "value": meta.uid},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
+        ]
+        return _read(
+            await self._send(
+                "PATCH", key.path + subresource, json=[*preconditions, *operations], headers=JSON_PATCH
+            )
+        )
+
+    async def _send(
+        self, method: str, path: str, *, json: JsonValue = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, json=json, headers=headers)
+        except httpx.HTTPError as error:
+            raise KubeUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
+        if response.is_success:
+            return response
+        raise _refusal(response)
+
+
+def _refusal(response: httpx.Response) -> KubeError:
+    try:
+        said = _json_object.validate_json(response.content).get("message")
+    except ValidationError:
+        said = response.reason_phrase
+    text = f"{response.request.method} {response.request.url.path} answered {response.status_code}: {said}"
+    match response.status_code:
+        case 404:
+            return ObjectGone(text)
+        case 409:
+            return Outdated(text)
+        case 422 if "test" in str(said) and "/metadata/uid" in str(said):
+            return ObjectGone(text)
+        case 429 | 500 | 502 | 503 | 504:
+            return KubeUnavailable(text)
+        case _:
+            return KubeRefused(text)
+
+
+def _read(response: httpx.Response) -> JsonObject:
+    try:
+        return _json_object.validate_json(response.content)
+    except ValidationError as error:
+        raise KubeUnavailable(
+            f"{response.request.url.path} answered something other than an object"
+        ) from error
+
+
+def _owner_uids(document: JsonObject) -> list[JsonValue]:
+    match document:
+        case {"metadata": {"ownerReferences": [*owners]}}:
+            return [owner.get("uid") for owner in owners if isinstance(owner, dict)]
+        case _:
+            return []

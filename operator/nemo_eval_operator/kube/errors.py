@@ -1,0 +1,32 @@
+"""What can go wrong between us and the Kubernetes API.
+
+KubeError
+├── ObjectGone      404, or another object now bears the name
+├── Outdated        409: somebody wrote since we read; read again
+├── KubeRefused     other 4xx: our request or our RBAC is wrong
+└── KubeUnavailable no answer, 429 or 5xx: try again later
+"""
+
+from __future__ import annotations
+
+__all__ = ["KubeError", "KubeRefused", "KubeUnavailable", "ObjectGone", "Outdated"]
+
+
+class KubeError(Exception):
+    """A call to the Kubernetes API did not do what was asked."""
+
+
+class ObjectGone(KubeError):
+    """The object that was read is no longer there."""
+
+
+class Outdated(KubeError):
+    """A precondition on the resourceVersion failed, or the name to create exists."""
+
+
+class KubeRefused(KubeError):
+    """The API server said no, and will again."""
+
+
+class KubeUnavailable(KubeError):
+    """Retryable: the API server did not answer or asked for patience."""

@@ -1,0 +1,129 @@
+"""What to do next for a NemoBenchmark: a pure function of the object, its remote config and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator import RemoteConfig
+from nemo_eval_operator.resources import BenchmarkDeletionPolicy, BenchmarkStatus, NemoBenchmark
+
+from . import benchmark_status
+from .drift import drifted_paths, leftover_paths
+from .marks import ADOPT_ANNOTATION, FINALIZER, carries_object
+from .requests import JsonObject
+from .steps import (
+    AddFinalizer,
+    CreateConfig,
+    DeleteConfig,
+    ObserveConfig,
+    Record,
+    RemoveFinalizer,
+    ReplaceConfig,
+    Rest,
+    UpdateConfig,
+)
+
+__all__ = ["BenchmarkFacts", "BenchmarkStep", "ConfigGone", "decide", "was_ready"]
+
+RELEASE_PATIENCE: Final = timedelta(seconds=60)
+"""How long a deleted benchmark waits for its config to be removed; a namespace's deletion waits with it."""
+
+BenchmarkStep = (
+    Rest
+    | Record[BenchmarkStatus]
+    | AddFinalizer
+    | RemoveFinalizer
+    | ObserveConfig
+    | CreateConfig
+    | UpdateConfig
+    | ReplaceConfig
+    | DeleteConfig
+)
+
+
+class ConfigGone:
+    """The evaluator has no config of the benchmark's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkFacts:
+    """What the world says besides the object. `remote` None: not asked yet.
+
+    `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
+    """
+
+    now: datetime
+    desired: JsonObject
+    resync_seconds: float
+    remote: RemoteConfig | ConfigGone | None = None
+    updated: bool = False
+    replaced: bool = False
+
+
+def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
+    """The next step for `benchmark`; Rest where its config is as it should be."""
+    if benchmark.metadata.deletion_timestamp is not None:
+        return _deleted(benchmark, benchmark.metadata.deletion_timestamp, facts)
+    if FINALIZER not in benchmark.metadata.finalizers:
+        return AddFinalizer()
+    match facts.remote:
+        case None:
+            return ObserveConfig()
+        case ConfigGone():
+            return CreateConfig()
+        case RemoteConfig() as remote if not carries_object(remote.custom_fields, benchmark.metadata):
+            if ADOPT_ANNOTATION in benchmark.metadata.annotations:
+                return UpdateConfig()
+            return _record(benchmark, benchmark_status.taken(benchmark, facts.now, remote), facts)
+        case RemoteConfig() as remote:
+            return _present(benchmark, remote, facts)
+
+
+def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
+    """Our config exists. A new spec is always sent, since a changed secret cannot be seen in the answer."""
+    differences = [
+        *drifted_paths(facts.desired, remote.document),
+        *(".".join(path) for path in leftover_paths(facts.desired, remote.document)),
+    ]
+    new_spec = not was_ready(benchmark)
+    if not facts.updated and not facts.replaced and (differences or new_spec):
+        return UpdateConfig()
+    if differences and new_spec and not facts.replaced:
+        return ReplaceConfig()
+    # What still differs is the server's own way of keeping it: replacing again would not change that.
+    return _record(benchmark, benchmark_status.ready(benchmark, facts.now, remote, differences), facts)
+
+
+def was_ready(benchmark: NemoBenchmark) -> bool:
+    """Whether the evaluator has had this very generation of the spec."""
+    generation = benchmark.metadata.generation
+    return any(
+        condition.type == "Ready"
+        and condition.status == "True"
+        and condition.observed_generation == generation
+        for condition in benchmark.status.conditions
+    )
+
+
+def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -> BenchmarkStep:
+    if FINALIZER not in benchmark.metadata.finalizers:
+        return Rest()
+    if benchmark.spec.deletion_policy is BenchmarkDeletionPolicy.ORPHAN:
+        return RemoveFinalizer()
+    if facts.now >= since + RELEASE_PATIENCE:
+        name = f"{facts.desired['namespace']}/{facts.desired['name']}"
+        return RemoveFinalizer(left_behind=f"config {name}, not deleted within {RELEASE_PATIENCE}")
+    match facts.remote:
+        case None:
+            return ObserveConfig()
+        case ConfigGone():
+            return RemoveFinalizer()
+        case RemoteConfig() as remote:
+            ours = carries_object(remote.custom_fields, benchmark.metadata)
+            return DeleteConfig() if ours else RemoveFinalizer()
+
+
+def _record(benchmark: NemoBenchmark, status: BenchmarkStatus, facts: BenchmarkFacts) -> BenchmarkStep:
+    return Record(status) if status != benchmark.status else Rest(facts.resync_seconds)

@@ -1,0 +1,67 @@
+"""The status of a NemoBenchmark after each thing that can happen to it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from nemo_eval_operator.evaluator import Conflicting, EvaluatorError, Rejected, RemoteConfig, Unavailable
+from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
+
+from .conditions import Standing, Verdict, conditions_of
+from .marks import ADOPT_ANNOTATION
+
+__all__ = ["failing", "invalid", "ready", "secret_missing", "taken"]
+
+MAX_DIFFERENCES: Final = 5
+
+
+def ready(
+    benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig, differences: Sequence[str]
+) -> BenchmarkStatus:
+    """The evaluator has the config; `differences` are paths where it insists on something else."""
+    name = f"{remote.namespace}/{remote.name}"
+    but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
+    verdict = Verdict(Standing.READY, "ConfigReady", f"the evaluator has it as config {name}{but}")
+    return _with(benchmark, now, verdict).model_copy(update={"config": name, "config_id": remote.id})
+
+
+def taken(benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig) -> BenchmarkStatus:
+    """Somebody else's config has the name: it is not touched."""
+    message = (
+        f"config {remote.namespace}/{remote.name} exists in the evaluator and is not this object's. Choose "
+        f"another spec.config.name, or let this object take it over and overwrite it: kubectl annotate nemobenchmark "
+        f"{benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
+    )
+    return _with(benchmark, now, Verdict(Standing.STALLED, "ConfigExists", message))
+
+
+def failing(benchmark: NemoBenchmark, now: datetime, error: EvaluatorError) -> BenchmarkStatus:
+    """The evaluator did not take the config. A refusal is for a person to mend, the rest is retried."""
+    match error:
+        case Unavailable():
+            verdict = Verdict(Standing.WORKING, "EvaluatorUnreachable", error.detail)
+        case Conflicting():
+            verdict = Verdict(Standing.WORKING, "ConfigInUse", error.detail)
+        case Rejected():
+            verdict = Verdict(Standing.STALLED, "EvaluatorRejected", f"{error.detail}. Correct spec.config")
+        case _:
+            verdict = Verdict(Standing.WORKING, "EvaluatorFailing", error.detail)
+    return _with(benchmark, now, verdict)
+
+
+def invalid(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:
+    return _with(benchmark, now, Verdict(Standing.STALLED, "InvalidSpec", message))
+
+
+def secret_missing(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:
+    return _with(benchmark, now, Verdict(Standing.WORKING, "SecretNotFound", message))
+
+
+def _with(benchmark: NemoBenchmark, now: datetime, verdict: Verdict) -> BenchmarkStatus:
+    generation = benchmark.metadata.generation
+    conditions = conditions_of(verdict, previous=benchmark.status.conditions, generation=generation, now=now)
+    return benchmark.status.model_copy(
+        update={"observed_generation": generation, "message": verdict.message, "conditions": conditions}
+    )

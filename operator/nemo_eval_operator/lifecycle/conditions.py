@@ -1,0 +1,67 @@
+"""Conditions, so that kubectl wait, Flux and Argo CD draw the right conclusion.
+
+kstatus calls an object with `Ready=False` alone in progress for ever, and one
+without conditions done: hence each verdict here says Ready and, with it,
+Reconciling (still working) or Stalled (a person has to act). Both are
+abnormal-true: present only while true.
+Source: Kubernetes API conventions, "Typical status properties"; kstatus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from nemo_eval_operator.resources import Condition
+
+from .clock import timestamp
+
+__all__ = ["Standing", "Verdict", "conditions_of", "reason_of"]
+
+
+class Standing(Enum):
+    """Where an object stands; the value is its conditions, type and status."""
+
+    WORKING = (("Ready", "False"), ("Reconciling", "True"))
+    READY = (("Ready", "True"),)
+    STALLED = (("Ready", "False"), ("Stalled", "True"))
+    COMPLETE = (("Ready", "True"), ("Complete", "True"))
+    FAILED = (("Ready", "False"), ("Stalled", "True"), ("Failed", "True"))
+    SUSPENDED = (("Suspended", "True"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A standing with its reason (CamelCase, for machines) and message (for people)."""
+
+    standing: Standing
+    reason: str
+    message: str
+
+
+def conditions_of(
+    verdict: Verdict, *, previous: Sequence[Condition], generation: int, now: datetime
+) -> list[Condition]:
+    """All conditions of the object; a transition time moves only where a status flipped."""
+    before = {condition.type: condition for condition in previous}
+
+    def condition(kind: str, status: str) -> Condition:
+        old = before.get(kind)
+        kept = old.last_transition_time if old and old.status == status else timestamp(now)
+        return Condition(
+            type=kind,
+            status=status,
+            reason=verdict.reason,
+            message=verdict.message,
+            last_transition_time=kept,
+            observed_generation=generation,
+        )
+
+    return [condition(kind, status) for kind, status in verdict.standing.value]
+
+
+def reason_of(conditions: Sequence[Condition]) -> str | None:
+    """The reason that the last verdict gave: all its conditions carry the same one."""
+    return conditions[0].reason if conditions else None

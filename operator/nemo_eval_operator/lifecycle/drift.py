@@ -1,0 +1,99 @@
+"""Does the evaluator still hold the config that the benchmark asks for?
+
+The server adds ids and times, names datasets and models, reorders keys and masks
+secrets; so the question is whether what we send is contained in what it returns,
+with secrets left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Final
+
+from pydantic import JsonValue
+
+from .requests import JsonObject
+
+__all__ = ["drifted_paths", "leftover_paths", "update_body"]
+
+MASK: Final = "******"
+
+MANAGED_FIELDS: Final = ("params", "tasks", "groups", "description", "project")
+"""Where a key that we did not send is a remainder of an earlier spec, not the server's own."""
+
+SERVER_FIELDS: Final = frozenset(
+    {
+        "created_at",
+        "custom_fields",
+        "description",
+        "id",
+        "name",
+        "namespace",
+        "ownership",
+        "project",
+        "schema_version",
+        "type_prefix",
+        "updated_at",
+        "version_id",
+        "version_tags",
+    }
+)
+"""What the server adds to a nested dataset or model."""
+
+
+def drifted_paths(desired: JsonValue, actual: JsonValue, path: str = "") -> Iterator[str]:
+    """Paths at which `actual` lacks or contradicts what `desired` says."""
+    match desired, actual:
+        case _, str(text) if text == MASK:
+            return
+        case dict(), dict():
+            for key, value in desired.items():
+                if value is not None or actual.get(key) is not None:
+                    yield from drifted_paths(value, actual.get(key), _join(path, key))
+        case list(), list() if len(desired) == len(actual):
+            for index, (wanted, found) in enumerate(zip(desired, actual, strict=True)):
+                yield from drifted_paths(wanted, found, _join(path, str(index)))
+        case str(reference), dict() if path.endswith("dataset") and actual.get("files_url") == reference:
+            return
+        case _:
+            if desired != actual:
+                yield path
+
+
+def leftover_paths(desired: JsonObject, actual: JsonObject) -> list[tuple[str, ...]]:
+    """Keys that the evaluator still holds although the spec no longer has them."""
+    found: list[tuple[str, ...]] = []
+    for field in MANAGED_FIELDS:
+        if field in desired:
+            found.extend(_leftovers(desired[field], actual.get(field), (field,)))
+        elif actual.get(field):
+            found.append((field,))
+    return found
+
+
+def update_body(desired: JsonObject, current: JsonObject) -> JsonObject:
+    """The PATCH from `current` to `desired`: a null is how a merge patch (RFC 7396) removes a key."""
+    patch = deepcopy(desired)
+    for *parents, last in leftover_paths(desired, current):
+        node = patch
+        for parent in parents:
+            child = node.setdefault(parent, {})
+            node = child if isinstance(child, dict) else {}
+        node[last] = None
+    return patch
+
+
+def _leftovers(desired: JsonValue, actual: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if not (isinstance(desired, dict) and isinstance(actual, dict)):
+        return
+    decorated = path[-1] in {"dataset", "model"}
+    for key, value in actual.items():
+        if key in desired:
+            yield from _leftovers(desired[key], value, (*path, key))
+        elif value not in (None, {}, []) and not (decorated and key in SERVER_FIELDS):
+            yield (*path, key)
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

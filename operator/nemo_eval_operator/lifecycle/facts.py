@@ -1,0 +1,59 @@
+"""What the world says about a job, gathered before a decision is made about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nemo_eval_operator.evaluator import RemoteJob, Results
+from nemo_eval_operator.resources import NemoBenchmark
+
+__all__ = ["BenchmarkUnusable", "Facts", "LookUp", "RemoteGone", "Stored"]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkUnusable:
+    """The benchmark that the job refers to is missing or not ready; says why."""
+
+    reason: str
+    message: str
+
+
+class RemoteGone:
+    """The evaluator has no job of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """What a look-up found: the jobs with this attempt's mark, oldest first."""
+
+    begun: datetime
+    found: tuple[RemoteJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Results that are fetched and kept in a ConfigMap."""
+
+    results: Results
+    config_map: str
+    key: str
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the world says besides the object. None: not asked yet.
+
+    `settle` is how long after a POST its job may still appear; `outage` says why the
+    evaluator cannot be reached at the moment.
+    """
+
+    now: datetime
+    settle: timedelta
+    benchmark: NemoBenchmark | BenchmarkUnusable | None = None
+    outage: str | None = None
+    lookup: LookUp | None = None
+    remote: RemoteJob | RemoteGone | None = None
+    stored: Stored | None = None
+    remote_deleted: bool = False

@@ -1,0 +1,204 @@
+"""What to do next for a NemoEvalJob: a pure function of the object, the facts and the time.
+
+A job is in one of five situations, each with its own function below: being deleted,
+finished, followed (the remote job is known), uncertain (a POST may have happened),
+or not submitted. First law: a POST only from `SubmitJob`, and `SubmitJob` only where
+no earlier POST of this attempt can still turn into a job.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator import JobStatus, RemoteJob
+from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
+
+from . import job_status
+from .clock import parse_timestamp
+from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone
+from .marks import FINALIZER, owned_by_gitops
+from .steps import (
+    AddFinalizer,
+    CancelJob,
+    CollectResults,
+    DeleteJob,
+    DeleteObject,
+    LookUpJob,
+    Record,
+    RemoveFinalizer,
+    Rest,
+    SubmitJob,
+)
+
+__all__ = ["JobStep", "decide"]
+
+CLOCK_SLACK: Final = timedelta(minutes=15)
+"""How far the evaluator's clock, whose times carry no zone, may be behind ours in a look-up."""
+
+CANCEL_RECHECK_SECONDS: Final = 2.0
+"""A cancelled job ends within seconds; a person is waiting for it."""
+
+JobStep = (
+    Rest
+    | Record[job_status.EvalJobStatus]
+    | AddFinalizer
+    | RemoveFinalizer
+    | DeleteObject
+    | SubmitJob
+    | LookUpJob
+    | CancelJob
+    | DeleteJob
+    | CollectResults
+)
+
+
+def decide(job: NemoEvalJob, facts: Facts) -> JobStep:
+    """The next step for `job`; Rest where nothing is to be done."""
+    if job.metadata.deletion_timestamp is not None:
+        return _deleted(job, job.metadata.deletion_timestamp, facts)
+    if job.status.completion_time is not None:
+        return _finished(job, parse_timestamp(job.status.completion_time), facts)
+    if job.status.job_id is not None:
+        return _followed(job, job.status.job_id, facts)
+    if job.status.submission is not None:
+        return _uncertain(job, parse_timestamp(job.status.submission.time), facts)
+    return _not_submitted(job, facts)
+
+
+def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
+    if job.spec.cancel:
+        return _record(job, job_status.cancelled(job, facts.now, "cancelled before it was submitted"))
+    if job.spec.suspend:
+        return _record(job, job_status.suspended(job, facts.now))
+    if isinstance(facts.benchmark, BenchmarkUnusable):
+        return _record(
+            job, job_status.waiting(job, facts.now, facts.benchmark.reason, facts.benchmark.message)
+        )
+    if facts.outage is not None:
+        return _record(job, job_status.waiting(job, facts.now, "EvaluatorUnreachable", facts.outage))
+    if FINALIZER not in job.metadata.finalizers:
+        return AddFinalizer()
+    return SubmitJob()
+
+
+def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
+    if facts.lookup is None:
+        return Rest() if facts.outage is not None else LookUpJob(created_since=submitted - CLOCK_SLACK)
+    if facts.lookup.found:
+        return Record(job_status.adopted(job, facts.now, facts.lookup.found))
+    if unsettled := _unsettled_seconds(submitted, facts.lookup, facts.settle):
+        return _record(job, job_status.uncertain(job, facts.now), rest=unsettled)
+    return _not_submitted(job, facts)
+
+
+def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
+    deadline = _deadline(job)
+    overdue = deadline is not None and facts.now >= deadline
+    match facts.remote:
+        case None:
+            if facts.outage is not None:
+                return _record(job, job_status.out_of_sight(job, facts.now, facts.outage))
+            if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
+                return CancelJob(job_id)
+            return _record(job, job_status.observed(job), rest=_until(deadline, facts.now))
+        case RemoteGone():
+            return Record(job_status.lost(job, facts.now))
+        case RemoteJob(status=JobStatus.COMPLETED):
+            if facts.stored is None:
+                return CollectResults(job_id)
+            return Record(job_status.succeeded(job, facts.now, facts.stored))
+        case RemoteJob(status=JobStatus.FAILED) as remote:
+            return Record(job_status.failed(job, facts.now, remote))
+        case RemoteJob(status=JobStatus.CANCELLED):
+            return Record(job_status.ended_by_cancel(job, facts.now, overdue=overdue))
+        case RemoteJob() as remote:
+            cancelling = remote.status == "cancelling"
+            if (job.spec.cancel or overdue) and not cancelling:
+                return CancelJob(job_id)
+            rest = CANCEL_RECHECK_SECONDS if cancelling else _until(deadline, facts.now)
+            return _record(job, job_status.running(job, facts.now, remote), rest=rest)
+
+
+def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
+    status = job_status.observed(job)
+    if status != job.status:
+        return Record(status)
+    keeps_finalizer = job.spec.deletion_policy is JobDeletionPolicy.DELETE and job.status.job_id is not None
+    if FINALIZER in job.metadata.finalizers and not keeps_finalizer:
+        return RemoveFinalizer()
+    if job.spec.ttl_seconds_after_finished is None or owned_by_gitops(job.metadata):
+        return Rest()
+    expiry = completed + timedelta(seconds=job.spec.ttl_seconds_after_finished)
+    return DeleteObject() if facts.now >= expiry else Rest(_until(expiry, facts.now))
+
+
+def _deleted(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
+    status, policy = job.status, job.spec.deletion_policy
+    submitted = status.submission is not None or status.job_id is not None
+    if FINALIZER not in job.metadata.finalizers:
+        return Rest()
+    if policy is JobDeletionPolicy.ORPHAN or not submitted:
+        return RemoveFinalizer()
+    patience = since + timedelta(seconds=job.spec.cancel_timeout_seconds)
+    if facts.now >= patience:
+        remains = (
+            f"remote job {status.job_id}"
+            if status.job_id
+            else "possibly a remote job that was being submitted"
+        )
+        return RemoveFinalizer(left_behind=f"{remains}, not confirmed as cancelled within {patience - since}")
+    if status.job_id is None and status.submission is not None:
+        return _deleted_uncertain(job, parse_timestamp(status.submission.time), facts)
+    return _deleted_followed(job, status.job_id or "", facts)
+
+
+def _deleted_uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
+    if facts.lookup is None:
+        return LookUpJob(created_since=submitted - CLOCK_SLACK)
+    if facts.lookup.found:
+        return Record(job_status.adopted(job, facts.now, facts.lookup.found))
+    if unsettled := _unsettled_seconds(submitted, facts.lookup, facts.settle):
+        return Rest(min(unsettled, CANCEL_RECHECK_SECONDS))
+    return RemoveFinalizer()
+
+
+def _deleted_followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
+    delete_too = job.spec.deletion_policy is JobDeletionPolicy.DELETE and not facts.remote_deleted
+    ended = job.status.completion_time is not None
+    match facts.remote:
+        case RemoteGone():
+            return RemoveFinalizer()
+        case RemoteJob(is_terminal=True):
+            return DeleteJob(job_id) if delete_too else RemoveFinalizer()
+        case _ if ended:
+            return DeleteJob(job_id) if delete_too else RemoveFinalizer()
+        case RemoteJob(status="cancelling"):
+            return _record(job, job_status.cancelling(job, facts.now), rest=CANCEL_RECHECK_SECONDS)
+        case RemoteJob():
+            return CancelJob(job_id)
+        case None:
+            return Rest(CANCEL_RECHECK_SECONDS)
+
+
+def _record(job: NemoEvalJob, status: job_status.EvalJobStatus, *, rest: float | None = None) -> JobStep:
+    """Write the status if it says anything new, else rest."""
+    return Record(status) if status != job.status else Rest(rest)
+
+
+def _unsettled_seconds(submitted: datetime, lookup: LookUp, settle: timedelta) -> float:
+    """How long a look-up must still wait before "not found" means "never created"; 0 if it need not.
+
+    A look-up that began earlier may have run before the evaluator finished creating the job.
+    """
+    return max(0.0, (submitted + settle - lookup.begun).total_seconds())
+
+
+def _deadline(job: NemoEvalJob) -> datetime | None:
+    if job.spec.active_deadline_seconds is None or job.status.start_time is None:
+        return None
+    return parse_timestamp(job.status.start_time) + timedelta(seconds=job.spec.active_deadline_seconds)
+
+
+def _until(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else max(0.0, (moment - now).total_seconds())

@@ -1,0 +1,239 @@
+"""The status of a NemoEvalJob after each thing that can happen to it. Pure: job and news in, status out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from nemo_eval_operator.evaluator import (
+    Ambiguous,
+    EvaluatorError,
+    Missing,
+    RemoteJob,
+    Unavailable,
+    Unsupported,
+)
+from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, Progress, ResultsRef, Submission
+
+from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
+from .conditions import Standing, Verdict, conditions_of, reason_of
+from .facts import Stored
+from .requests import model_name
+from .scores import MAX_SCORES, scores_of, summary_of
+
+__all__ = [
+    "EvalJobStatus",
+    "adopted",
+    "cancelled",
+    "cancelling",
+    "ended_by_cancel",
+    "failed",
+    "invalid",
+    "lost",
+    "not_submitted",
+    "observed",
+    "out_of_sight",
+    "results_pending",
+    "running",
+    "submitted",
+    "submitting",
+    "succeeded",
+    "suspended",
+    "uncertain",
+    "waiting",
+]
+
+
+def waiting(job: NemoEvalJob, now: datetime, reason: str, message: str) -> EvalJobStatus:
+    """Not submitted yet, for a reason outside the job."""
+    return _with(job, now, Phase.PENDING, Verdict(Standing.WORKING, reason, message))
+
+
+def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    message = "spec.suspend is true: nothing is submitted until it is false"
+    return _with(job, now, Phase.SUSPENDED, Verdict(Standing.SUSPENDED, "Suspended", message))
+
+
+def invalid(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
+    """The spec cannot be turned into a request."""
+    return _with(job, now, Phase.PENDING, Verdict(Standing.STALLED, "InvalidSpec", message))
+
+
+def submitting(job: NemoEvalJob, now: datetime, nonce: str) -> EvalJobStatus:
+    """The intent: written before the POST, so that a crash in between is noticed."""
+    verdict = Verdict(Standing.WORKING, "Submitting", "the job is being submitted to the evaluator")
+    return _with(job, now, Phase.SUBMITTING, verdict).model_copy(
+        update={
+            "attempt": job.status.attempt or 1,
+            "submission": Submission(nonce=nonce, time=micro_timestamp(now)),
+        }
+    )
+
+
+def submitted(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
+    message = f"the evaluator runs it as {remote.id}"
+    status = _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "Running", message))
+    return status.model_copy(
+        update={
+            "job_id": remote.id,
+            "start_time": job.status.start_time or timestamp(now),
+            "progress": _progress(remote, None),
+        }
+    )
+
+
+def adopted(job: NemoEvalJob, now: datetime, found: Sequence[RemoteJob]) -> EvalJobStatus:
+    """The job of an earlier POST was found; the oldest is ours, the others are cancelled by the caller."""
+    return submitted(job, now, found[0])
+
+
+def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """What a failed POST means: not reached, refused for good, refused for now, or unknown."""
+    match error:
+        case Ambiguous():
+            return uncertain(job, now, error)
+        case Unavailable():
+            retry = waiting(job, now, "EvaluatorUnreachable", error.detail)
+        case Missing():
+            retry = waiting(
+                job, now, "EvaluatorRefusing", f"{error.detail}. Tried again once the config is there"
+            )
+        case Unsupported():
+            retry = waiting(job, now, "EvaluatorRefusing", f"{error.detail}. Is this URL a NeMo Evaluator?")
+        case _:
+            return _refused(job, now, error)
+    return retry.model_copy(update={"submission": None})
+
+
+def uncertain(job: NemoEvalJob, now: datetime, error: EvaluatorError | None = None) -> EvalJobStatus:
+    """A POST may or may not have been carried out; it is looked for before another is made."""
+    if error is None and reason_of(job.status.conditions) == "SubmissionUncertain":
+        return observed(job)
+    cause = error.detail if error else "the operator was interrupted while it submitted the job"
+    message = f"{cause}. Looking for the job in the evaluator before submitting again"
+    return _with(job, now, Phase.SUBMITTING, Verdict(Standing.WORKING, "SubmissionUncertain", message))
+
+
+def _refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """A clear no to the POST: there is no remote job, and the same request will be refused again."""
+    message = f"{error.detail}. Correct it in a new NemoEvalJob"
+    status = _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "EvaluatorRejected", message))
+    return status.model_copy(update={"submission": None})
+
+
+def running(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
+    if job.status.phase is Phase.CANCELLING or remote.status == "cancelling":
+        return cancelling(job, now)
+    message = f"the evaluator runs it as {remote.id}"
+    status = _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "Running", message))
+    return status.model_copy(update={"progress": _progress(remote, job.status.progress)})
+
+
+def out_of_sight(job: NemoEvalJob, now: datetime, outage: str) -> EvalJobStatus:
+    """The remote job goes on, but the evaluator cannot be asked about it."""
+    message = f"remote job {job.status.job_id} cannot be followed: {outage}"
+    verdict = Verdict(Standing.WORKING, "EvaluatorUnreachable", message)
+    return _with(job, now, job.status.phase or Phase.RUNNING, verdict)
+
+
+def cancelling(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    message = f"cancellation of remote job {job.status.job_id} was requested"
+    return _with(job, now, Phase.CANCELLING, Verdict(Standing.WORKING, "Cancelling", message))
+
+
+def succeeded(job: NemoEvalJob, now: datetime, stored: Stored) -> EvalJobStatus:
+    scores = scores_of(stored.results)
+    where = f"full results in ConfigMap {stored.config_map}"
+    cut = "; rows were dropped to fit, the evaluator has them all" if stored.truncated else ""
+    verdict = Verdict(Standing.COMPLETE, "Completed", f"{len(scores)} scores; {where}{cut}")
+    return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
+        update={
+            "progress": Progress(
+                percent=100,
+                samples_processed=job.status.progress.samples_processed if job.status.progress else None,
+            ),
+            "scores": scores[:MAX_SCORES],
+            "score": summary_of(scores),
+            "results_ref": ResultsRef(
+                config_map=stored.config_map,
+                key=stored.key,
+                url=f"/v1/evaluation/jobs/{job.status.job_id}/results",
+                truncated=stored.truncated or None,
+            ),
+        }
+    )
+
+
+def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
+    said = remote.status_details.message or "the evaluator gave no message"
+    message = f"{said} (remote job {remote.id})"
+    return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "EvaluationFailed", message))
+
+
+def lost(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    if job.status.phase is Phase.CANCELLING:
+        return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
+    message = (
+        f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself: "
+        "create a new NemoEvalJob to evaluate once more"
+    )
+    return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "ExternalJobLost", message))
+
+
+def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJobStatus:
+    """The remote job is cancelled: because we asked, because of the deadline, or by somebody else."""
+    if job.spec.cancel:
+        return cancelled(job, now, f"remote job {job.status.job_id} was cancelled as spec.cancel asks")
+    if overdue:
+        message = f"cancelled after spec.activeDeadlineSeconds={job.spec.active_deadline_seconds}"
+        return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "DeadlineExceeded", message))
+    return cancelled(job, now, f"remote job {job.status.job_id} was cancelled in the evaluator")
+
+
+def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
+    """No result was delivered, so whoever waits for one has to learn of it: Failed, reason Cancelled."""
+    status = _ended(job, now, Phase.CANCELLED, Verdict(Standing.FAILED, "Cancelled", message))
+    return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
+
+
+def results_pending(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """Completed in the evaluator, but its results cannot be read yet. Never a failed evaluation."""
+    message = f"the evaluation completed, its results cannot be read yet: {error.detail}"
+    return _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "ResultsUnavailable", message))
+
+
+def observed(job: NemoEvalJob) -> EvalJobStatus:
+    """Nothing new but the generation that was handled."""
+    return job.status.model_copy(update={"observed_generation": job.metadata.generation})
+
+
+def _ended(job: NemoEvalJob, now: datetime, phase: Phase, verdict: Verdict) -> EvalJobStatus:
+    start = job.status.start_time
+    duration = duration_text(now - parse_timestamp(start)) if start else None
+    update = {"completion_time": timestamp(now), "duration": duration}
+    return _with(job, now, phase, verdict).model_copy(update=update)
+
+
+def _with(job: NemoEvalJob, now: datetime, phase: Phase, verdict: Verdict) -> EvalJobStatus:
+    generation = job.metadata.generation
+    conditions = conditions_of(verdict, previous=job.status.conditions, generation=generation, now=now)
+    return job.status.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": phase,
+            "message": verdict.message,
+            "model": model_name(job),
+            "conditions": conditions,
+        }
+    )
+
+
+def _progress(remote: RemoteJob, before: Progress | None) -> Progress | None:
+    """In steps of one per cent, since each write wakes all watchers; null until the evaluator counts."""
+    details = remote.status_details
+    if details.progress is None and details.samples_processed is None:
+        return before
+    percent = None if details.progress is None else max(0, min(100, int(details.progress)))
+    if before is not None and percent is not None and percent == before.percent:
+        return before
+    return Progress(percent=percent, samples_processed=details.samples_processed)

@@ -1,0 +1,61 @@
+"""Our marks: how an object of ours is known again, in Kubernetes and in the evaluator.
+
+The evaluator's `custom_fields` are the only client-supplied place that configs and
+jobs both echo; their values are strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import JsonValue
+
+from nemo_eval_operator.resources import ObjectMeta
+
+__all__ = [
+    "ADOPT_ANNOTATION",
+    "FINALIZER",
+    "carries_attempt",
+    "carries_object",
+    "mark_of_attempt",
+    "mark_of_object",
+    "owned_by_gitops",
+]
+
+FINALIZER: Final = "evaluator.nemo.dev/finalizer"
+ADOPT_ANNOTATION: Final = "evaluator.nemo.dev/adopt"
+
+UID: Final = "k8s-uid"
+ATTEMPT: Final = "k8s-attempt"
+NONCE: Final = "k8s-nonce"
+
+GITOPS_MARKS: Final = (
+    "argocd.argoproj.io/tracking-id",
+    "kustomize.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/name",
+    "meta.helm.sh/release-name",
+)
+"""Labels and annotations by which Argo CD, Flux and Helm claim an object."""
+
+
+def mark_of_object(meta: ObjectMeta) -> dict[str, str]:
+    return {UID: meta.uid, "k8s-namespace": meta.namespace, "k8s-name": meta.name}
+
+
+def mark_of_attempt(meta: ObjectMeta, *, attempt: int, nonce: str) -> dict[str, str]:
+    return mark_of_object(meta) | {ATTEMPT: str(attempt), NONCE: nonce}
+
+
+def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> bool:
+    return custom_fields.get(UID) == meta.uid
+
+
+def carries_attempt(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, attempt: int) -> bool:
+    """Uid and attempt, not the nonce: a status restored from an older backup has lost that."""
+    return carries_object(custom_fields, meta) and custom_fields.get(ATTEMPT) == str(attempt)
+
+
+def owned_by_gitops(meta: ObjectMeta) -> str | None:
+    """The mark by which a GitOps tool owns the object; deleting such an object makes it come back."""
+    return next((mark for mark in GITOPS_MARKS if mark in meta.annotations or mark in meta.labels), None)

@@ -1,0 +1,145 @@
+"""What is sent to the evaluator for an object: the bodies of its config and of its job.
+
+NeMo's own part of a spec is passed on as it was written; only what is named here
+is added. Secret values arrive as an argument and leave in the body, nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+from pydantic import JsonValue
+
+from nemo_eval_operator.nemo import EvaluationConfig
+from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, SamplingParams
+
+from .marks import mark_of_attempt, mark_of_object
+
+__all__ = [
+    "JsonObject",
+    "SecretValues",
+    "UnusableTargetPath",
+    "config_body",
+    "config_name",
+    "job_body",
+    "model_name",
+]
+
+JsonObject = dict[str, JsonValue]
+
+SecretValues = Mapping[str, str]
+"""The values that spec.valuesFrom names, by their target path."""
+
+
+class UnusableTargetPath(Exception):
+    """A targetPath leads through something that is not an object; `path` names it."""
+
+    def __init__(self, path: str, obstacle: str) -> None:
+        self.path = path
+        super().__init__(f"valuesFrom targetPath {path!r}: {obstacle!r} is not an object")
+
+
+def config_name(benchmark: NemoBenchmark) -> tuple[str, str]:
+    """Namespace and name of the benchmark's config in NeMo; both default to the object's own."""
+    config, meta = benchmark.spec.config, benchmark.metadata
+    return config.namespace or meta.namespace, config.name or meta.name
+
+
+def config_body(benchmark: NemoBenchmark, secrets: SecretValues) -> JsonObject:
+    """The ConfigInput of a benchmark, with our mark. Raises UnusableTargetPath."""
+    body = _written(benchmark.spec.config)
+    _set_values(body, secrets)
+    namespace, name = config_name(benchmark)
+    marked: JsonObject = {**(benchmark.spec.config.custom_fields or {}), **mark_of_object(benchmark.metadata)}
+    return body | {"namespace": namespace, "name": name, "custom_fields": marked}
+
+
+def job_body(
+    job: NemoEvalJob,
+    benchmark: NemoBenchmark | None,
+    *,
+    nonce: str,
+    secrets: SecretValues,
+    benchmark_secrets: SecretValues,
+) -> JsonObject:
+    """The JobInput of one attempt, with its mark. Raises UnusableTargetPath.
+
+    A benchmark's config is referred to by name, unless something of this run has to
+    be changed in it: then a copy without a name travels inside the job.
+    """
+    parts: JsonObject = {
+        "config": _job_config(job, benchmark, secrets, benchmark_secrets),
+        "target": _target(job),
+    }
+    _set_values(parts, secrets)
+    mark = mark_of_attempt(job.metadata, attempt=job.status.attempt or 1, nonce=nonce)
+    return {"namespace": job.metadata.namespace, **parts, "custom_fields": dict[str, JsonValue](mark)}
+
+
+def model_name(job: NemoEvalJob) -> str | None:
+    """What `kubectl get` shows as the model: its name, or the endpoint's model_id."""
+    if job.spec.model is not None:
+        return job.spec.model
+    model = job.spec.target.model if job.spec.target else None
+    match model:
+        case None | str():
+            return model
+        case _:
+            return model.api_endpoint.model_id if model.api_endpoint else None
+
+
+def _job_config(
+    job: NemoEvalJob, benchmark: NemoBenchmark | None, secrets: SecretValues, benchmark_secrets: SecretValues
+) -> JsonValue:
+    sampling = job.spec.sampling_params
+    if benchmark is None:
+        inline = _written(job.spec.config) if job.spec.config else {}
+        return _sampled(inline, sampling)
+    overridden = sampling is not None or any(path.startswith("config.") for path in secrets)
+    if not overridden:
+        return "/".join(config_name(benchmark))
+    copy = _written(benchmark.spec.config)
+    _set_values(copy, benchmark_secrets)
+    for identity in ("name", "namespace"):
+        copy.pop(identity, None)
+    return _sampled(copy, sampling)
+
+
+def _target(job: NemoEvalJob) -> JsonValue:
+    if job.spec.target is not None:
+        return job.spec.target.model_dump(mode="json", exclude_unset=True)
+    return {"type": "model", "model": job.spec.model}
+
+
+def _sampled(config: JsonObject, sampling: SamplingParams | None) -> JsonObject:
+    """The config with this run's sampling parameters, also where a task's template sets its own."""
+    if sampling is None:
+        return config
+    overrides: JsonObject = sampling.model_dump(mode="json", exclude_unset=True)
+    params = config.get("params")
+    sampled = config | {"params": {**(params if isinstance(params, dict) else {}), **overrides}}
+    tasks = sampled.get("tasks")
+    for task in tasks.values() if isinstance(tasks, dict) else ():
+        match task:
+            case {"params": {"template": dict(template)}}:
+                template.update({key: value for key, value in overrides.items() if key in template})
+            case _:
+                pass
+    return sampled
+
+
+def _written(config: EvaluationConfig) -> JsonObject:
+    return deepcopy(config.model_dump(mode="json", exclude_unset=True))
+
+
+def _set_values(body: JsonObject, values: SecretValues) -> None:
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        node = body
+        for parent in parents:
+            child = node.setdefault(parent, {})
+            if not isinstance(child, dict):
+                raise UnusableTargetPath(path, parent)
+            node = child
+        node[last] = value

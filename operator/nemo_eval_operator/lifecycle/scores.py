@@ -1,0 +1,92 @@
+"""The evaluator's results as a short, flat list of scores.
+
+Two shapes are on record and may be nested: `tasks.<task>.metrics.<metric>.scores.<score>`
+and `groups.<group>…`, whose groups may hold further groups. Whatever else a result
+holds stays in the full document.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from pydantic import JsonValue
+
+from nemo_eval_operator.evaluator import Results
+from nemo_eval_operator.resources import Score
+
+__all__ = ["MAX_SCORES", "scores_of", "summary_of"]
+
+MAX_SCORES: Final = 50
+"""Scores kept in status; etcd is no result store, the full document is in the ConfigMap."""
+
+SUMMARY_SCORES: Final = 3
+"""As many as a terminal line of `kubectl get` can show."""
+
+
+def scores_of(results: Results) -> list[Score]:
+    """Every score of the results, tasks before groups, in the evaluator's order."""
+    return [
+        *_in_level(results.tasks, kind="task", path=()),
+        *_in_level(results.groups, kind="group", path=()),
+    ]
+
+
+def summary_of(scores: list[Score]) -> str | None:
+    """The first scores in one line, as in `em=0.45 f1=0.61`."""
+    shown = [f"{_label(score)}={score.value:.4g}" for score in scores[:SUMMARY_SCORES]]
+    return " ".join(shown) or None
+
+
+def _label(score: Score) -> str:
+    """A score named as its metric is not named twice: string-check, not string-check.string-check."""
+    if score.score in {score.metric, f"{score.metric}_score"}:
+        return score.metric
+    return score.score if score.score.startswith(score.metric) else f"{score.metric}.{score.score}"
+
+
+def _in_level(level: JsonValue, *, kind: str, path: tuple[str, ...]) -> Iterator[Score]:
+    for name, entry in level.items() if isinstance(level, dict) else ():
+        if not isinstance(entry, dict):
+            continue
+        here = (*path, name)
+        yield from _in_metrics(entry.get("metrics"), kind=kind, owner="/".join(here))
+        yield from _in_level(entry.get("groups"), kind="group", path=here)
+
+
+def _in_metrics(metrics: JsonValue, *, kind: str, owner: str) -> Iterator[Score]:
+    for metric, entry in metrics.items() if isinstance(metrics, dict) else ():
+        scores = entry.get("scores") if isinstance(entry, dict) else None
+        for name, score in scores.items() if isinstance(scores, dict) else ():
+            if isinstance(score, dict) and (value := _number(score.get("value"))) is not None:
+                yield _score(
+                    score.get("stats"), kind=kind, owner=owner, metric=metric, name=name, value=value
+                )
+
+
+def _score(stats: JsonValue, *, kind: str, owner: str, metric: str, name: str, value: float) -> Score:
+    known = stats if isinstance(stats, dict) else {}
+    return Score(
+        task=owner if kind == "task" else None,
+        group=owner if kind == "group" else None,
+        metric=metric,
+        score=name,
+        value=value,
+        count=_count(known.get("count")),
+        stddev=_number(known.get("stddev")),
+        stderr=_number(known.get("stderr")),
+        nan_count=_count(known.get("nan_count")),
+    )
+
+
+def _number(value: JsonValue) -> float | None:
+    """A finite number; JSON has no NaN, and a status with one would be refused."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _count(value: JsonValue) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)

@@ -1,0 +1,110 @@
+"""The steps that a decision can name. The reconcilers do them; nothing here does anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+__all__ = [
+    "AddFinalizer",
+    "CancelJob",
+    "CollectResults",
+    "CreateConfig",
+    "DeleteConfig",
+    "DeleteJob",
+    "DeleteObject",
+    "LookUpJob",
+    "ObserveConfig",
+    "Record",
+    "RemoveFinalizer",
+    "ReplaceConfig",
+    "Rest",
+    "SubmitJob",
+    "UpdateConfig",
+]
+
+Status = TypeVar("Status")
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do now; look again in `seconds`, or only when something happens."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Generic[Status]):
+    """Write this status, then decide again."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """From here on something outside Kubernetes may have to be cleaned up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFinalizer:
+    """Let the object go. `left_behind` says what stays in the evaluator, if that was not asked for."""
+
+    left_behind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObject:
+    """The object's time to live has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitJob:
+    """Write the intent; whoever wins that write, and only they, POST the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpJob:
+    """A POST may have been carried out: find the job by its mark among those created since."""
+
+    created_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJob:
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectResults:
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveConfig:
+    """Read the config of the benchmark's name from the evaluator."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateConfig:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateConfig:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceConfig:
+    """Delete and create: the server cannot update, or its update kept what the spec dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteConfig:
+    pass

@@ -1,0 +1,230 @@
+"""NemoBenchmarks: keep the config in the evaluator as the object says."""
+
+from __future__ import annotations
+
+import logging
+import random
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from nemo_eval_operator.evaluator import (
+    Conflicting,
+    EvaluatorClient,
+    EvaluatorError,
+    Missing,
+    Rejected,
+    RemoteConfig,
+    Unavailable,
+    Unsupported,
+)
+from nemo_eval_operator.kube import JsonObject, KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.lifecycle import (
+    BenchmarkFacts,
+    ConfigGone,
+    UnusableTargetPath,
+    benchmark_status,
+    config_body,
+    config_name,
+    decide_benchmark,
+    update_body,
+)
+from nemo_eval_operator.lifecycle.steps import (
+    AddFinalizer,
+    CreateConfig,
+    DeleteConfig,
+    ObserveConfig,
+    Record,
+    RemoveFinalizer,
+    ReplaceConfig,
+    Rest,
+    UpdateConfig,
+)
+from nemo_eval_operator.resources import NemoBenchmark
+
+from .gate import EvaluatorGate
+from .objects import ObjectWriter, SecretMissing, first_problem, key_of
+from .queue import RetryLater, WorkQueue
+from .waiting import Waiting
+
+__all__ = ["BenchmarkReconciler"]
+
+logger = logging.getLogger(__name__)
+
+MAX_STEPS: Final = 12
+"""The longest way, a replaced config, takes eight; more is a loop, and a bug."""
+
+RESYNC_SECONDS: Final = 300.0
+"""How often an unchanged benchmark is compared with the evaluator: drift is rare, and one GET each."""
+
+RELEASE_RECHECK_SECONDS: Final = 2.0
+"""A deleted benchmark's config may be in use for a moment longer."""
+
+
+class BenchmarkReconciler:
+    """Brings one NemoBenchmark at a time as far as it will go."""
+
+    def __init__(
+        self,
+        *,
+        kube: KubeClient,
+        evaluator: EvaluatorClient,
+        queue: WorkQueue,
+        gate: EvaluatorGate,
+        waiting: Waiting,
+    ) -> None:
+        self._kube = kube
+        self._evaluator = evaluator
+        self._queue = queue
+        self._gate = gate
+        self._waiting = waiting
+        self._objects = ObjectWriter(kube)
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
+        document = await self._kube.get(key)
+        if document is None:
+            self._wake_jobs(key)
+            return None
+        try:
+            benchmark = NemoBenchmark.model_validate(document)
+        except ValidationError as error:
+            await self._report_unreadable(document, error)
+            return None
+        try:
+            return await self._pursue(benchmark)
+        except ObjectGone:
+            return None
+
+    async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
+        try:
+            desired = await self._desired(benchmark)
+        except SecretMissing as error:
+            await self._objects.record(
+                benchmark, benchmark_status.secret_missing(benchmark, _now(), str(error))
+            )
+            raise RetryLater from error
+        except UnusableTargetPath as error:
+            await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
+            return None
+        facts = BenchmarkFacts(now=_now(), desired=desired, resync_seconds=RESYNC_SECONDS)
+        for _ in range(MAX_STEPS):
+            facts = replace(facts, now=_now())
+            match decide_benchmark(benchmark, facts):
+                case Rest(seconds):
+                    self._wake_jobs(key_of(benchmark))
+                    return _spread(seconds)
+                case Record(status):
+                    benchmark = await self._objects.record(benchmark, status)
+                case AddFinalizer():
+                    benchmark = await self._objects.add_finalizer(benchmark)
+                case RemoveFinalizer(left_behind):
+                    await self._objects.remove_finalizer(benchmark, left_behind=left_behind)
+                    return None
+                case (
+                    ObserveConfig()
+                    | CreateConfig()
+                    | UpdateConfig()
+                    | ReplaceConfig()
+                    | DeleteConfig() as step
+                ):
+                    try:
+                        facts = await self._call(benchmark, facts, step)
+                    except EvaluatorError as error:
+                        return await self._put_off(benchmark, error)
+        logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
+        raise RetryLater
+
+    async def _call(
+        self,
+        benchmark: NemoBenchmark,
+        facts: BenchmarkFacts,
+        step: ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | DeleteConfig,
+    ) -> BenchmarkFacts:
+        """Do one call to the evaluator; what is known of the config afterwards."""
+        namespace, name = config_name(benchmark)
+        match step:
+            case ObserveConfig():
+                return replace(facts, remote=await self._observe(namespace, name))
+            case CreateConfig():
+                try:
+                    return replace(
+                        facts, remote=await self._evaluator.create_config(facts.desired), replaced=True
+                    )
+                except Conflicting:
+                    return replace(facts, remote=None)
+            case UpdateConfig():
+                return await self._update(namespace, name, facts)
+            case ReplaceConfig():
+                await self._evaluator.delete_config(namespace, name)
+                return replace(
+                    facts, remote=await self._evaluator.create_config(facts.desired), replaced=True
+                )
+            case DeleteConfig():
+                with suppress(Missing):
+                    await self._evaluator.delete_config(namespace, name)
+                return replace(facts, remote=ConfigGone())
+
+    async def _observe(self, namespace: str, name: str) -> RemoteConfig | ConfigGone:
+        try:
+            return await self._evaluator.get_config(namespace, name)
+        except Missing:
+            return ConfigGone()
+
+    async def _update(self, namespace: str, name: str, facts: BenchmarkFacts) -> BenchmarkFacts:
+        """PATCH; where the server has none, the config is deleted and created in its place."""
+        current = facts.remote.document if isinstance(facts.remote, RemoteConfig) else {}
+        try:
+            remote = await self._evaluator.update_config(namespace, name, update_body(facts.desired, current))
+        except (Missing, Unsupported):
+            await self._evaluator.delete_config(namespace, name)
+            remote = await self._evaluator.create_config(facts.desired)
+            return replace(facts, remote=remote, replaced=True)
+        return replace(facts, remote=remote, updated=True)
+
+    async def _desired(self, benchmark: NemoBenchmark) -> JsonObject:
+        if benchmark.metadata.deletion_timestamp is not None:
+            # A deletion must not wait for a Secret that was deleted with the namespace.
+            return config_body(benchmark, {})
+        secrets = await self._objects.secrets(benchmark.metadata.namespace, benchmark.spec.values_from)
+        return config_body(benchmark, secrets)
+
+    async def _put_off(self, benchmark: NemoBenchmark, error: EvaluatorError) -> float:
+        """Say what the evaluator said, and when to ask again."""
+        if isinstance(error, Unavailable):
+            self._gate.close(error)
+            self._gate.wait(key_of(benchmark))
+        if benchmark.metadata.deletion_timestamp is not None:
+            logger.info("%s: %s", key_of(benchmark), error)
+            return RELEASE_RECHECK_SECONDS
+        status = benchmark_status.failing(benchmark, _now(), error)
+        await self._objects.record(benchmark, status)
+        if isinstance(error, Rejected) and not isinstance(error, Conflicting):
+            return RESYNC_SECONDS
+        raise RetryLater from error
+
+    def _wake_jobs(self, benchmark: ObjectKey) -> None:
+        for job in self._waiting.take(benchmark):
+            self._queue.add(job)
+
+    async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
+        """The API server let it in, but it is no NemoBenchmark to us: say so on the object."""
+        benchmark = NemoBenchmark.model_validate({**document, "spec": {"config": {"type": "unreadable"}}})
+        if benchmark.metadata.deletion_timestamp is not None:
+            await self._objects.remove_finalizer(benchmark, left_behind=benchmark.status.config)
+            return
+        await self._objects.record(
+            benchmark, benchmark_status.invalid(benchmark, _now(), first_problem(error))
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _spread(seconds: float | None) -> float | None:
+    """Jitter, so that benchmarks applied together are not compared together for ever."""
+    return None if seconds is None else seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,95 @@
+"""One place that knows whether the evaluator can be reached.
+
+Without it each waiting job would knock by itself. Whoever fails to reach the
+evaluator closes the gate; one probe, with backoff, opens it, and all who wait go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import Final
+
+from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError, Unavailable
+from nemo_eval_operator.kube import ObjectKey
+
+from .following import Following
+from .queue import WorkQueue
+
+__all__ = ["EvaluatorGate"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_PROBE_SECONDS: Final = 1.0
+MAX_PROBE_SECONDS: Final = 30.0
+
+REPORT_AFTER_PROBES: Final = 3
+"""Failed probes, about 5 s, after which running jobs say that they cannot be followed: a blip is no news."""
+
+
+class EvaluatorGate:
+    """Open, or closed with a reason; keys that `wait` are queued again when it opens."""
+
+    def __init__(self, evaluator: EvaluatorClient, queue: WorkQueue, following: Following) -> None:
+        self._evaluator = evaluator
+        self._queue = queue
+        self._following = following
+        self._waiting: set[ObjectKey] = set()
+        self._closed = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+        self._retry_after = 0.0
+        self.outage: str | None = None
+
+    def close(self, error: Unavailable) -> None:
+        if self.outage is None:
+            logger.warning("evaluator out of reach: %s", error)
+        self.outage = error.detail
+        self._retry_after = error.retry_after or 0.0
+        self._open.clear()
+        self._closed.set()
+
+    def wait(self, key: ObjectKey) -> None:
+        self._waiting.add(key)
+
+    async def until_open(self) -> None:
+        await self._open.wait()
+
+    async def run(self) -> None:
+        """Probe for ever, whenever the gate is closed."""
+        while True:
+            await self._closed.wait()
+            await self._probe_until_reached()
+            self._reopen()
+
+    async def _probe_until_reached(self) -> None:
+        delay, probes = FIRST_PROBE_SECONDS, 0
+        while True:
+            jittered = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+            await asyncio.sleep(max(self._retry_after, jittered))
+            self._retry_after = 0.0
+            try:
+                await self._evaluator.check()
+            except Unavailable as error:
+                self.close(error)
+            except EvaluatorError as error:
+                # It answers, but badly: as good as out of reach for new work.
+                self.close(Unavailable(error.detail, status_code=error.status_code))
+            else:
+                return
+            probes += 1
+            if probes == REPORT_AFTER_PROBES:
+                for key in self._following.keys_followed():
+                    self.wait(key)
+                    self._queue.add(key)
+            delay = min(MAX_PROBE_SECONDS, delay * 2)
+
+    def _reopen(self) -> None:
+        logger.warning("evaluator within reach again")
+        self.outage = None
+        self._closed.clear()
+        self._open.set()
+        woken, self._waiting = self._waiting, set()
+        for key in woken:
+            self._queue.add(key)

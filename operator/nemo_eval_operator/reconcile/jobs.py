@@ -1,0 +1,330 @@
+"""NemoEvalJobs: gather the facts, let `lifecycle` decide, do the step, until there is nothing to do."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from pydantic import ValidationError
+
+from nemo_eval_operator.evaluator import (
+    EvaluatorClient,
+    EvaluatorError,
+    Missing,
+    Rejected,
+    RemoteJob,
+    Unavailable,
+    Unsupported,
+)
+from nemo_eval_operator.kube import JsonObject, KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.lifecycle import (
+    BenchmarkUnusable,
+    Event,
+    Facts,
+    LookUp,
+    RemoteGone,
+    Stored,
+    UnusableTargetPath,
+    carries_attempt,
+    decide_job,
+    glimpse_told_by,
+    job_body,
+    job_status,
+    was_ready,
+)
+from nemo_eval_operator.lifecycle.steps import (
+    AddFinalizer,
+    CancelJob,
+    CollectResults,
+    DeleteJob,
+    DeleteObject,
+    LookUpJob,
+    Record,
+    RemoveFinalizer,
+    Rest,
+    SubmitJob,
+)
+from nemo_eval_operator.resources import BENCHMARK_PLURAL, EvalJobStatus, NemoBenchmark, NemoEvalJob
+
+from .following import Following
+from .gate import EvaluatorGate
+from .objects import ObjectWriter, SecretMissing, first_problem, key_of
+from .queue import RetryLater, WorkQueue
+from .results import ResultsKeeper
+from .waiting import Waiting
+
+__all__ = ["JobReconciler"]
+
+logger = logging.getLogger(__name__)
+
+MAX_STEPS: Final = 12
+"""The longest way, from a new object to its remote job, takes six; more is a loop, and a bug."""
+
+INTENT_SECONDS: Final = 5.0
+"""An intent older than this is not acted on: another operator may have given us up and be looking."""
+
+WAITING_RECHECK_SECONDS: Final = 60.0
+"""Waiting objects are woken by what they wait for; this is for a wake-up that was missed."""
+
+REFUSED_RETRY_SECONDS: Final = 5.0
+"""Time for a config that the evaluator has lost to be created again."""
+
+CANCEL_RECHECK_SECONDS: Final = 2.0
+"""A cancelled job ends within seconds, and a person is waiting for it."""
+
+Advance = Record[EvalJobStatus] | AddFinalizer | SubmitJob | LookUpJob | DeleteJob | CollectResults
+
+
+class JobReconciler:
+    """Brings one NemoEvalJob at a time as far as it will go."""
+
+    def __init__(
+        self,
+        *,
+        kube: KubeClient,
+        evaluator: EvaluatorClient,
+        queue: WorkQueue,
+        gate: EvaluatorGate,
+        following: Following,
+        waiting: Waiting,
+        settle: timedelta,
+    ) -> None:
+        self._kube = kube
+        self._evaluator = evaluator
+        self._queue = queue
+        self._gate = gate
+        self._following = following
+        self._waiting = waiting
+        self._settle = settle
+        self._objects = ObjectWriter(kube)
+        self._results = ResultsKeeper(kube)
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
+        document = await self._kube.get(key)
+        if document is None:
+            self._following.forget(key)
+            return None
+        try:
+            job = NemoEvalJob.model_validate(document)
+        except ValidationError as error:
+            await self._report_unreadable(document, error)
+            return None
+        try:
+            return await self._pursue(job)
+        except ObjectGone:
+            self._following.forget(key)
+            return None
+        except EvaluatorError as error:
+            return self._put_off(job, error)
+
+    async def _pursue(self, job: NemoEvalJob) -> float | None:
+        key, facts = key_of(job), await self._facts(job)
+        for _ in range(MAX_STEPS):
+            facts = replace(facts, now=datetime.now(UTC), outage=self._gate.outage)
+            if facts.outage is not None:
+                self._gate.wait(key)
+            step = decide_job(job, facts)
+            match step:
+                case Rest(seconds):
+                    self._keep_following(job)
+                    waits = isinstance(facts.benchmark, BenchmarkUnusable)
+                    return WAITING_RECHECK_SECONDS if waits and seconds is None else seconds
+                case RemoveFinalizer(left_behind):
+                    self._following.forget(key)
+                    job = await self._objects.remove_finalizer(job, left_behind=left_behind)
+                    if job.metadata.deletion_timestamp is not None:
+                        return None
+                case DeleteObject():
+                    await self._objects.delete(job)
+                    return None
+                case CancelJob(job_id):
+                    job = await self._cancel(job, job_id)
+                    facts = replace(facts, remote=await self._observe(job_id))
+                    if isinstance(facts.remote, RemoteJob) and not facts.remote.is_terminal:
+                        self._keep_following(job)
+                        return CANCEL_RECHECK_SECONDS
+                case _:
+                    job, facts = await self._advance(job, facts, step)
+        logger.error("%s/%s is still not at rest after %d steps", key.namespace, key.name, MAX_STEPS)
+        raise RetryLater
+
+    async def _advance(self, job: NemoEvalJob, facts: Facts, step: Advance) -> tuple[NemoEvalJob, Facts]:
+        """Do a step after which there is more to decide."""
+        match step:
+            case Record(status):
+                return await self._objects.record(job, status), facts
+            case AddFinalizer():
+                return await self._objects.add_finalizer(job), facts
+            case SubmitJob():
+                return await self._submit(job, facts), replace(facts, lookup=None)
+            case LookUpJob(created_since):
+                return job, replace(facts, lookup=await self._look_up(job, created_since))
+            case DeleteJob(job_id):
+                await self._delete_remote(job_id)
+                return job, replace(facts, remote_deleted=True)
+            case CollectResults(job_id):
+                return job, replace(facts, stored=await self._collect(job, job_id))
+
+    async def _facts(self, job: NemoEvalJob) -> Facts:
+        """Ask for what the decision about this job will need, and for nothing else."""
+        facts = Facts(now=datetime.now(UTC), settle=self._settle, outage=self._gate.outage)
+        status, deleting = job.status, job.metadata.deletion_timestamp is not None
+        if status.job_id is None:
+            if deleting or status.completion_time is not None:
+                return facts
+            return replace(facts, benchmark=await self._benchmark_of(job))
+        if status.completion_time is not None and not deleting:
+            return facts
+        remote = self._following.take_news(key_of(job), status.job_id)
+        if remote is None and (deleting or glimpse_told_by(status).state != "active"):
+            remote = await self._try_to_observe(status.job_id)
+        return replace(facts, remote=remote)
+
+    async def _benchmark_of(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
+        if job.spec.benchmark_ref is None:
+            return None
+        key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
+        # Before the read: a benchmark that becomes ready in between would wake nobody.
+        self._waiting.add(benchmark=key, job=key_of(job))
+        document = await self._kube.get(key)
+        if document is None:
+            return BenchmarkUnusable(
+                "BenchmarkNotFound", f"there is no NemoBenchmark {key.name} in {key.namespace}"
+            )
+        try:
+            benchmark = NemoBenchmark.model_validate(document)
+        except ValidationError as error:
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
+        if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
+            said = benchmark.status.message or "it has not been handled yet"
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        return benchmark
+
+    async def _submit(self, job: NemoEvalJob, facts: Facts) -> NemoEvalJob:
+        """Write the intent, POST, write what came of it. Only here is a job ever created."""
+        benchmark = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
+        nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
+        try:
+            body = await self._job_body(job, benchmark, nonce)
+        except SecretMissing as error:
+            await self._objects.record(job, job_status.waiting(job, facts.now, "SecretNotFound", str(error)))
+            raise RetryLater from error
+        except UnusableTargetPath as error:
+            await self._objects.record(job, job_status.invalid(job, facts.now, str(error)))
+            raise RetryLater(WAITING_RECHECK_SECONDS) from error
+        begun = time.monotonic()
+        job = await self._objects.record(job, job_status.submitting(job, datetime.now(UTC), nonce))
+        if time.monotonic() - begun > INTENT_SECONDS:
+            raise RetryLater
+        try:
+            remote = await self._evaluator.create_job(body)
+        except EvaluatorError as error:
+            job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
+            if isinstance(error, Unavailable):
+                self._gate.close(error)
+            if isinstance(error, Missing | Unsupported):
+                if benchmark is not None:
+                    self._queue.add(key_of(benchmark))
+                raise RetryLater(REFUSED_RETRY_SECONDS) from error
+            return job
+        return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+
+    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
+        namespace = job.metadata.namespace
+        secrets = await self._objects.secrets(namespace, job.spec.values_from)
+        inherited = await self._objects.secrets(namespace, benchmark.spec.values_from if benchmark else [])
+        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
+
+    async def _look_up(self, job: NemoEvalJob, created_since: datetime) -> LookUp:
+        """All jobs with this attempt's mark, oldest first; more than one are reduced to the oldest."""
+        begun, attempt = datetime.now(UTC), job.status.attempt or 1
+        found = [
+            remote
+            async for remote in self._evaluator.list_jobs(created_since=created_since)
+            if carries_attempt(remote.custom_fields, job.metadata, attempt)
+        ]
+        found.sort(key=lambda remote: (remote.created_at or begun, remote.id))
+        for extra in found[1:]:
+            if not extra.is_terminal:
+                await self._evaluator.cancel_job(extra.id)
+                message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
+                await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
+        return LookUp(begun=begun, found=tuple(found))
+
+    async def _observe(self, job_id: str) -> RemoteJob | RemoteGone:
+        try:
+            return await self._evaluator.get_job(job_id)
+        except Missing:
+            return RemoteGone()
+
+    async def _try_to_observe(self, job_id: str) -> RemoteJob | RemoteGone | None:
+        """Like _observe; None where the evaluator does not answer, which must not stop a deletion."""
+        try:
+            return await self._observe(job_id)
+        except EvaluatorError as error:
+            if isinstance(error, Unavailable):
+                self._gate.close(error)
+            return None
+
+    async def _cancel(self, job: NemoEvalJob, job_id: str) -> NemoEvalJob:
+        """Ask for cancellation; a server that has no such operation is asked to delete the job instead."""
+        job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
+        try:
+            await self._evaluator.cancel_job(job_id)
+        except (Missing, Unsupported) as error:
+            if isinstance(await self._observe(job_id), RemoteJob):
+                message = (
+                    f"this evaluator cannot cancel ({error.detail}): remote job {job_id} is deleted instead"
+                )
+                await self._objects.tell(job, Event("Warning", "CancelUnsupported", message))
+                await self._delete_remote(job_id)
+        except Rejected as error:
+            logger.info("remote job %s not cancelled, looking again: %s", job_id, error)
+        return job
+
+    async def _delete_remote(self, job_id: str) -> None:
+        try:
+            await self._evaluator.delete_job(job_id)
+        except Missing:
+            return
+
+    async def _collect(self, job: NemoEvalJob, job_id: str) -> Stored:
+        """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
+        try:
+            results = await self._evaluator.get_results(job_id)
+        except EvaluatorError as error:
+            await self._objects.record(job, job_status.results_pending(job, datetime.now(UTC), error))
+            raise
+        return await self._results.keep(job, results)
+
+    def _keep_following(self, job: NemoEvalJob) -> None:
+        status = job.status
+        if status.job_id is not None and status.completion_time is None:
+            self._following.follow(key_of(job), status.job_id, glimpse_told_by(status))
+        else:
+            self._following.forget(key_of(job))
+
+    def _put_off(self, job: NemoEvalJob, error: EvaluatorError) -> float:
+        """When to try again after a call failed that may simply be repeated."""
+        logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
+        if isinstance(error, Unavailable):
+            self._gate.close(error)
+            self._gate.wait(key_of(job))
+        if job.metadata.deletion_timestamp is not None:
+            return CANCEL_RECHECK_SECONDS
+        self._keep_following(job)
+        raise RetryLater from error
+
+    async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
+        """The API server let it in, but it is no NemoEvalJob to us: say so on the object."""
+        job = NemoEvalJob.model_validate({**document, "spec": {}})
+        if job.metadata.deletion_timestamp is not None:
+            remains = f"remote job {job.status.job_id}" if job.status.job_id else None
+            await self._objects.remove_finalizer(job, left_behind=remains)
+            return
+        await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), first_problem(error)))

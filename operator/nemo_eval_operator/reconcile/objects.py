@@ -1,0 +1,125 @@
+"""The one way in which the operator writes to its objects: status, finalizer, event.
+
+A status is written under the preconditions of the object that it was decided on;
+the event that tells of it is derived from the change, so there is one for each.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from nemo_eval_operator.kube import JsonObject, KubeClient, KubeError, ObjectKey
+from nemo_eval_operator.lifecycle import FINALIZER, Event, SecretValues, event_of_change, timestamp
+from nemo_eval_operator.resources import (
+    BenchmarkStatus,
+    EvalJobStatus,
+    NemoBenchmark,
+    NemoEvalJob,
+    ValueFrom,
+)
+
+__all__ = ["ObjectWriter", "SecretMissing", "first_problem", "key_of"]
+
+logger = logging.getLogger(__name__)
+
+Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob)
+
+_json_object = TypeAdapter(JsonObject)
+
+
+class SecretMissing(Exception):
+    """A Secret or key that spec.valuesFrom names is not there."""
+
+
+class ObjectWriter:
+    """Writes statuses, finalizers and events, and reads the Secrets that a spec names."""
+
+    def __init__(self, kube: KubeClient) -> None:
+        self._kube = kube
+
+    async def record(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus) -> Kind:
+        """Write `status` where it differs, tell of the change, and return the object as it is now.
+
+        Raises Outdated where somebody else wrote first, ObjectGone where the object is gone.
+        """
+        if status == thing.status:
+            return thing
+        body = _json_object.validate_python(status.to_manifest())
+        written = type(thing).model_validate(
+            await self._kube.replace_status(key_of(thing), thing.metadata, body)
+        )
+        if event := event_of_change(thing.status.conditions, status.conditions):
+            await self.tell(thing, event)
+        return written
+
+    async def add_finalizer(self, thing: Kind) -> Kind:
+        return await self._set_finalizers(thing, [*thing.metadata.finalizers, FINALIZER])
+
+    async def remove_finalizer(self, thing: Kind, *, left_behind: str | None = None) -> Kind:
+        """Let the object go; what stays in the evaluator against the user's wish is told in an event."""
+        if left_behind is not None:
+            await self.tell(
+                thing, Event("Warning", "LeftInEvaluator", f"left behind in the evaluator: {left_behind}")
+            )
+        return await self._set_finalizers(
+            thing, [name for name in thing.metadata.finalizers if name != FINALIZER]
+        )
+
+    async def delete(self, thing: Kind) -> None:
+        await self._kube.delete(key_of(thing), thing.metadata.uid)
+
+    async def tell(self, thing: NemoBenchmark | NemoEvalJob, event: Event) -> None:
+        """Post an event. News is not worth a failed reconciliation: what cannot be posted is logged."""
+        meta = thing.metadata
+        level = logging.WARNING if event.type == "Warning" else logging.INFO
+        logger.log(
+            level, "%s %s/%s %s: %s", thing.kind, meta.namespace, meta.name, event.reason, event.message
+        )
+        try:
+            await self._kube.create_event(
+                key_of(thing),
+                meta,
+                kind=thing.kind,
+                event_type=event.type,
+                reason=event.reason,
+                message=event.message,
+                name=f"{meta.name[:230]}.{uuid.uuid4().hex[:16]}",
+                time=timestamp(datetime.now(UTC)),
+            )
+        except KubeError as error:
+            logger.warning("event not posted: %s", error)
+
+    async def secrets(self, namespace: str, sources: Sequence[ValueFrom]) -> SecretValues:
+        """The values of `sources`, read now. Raises SecretMissing, which names what to create."""
+        values: dict[str, str] = {}
+        for source in sources:
+            reference = source.secret_key_ref
+            value = await self._kube.get_secret_value(namespace, reference.name, reference.key)
+            if value is not None:
+                values[source.target_path] = value
+            elif not reference.optional:
+                raise SecretMissing(
+                    f"Secret {namespace}/{reference.name} has no key {reference.key!r}, "
+                    f"which spec.valuesFrom needs for {source.target_path}"
+                )
+        return values
+
+    async def _set_finalizers(self, thing: Kind, finalizers: Sequence[str]) -> Kind:
+        document = await self._kube.replace_finalizers(key_of(thing), thing.metadata, finalizers)
+        return type(thing).model_validate(document)
+
+
+def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
+    return ObjectKey(plural=thing.PLURAL, namespace=thing.metadata.namespace, name=thing.metadata.name)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first validation error, as `spec.config.type: Field required`; values are not repeated."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
