@@ -25,7 +25,7 @@ def main() -> None:
 
 
 @app.command()
-def serve(  # noqa: PLR0913 - one parameter for each option
+def serve(
     *,
     data: Annotated[
         Path,

@@ -52,6 +52,7 @@ class DatasetReader:
         _format_of(source)
 
     async def read(self, source: DatasetSource, *, limit: int | None) -> list[Row]:
+        self.check(source)
         form = _format_of(source)
         if _is_remote(source.files_url):
             content = await self._download(source.files_url)

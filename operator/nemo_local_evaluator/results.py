@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_local_evaluator.errors import EvaluationError
-from nemo_local_evaluator.metrics import Evidence, Metric, Scored
+from nemo_local_evaluator.metrics import CorpusMetric, Metric, Scored
 
 MAX_SAMPLES_KEPT = 1000
 """A result is one document, read whole; more samples than these would make it unwieldy."""
@@ -53,11 +53,11 @@ def _scores(name: str, metric: Metric, outcomes: Sequence[SampleOutcome]) -> dic
         raise EvaluationError(msg)
     missing = len(outcomes) - len(scored)
     by_score = {key: [one.scores[key] for one in scored] for key in scored[0].scores}
-    evidence: list[Evidence] = [one.evidence for one in scored if one.evidence is not None]
-    corpus = metric.corpus(evidence) if evidence else {}
-    return {key: _score(values, missing) for key, values in by_score.items()} | {
-        key: {"value": value} for key, value in corpus.items()
-    }
+    scores = {key: _score(values, missing) for key, values in by_score.items()}
+    if isinstance(metric, CorpusMetric):
+        evidence = [one.evidence for one in scored if one.evidence is not None]
+        scores |= {key: {"value": value} for key, value in metric.corpus(evidence).items()}
+    return scores
 
 
 def _score(values: Sequence[float], nan_count: int) -> dict[str, Any]:

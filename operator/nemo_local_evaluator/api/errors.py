@@ -19,20 +19,13 @@ def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": ErrorResponse} for code in codes}
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestRefusedError):
-        raise TypeError(type(error).__name__)
-    return JSONResponse({"detail": error.detail}, status_code=error.status_code)
-
-
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise TypeError(type(error).__name__)
-    # FastAPI would echo the input, and with it any api_key of the body.
-    errors = [{key: detail[key] for key in ("loc", "msg", "type")} for detail in error.errors()]
-    return JSONResponse({"detail": errors}, status_code=422)
-
-
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(RequestRefusedError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    @app.exception_handler(RequestRefusedError)
+    async def refused(_request: Request, error: RequestRefusedError) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, status_code=error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI would echo the input, and with it any api_key of the body.
+        errors = [{key: detail[key] for key in ("loc", "msg", "type")} for detail in error.errors()]
+        return JSONResponse({"detail": errors}, status_code=422)

@@ -6,14 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from nemo_local_evaluator.errors import EvaluationError
-from nemo_local_evaluator.metrics.base import Evidence, Metric, MetricFactory, Scored
+from nemo_local_evaluator.metrics.base import CorpusMetric, Metric, MetricFactory, Scored
 from nemo_local_evaluator.metrics.bleu import Bleu
 from nemo_local_evaluator.metrics.rouge import Rouge
 from nemo_local_evaluator.metrics.squad import F1, ExactMatch
 from nemo_local_evaluator.metrics.string_check import StringCheck
 from nemo_local_evaluator.templates import TemplateEnvironment
 
-__all__ = ["Evidence", "Metric", "Scored", "build_metric"]
+__all__ = ["CorpusMetric", "Metric", "Scored", "build_metric"]
 
 _METRICS: Mapping[str, MetricFactory] = {
     "bleu": Bleu,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,7 @@ from nemo_local_evaluator.templates import Context, Template, TemplateEnvironmen
 
 
 class Evidence(NamedTuple):
-    """What was compared, for metrics that look at the whole corpus in the end."""
+    """What was compared."""
 
     prediction: str
     references: list[str]
@@ -24,6 +24,11 @@ class Scored:
 
 class Metric(Protocol):
     def score(self, context: Context) -> Scored: ...
+
+
+@runtime_checkable
+class CorpusMetric(Protocol):
+    """A metric with further scores that are no mean over samples."""
 
     def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]: ...
 

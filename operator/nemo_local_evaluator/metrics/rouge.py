@@ -1,9 +1,9 @@
 """`rouge` by Google's rouge_score, without stemming: the F-measure of the best reference, 0 to 1."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from nemo_local_evaluator.metrics.base import Comparison, Evidence, Scored
+from nemo_local_evaluator.metrics.base import Comparison, Scored
 from nemo_local_evaluator.templates import Context, TemplateEnvironment
 
 _VARIANTS = {
@@ -26,6 +26,3 @@ class Rouge:
         prediction, references = self._comparison.render(context)
         by_variant = self._scorer.score_multi(references, prediction)
         return Scored({name: float(by_variant[variant].fmeasure) for variant, name in _VARIANTS.items()})
-
-    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]:  # noqa: ARG002
-        return {}

@@ -3,10 +3,10 @@
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from nemo_local_evaluator.metrics.base import Comparison, Evidence, Scored
+from nemo_local_evaluator.metrics.base import Comparison, Scored
 from nemo_local_evaluator.templates import Context, TemplateEnvironment
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -26,9 +26,6 @@ class ExactMatch:
         matches = normalise(prediction) in map(normalise, references)
         return Scored({"em_score": float(matches)})
 
-    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]:  # noqa: ARG002
-        return {}
-
 
 class F1:
     def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
@@ -37,9 +34,6 @@ class F1:
     def score(self, context: Context) -> Scored:
         prediction, references = self._comparison.render(context)
         return Scored({"f1_score": max(_token_f1(prediction, reference) for reference in references)})
-
-    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]:  # noqa: ARG002
-        return {}
 
 
 def _token_f1(prediction: str, reference: str) -> float:

@@ -1,11 +1,11 @@
 """`string-check`: one comparison of two templates, 1 where it holds. Exact; templates may `|trim|lower`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from nemo_local_evaluator.metrics.base import Evidence, Scored
+from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templates import Context, TemplateEnvironment
 
 Operator = Literal["equals", "not equals", "contains", "not contains", "startswith", "endswith"]
@@ -36,6 +36,3 @@ class StringCheck:
     def score(self, context: Context) -> Scored:
         holds = self._holds(self._left.render(context), self._right.render(context))
         return Scored({"string-check": float(holds)})
-
-    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]:  # noqa: ARG002
-        return {}

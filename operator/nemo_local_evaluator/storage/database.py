@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS secrets (
 class Database:
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600)
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection = sqlite3.connect(path, isolation_level=None, timeout=0)
         self._connection.row_factory = sqlite3.Row
         # A second server on the same file would declare this one's running jobs lost.
         self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -1,0 +1,38 @@
+"""The command line's own part: its help, its refusals, one server for one database."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nemo_local_evaluator.cli import app
+from tests.unit.local_evaluator.harness import FakeModel, evaluator
+
+
+def test_help_names_every_option() -> None:
+    help_text = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).output
+    for option in ("--data", "--host", "--port", "--allow-path", "--workers", "--models", "--log-level"):
+        assert option in help_text
+
+
+def test_a_registry_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    registry = tmp_path / "models.json"
+    registry.write_text('{"meta/llama": {"adress": "http://x"}}')
+    arguments = ["serve", "--data", str(tmp_path / "data"), "--models", str(registry)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "adress" in result.output
+
+
+async def test_a_second_server_on_the_same_data_does_not_start(tmp_path: Path, model: FakeModel) -> None:
+    async with evaluator(tmp_path, model):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            async with evaluator(tmp_path, model):
+                pass
+
+
+async def test_the_database_is_its_owner_s_only(tmp_path: Path, model: FakeModel) -> None:
+    async with evaluator(tmp_path, model) as server:
+        modes = {path.stat().st_mode & 0o077 for path in server.data.iterdir()}
+    assert modes == {0}

@@ -1,0 +1,236 @@
+"""What is asked of the model, and what becomes of its answers and failures."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_local_evaluator.settings import RegisteredModel
+from tests.unit.local_evaluator.harness import (
+    Evaluator,
+    FakeModel,
+    chat_config,
+    chat_reply,
+    echo,
+    evaluator,
+    model_target,
+)
+
+ROWS = [{"question": f"q{number}", "answer": f"q{number}"} for number in range(6)]
+
+
+def quiz(server: Evaluator, **options: Any) -> dict[str, Any]:
+    return chat_config(server.dataset("quiz.json", ROWS), **options)
+
+
+async def samples(server: Evaluator, job: dict[str, Any]) -> list[dict[str, Any]]:
+    result = await server.get(f"jobs/{job['id']}/results")
+    kept: list[dict[str, Any]] = result["tasks"]["qa"]["data"]["samples"]
+    return kept
+
+
+async def test_params_are_sent_and_the_template_s_win(server: Evaluator) -> None:
+    template = {"messages": [{"role": "user", "content": "{{item.question}}"}], "max_tokens": 7, "seed": 3}
+    extra = {"top_k": 1, "seed": 1, "hf_token": "s3cret", "num_fewshot": 8}
+    config = quiz(server, template=template, max_tokens=99, temperature=0, limit_samples=1, extra=extra)
+    await server.run(config, model_target(api_key="key"))
+    (request,) = server.model.requests
+    assert request.headers["Authorization"] == "Bearer key"
+    assert server.model.bodies == [
+        {
+            "model": "tiny",
+            "messages": [{"role": "user", "content": "q0"}],
+            "max_tokens": 7,
+            "temperature": 0,
+            "seed": 3,
+            "top_k": 1,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "called"),
+    [
+        ("http://nim.test/v1", "http://nim.test/v1/chat/completions"),
+        ("http://nim.test/v1/", "http://nim.test/v1/chat/completions"),
+        ("http://nim.test/v1/chat/completions", "http://nim.test/v1/chat/completions"),
+        ("http://nim.test/custom?v=1", "http://nim.test/custom?v=1"),
+    ],
+)
+async def test_url_is_called_as_given_or_beneath_v1(server: Evaluator, given: str, called: str) -> None:
+    await server.run(quiz(server, limit_samples=1), model_target(url=given))
+    assert str(server.model.requests[0].url) == called
+
+
+async def test_completion_sends_a_prompt(server: Evaluator) -> None:
+    config = quiz(server, template={"prompt": "Q: {{question}}"}, limit_samples=1)
+    config["tasks"]["qa"]["type"] = "completion"
+    job = await server.run(config, model_target())
+    assert str(server.model.requests[0].url).endswith("/v1/completions")
+    assert server.model.bodies == [{"model": "tiny", "prompt": "Q: q0"}]
+    assert (await samples(server, job))[0]["output_text"] == "Q: q0"
+
+
+async def test_messages_and_tools_may_be_jinja_that_renders_json(server: Evaluator) -> None:
+    rows = [{"messages": [{"role": "user", "content": "it's"}], "tools": [{"type": "function"}]}]
+    template = {
+        "messages": "{{ item.messages | tojson }}",
+        "tools": "{{ item.tools | tojson }}",
+        "tool_choice": "auto",
+    }
+    config = chat_config(server.dataset("chat.json", rows), template=template)
+    config["tasks"]["qa"]["metrics"] = {}
+    assert (await server.run(config, model_target()))["status"] == "completed"
+    assert server.model.bodies == [{"model": "tiny", "tool_choice": "auto", **rows[0]}]
+
+
+async def test_a_prompt_becomes_a_user_message_in_a_chat(server: Evaluator) -> None:
+    await server.run(quiz(server, template="{{item.question}}", limit_samples=1), model_target())
+    assert server.model.bodies[0]["messages"] == [{"role": "user", "content": "q0"}]
+
+
+async def test_an_answer_without_text_is_empty(server: Evaluator) -> None:
+    async def call_a_tool(_request: httpx.Request) -> httpx.Response:
+        return chat_reply(None)
+
+    server.model.answer = call_a_tool
+    job = await server.run(quiz(server, limit_samples=1), model_target())
+    assert (await samples(server, job))[0]["output_text"] == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "cause"),
+    [
+        ("{{item.absent}}", "'absent'"),
+        ({"messages": "{{item.question}}"}, "does not render JSON"),
+        ({"messages": "[{{item.question | tojson}}]"}, "must be a list of objects"),
+    ],
+)
+async def test_a_prompt_that_cannot_be_made_is_no_call(
+    server: Evaluator, template: object, cause: str
+) -> None:
+    job = await server.run(quiz(server, template=template), model_target())
+    assert job["status"] == "failed"
+    assert cause in job["status_details"]["message"]
+    assert server.model.requests == []
+
+
+async def test_a_completion_needs_a_prompt(server: Evaluator) -> None:
+    config = quiz(server)
+    config["tasks"]["qa"]["type"] = "completion"
+    detail = await server.refused(400, "POST", "jobs", {"config": config, "target": model_target()})
+    assert "needs params.template.prompt" in detail
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+async def test_a_passing_failure_is_retried(server: Evaluator, status: int) -> None:
+    failures = [httpx.Response(status, headers={"Retry-After": "0"}), httpx.Response(status)]
+
+    async def recover(request: httpx.Request) -> httpx.Response:
+        return failures.pop() if failures else await echo(request)
+
+    server.model.answer = recover
+    scores = await server.scores(quiz(server, limit_samples=1), model_target())
+    assert scores["string-check"]["value"] == 1.0
+    assert len(server.model.requests) == 3
+
+
+async def test_a_sample_that_fails_is_not_a_number_and_says_why(server: Evaluator) -> None:
+    async def refuse_one(request: httpx.Request) -> httpx.Response:
+        if b"q1" in request.content:
+            return httpx.Response(400, text="too long; your key is s3cret")
+        return await echo(request)
+
+    server.model.answer = refuse_one
+    job = await server.run(quiz(server), model_target(api_key="s3cret"))
+    result = await server.get(f"jobs/{job['id']}/results")
+    score = result["tasks"]["qa"]["metrics"]["score"]["scores"]["string-check"]
+    assert (score["value"], score["stats"]["count"], score["stats"]["nan_count"]) == (1.0, 5, 1)
+    failed = result["tasks"]["qa"]["data"]["samples"][1]
+    assert failed["output_text"] is None
+    assert failed["error"] == "model endpoint answered 400: too long; your key is ******"
+    assert len(server.model.requests) == 6
+
+
+async def unreachable(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+async def silent(_request: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def unauthorised(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(401, text="no such key")
+
+
+async def elsewhere(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(302, headers={"Location": "http://attacker.test/"})
+
+
+async def gibberish(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, text="<html>")
+
+
+async def no_choice(_request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"choices": []})
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "calls"),
+    [
+        (unreachable, "cannot be reached: refused (attempts: 2)", 2),
+        (silent, "did not answer within 1 s (attempts: 2)", 2),
+        (unauthorised, "answered 401: no such key", 1),
+        (elsewhere, "answered 302", 1),
+        (gibberish, "did not answer with JSON", 1),
+        (no_choice, "answer is no chat-completion", 1),
+    ],
+)
+async def test_a_job_whose_samples_all_fail_fails_naming_the_cause(
+    server: Evaluator, answer: Any, cause: str, calls: int
+) -> None:
+    server.model.answer = answer
+    config = quiz(server, max_retries=1, request_timeout=1, parallelism=6)
+    job = await server.run(config, model_target())
+    assert job["status"] == "failed"
+    assert job["status_details"]["task_status"] == {"qa": "failed"}
+    assert "all 6 samples tried have failed" in job["status_details"]["message"]
+    assert cause in job["status_details"]["message"]
+    assert len(server.model.requests) == 6 * calls
+
+
+async def test_a_model_that_never_works_is_given_up_early(server: Evaluator) -> None:
+    server.model.answer = unauthorised
+    config = chat_config(server.dataset("many.json", ROWS * 50), parallelism=4)
+    assert (await server.run(config, model_target()))["status"] == "failed"
+    assert 25 <= len(server.model.requests) < 35
+
+
+async def test_no_more_calls_at_once_than_parallelism(server: Evaluator) -> None:
+    calls = peak = 0
+
+    async def count(request: httpx.Request) -> httpx.Response:
+        nonlocal calls, peak
+        calls += 1
+        peak = max(peak, calls)
+        await asyncio.sleep(0.01)
+        calls -= 1
+        return await echo(request)
+
+    server.model.answer = count
+    scores = await server.scores(quiz(server, parallelism=3), model_target())
+    assert peak == 3
+    assert scores["string-check"]["stats"]["count"] == 6
+
+
+async def test_a_registered_model_is_called_by_its_name(tmp_path: Path, model: FakeModel) -> None:
+    registered = RegisteredModel(url="http://llm.test/v1", model_id="llama-8b", api_key="key")
+    async with evaluator(tmp_path, model, models={"meta/llama": registered}) as server:
+        await server.scores(quiz(server, limit_samples=1), {"type": "model", "model": "meta/llama"})
+    assert model.bodies[0]["model"] == "llama-8b"
+    assert str(model.requests[0].url) == "http://llm.test/v1/chat/completions"
+    assert model.requests[0].headers["Authorization"] == "Bearer key"

@@ -1,0 +1,125 @@
+"""Scores against published reference numbers and examples worked by hand."""
+
+from typing import Any
+
+import pytest
+
+from nemo_local_evaluator.metrics.squad import normalise
+from tests.unit.local_evaluator.harness import Evaluator, data_config, rows_target, string_check
+
+REFERENCE = {"references": ["{{item.reference}}"]}
+
+
+def row(output: str, reference: str) -> dict[str, str]:
+    return {"output_text": output, "reference": reference}
+
+
+@pytest.mark.parametrize(
+    ("left", "operator", "right", "score"),
+    [
+        ("Paris", "equals", "Paris", 1),
+        ("Paris ", "equals", "Paris", 0),
+        ("{{ ' Paris' | trim | lower }}", "equals", "paris", 1),
+        ("Paris", "not equals", "Rome", 1),
+        ("It is Paris.", "contains", "Paris", 1),
+        ("It is Paris.", "not contains", "Paris", 0),
+        ("It is Paris.", "startswith", "It", 1),
+        ("It is Paris.", "endswith", "Paris", 0),
+        ("{{item.n}}", "equals", 4, 1),
+    ],
+)
+async def test_string_check(server: Evaluator, left: str, operator: str, right: object, score: float) -> None:
+    scores = await server.scores(data_config(string_check(left, operator, right)), rows_target({"n": 4}))
+    assert scores["string-check"]["value"] == score
+
+
+async def test_statistics_are_the_population_s(server: Evaluator) -> None:
+    rows = [{"n": n} for n in (1, 1, 1, 0)] + [{}]
+    scores = await server.scores(data_config(string_check("{{item.n}}", "equals", "1")), rows_target(*rows))
+    score = scores["string-check"]
+    assert score["value"] == 0.75
+    assert score["stats"] == pytest.approx(
+        {
+            "count": 4,
+            "sum": 3.0,
+            "sum_squared": 3.0,
+            "mean": 0.75,
+            "min": 0.0,
+            "max": 1.0,
+            "variance": 0.1875,
+            "stddev": 0.4330127,
+            "stderr": 0.2165064,
+            "nan_count": 1,
+        }
+    )
+
+
+async def test_bleu_is_sacrebleu_s(server: Evaluator) -> None:
+    # The example of sacrebleu's README: BLEU = 48.53 with two references.
+    rows = [
+        {"output_text": "The dog bit the man.", "a": "The dog bit the man.", "b": "The dog had bit the man."},
+        {"output_text": "It wasn't surprising.", "a": "It was not unexpected.", "b": "No one was surprised."},
+        {
+            "output_text": "The man had just bitten him.",
+            "a": "The man bit him first.",
+            "b": "The man had bitten the dog.",
+        },
+    ]
+    metric = {"type": "bleu", "params": {"references": ["{{item.a}}", "{{item.b}}"]}}
+    scores = await server.scores(data_config(metric), rows_target(*rows))
+    assert scores["corpus"] == {"value": pytest.approx(48.530827, abs=1e-6)}
+    assert scores["sentence"]["stats"]["max"] == pytest.approx(100.0)
+    assert scores["sentence"]["stats"]["count"] == 3
+
+
+async def test_rouge_is_google_s(server: Evaluator) -> None:
+    # 8 and 9 words; 6 words, 2 word pairs, 1 triple and a subsequence of 5 in common.
+    sample = row("The quick brown dog jumps on the log.", "The quick brown fox jumps over the lazy dog")
+    scores = await server.scores(data_config({"type": "rouge", "params": REFERENCE}), rows_target(sample))
+    assert {name: score["value"] for name, score in scores.items()} == pytest.approx(
+        {"rouge_1_score": 12 / 17, "rouge_2_score": 4 / 15, "rouge_3_score": 2 / 13, "rouge_L_score": 10 / 17}
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "em", "f1"),
+    [
+        ("The Eiffel Tower!", "eiffel tower", 1, 1),
+        ("The Eiffel Tower in Paris", "Eiffel Tower", 0, 2 * 2 / (4 + 2)),
+        ("Rome", "Paris", 0, 0),
+        ("the", "", 1, 1),
+        ("", "Paris", 0, 0),
+        ("no no yes", "no yes yes", 0, 2 * 2 / (3 + 3)),
+    ],
+)
+async def test_em_and_f1_are_squad_s(
+    server: Evaluator, output: str, reference: str, em: float, f1: float
+) -> None:
+    metrics: list[dict[str, Any]] = [{"type": kind, "params": REFERENCE} for kind in ("em", "f1")]
+    job = await server.run(data_config(*metrics), rows_target(row(output, reference)))
+    task = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]["metrics"]
+    assert task["score"]["scores"]["em_score"]["value"] == em
+    assert task["score-2"]["scores"]["f1_score"]["value"] == pytest.approx(f1)
+
+
+async def test_the_best_reference_counts_and_the_prediction_may_be_named(server: Evaluator) -> None:
+    params = {"references": ["Rome", "{{item.city}}"], "prediction": "{{item.guess}}"}
+    config = data_config({"type": "em", "params": params}, {"type": "f1", "params": params})
+    scores = await server.scores(config, rows_target({"city": "Paris", "guess": "paris."}))
+    assert scores["em_score"]["value"] == 1
+
+
+def test_normalise_keeps_words_that_begin_with_an_article() -> None:
+    assert normalise("  An apple, the  Thermos & a cat ") == "apple thermos cat"
+
+
+async def test_output_may_be_in_a_column_named_output_and_need_not_be_text(server: Evaluator) -> None:
+    config = data_config(string_check("{{output_text}}", "equals", '{"a": 1}'))
+    assert (await server.scores(config, rows_target({"output": {"a": 1}})))["string-check"]["value"] == 1
+
+
+async def test_a_metric_no_sample_has_fails_the_job(server: Evaluator) -> None:
+    config = data_config(string_check("{{output_text}}", "equals", "x"))
+    job = await server.run(config, rows_target({"question": "?"}))
+    assert job["status"] == "failed"
+    assert "metric 'score' could be computed for no sample" in job["status_details"]["message"]
