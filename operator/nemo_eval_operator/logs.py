@@ -13,8 +13,8 @@ from .settings import LogFormat
 
 __all__ = ["configure_logging"]
 
-NOISY = ("httpx", "httpcore", "kopf.activities", "asyncio")
-"""Their INFO is a line for every request."""
+NOISY = ("asyncio", "httpcore", "httpx", "kopf.activities", "kopf.objects")
+"""Their INFO is a line for every request and every watch event."""
 
 
 class JsonFormatter(logging.Formatter):

@@ -55,6 +55,17 @@ class OwnerReference(BaseModel):
     controller: bool = True
 
 
+class _Details(BaseModel):
+    causes: list[JsonValue] = Field(default_factory=list)
+
+
+class _Refusal(BaseModel):
+    """metav1.Status, as far as it tells one refusal from another."""
+
+    message: str = ""
+    details: _Details = _Details()
+
+
 class KubeClient:
     """Reads and writes by way of `http`. Every method raises KubeError and nothing else."""
 
@@ -197,16 +208,17 @@ class KubeClient:
 
 def _refusal(response: httpx.Response) -> KubeError:
     try:
-        said = _json_object.validate_json(response.content).get("message")
+        status = _Refusal.model_validate_json(response.content)
     except ValidationError:
-        said = response.reason_phrase
-    text = f"{response.request.method} {response.request.url.path} answered {response.status_code}: {said}"
+        status = _Refusal(message=response.reason_phrase)
+    text = f"{response.request.method} {response.request.url.path} answered {response.status_code}: {status.message}"
     match response.status_code:
         case 404:
             return ObjectGone(text)
         case 409:
             return Outdated(text)
-        case 422 if "test" in str(said) and "/metadata/uid" in str(said):
+        case 422 if not status.details.causes:
+            # A failed `test` of a JSON patch; an object that fails validation comes with its causes.
             return ObjectGone(text)
         case 429 | 500 | 502 | 503 | 504:
             return KubeUnavailable(text)

@@ -30,9 +30,9 @@ def ready(
 def taken(benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig) -> BenchmarkStatus:
     """Somebody else's config has the name: it is not touched."""
     message = (
-        f"config {remote.namespace}/{remote.name} exists in the evaluator and is not this object's. Choose "
-        f"another spec.config.name, or let this object take it over and overwrite it: kubectl annotate nemobenchmark "
-        f"{benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
+        f"config {remote.namespace}/{remote.name} exists in the evaluator and is not this object's. "
+        f"Choose another spec.config.name, or let this object take it over and overwrite it: "
+        f"kubectl annotate nemobenchmark {benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
     )
     return _with(benchmark, now, Verdict(Standing.STALLED, "ConfigExists", message))
 

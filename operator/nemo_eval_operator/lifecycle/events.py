@@ -31,11 +31,14 @@ TROUBLE = frozenset(
 )
 """Reasons that a person should see although the operator goes on by itself."""
 
+QUIET = frozenset({"Submitting"})
+"""Lasts for one request; the next reason tells how it went."""
+
 
 def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> Event | None:
     """The event of the step from one list of conditions to the next."""
-    if not after or (before and before[0].reason == after[0].reason):
-        return None
     reason, message = after[0].reason, after[0].message
+    if reason in QUIET or (before and before[0].reason == reason):
+        return None
     stalled = any(condition.type == "Stalled" for condition in after)
     return Event("Warning" if stalled or reason in TROUBLE else "Normal", reason, message)

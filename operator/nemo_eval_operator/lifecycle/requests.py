@@ -11,7 +11,7 @@ from copy import deepcopy
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import EvaluationConfig
+from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, Model
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, SamplingParams
 
 from .marks import mark_of_attempt, mark_of_object
@@ -78,15 +78,17 @@ def job_body(
 
 
 def model_name(job: NemoEvalJob) -> str | None:
-    """What `kubectl get` shows as the model: its name, or the endpoint's model_id."""
-    if job.spec.model is not None:
+    """What `kubectl get` shows as the model: its name, the endpoint's model_id, or the kind of target."""
+    target = job.spec.target
+    if job.spec.model is not None or target is None:
         return job.spec.model
-    model = job.spec.target.model if job.spec.target else None
-    match model:
-        case None | str():
-            return model
+    match target.model:
+        case str(name):
+            return name
+        case Model(api_endpoint=ApiEndpoint(model_id=model_id)):
+            return model_id
         case _:
-            return model.api_endpoint.model_id if model.api_endpoint else None
+            return f"({target.type})"
 
 
 def _job_config(

@@ -8,6 +8,7 @@ holds stays in the full document.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -35,15 +36,14 @@ def scores_of(results: Results) -> list[Score]:
 
 def summary_of(scores: list[Score]) -> str | None:
     """The first scores in one line, as in `em=0.45 f1=0.61`."""
-    shown = [f"{_label(score)}={score.value:.4g}" for score in scores[:SUMMARY_SCORES]]
-    return " ".join(shown) or None
+    of_metric = Counter((score.task, score.group, score.metric) for score in scores)
 
+    def label(score: Score) -> str:
+        if of_metric[score.task, score.group, score.metric] == 1:
+            return score.metric
+        return score.score if score.score.startswith(score.metric) else f"{score.metric}.{score.score}"
 
-def _label(score: Score) -> str:
-    """A score named as its metric is not named twice: string-check, not string-check.string-check."""
-    if score.score in {score.metric, f"{score.metric}_score"}:
-        return score.metric
-    return score.score if score.score.startswith(score.metric) else f"{score.metric}.{score.score}"
+    return " ".join(f"{label(score)}={score.value:.4g}" for score in scores[:SUMMARY_SCORES]) or None
 
 
 def _in_level(level: JsonValue, *, kind: str, path: tuple[str, ...]) -> Iterator[Score]:

@@ -15,6 +15,7 @@ Text = Annotated[str, Field(max_length=4096)]
 # Not `float`: what was written as 0 is sent as 0, not as 0.0.
 NotNegative = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)]
 Probability = Annotated[int, Field(ge=0, le=1)] | Annotated[float, Field(ge=0, le=1)]
+StopText = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
@@ -166,7 +167,7 @@ class SamplingParams(NemoModel):
         ge=1,
         description="Most tokens to generate for one answer. Absent: the evaluation type's default.",
     )
-    stop: str | list[str] | None = Field(
+    stop: StopText | list[StopText] | None = Field(
         None,
         description='Text at which generation stops: one string, or a list of up to 4, e.g. ["<|eot|>"].',
     )
