@@ -5,20 +5,19 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from testbed.builds import run_build
 from testbed.cache import cache_dir, locked
-from testbed.processes import ProcessError, Processes, Program, log_tail
+from testbed.processes import ProcessError
 
 __all__ = ["Binaries", "built", "envtest"]
 
 _SOURCE: Final = Path(__file__).parent.parent / "tests" / "controlplane"
 _KUBERNETES_VERSION: Final = "v1.37.2"  # of k8s.io/kubernetes in its go.mod
 _LDFLAGS: Final = f"-s -w -X k8s.io/component-base/version.gitVersion={_KUBERNETES_VERSION}"
-_REPORT_SECONDS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -97,27 +96,13 @@ def _key() -> str:
 
 
 def _compile(target: Path) -> None:
-    print(
-        f"Building a Kubernetes {_KUBERNETES_VERSION} control plane (tests/controlplane). "
-        "This takes about 11 minutes on two cores, once.",
-        flush=True,
-    )
-    started = time.monotonic()
     unfinished = target.with_suffix(".unfinished")
-    log = cache_dir() / "controlplane-build.log"
-    log.unlink(missing_ok=True)
-    argv = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", _LDFLAGS, "-o", str(unfinished), "."]
-    with Processes() as processes:
-        compiler = processes.start(Program("go build", argv, env={"CGO_ENABLED": "0"}, cwd=_SOURCE, log=log))
-        while (code := compiler.wait(_REPORT_SECONDS)) is None:
-            print(f"  … still building, {_elapsed(started)}", flush=True)
-    if code != 0:
-        msg = f"go build failed with exit code {code}:\n{log_tail(log)}"
-        raise ProcessError(msg)
+    run_build(
+        f"Building a Kubernetes {_KUBERNETES_VERSION} control plane from tests/controlplane: "
+        "about 11 minutes on two cores, once.",
+        ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", _LDFLAGS, "-o", str(unfinished), "."],
+        env={"CGO_ENABLED": "0"},
+        cwd=_SOURCE,
+        log=cache_dir() / "controlplane-build.log",
+    )
     unfinished.rename(target)
-    print(f"  built in {_elapsed(started)}: {target}", flush=True)
-
-
-def _elapsed(since: float) -> str:
-    minutes, seconds = divmod(int(time.monotonic() - since), 60)
-    return f"{minutes} m {seconds:02} s"

@@ -10,9 +10,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
@@ -42,6 +43,8 @@ class Cluster:
     kubectl_command: tuple[str, ...]
     # Whether owner references are garbage-collected and namespaces end; not so with plain envtest binaries.
     has_controllers: bool = True
+    # Whether it is ours, and ends with us.
+    throwaway: bool = True
 
     def kubectl(
         self,
@@ -70,16 +73,32 @@ class Cluster:
             raise KubectlError(result.returncode, ["kubectl", *args], result.stdout, result.stderr)
         return result
 
+    def in_namespace(self, namespace: str) -> "Cluster":
+        """The same cluster by a kubeconfig of our own, whose context says NAMESPACE."""
+        config = self._own_kubeconfig()
+        for context in config["contexts"]:
+            context["context"]["namespace"] = namespace
+        return replace(self, kubeconfig=self._write_kubeconfig(f"kubeconfig-{namespace}", config))
+
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig whose user is a service account, by a token that lasts a day."""
         token = self.kubectl(
             "create", "token", name, "--namespace", namespace, "--duration", "24h"
         ).stdout.strip()
-        config = json.loads(self.kubectl("config", "view", "--minify", "--flatten", "-o", "json").stdout)
+        config = self._own_kubeconfig()
         config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
-        path = self.workdir / f"kubeconfig-{namespace}-{name}"
+        return self._write_kubeconfig(f"kubeconfig-{namespace}-{name}", config)
+
+    def _own_kubeconfig(self) -> dict[str, Any]:
+        """The current context, complete with certificates and credentials."""
+        shown = self.kubectl("config", "view", "--minify", "--flatten", "-o", "json").stdout
+        config: dict[str, Any] = json.loads(shown)
+        return config
+
+    def _write_kubeconfig(self, name: str, config: Mapping[str, Any]) -> Path:
+        path = self.workdir / name
         path.touch(mode=0o600)
-        path.write_text(json.dumps(config))
+        path.write_text(json.dumps(config))  # JSON is YAML too
         return path
 
 
@@ -101,7 +120,8 @@ def start_cluster(processes: Processes, workdir: Path) -> Iterator[Cluster]:
         if not kubeconfig.is_file():
             msg = f"NEMO_TEST_KUBECONFIG={named}: there is no such file."
             raise ProcessError(msg)
-        yield Cluster(kubeconfig, f"cluster of {kubeconfig}", workdir, _kubectl_command())
+        description = f"cluster of {kubeconfig}"
+        yield Cluster(kubeconfig, description, workdir, _kubectl_command(), throwaway=False)
     elif why_not_kind() is None:
         with kind_cluster(workdir) as kubeconfig:
             yield Cluster(kubeconfig, "kind", workdir, _kubectl_command())

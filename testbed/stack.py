@@ -1,0 +1,67 @@
+"""The project's two programs as processes, started by the commands that a user would type."""
+
+import json
+import sysconfig
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from testbed.model import ModelEndpoint
+from testbed.processes import Processes, Program, free_port, http_ready
+
+__all__ = ["start_evaluator", "start_operator"]
+
+
+def start_evaluator(
+    processes: Processes,
+    workdir: Path,
+    *,
+    datasets: Path,
+    models: Mapping[str, ModelEndpoint] | None = None,
+) -> str:
+    """The local NeMo Evaluator, reading data sets from DATASETS; returns its URL."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    registry = workdir / "models.json"
+    registry.touch(mode=0o600)
+    registry.write_text(json.dumps({name: model.as_registered() for name, model in (models or {}).items()}))
+    argv = [
+        _command("nemo-local-evaluator"),
+        "serve",
+        "--data",
+        str(workdir / "evaluator"),
+        "--port",
+        str(port),
+    ]
+    argv += ["--allow-path", str(datasets), "--models", str(registry)]
+    url = f"http://127.0.0.1:{port}"
+    log = workdir / "evaluator.log"
+    processes.start(Program("evaluator", argv, log=log, ready=http_ready(f"{url}/health"), grace=5))
+    return url
+
+
+def start_operator(
+    processes: Processes,
+    workdir: Path,
+    *,
+    kubeconfig: Path,
+    evaluator_url: str,
+    namespaces: Iterable[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """The operator, watching NAMESPACES or all of them; returns the URL of its health endpoint."""
+    port = free_port()
+    argv = [_command("nemo-eval-operator"), "run", "--kubeconfig", str(kubeconfig)]
+    argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
+    for namespace in namespaces:
+        argv += ["--namespace", namespace]
+    health = f"http://127.0.0.1:{port}/healthz"
+    # The default suits evaluations of hours; here they take seconds.
+    environment = {"NEMO_POLL_INTERVAL_SECONDS": "1", **(env or {})}
+    log = workdir / "operator.log"
+    processes.start(Program("operator", argv, env=environment, log=log, ready=http_ready(health), grace=15))
+    return health
+
+
+def _command(name: str) -> str:
+    """A console script of the environment that we run in."""
+    return str(Path(sysconfig.get_path("scripts")) / name)
