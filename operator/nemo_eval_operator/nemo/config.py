@@ -37,7 +37,7 @@ class Entity(NemoModel):
     name: Name | None = Field(
         None,
         description=(
-            "Name of the entity in NeMo, unique within its namespace. NeMo generates one if it is absent."
+            "Name of the entity in NeMo, unique within its namespace. Absent: one is chosen for you."
         ),
     )
     namespace: Name | None = Field(
