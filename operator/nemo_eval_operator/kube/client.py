@@ -211,7 +211,8 @@ def _refusal(response: httpx.Response) -> KubeError:
         status = _Refusal.model_validate_json(response.content)
     except ValidationError:
         status = _Refusal(message=response.reason_phrase)
-    text = f"{response.request.method} {response.request.url.path} answered {response.status_code}: {status.message}"
+    request = response.request
+    text = f"{request.method} {request.url.path} answered {response.status_code}: {status.message}"
     match response.status_code:
         case 404:
             return ObjectGone(text)

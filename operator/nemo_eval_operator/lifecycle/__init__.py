@@ -9,7 +9,7 @@ from .benchmark import BenchmarkFacts, ConfigGone, was_ready
 from .benchmark import decide as decide_benchmark
 from .clock import timestamp
 from .drift import update_body
-from .events import Event, event_of_change
+from .events import Event, event_of_change, event_of_ignored_ttl
 from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
@@ -39,6 +39,7 @@ __all__ = [
     "decide_benchmark",
     "decide_job",
     "event_of_change",
+    "event_of_ignored_ttl",
     "glimpse_of",
     "glimpse_told_by",
     "job_body",

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nemo_eval_operator.resources import Condition
+from nemo_eval_operator.resources import Condition, NemoEvalJob
 
-__all__ = ["Event", "event_of_change"]
+from .marks import owned_by_gitops
+
+__all__ = ["Event", "event_of_change", "event_of_ignored_ttl"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,18 @@ TROUBLE = frozenset(
 
 QUIET = frozenset({"Submitting"})
 """Lasts for one request; the next reason tells how it went."""
+
+
+def event_of_ignored_ttl(job: NemoEvalJob) -> Event | None:
+    """Why a finished job stays although it has a time to live; None where it does not stay."""
+    owner = owned_by_gitops(job.metadata)
+    if owner is None or job.spec.ttl_seconds_after_finished is None or job.status.completion_time is None:
+        return None
+    message = (
+        f"spec.ttlSecondsAfterFinished is ignored: {owner} says that a GitOps tool owns this object "
+        "and would create it again"
+    )
+    return Event("Normal", "TTLIgnored", message)
 
 
 def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> Event | None:

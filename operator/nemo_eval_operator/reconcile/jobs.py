@@ -31,6 +31,7 @@ from nemo_eval_operator.lifecycle import (
     UnusableTargetPath,
     carries_attempt,
     decide_job,
+    event_of_ignored_ttl,
     glimpse_told_by,
     job_body,
     job_status,
@@ -157,7 +158,11 @@ class JobReconciler:
         """Do a step after which there is more to decide."""
         match step:
             case Record(status):
-                return await self._objects.record(job, status), facts
+                finishes = job.status.completion_time is None
+                job = await self._objects.record(job, status)
+                if finishes and (event := event_of_ignored_ttl(job)):
+                    await self._objects.tell(job, event)
+                return job, facts
             case AddFinalizer():
                 return await self._objects.add_finalizer(job), facts
             case SubmitJob():

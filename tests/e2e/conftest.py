@@ -1,0 +1,65 @@
+"""Real parts, each its own process: API server, local evaluator, operator; and a model that tests control."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.model import ModelEndpoint
+from testbed.processes import Processes
+from testbed.stack import start_evaluator, start_operator
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import ROWS, World
+
+
+@pytest.fixture(scope="session")
+def parrot() -> Iterator[Parrot]:
+    with Parrot() as parrot:
+        yield parrot
+
+
+@pytest.fixture(scope="session")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("datasets")
+    (directory / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def evaluator_url(parrot: Parrot, datasets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with Processes() as processes:
+        models = {"parrot": ModelEndpoint(parrot.url, "parrot-1")}
+        yield start_evaluator(
+            processes, tmp_path_factory.mktemp("evaluator"), datasets=datasets, models=models
+        )
+        processes.check()
+
+
+@pytest.fixture(scope="session")
+def operator(
+    cluster: Cluster, crds: None, evaluator_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """One operator for all tests that do not have to break it."""
+    with Processes() as processes:
+        start_operator(
+            processes,
+            tmp_path_factory.mktemp("operator"),
+            kubeconfig=cluster.kubeconfig,
+            evaluator_url=evaluator_url,
+        )
+        yield
+        processes.check()
+
+
+@pytest.fixture
+def world(cluster: Cluster, operator: None, namespace: str, evaluator_url: str) -> World:
+    return World(cluster, namespace, evaluator_url)
+
+
+@pytest.fixture
+def outspoken(parrot: Parrot) -> Iterator[Parrot]:
+    """The model, for a test that silences it: it speaks again afterwards."""
+    yield parrot
+    parrot.speak()

@@ -1,0 +1,101 @@
+"""A proxy between operator and evaluator that loses, delays or spoils chosen exchanges."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+import httpx
+from typing_extensions import override
+
+HOP_BY_HOP = {"connection", "content-encoding", "content-length", "transfer-encoding", "date", "server"}
+
+
+class Fault(Enum):
+    """What happens to a request that a rule picks."""
+
+    DROP_BEFORE = auto()  # the evaluator never sees it; the connection breaks
+    DROP_AFTER = auto()  # the evaluator acts; its answer is lost
+    ERROR_AFTER = auto()  # the evaluator acts; a gateway answers 503
+    HOLD_AFTER = auto()  # the evaluator acts; its answer is kept back until `release`
+    GARBAGE = auto()  # the evaluator acts; the body is spoiled
+
+
+Rule = Callable[[str, str], Fault | None]
+"""From method and path to the fault, or None to let the exchange through."""
+
+
+class Proxy:
+    """Forwards to `upstream`; `rule` decides about each request, and `count` says how often it struck."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.rule: Rule = lambda _method, _path: None
+        self.count = 0
+        self._released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def release(self) -> None:
+        self._released.set()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def forward(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                fault = proxy.rule(self.command, self.path.partition("?")[0])
+                proxy.count += fault is not None
+                if fault is Fault.DROP_BEFORE:
+                    self.close_connection = True
+                    return
+                headers = {key: value for key, value in self.headers.items() if key.lower() not in HOP_BY_HOP}
+                answer = httpx.request(
+                    self.command, proxy.upstream + self.path, content=body, headers=headers, timeout=30
+                )
+                if fault is Fault.HOLD_AFTER:
+                    proxy._released.wait()
+                if fault in {Fault.DROP_AFTER, Fault.HOLD_AFTER}:
+                    self.close_connection = True
+                elif fault is Fault.ERROR_AFTER:
+                    self.respond(503, {}, b"upstream went away")
+                elif fault is Fault.GARBAGE:
+                    self.respond(answer.status_code, dict(answer.headers), b'{"surprise": [')
+                else:
+                    self.respond(answer.status_code, dict(answer.headers), answer.content)
+
+            def respond(self, code: int, headers: dict[str, str], body: bytes) -> None:
+                self.send_response(code)
+                for key, value in headers.items():
+                    if key.lower() not in HOP_BY_HOP:
+                        self.send_header(key, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = forward  # noqa: N815 - http.server's names
+
+            @override
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler

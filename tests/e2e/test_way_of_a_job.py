@@ -1,0 +1,171 @@
+"""The main way: objects in, configs and jobs in the evaluator, status and results back."""
+
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+
+
+def test_a_model_is_evaluated_on_a_benchmark(world: World) -> None:
+    world.apply(benchmark(), model_job("parrot-qa"))
+
+    status = world.until_phase("parrot-qa", "Succeeded")
+
+    assert world.conditions(JOB, "parrot-qa") == {"Ready": "True", "Complete": "True"}
+    (score,) = status["scores"]
+    assert (score["task"], score["metric"], score["value"], score["count"]) == ("qa", "exact", 0.5, 2)
+    assert status["score"] == "exact=0.5"
+    assert status["progress"]["percent"] == 100
+    assert status["observedGeneration"] == 1
+    (remote,) = world.remote_jobs("parrot-qa")
+    assert remote["id"] == status["jobId"]
+    document = world.results("parrot-qa")
+    assert document["job"] == remote["id"]
+    outputs = [sample["output_text"] for sample in document["tasks"]["qa"]["data"]["samples"]]
+    assert outputs == ["Paris", "Milan"]
+    shown = world.kubectl("get", "nejob", "parrot-qa", "--no-headers").split()
+    assert shown[:6] == ["parrot-qa", "Succeeded", "100", "exact=0.5", "parrot", "qa"]
+    assert world.kubectl("wait", "--for=condition=Complete", "nejob/parrot-qa", "--timeout=5s")
+
+
+def test_a_data_task_needs_no_model(world: World) -> None:
+    world.apply(data_benchmark(), data_job("rows-run"))
+
+    status = world.until_phase("rows-run", "Succeeded")
+
+    assert status["score"] == "exact=0.5"
+    assert status["model"] == "(rows)"
+
+
+def test_a_finished_job_and_its_results_go_with_the_object(world: World, controllers: None) -> None:
+    world.apply(data_benchmark(), data_job("short-lived"))
+    world.until_phase("short-lived", "Succeeded")
+    finished = world.get(JOB, "short-lived")
+    assert finished is not None
+    assert "finalizers" not in finished["metadata"], "nothing holds a finished job"
+
+    world.kubectl("delete", JOB, "short-lived", "--timeout=10s")
+
+    eventually(lambda: world.get("configmap", "short-lived-results") is None, "results collected")
+
+
+def test_a_job_carries_its_whole_config_inline(world: World) -> None:
+    inline = data_benchmark()["spec"]["config"]
+    job = data_job("inline", config=inline)
+    del job["spec"]["benchmarkRef"]
+    world.apply(job)
+
+    assert world.until_phase("inline", "Succeeded")["score"] == "exact=0.5"
+
+
+def test_sampling_parameters_reach_the_model(world: World, parrot: Parrot) -> None:
+    world.apply(
+        benchmark(),
+        model_job("sampled", samplingParams={"temperature": 0.25, "max_tokens": 7, "stop": ["\n"]}),
+    )
+
+    world.until_phase("sampled", "Succeeded")
+
+    (remote,) = world.remote_jobs("sampled")
+    params = remote["config"]["params"]
+    assert (params["temperature"], params["max_tokens"], params["stop"]) == (0.25, 7, ["\n"])
+    assert params["parallelism"] == 2, "what the run does not override stays the benchmark's"
+    asked = [request for request in parrot.requests if request.get("max_tokens") == 7]
+    assert len(asked) == 2
+    assert asked[0]["temperature"] == 0.25
+
+
+def test_progress_is_shown_while_it_runs(world: World, outspoken: Parrot) -> None:
+    outspoken.hush()
+    world.apply(benchmark(), model_job("slow"))
+
+    status = world.until_phase("slow", "Running")
+    assert world.conditions(JOB, "slow") == {"Ready": "False", "Reconciling": "True"}
+    assert status["jobId"].startswith("eval-")
+
+    outspoken.speak()
+    world.until_phase("slow", "Succeeded")
+
+
+def test_deleting_a_running_job_cancels_it(world: World, outspoken: Parrot) -> None:
+    outspoken.hush()
+    world.apply(benchmark(), model_job("doomed"))
+    world.until_phase("doomed", "Running")
+
+    world.kubectl("delete", JOB, "doomed", "--timeout=20s")
+
+    (remote,) = world.remote_jobs("doomed")
+    assert remote["status"] == "cancelled"
+
+
+def test_spec_cancel_cancels_and_keeps_the_object(world: World, outspoken: Parrot) -> None:
+    outspoken.hush()
+    world.apply(benchmark(), model_job("stopped"))
+    world.until_phase("stopped", "Running")
+
+    world.patch(JOB, "stopped", {"spec": {"cancel": True}})
+
+    world.until_phase("stopped", "Cancelled")
+    assert world.conditions(JOB, "stopped") == {"Ready": "False", "Stalled": "True", "Failed": "True"}
+    (remote,) = world.remote_jobs("stopped")
+    assert remote["status"] == "cancelled"
+
+
+def test_a_suspended_job_is_held_until_it_is_resumed(world: World) -> None:
+    world.apply(data_benchmark(), data_job("held", suspend=True))
+    world.until_reason(JOB, "held", "Suspended")
+    world.until_reason(BENCHMARK, "rows", "ConfigReady")
+    assert world.conditions(JOB, "held") == {"Suspended": "True"}
+    assert world.remote_jobs("held") == []
+
+    world.patch(JOB, "held", {"spec": {"suspend": False}})
+
+    world.until_phase("held", "Succeeded")
+
+
+def test_a_job_that_outlasts_its_deadline_is_cancelled_and_failed(world: World, outspoken: Parrot) -> None:
+    outspoken.hush()
+    world.apply(benchmark(), model_job("late", activeDeadlineSeconds=2))
+
+    world.until_phase("late", "Failed")
+
+    assert world.reason(JOB, "late") == "DeadlineExceeded"
+    (remote,) = world.remote_jobs("late")
+    assert remote["status"] == "cancelled"
+
+
+def test_a_finished_job_is_removed_after_its_time_to_live(world: World) -> None:
+    world.apply(data_benchmark(), data_job("brief", ttlSecondsAfterFinished=1))
+
+    eventually(lambda: world.remote_jobs("brief"), "submitted")
+    world.until_gone(JOB, "brief")
+
+
+def test_an_object_that_gitops_owns_is_never_removed_by_its_time_to_live(world: World) -> None:
+    job = data_job("kept", ttlSecondsAfterFinished=0)
+    job["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "app:x"}
+    world.apply(data_benchmark(), job, data_job("brief", ttlSecondsAfterFinished=0))
+
+    world.until_phase("kept", "Succeeded")
+    world.until_gone(JOB, "brief")
+
+    assert world.status(JOB, "kept")["phase"] == "Succeeded"
+    assert world.events("kept", "TTLIgnored"), "an event says why"
+
+
+def test_deletion_policy_delete_removes_the_remote_job_too(world: World) -> None:
+    world.apply(data_benchmark(), data_job("traceless", deletionPolicy="Delete"))
+    world.until_phase("traceless", "Succeeded")
+
+    world.kubectl("delete", JOB, "traceless", "--timeout=20s")
+
+    assert world.remote_jobs("traceless") == []
+
+
+def test_deletion_policy_orphan_lets_the_remote_job_run(world: World, outspoken: Parrot) -> None:
+    outspoken.hush()
+    world.apply(benchmark(), model_job("left-alone", deletionPolicy="Orphan"))
+    world.until_phase("left-alone", "Running")
+
+    world.kubectl("delete", JOB, "left-alone", "--timeout=20s")
+
+    (remote,) = world.remote_jobs("left-alone")
+    assert remote["status"] == "running"
