@@ -29,7 +29,10 @@ def serve(
     *,
     data: Annotated[
         Path,
-        typer.Option(help="Directory of the database; made if missing. Datasets are read from here too."),
+        typer.Option(
+            file_okay=False,
+            help="Directory of the database; made if missing. Datasets are read from here too.",
+        ),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[

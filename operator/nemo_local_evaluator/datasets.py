@@ -100,7 +100,7 @@ class DatasetReader:
         except (TimeoutError, httpx.TimeoutException) as error:
             msg = f"dataset {files_url!r} took more than {_DOWNLOAD_TIMEOUT:g} s"
             raise EvaluationError(msg) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             msg = f"dataset {files_url!r} cannot be downloaded: {error}"
             raise EvaluationError(msg) from error
         msg = f"dataset {files_url!r} redirects too often"

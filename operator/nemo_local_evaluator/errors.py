@@ -6,6 +6,7 @@
     + NotFoundError       404
     + ConflictError       409
     + InvalidBodyError    422, FastAPI's list of places and messages
+  x DatabaseInUseError    ends the start of a server
   x EvaluationError       ends one job; the message is the job's last word to its owner
     + UnsupportedError    valid for NeMo Evaluator, but not evaluated here
   x SampleError           ends one sample, which counts as not-a-number
@@ -38,6 +39,10 @@ class ConflictError(RequestRefusedError):
 
 class InvalidBodyError(RequestRefusedError):
     status_code = 422
+
+
+class DatabaseInUseError(LocalEvaluatorError):
+    pass
 
 
 class EvaluationError(LocalEvaluatorError):

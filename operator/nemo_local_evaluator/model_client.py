@@ -1,6 +1,7 @@
 """Calls of endpoints that speak OpenAI's API: time-outs, bounded retries, no redirects, no streaming."""
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,21 +72,24 @@ class ModelClient:
                 return _sample(kind, response)
 
     async def _post(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> Any:
-        headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+        headers = {"Content-Type": "application/json"}
+        if endpoint.api_key:
+            headers["Authorization"] = f"Bearer {endpoint.api_key}"
         try:
             # httpx bounds each read; an endpoint that trickles bytes needs a bound on the whole.
             async with asyncio.timeout(endpoint.timeout):
                 response = await self._http.post(
                     call_url(endpoint.url, kind),
-                    json={"model": endpoint.model_id, **body},
+                    # Not json=, which writes UTF-8: a row may hold half a surrogate pair.
+                    content=json.dumps({"model": endpoint.model_id, **body}),
                     headers=headers,
                     timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, _CONNECT_TIMEOUT)),
                 )
         except (TimeoutError, httpx.TimeoutException) as error:
             msg = f"model endpoint did not answer within {endpoint.timeout:g} s"
             raise _RetryableError(msg) from error
-        except httpx.TransportError as error:
-            msg = f"model endpoint cannot be reached: {error}"
+        except httpx.RequestError as error:
+            msg = f"model endpoint cannot be reached: {_shown(str(error), endpoint)}"
             raise _RetryableError(msg) from error
         if response.is_success:
             try:

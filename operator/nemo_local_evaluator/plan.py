@@ -94,7 +94,8 @@ class Planner:
         return Endpoint(
             url=url,
             model_id=model_id,
-            api_key=api_key,
+            # A key read from a file often ends with a newline, which no header may.
+            api_key=api_key and api_key.strip(),
             timeout=float(params.request_timeout or DEFAULT_TIMEOUT),
             retries=DEFAULT_RETRIES if params.max_retries is None else params.max_retries,
         )

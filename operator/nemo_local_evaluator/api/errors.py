@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from nemo_local_evaluator.api.answers import Answer
 from nemo_local_evaluator.errors import RequestRefusedError
 
 
@@ -21,11 +21,11 @@ def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestRefusedError)
-    async def refused(_request: Request, error: RequestRefusedError) -> JSONResponse:
-        return JSONResponse({"detail": error.detail}, status_code=error.status_code)
+    async def refused(_request: Request, error: RequestRefusedError) -> Answer:
+        return Answer({"detail": error.detail}, status_code=error.status_code)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(_request: Request, error: RequestValidationError) -> Answer:
         # FastAPI would echo the input, and with it any api_key of the body.
         errors = [{key: detail[key] for key in ("loc", "msg", "type")} for detail in error.errors()]
-        return JSONResponse({"detail": errors}, status_code=422)
+        return Answer({"detail": errors}, status_code=422)

@@ -1,6 +1,7 @@
 """`rouge` by Google's rouge_score, without stemming: the F-measure of the best reference, 0 to 1."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from nemo_local_evaluator.metrics.base import Comparison, Scored
@@ -16,11 +17,14 @@ _VARIANTS = {
 
 class Rouge:
     def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
-        # Imported on first use: it brings nltk, which takes longer to import than all the rest together.
+        self._comparison = Comparison(params, environment)
+
+    @cached_property
+    def _scorer(self) -> Any:
+        # Imported by the thread that scores first: it brings nltk, and seconds of import would halt the API.
         from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415
 
-        self._comparison = Comparison(params, environment)
-        self._scorer = RougeScorer(list(_VARIANTS))
+        return RougeScorer(list(_VARIANTS))
 
     def score(self, context: Context) -> Scored:
         prediction, references = self._comparison.render(context)

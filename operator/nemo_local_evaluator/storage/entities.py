@@ -74,5 +74,5 @@ class EntityStore:
             "project": document.get("project"),
             "created_at": document["created_at"],
             "updated_at": document["updated_at"],
-            "document": json.dumps(document),
+            "document": json.dumps(document, allow_nan=False),
         }

@@ -57,7 +57,7 @@ class JobStore:
                     "result": job.result,
                     "created_at": job.document["created_at"],
                     "updated_at": job.updated_at,
-                    "document": json.dumps(job.document),
+                    "document": json.dumps(job.document, allow_nan=False),
                 },
             )
             self._database.keep_secrets(job.id, secrets)
@@ -108,7 +108,7 @@ class JobStore:
         with self._database.transaction():
             self._database.execute(
                 "INSERT INTO results VALUES (:job, :document)",
-                {"job": job_id, "document": json.dumps(result)},
+                {"job": job_id, "document": json.dumps(result, allow_nan=False)},
             )
             self._database.execute(
                 "UPDATE jobs SET result = :result WHERE id = :id", {"id": job_id, "result": result["id"]}

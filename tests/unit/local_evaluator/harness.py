@@ -20,7 +20,8 @@ Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 
 def chat_reply(text: str | None) -> httpx.Response:
-    return httpx.Response(200, json={"choices": [{"message": {"role": "assistant", "content": text}}]})
+    reply = {"choices": [{"message": {"role": "assistant", "content": text}}]}
+    return httpx.Response(200, content=json.dumps(reply))
 
 
 async def echo(request: httpx.Request) -> httpx.Response:

@@ -1,12 +1,12 @@
 """The command line's own part: its help, its refusals, one server for one database."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from nemo_local_evaluator.cli import app
+from nemo_local_evaluator.errors import DatabaseInUseError
 from tests.unit.local_evaluator.harness import FakeModel, evaluator
 
 
@@ -27,7 +27,7 @@ def test_a_registry_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 async def test_a_second_server_on_the_same_data_does_not_start(tmp_path: Path, model: FakeModel) -> None:
     async with evaluator(tmp_path, model):
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
+        with pytest.raises(DatabaseInUseError, match="in use by another server"):
             async with evaluator(tmp_path, model):
                 pass
 

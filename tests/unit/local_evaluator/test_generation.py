@@ -35,7 +35,7 @@ async def test_params_are_sent_and_the_template_s_win(server: Evaluator) -> None
     template = {"messages": [{"role": "user", "content": "{{item.question}}"}], "max_tokens": 7, "seed": 3}
     extra = {"top_k": 1, "seed": 1, "hf_token": "s3cret", "num_fewshot": 8}
     config = quiz(server, template=template, max_tokens=99, temperature=0, limit_samples=1, extra=extra)
-    await server.run(config, model_target(api_key="key"))
+    await server.run(config, model_target(api_key="key\n"))
     (request,) = server.model.requests
     assert request.headers["Authorization"] == "Bearer key"
     assert server.model.bodies == [
@@ -122,6 +122,14 @@ async def test_a_completion_needs_a_prompt(server: Evaluator) -> None:
     config["tasks"]["qa"]["type"] = "completion"
     detail = await server.refused(400, "POST", "jobs", {"config": config, "target": model_target()})
     assert "needs params.template.prompt" in detail
+
+
+async def test_half_a_surrogate_pair_goes_through(server: Evaluator) -> None:
+    rows = [{"question": "\ud83d", "answer": "\ud83d"}]
+    job = await server.run(chat_config(server.dataset("odd.json", rows)), model_target())
+    result = await server.get(f"jobs/{job['id']}/results")
+    assert result["tasks"]["qa"]["metrics"]["score"]["scores"]["string-check"]["value"] == 1
+    assert result["tasks"]["qa"]["data"]["samples"][0]["output_text"] == "\ud83d"
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])

@@ -1,0 +1,14 @@
+"""The JSON every route answers with."""
+
+import json
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from typing_extensions import override
+
+
+class Answer(JSONResponse):
+    @override
+    def render(self, content: Any) -> bytes:
+        # In ASCII: a model may answer with half a surrogate pair, which UTF-8 cannot hold.
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
