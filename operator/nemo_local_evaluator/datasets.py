@@ -22,6 +22,7 @@ from nemo_local_evaluator.model_client import parse_url
 MAX_BYTES = 256 * 1024 * 1024
 _DOWNLOAD_TIMEOUT = 60.0
 _MAX_REDIRECTS = 3
+_MAX_PATH = 255
 
 Row = dict[str, Any]
 Format = Literal["json", "jsonl", "csv"]
@@ -45,10 +46,10 @@ class DatasetReader:
 
     def check(self, source: DatasetSource) -> None:
         """All that can be said without reading or downloading."""
-        if not _is_remote(source.files_url):
-            self._locate(source.files_url)
-        else:
+        if _is_remote(source.files_url):
             parse_url(source.files_url)
+        else:
+            self._locate(source.files_url)
         _format_of(source)
 
     async def read(self, source: DatasetSource, *, limit: int | None) -> list[Row]:
@@ -62,7 +63,11 @@ class DatasetReader:
         return await asyncio.to_thread(_rows, content, form=form, name=name, limit=limit)
 
     def _locate(self, files_url: str) -> Path:
-        given = Path(unquote(files_url.removeprefix("file://")))
+        path_text = unquote(files_url.removeprefix("file://"))
+        if "\0" in path_text or len(path_text) > _MAX_PATH:
+            msg = f"dataset {files_url[:_MAX_PATH]!r} is no path"
+            raise EvaluationError(msg)
+        given = Path(path_text)
         candidates = [given] if given.is_absolute() else [root / given for root in self._roots]
         resolved = [candidate.resolve() for candidate in candidates]
         allowed = [path for path in resolved if self._allowed(path)]
@@ -150,7 +155,11 @@ def _read_file(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
         msg = f"dataset {path.name!r} is larger than {MAX_BYTES} bytes"
         raise EvaluationError(msg)
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"dataset {path.name!r} cannot be read: {error.strerror}"
+        raise EvaluationError(msg) from error
 
 
 def _rows(content: bytes, *, form: Format, name: str, limit: int | None) -> list[Row]:

@@ -104,6 +104,8 @@ async def test_nothing_is_read_outside_the_allowed_directories(server: Evaluator
     ):
         assert "outside the directories" in await failure(server, escape)
     assert "is a directory" in await failure(server, "file://folder.json")
+    for nonsense in ("file://%00.json", "file://" + "x" * 5000):
+        assert "is no path" in await failure(server, nonsense)
 
 
 async def test_the_database_is_no_dataset(server: Evaluator) -> None:
