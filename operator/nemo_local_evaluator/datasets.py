@@ -22,7 +22,9 @@ from nemo_local_evaluator.model_client import parse_url
 MAX_BYTES = 256 * 1024 * 1024
 _DOWNLOAD_TIMEOUT = 60.0
 _MAX_REDIRECTS = 3
-_MAX_PATH = 255
+_MAX_SHOWN = 300
+_MAX_PATH_PART = 255
+"""Bytes; the kernel would refuse a longer name with an error of its own."""
 
 Row = dict[str, Any]
 Format = Literal["json", "jsonl", "csv"]
@@ -63,11 +65,10 @@ class DatasetReader:
         return await asyncio.to_thread(_rows, content, form=form, name=name, limit=limit)
 
     def _locate(self, files_url: str) -> Path:
-        path_text = unquote(files_url.removeprefix("file://"))
-        if "\0" in path_text or len(path_text) > _MAX_PATH:
-            msg = f"dataset {files_url[:_MAX_PATH]!r} is no path"
+        given = Path(unquote(files_url.removeprefix("file://")))
+        if "\0" in str(given) or any(len(part.encode()) > _MAX_PATH_PART for part in given.parts):
+            msg = f"dataset {files_url[:_MAX_SHOWN]!r} is no path"
             raise EvaluationError(msg)
-        given = Path(path_text)
         candidates = [given] if given.is_absolute() else [root / given for root in self._roots]
         resolved = [candidate.resolve() for candidate in candidates]
         allowed = [path for path in resolved if self._allowed(path)]
