@@ -17,10 +17,11 @@ def start_evaluator(
     *,
     datasets: Path,
     models: Mapping[str, ModelEndpoint] | None = None,
+    port: int | None = None,
 ) -> str:
     """The local NeMo Evaluator, reading data sets from DATASETS; returns its URL."""
     workdir.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     registry = workdir / "models.json"
     registry.touch(mode=0o600)
     registry.write_text(json.dumps({name: model.as_registered() for name, model in (models or {}).items()}))

@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from .evaluator import EvaluatorClient, EvaluatorError, Missing, RemoteJob, Unavailable
+from .evaluator import EvaluatorClient, EvaluatorError, Malformed, Missing, Rejected, RemoteJob
 from .lifecycle import RemoteGone
 from .reconcile import EvaluatorGate, Followed, Following, WorkQueue
 
@@ -54,10 +54,10 @@ class Poller:
             await self._gate.until_open()
             try:
                 await self.sweep()
-            except Unavailable as error:
-                self._gate.close(error)
-            except EvaluatorError as error:
+            except (Malformed, Rejected) as error:
                 logger.warning("poll failed, next one in %.0f s: %s", self._interval, error)
+            except EvaluatorError as error:
+                self._gate.close(error)
             await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load
 
     async def sweep(self) -> None:

@@ -42,11 +42,12 @@ class EvaluatorGate:
         self._retry_after = 0.0
         self.outage: str | None = None
 
-    def close(self, error: Unavailable) -> None:
+    def close(self, error: EvaluatorError) -> None:
+        """Nobody calls the evaluator for new work until a probe has reached it."""
         if self.outage is None:
             logger.warning("evaluator out of reach: %s", error)
         self.outage = error.detail
-        self._retry_after = error.retry_after or 0.0
+        self._retry_after = error.retry_after or 0.0 if isinstance(error, Unavailable) else 0.0
         self._open.clear()
         self._closed.set()
 
@@ -71,11 +72,8 @@ class EvaluatorGate:
             self._retry_after = 0.0
             try:
                 await self._evaluator.check()
-            except Unavailable as error:
-                self.close(error)
             except EvaluatorError as error:
-                # It answers, but badly: as good as out of reach for new work.
-                self.close(Unavailable(error.detail, status_code=error.status_code))
+                self.close(error)
             else:
                 return
             probes += 1

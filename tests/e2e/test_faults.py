@@ -1,0 +1,281 @@
+"""When something breaks: never a second job, never a lost one, and an object that says what is wrong."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.processes import Child, Processes, free_port
+from testbed.stack import start_evaluator, start_operator
+from tests.e2e.parrot import Parrot
+from tests.e2e.proxy import Fault, Proxy
+from tests.e2e.world import (
+    BENCHMARK,
+    JOB,
+    World,
+    benchmark,
+    data_benchmark,
+    data_job,
+    eventually,
+    model_job,
+)
+
+JOBS_PATH = "/v1/evaluation/jobs"
+SETTLE_SECONDS = 4
+
+StartOperator = Callable[[str], Child]
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    with Processes() as processes:
+        yield processes
+
+
+@pytest.fixture
+def start(
+    cluster: Cluster, crds: None, namespace: str, processes: Processes, tmp_path: Path
+) -> StartOperator:
+    """Starts an operator of this test's own, for its namespace only, against the evaluator at a URL."""
+
+    def start(evaluator_url: str) -> Child:
+        start_operator(
+            processes,
+            tmp_path,
+            kubeconfig=cluster.kubeconfig,
+            evaluator_url=evaluator_url,
+            namespaces=[namespace],
+            env={"NEMO_SETTLE_SECONDS": str(SETTLE_SECONDS), "NEMO_REQUEST_TIMEOUT_SECONDS": "3"},
+        )
+        return list(processes)[-1]
+
+    return start
+
+
+@pytest.fixture
+def proxy(evaluator_url: str) -> Iterator[Proxy]:
+    with Proxy(evaluator_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def faulty(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
+    return World(cluster, namespace, evaluator_url)
+
+
+def on_first_submission(proxy: Proxy, fault: Fault) -> None:
+    proxy.rule = lambda method, path: (
+        fault if (method, path) == ("POST", JOBS_PATH) and proxy.count == 0 else None
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.DROP_AFTER, Fault.ERROR_AFTER, Fault.GARBAGE, Fault.HOLD_AFTER],
+    ids=lambda fault: fault.name,
+)
+def test_a_lost_answer_to_a_submission_is_looked_for_not_repeated(
+    faulty: World, proxy: Proxy, start: StartOperator, fault: Fault
+) -> None:
+    on_first_submission(proxy, fault)
+    start(proxy.url)
+    faulty.apply(data_benchmark(), data_job("once"))
+
+    status = faulty.until_phase("once", "Succeeded")
+
+    assert proxy.count == 1, "the fault struck"
+    (remote,) = faulty.remote_jobs("once")
+    assert status["jobId"] == remote["id"]
+    assert len(faulty.events("once", "SubmissionUncertain")) == 1
+
+
+def test_a_submission_that_never_arrived_is_made_again_once_that_is_certain(
+    faulty: World, proxy: Proxy, start: StartOperator
+) -> None:
+    on_first_submission(proxy, Fault.DROP_BEFORE)
+    start(proxy.url)
+    faulty.apply(data_benchmark(), data_job("once"))
+
+    status = faulty.until_phase("once", "Succeeded")
+
+    (remote,) = faulty.remote_jobs("once")
+    assert status["jobId"] == remote["id"]
+    assert status["attempt"] == 1
+
+
+def test_an_operator_killed_between_submission_and_answer_adopts_the_job(
+    faulty: World, proxy: Proxy, start: StartOperator
+) -> None:
+    on_first_submission(proxy, Fault.HOLD_AFTER)
+    operator = start(proxy.url)
+    faulty.apply(data_benchmark(), data_job("once"))
+    eventually(lambda: faulty.remote_jobs("once"), "the evaluator has the job")
+    operator.kill()
+    assert "jobId" not in faulty.status(JOB, "once")
+
+    start(faulty.evaluator_url)
+
+    status = faulty.until_phase("once", "Succeeded")
+    (remote,) = faulty.remote_jobs("once")
+    assert status["jobId"] == remote["id"]
+
+
+def test_an_operator_killed_while_a_job_runs_goes_on_following_it(
+    faulty: World, start: StartOperator, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    operator = start(faulty.evaluator_url)
+    faulty.apply(benchmark(), model_job("followed"))
+    faulty.until_phase("followed", "Running")
+    operator.kill()
+    outspoken.speak()
+
+    start(faulty.evaluator_url)
+
+    faulty.until_phase("followed", "Succeeded")
+    assert len(faulty.remote_jobs("followed")) == 1
+
+
+def test_deletion_while_the_submission_is_uncertain_cancels_what_was_submitted(
+    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    on_first_submission(proxy, Fault.HOLD_AFTER)
+    operator = start(proxy.url)
+    faulty.apply(benchmark(), model_job("doomed"))
+    eventually(lambda: faulty.remote_jobs("doomed"), "the evaluator has the job")
+    operator.kill()
+    faulty.kubectl("delete", JOB, "doomed", "--wait=false")
+
+    start(faulty.evaluator_url)
+
+    faulty.until_gone(JOB, "doomed")
+    (remote,) = faulty.remote_jobs("doomed")
+    assert remote["status"] == "cancelled"
+
+
+def test_objects_wait_for_an_evaluator_that_is_not_there_and_go_on_when_it_is(
+    cluster: Cluster,
+    namespace: str,
+    processes: Processes,
+    start: StartOperator,
+    tmp_path: Path,
+    datasets: Path,
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    world = World(cluster, namespace, url)
+    operator = start(url)
+    world.apply(data_benchmark(), data_job("patient"))
+
+    status = world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
+    assert url in status["message"]
+    assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
+    world.until_reason(JOB, "patient", "BenchmarkNotReady")
+    start_evaluator(processes, tmp_path / "late", datasets=datasets, port=port)
+
+    world.until_phase("patient", "Succeeded")
+    assert len(world.events("rows", "EvaluatorUnreachable")) == 1
+    assert operator.exit_code() is None
+
+
+def test_a_running_job_says_that_it_cannot_be_followed_and_then_goes_on(
+    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    start(proxy.url)
+    faulty.apply(benchmark(), model_job("unseen"))
+    faulty.until_phase("unseen", "Running")
+
+    proxy.rule = lambda _method, _path: Fault.ERROR_AFTER
+    faulty.until_reason(JOB, "unseen", "EvaluatorUnreachable")
+    assert faulty.conditions(JOB, "unseen") == {"Ready": "False", "Reconciling": "True"}
+    proxy.rule = lambda _method, _path: None
+    outspoken.speak()
+
+    faulty.until_phase("unseen", "Succeeded")
+
+
+def test_a_refused_job_says_what_the_evaluator_said(faulty: World, start: StartOperator) -> None:
+    start(faulty.evaluator_url)
+    missing = benchmark()
+    missing["spec"]["config"]["tasks"]["qa"]["dataset"] = {"files_url": "file://nowhere.jsonl"}
+    faulty.apply(missing, model_job("refused"))
+
+    status = faulty.until_phase("refused", "Failed")
+
+    assert faulty.reason(JOB, "refused") == "EvaluatorRejected"
+    assert "nowhere.jsonl" in status["message"]
+    assert faulty.conditions(JOB, "refused") == {"Ready": "False", "Stalled": "True", "Failed": "True"}
+    assert faulty.remote_jobs("refused") == []
+    assert len(faulty.events("refused", "EvaluatorRejected")) == 1
+
+
+def test_results_of_an_unexpected_shape_are_read_again_until_they_make_sense(
+    faulty: World, proxy: Proxy, start: StartOperator
+) -> None:
+    proxy.rule = lambda _method, path: Fault.GARBAGE if path.endswith("/results") else None
+    start(proxy.url)
+    faulty.apply(data_benchmark(), data_job("garbled"))
+
+    status = faulty.until_reason(JOB, "garbled", "ResultsUnavailable")
+    assert "/results answered 200, but body" in status["message"]
+    assert faulty.conditions(JOB, "garbled") == {"Ready": "False", "Reconciling": "True"}
+    proxy.rule = lambda _method, _path: None
+
+    faulty.until_phase("garbled", "Succeeded")
+    assert len(faulty.events("garbled", "ResultsUnavailable")) == 1
+
+
+def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
+    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    start(proxy.url)
+    faulty.apply(benchmark(), model_job("abandoned", cancelTimeoutSeconds=3))
+    faulty.until_phase("abandoned", "Running")
+    proxy.rule = lambda _method, _path: Fault.ERROR_AFTER if _method == "GET" else Fault.DROP_BEFORE
+
+    faulty.kubectl("delete", JOB, "abandoned", "--timeout=30s")
+
+    (event,) = faulty.events("abandoned", "LeftInEvaluator")
+    (remote,) = faulty.remote_jobs("abandoned")
+    assert remote["id"] in event["message"]
+
+
+def test_a_remote_job_that_vanished_is_reported_and_not_run_again(
+    faulty: World, start: StartOperator, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    start(faulty.evaluator_url)
+    faulty.apply(benchmark(), model_job("vanished"))
+    job_id = faulty.until_phase("vanished", "Running")["jobId"]
+
+    httpx.delete(f"{faulty.evaluator_url}{JOBS_PATH}/{job_id}", timeout=10).raise_for_status()
+
+    faulty.until_phase("vanished", "Failed")
+    assert faulty.reason(JOB, "vanished") == "ExternalJobLost"
+    assert faulty.remote_jobs("vanished") == []
+
+
+def test_two_operators_at_once_submit_each_job_once(faulty: World, start: StartOperator) -> None:
+    start(faulty.evaluator_url)
+    start(faulty.evaluator_url)
+    names = [f"twice-{number}" for number in range(12)]
+    faulty.apply(data_benchmark(), *(data_job(name) for name in names))
+
+    for name in names:
+        faulty.until_phase(name, "Succeeded")
+
+    assert [len(faulty.remote_jobs(name)) for name in names] == [1] * len(names)
+
+
+def test_the_operator_stops_when_it_is_told_to(faulty: World, start: StartOperator) -> None:
+    operator = start(faulty.evaluator_url)
+
+    operator.terminate()
+
+    assert operator.wait(10) == -signal.SIGTERM or operator.exit_code() == 0
