@@ -37,11 +37,11 @@ def evaluator_url(parrot: Parrot, datasets: Path, tmp_path_factory: pytest.TempP
         processes.check()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator(
     cluster: Cluster, crds: None, evaluator_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """One operator for all tests that do not have to break it."""
+    """One operator for all tests of a module; it ends with that, since others bring their own."""
     with Processes() as processes:
         start_operator(
             processes,

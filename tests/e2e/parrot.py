@@ -18,6 +18,7 @@ class Parrot:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.authorizations: list[str | None] = []
         self._may_speak = threading.Event()
         self._may_speak.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -48,6 +49,7 @@ class Parrot:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 parrot.requests.append(request)
+                parrot.authorizations.append(self.headers.get("Authorization"))
                 parrot._may_speak.wait()
                 text = ANSWERS.get(request["messages"][-1]["content"], "?")
                 choice = {

@@ -66,6 +66,12 @@ def faulty(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
     return World(cluster, namespace, evaluator_url)
 
 
+@pytest.fixture
+def absent(cluster: Cluster, namespace: str) -> World:
+    """A world whose evaluator is not there yet."""
+    return World(cluster, namespace, f"http://127.0.0.1:{free_port()}")
+
+
 def on_first_submission(proxy: Proxy, fault: Fault) -> None:
     proxy.rule = lambda method, path: (
         fault if (method, path) == ("POST", JOBS_PATH) and proxy.count == 0 else None
@@ -158,16 +164,9 @@ def test_deletion_while_the_submission_is_uncertain_cancels_what_was_submitted(
 
 
 def test_objects_wait_for_an_evaluator_that_is_not_there_and_go_on_when_it_is(
-    cluster: Cluster,
-    namespace: str,
-    processes: Processes,
-    start: StartOperator,
-    tmp_path: Path,
-    datasets: Path,
+    absent: World, processes: Processes, start: StartOperator, tmp_path: Path, datasets: Path
 ) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    world = World(cluster, namespace, url)
+    world, url = absent, absent.evaluator_url
     operator = start(url)
     world.apply(data_benchmark(), data_job("patient"))
 
@@ -175,7 +174,7 @@ def test_objects_wait_for_an_evaluator_that_is_not_there_and_go_on_when_it_is(
     assert url in status["message"]
     assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
     world.until_reason(JOB, "patient", "BenchmarkNotReady")
-    start_evaluator(processes, tmp_path / "late", datasets=datasets, port=port)
+    start_evaluator(processes, tmp_path / "late", datasets=datasets, port=httpx.URL(url).port)
 
     world.until_phase("patient", "Succeeded")
     assert len(world.events("rows", "EvaluatorUnreachable")) == 1

@@ -1,0 +1,131 @@
+"""The manifest that users apply, and its permissions: enough for everything, and nothing beyond."""
+
+import base64
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testbed.cluster import Cluster
+from testbed.processes import Processes
+from testbed.stack import start_operator
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, model_job
+
+INSTALL = Path(__file__).parents[2] / "deploy" / "install.yaml"
+SYSTEM = "nemo-eval-system"
+ACCOUNT = "nemo-eval-operator"
+
+
+@pytest.fixture
+def installed(cluster: Cluster) -> None:
+    """install.yaml applied; its Deployment is accepted, its image is not needed here."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(INSTALL))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+    cluster.kubectl("scale", "deployment", ACCOUNT, "--namespace", SYSTEM, "--replicas=0")
+
+
+def test_the_service_account_may_do_all_that_the_operator_does(
+    cluster: Cluster, installed: None, namespace: str, evaluator_url: str, outspoken: Parrot, tmp_path: Path
+) -> None:
+    world = World(cluster, namespace, evaluator_url)
+    kubeconfig = cluster.service_account_kubeconfig(SYSTEM, ACCOUNT)
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "hub"},
+        "stringData": {"token": "hf_x"},
+    }
+    values = [{"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "params.extra.hf_token"}]
+    with Processes() as processes:
+        start_operator(processes, tmp_path, kubeconfig=kubeconfig, evaluator_url=evaluator_url)
+        world.apply(secret, data_benchmark(valuesFrom=values), benchmark())
+        world.apply(data_job("done"), data_job("brief", ttlSecondsAfterFinished=0))
+        world.until_phase("done", "Succeeded")
+        world.until_gone(JOB, "brief")
+        outspoken.hush()
+        world.apply(model_job("cancelled"), model_job("deleted"))
+        world.until_phase("cancelled", "Running")
+        world.until_phase("deleted", "Running")
+        world.patch(JOB, "cancelled", {"spec": {"cancel": True}})
+        world.until_phase("cancelled", "Cancelled")
+        world.kubectl("delete", JOB, "deleted", "--timeout=20s")
+        world.kubectl("delete", BENCHMARK, "rows", "qa", "--timeout=20s")
+        processes.check()
+    log = (tmp_path / "operator.log").read_text()
+    assert "forbidden" not in log.lower()
+    assert " 403" not in log
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "list secrets",
+        "watch secrets",
+        "update configmaps",
+        "delete configmaps",
+        "get pods",
+        "delete nemobenchmarks",
+    ],
+)
+def test_the_service_account_may_not_do_more(cluster: Cluster, installed: None, question: str) -> None:
+    verb, resource = question.split()
+    user = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
+
+    answer = cluster.kubectl("auth", "can-i", verb, resource, "--all-namespaces", "--as", user, check=False)
+
+    assert answer.stdout.strip() == "no"
+
+
+def test_a_secret_value_reaches_the_evaluator_and_nothing_else(
+    cluster: Cluster, crds: None, namespace: str, evaluator_url: str, parrot: Parrot, tmp_path: Path
+) -> None:
+    canary = "canary-5f1c9"
+    world = World(cluster, namespace, evaluator_url)
+    values = [
+        {"secretKeyRef": {"name": "keys", "key": "api"}, "targetPath": "target.model.api_endpoint.api_key"}
+    ]
+    endpoint = {"url": f"{parrot.url}/chat/completions", "model_id": "parrot-1", "format": "openai"}
+    job = model_job("secretive", valuesFrom=values)
+    del job["spec"]["model"]
+    job["spec"]["target"] = {"type": "model", "model": {"api_endpoint": endpoint}}
+    with Processes() as processes:
+        start_operator(
+            processes,
+            tmp_path,
+            kubeconfig=cluster.kubeconfig,
+            evaluator_url=evaluator_url,
+            namespaces=[namespace],
+            env={"NEMO_LOG_LEVEL": "debug"},
+        )
+        world.apply(benchmark(), job)
+        status = world.until_reason(JOB, "secretive", "SecretNotFound")
+        assert f"Secret {namespace}/keys has no key 'api'" in status["message"]
+        world.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "keys"},
+                "stringData": {"api": canary},
+            }
+        )
+        world.until_phase("secretive", "Succeeded")
+
+    assert any(key == f"Bearer {canary}" for key in parrot.authorizations), "the model got it"
+    seen = world.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "yaml")
+    for hiding_place in (seen, (tmp_path / "operator.log").read_text()):
+        assert canary not in hiding_place
+        assert base64.b64encode(canary.encode()).decode() not in hiding_place
+
+
+def test_every_permission_is_for_a_named_resource() -> None:
+    roles = [
+        document
+        for document in yaml.safe_load_all(INSTALL.read_text())
+        if document and document["kind"] in {"Role", "ClusterRole"}
+    ]
+
+    assert roles
+    for role in roles:
+        for rule in role["rules"]:
+            assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
