@@ -30,12 +30,13 @@ Rule = Callable[[str, str], Fault | None]
 
 
 class Proxy:
-    """Forwards to `upstream`; `rule` decides about each request, and `count` says how often it struck."""
+    """Forwards to `upstream`. `rule` decides about each request, `count` says how often it struck."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.rule: Rule = lambda _method, _path: None
         self.count = 0
+        self.bodies: list[tuple[str, str, bytes]] = []
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -63,6 +64,7 @@ class Proxy:
 
             def forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                proxy.bodies.append((self.command, self.path, body))
                 fault = proxy.rule(self.command, self.path.partition("?")[0])
                 proxy.count += fault is not None
                 if fault is Fault.DROP_BEFORE:
