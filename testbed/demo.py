@@ -174,11 +174,11 @@ def _evaluate(stack: _Stack) -> None:
             if deleted and _TO_DELETE not in jobs and all(_phase(job) in _FINISHED for job in kept):
                 break
             time.sleep(1)
+    if failed := [job for job in kept if _phase(job) != "Succeeded"]:
+        raise DemoError(
+            "\n".join(f"{job['metadata']['name']}: {job['status'].get('message')}" for job in failed)
+        )
     _check_cancelled(stack, deleted)
-    if failed := [job["metadata"]["name"] for job in kept if _phase(job) != "Succeeded"]:
-        described = stack.cluster.kubectl("describe", "nemoevaljob", *failed).stdout
-        msg = f"not succeeded: {', '.join(failed)}\n{described}"
-        raise DemoError(msg)
 
 
 def _samples(stack: _Stack) -> list[dict[str, Any]]:
@@ -285,4 +285,7 @@ def _keep(stack: _Stack) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # a second one, while everything was being stopped
+        sys.exit(130)
