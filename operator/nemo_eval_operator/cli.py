@@ -71,7 +71,11 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         credentials = Credentials.find(settings.kubeconfig)
     except ValidationError as error:
-        raise typer.BadParameter("; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())) from error
+        problems = (
+            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise typer.BadParameter("; ".join(problems)) from error
     except KubeConfigMissing as error:
         typer.echo(f"no way to the Kubernetes API: {error}", err=True)
         raise typer.Exit(2) from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
-from pydantic import AliasChoices, Field, HttpUrl
+from pydantic import AliasChoices, Field, HttpUrl, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["LogFormat", "Settings"]
@@ -52,3 +53,10 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern="(?i)^(debug|info|warning|error)$", description="Least level logged."
     )
+
+    @model_validator(mode="after")
+    def _settle_after_the_timeout(self) -> Self:
+        """A request that we have given up may still be at work in the evaluator."""
+        if self.settle_seconds <= self.request_timeout_seconds:
+            raise ValueError("settle_seconds must be longer than request_timeout_seconds")
+        return self
