@@ -30,6 +30,9 @@ __all__ = ["BenchmarkFacts", "BenchmarkStep", "ConfigGone", "decide", "was_ready
 RELEASE_PATIENCE: Final = timedelta(seconds=60)
 """How long a deleted benchmark waits for its config to be removed; a namespace's deletion waits with it."""
 
+RELEASE_RECHECK_SECONDS: Final = 2.0
+"""A deleted benchmark's config may be in use for a moment longer."""
+
 BenchmarkStep = (
     Rest
     | Record[BenchmarkStatus]
@@ -52,6 +55,7 @@ class BenchmarkFacts:
     """What the world says besides the object. `remote` None: not asked yet.
 
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
+    `failed`: the last call to the evaluator did.
     """
 
     now: datetime
@@ -60,6 +64,7 @@ class BenchmarkFacts:
     remote: RemoteConfig | ConfigGone | None = None
     updated: bool = False
     replaced: bool = False
+    failed: bool = False
 
 
 def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
@@ -112,7 +117,9 @@ def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -
         return Rest()
     if benchmark.spec.deletion_policy is BenchmarkDeletionPolicy.ORPHAN:
         return RemoveFinalizer()
-    if facts.now >= since + RELEASE_PATIENCE:
+    if facts.failed:
+        if facts.now < since + RELEASE_PATIENCE:
+            return Rest(RELEASE_RECHECK_SECONDS)
         name = f"{facts.desired['namespace']}/{facts.desired['name']}"
         return RemoveFinalizer(left_behind=f"config {name}, not deleted within {RELEASE_PATIENCE}")
     match facts.remote:

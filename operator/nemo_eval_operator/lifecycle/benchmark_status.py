@@ -9,7 +9,7 @@ from typing import Final
 from nemo_eval_operator.evaluator import Conflicting, EvaluatorError, Rejected, RemoteConfig, Unavailable
 from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
 
-from .conditions import Standing, Verdict, conditions_of
+from .conditions import Standing, Verdict, conditions_of, reason_of_absence
 from .marks import ADOPT_ANNOTATION
 
 __all__ = ["failing", "invalid", "ready", "secret_missing", "taken"]
@@ -41,7 +41,7 @@ def failing(benchmark: NemoBenchmark, now: datetime, error: EvaluatorError) -> B
     """The evaluator did not take the config. A refusal is for a person to mend, the rest is retried."""
     match error:
         case Unavailable():
-            verdict = Verdict(Standing.WORKING, "EvaluatorUnreachable", error.detail)
+            verdict = Verdict(Standing.WORKING, reason_of_absence(error), error.detail)
         case Conflicting():
             verdict = Verdict(Standing.WORKING, "ConfigInUse", error.detail)
         case Rejected():

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from nemo_eval_operator.evaluator import Unauthorized, Unavailable
 from nemo_eval_operator.resources import Condition
 
 from .clock import timestamp
 
-__all__ = ["Standing", "Verdict", "conditions_of", "reason_of"]
+__all__ = ["Standing", "Verdict", "conditions_of", "reason_of", "reason_of_absence"]
 
 
 class Standing(Enum):
@@ -60,6 +61,17 @@ def conditions_of(
         )
 
     return [condition(kind, status) for kind, status in verdict.standing.value]
+
+
+def reason_of_absence(error: Unavailable) -> str:
+    """Why a call that had no effect had none: nobody there, not let in, or told to come back."""
+    match error:
+        case Unauthorized():
+            return "EvaluatorUnauthorized"
+        case Unavailable(status_code=None):
+            return "EvaluatorUnreachable"
+        case _:
+            return "EvaluatorBusy"
 
 
 def reason_of(conditions: Sequence[Condition]) -> str | None:

@@ -26,8 +26,11 @@ TROUBLE = frozenset(
     {
         "BenchmarkNotFound",
         "EvaluatorFailing",
+        "EvaluatorRefusing",
+        "EvaluatorUnauthorized",
         "EvaluatorUnreachable",
         "ResultsUnavailable",
+        "SecretNotFound",
         "SubmissionUncertain",
     }
 )

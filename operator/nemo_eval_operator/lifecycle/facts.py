@@ -45,6 +45,7 @@ class Stored:
 class Facts:
     """What the world says besides the object. None: not asked yet.
 
+    `cancel_asked`: just now. `failed`: the last call to the evaluator.
     `settle` is how long after a POST its job may still appear; `outage` says why the
     evaluator cannot be reached at the moment.
     """
@@ -57,3 +58,5 @@ class Facts:
     remote: RemoteJob | RemoteGone | None = None
     stored: Stored | None = None
     remote_deleted: bool = False
+    cancel_asked: bool = False
+    failed: bool = False

@@ -18,6 +18,10 @@ class Glimpse(NamedTuple):
     state: str
     percent: int | None
 
+    def tells_more_than(self, known: Glimpse) -> bool:
+        """Evaluators that count may stop to: no number is no news."""
+        return self.state != known.state or (self.percent is not None and self.percent != known.percent)
+
 
 def glimpse_of(remote: RemoteJob) -> Glimpse:
     telling = remote.is_terminal or remote.status == "cancelling"

@@ -8,6 +8,7 @@ no earlier POST of this attempt can still turn into a job.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -99,7 +100,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         case None:
             if facts.outage is not None:
                 return _record(job, job_status.out_of_sight(job, facts.now, facts.outage))
-            if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
+            if (job.spec.cancel or overdue) and not _is_cancelling(job):
                 return CancelJob(job_id)
             return _record(job, job_status.observed(job), rest=_until(deadline, facts.now))
         case RemoteGone():
@@ -115,7 +116,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         case RemoteJob() as remote:
             cancelling = remote.status == "cancelling"
             if (job.spec.cancel or overdue) and not cancelling:
-                return CancelJob(job_id)
+                return Rest(CANCEL_RECHECK_SECONDS) if facts.cancel_asked else CancelJob(job_id)
             rest = CANCEL_RECHECK_SECONDS if cancelling else _until(deadline, facts.now)
             return _record(job, job_status.running(job, facts.now, remote), rest=rest)
 
@@ -134,51 +135,74 @@ def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
 
 
 def _deleted(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
-    status, policy = job.status, job.spec.deletion_policy
-    submitted = status.submission is not None or status.job_id is not None
+    status = job.status
     if FINALIZER not in job.metadata.finalizers:
         return Rest()
-    if policy is JobDeletionPolicy.ORPHAN or not submitted:
+    if job.spec.deletion_policy is JobDeletionPolicy.ORPHAN:
         return RemoveFinalizer()
-    patience = since + timedelta(seconds=job.spec.cancel_timeout_seconds)
-    if facts.now >= patience:
-        remains = (
-            f"remote job {status.job_id}"
-            if status.job_id
-            else "possibly a remote job that was being submitted"
-        )
-        return RemoveFinalizer(left_behind=f"{remains}, not confirmed as cancelled within {patience - since}")
-    if status.job_id is None and status.submission is not None:
-        return _deleted_uncertain(job, parse_timestamp(status.submission.time), facts)
-    return _deleted_followed(job, status.job_id or "", facts)
-
-
-def _deleted_uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
-    if facts.lookup is None:
-        return LookUpJob(created_since=submitted - CLOCK_SLACK)
-    if facts.lookup.found:
-        return Record(job_status.adopted(job, facts.now, facts.lookup.found))
-    if unsettled := _unsettled_seconds(submitted, facts.lookup, facts.settle):
-        return Rest(min(unsettled, CANCEL_RECHECK_SECONDS))
+    if status.job_id is not None:
+        return _deleted_followed(job, status.job_id, _Patience.of(job, since, facts), facts)
+    if status.submission is not None:
+        submitted = parse_timestamp(status.submission.time)
+        return _deleted_uncertain(job, submitted, _Patience.of(job, since, facts), facts)
     return RemoveFinalizer()
 
 
-def _deleted_followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
-    delete_too = job.spec.deletion_policy is JobDeletionPolicy.DELETE and not facts.remote_deleted
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a deletion waits for the evaluator; what it ends with is tried at least once."""
+
+    over: bool
+    limit: timedelta
+
+    @classmethod
+    def of(cls, job: NemoEvalJob, since: datetime, facts: Facts) -> _Patience:
+        limit = timedelta(seconds=job.spec.cancel_timeout_seconds)
+        return cls(over=facts.now >= since + limit, limit=limit)
+
+    def wait_or_let_go(self, remains: str) -> JobStep:
+        if not self.over:
+            return Rest(CANCEL_RECHECK_SECONDS)
+        return RemoveFinalizer(left_behind=f"{remains}, not confirmed as ended within {self.limit}")
+
+
+def _is_cancelling(job: NemoEvalJob) -> bool:
+    return job.status.phase is Phase.CANCELLING
+
+
+def _deleted_uncertain(job: NemoEvalJob, submitted: datetime, patience: _Patience, facts: Facts) -> JobStep:
+    remains = "possibly a remote job that was being submitted"
+    if facts.lookup is None:
+        return (
+            patience.wait_or_let_go(remains)
+            if facts.failed
+            else LookUpJob(created_since=submitted - CLOCK_SLACK)
+        )
+    if facts.lookup.found:
+        return Record(job_status.adopted(job, facts.now, facts.lookup.found))
+    if _unsettled_seconds(submitted, facts.lookup, facts.settle):
+        return patience.wait_or_let_go(remains)
+    return RemoveFinalizer()
+
+
+def _deleted_followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) -> JobStep:
+    remains = f"remote job {job_id}"
     ended = job.status.completion_time is not None
     match facts.remote:
         case RemoteGone():
             return RemoveFinalizer()
-        case RemoteJob(is_terminal=True):
-            return DeleteJob(job_id) if delete_too else RemoveFinalizer()
-        case _ if ended:
-            return DeleteJob(job_id) if delete_too else RemoveFinalizer()
-        case RemoteJob(status="cancelling"):
+        case RemoteJob(is_terminal=is_terminal) if is_terminal or ended:
+            if job.spec.deletion_policy is not JobDeletionPolicy.DELETE or facts.remote_deleted:
+                return RemoveFinalizer()
+            return patience.wait_or_let_go(remains) if facts.failed else DeleteJob(job_id)
+        case RemoteJob(status="cancelling") if not patience.over:
             return _record(job, job_status.cancelling(job, facts.now), rest=CANCEL_RECHECK_SECONDS)
+        case RemoteJob() if facts.failed or facts.cancel_asked or (patience.over and _is_cancelling(job)):
+            return patience.wait_or_let_go(remains)
         case RemoteJob():
             return CancelJob(job_id)
         case None:
-            return Rest(CANCEL_RECHECK_SECONDS)
+            return patience.wait_or_let_go(remains)
 
 
 def _record(job: NemoEvalJob, status: job_status.EvalJobStatus, *, rest: float | None = None) -> JobStep:

@@ -16,7 +16,7 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, Progress, ResultsRef, Submission
 
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
-from .conditions import Standing, Verdict, conditions_of, reason_of
+from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
 from .facts import Stored
 from .requests import model_name
 from .scores import MAX_SCORES, scores_of, summary_of
@@ -93,7 +93,7 @@ def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> Eva
         case Ambiguous():
             return uncertain(job, now, error)
         case Unavailable():
-            retry = waiting(job, now, "EvaluatorUnreachable", error.detail)
+            retry = waiting(job, now, reason_of_absence(error), error.detail)
         case Missing():
             retry = waiting(
                 job, now, "EvaluatorRefusing", f"{error.detail}. Tried again once the config is there"

@@ -60,9 +60,6 @@ MAX_STEPS: Final = 12
 RESYNC_SECONDS: Final = 300.0
 """How often an unchanged benchmark is compared with the evaluator: drift is rare, and one GET each."""
 
-RELEASE_RECHECK_SECONDS: Final = 2.0
-"""A deleted benchmark's config may be in use for a moment longer."""
-
 
 class BenchmarkReconciler:
     """Brings one NemoBenchmark at a time as far as it will go."""
@@ -134,7 +131,10 @@ class BenchmarkReconciler:
                     try:
                         facts = await self._call(benchmark, facts, step)
                     except EvaluatorError as error:
-                        return await self._put_off(benchmark, error)
+                        if benchmark.metadata.deletion_timestamp is None:
+                            return await self._put_off(benchmark, error)
+                        logger.info("%s: %s", key_of(benchmark), error)
+                        facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
 
@@ -197,9 +197,6 @@ class BenchmarkReconciler:
         if isinstance(error, Unavailable):
             self._gate.close(error)
             self._gate.wait(key_of(benchmark))
-        if benchmark.metadata.deletion_timestamp is not None:
-            logger.info("%s: %s", key_of(benchmark), error)
-            return RELEASE_RECHECK_SECONDS
         status = benchmark_status.failing(benchmark, _now(), error)
         await self._objects.record(benchmark, status)
         if isinstance(error, Rejected) and not isinstance(error, Conflicting):

@@ -56,7 +56,7 @@ class Following:
 
     def report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> bool:
         """Keep what was seen; True where the object's status does not tell it yet."""
-        if isinstance(remote, RemoteJob) and glimpse_of(remote) == followed.seen:
+        if isinstance(remote, RemoteJob) and not glimpse_of(remote).tells_more_than(followed.seen):
             return False
         followed.news = remote
         return True

@@ -74,10 +74,9 @@ WAITING_RECHECK_SECONDS: Final = 60.0
 REFUSED_RETRY_SECONDS: Final = 5.0
 """Time for a config that the evaluator has lost to be created again."""
 
-CANCEL_RECHECK_SECONDS: Final = 2.0
-"""A cancelled job ends within seconds, and a person is waiting for it."""
-
-Advance = Record[EvalJobStatus] | AddFinalizer | SubmitJob | LookUpJob | DeleteJob | CollectResults
+Advance = (
+    Record[EvalJobStatus] | AddFinalizer | SubmitJob | LookUpJob | CancelJob | DeleteJob | CollectResults
+)
 
 
 class JobReconciler:
@@ -120,8 +119,6 @@ class JobReconciler:
         except ObjectGone:
             self._following.forget(key)
             return None
-        except EvaluatorError as error:
-            return self._put_off(job, error)
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)
@@ -143,14 +140,15 @@ class JobReconciler:
                 case DeleteObject():
                     await self._objects.delete(job)
                     return None
-                case CancelJob(job_id):
-                    job = await self._cancel(job, job_id)
-                    facts = replace(facts, remote=await self._observe(job_id))
-                    if isinstance(facts.remote, RemoteJob) and not facts.remote.is_terminal:
-                        self._keep_following(job)
-                        return CANCEL_RECHECK_SECONDS
                 case _:
-                    job, facts = await self._advance(job, facts, step)
+                    try:
+                        job, facts = await self._advance(job, facts, step)
+                    except EvaluatorError as error:
+                        if job.metadata.deletion_timestamp is None:
+                            return self._put_off(job, error)
+                        # A deletion is bounded: what could not be done is weighed, not repeated for ever.
+                        logger.info("%s/%s: %s", key.namespace, key.name, error)
+                        facts = replace(facts, failed=True)
         logger.error("%s/%s is still not at rest after %d steps", key.namespace, key.name, MAX_STEPS)
         raise RetryLater
 
@@ -169,6 +167,9 @@ class JobReconciler:
                 return await self._submit(job, facts), replace(facts, lookup=None)
             case LookUpJob(created_since):
                 return job, replace(facts, lookup=await self._look_up(job, created_since))
+            case CancelJob(job_id):
+                job = await self._cancel(job, job_id)
+                return job, replace(facts, cancel_asked=True, remote=await self._observe(job_id))
             case DeleteJob(job_id):
                 await self._delete_remote(job_id)
                 return job, replace(facts, remote_deleted=True)
@@ -208,6 +209,7 @@ class JobReconciler:
         if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
             said = benchmark.status.message or "it has not been handled yet"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark
 
     async def _submit(self, job: NemoEvalJob, facts: Facts) -> NemoEvalJob:
@@ -230,14 +232,26 @@ class JobReconciler:
             remote = await self._evaluator.create_job(body)
         except EvaluatorError as error:
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
-            if isinstance(error, Unavailable):
+            return self._after_failed_submission(job, benchmark, error)
+        return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+
+    def _after_failed_submission(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, error: EvaluatorError
+    ) -> NemoEvalJob:
+        """The job, if there is more to decide about it at once; raises RetryLater if time has to pass."""
+        match error:
+            case Unavailable(status_code=None):
+                # Nobody is there: one probe for all who wait.
                 self._gate.close(error)
-            if isinstance(error, Missing | Unsupported):
+                return job
+            case Unavailable():
+                raise RetryLater(error.retry_after or 0.0) from error
+            case Missing() | Unsupported():
                 if benchmark is not None:
                     self._queue.add(key_of(benchmark))
                 raise RetryLater(REFUSED_RETRY_SECONDS) from error
-            return job
-        return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+            case _:
+                return job
 
     async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
         namespace = job.metadata.namespace
@@ -320,8 +334,6 @@ class JobReconciler:
         if isinstance(error, Unavailable):
             self._gate.close(error)
             self._gate.wait(key_of(job))
-        if job.metadata.deletion_timestamp is not None:
-            return CANCEL_RECHECK_SECONDS
         self._keep_following(job)
         raise RetryLater from error
 

@@ -18,6 +18,11 @@ class Waiting:
     def add(self, *, benchmark: ObjectKey, job: ObjectKey) -> None:
         self._jobs[benchmark].add(job)
 
+    def drop(self, *, benchmark: ObjectKey, job: ObjectKey) -> None:
+        self._jobs[benchmark].discard(job)
+        if not self._jobs[benchmark]:
+            del self._jobs[benchmark]
+
     def take(self, benchmark: ObjectKey) -> set[ObjectKey]:
         """The jobs that wait for `benchmark`, which from now on do not."""
         return self._jobs.pop(benchmark, set())
