@@ -13,6 +13,7 @@ from . import __version__
 from .app import run_operator
 from .kube import Credentials, KubeConfigMissing
 from .logs import configure_logging
+from .results_view import NoResults, fetch, results_lines
 from .settings import LogFormat, Settings
 
 __all__ = ["app"]
@@ -81,6 +82,29 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         raise typer.Exit(2) from error
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(run_operator(settings, credentials))
+
+
+@app.command()
+def results(
+    name: Annotated[str, typer.Argument(help="The NemoEvalJob.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "default",
+    samples: Annotated[int, typer.Option(help="Answers to show of each task.", min=0)] = 5,
+    document: Annotated[
+        bool, typer.Option("--json", help="Print the evaluator's whole document instead.")
+    ] = False,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file; default: kubectl's own.")] = None,
+) -> None:
+    """Show a finished job's scores and what the model answered."""
+    try:
+        job, text = fetch(kubeconfig, namespace, name)
+    except (NoResults, KubeConfigMissing) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    if document:
+        typer.echo(text)
+        return
+    for line in results_lines(job, text, samples=samples):
+        typer.echo(line)
 
 
 @app.command()

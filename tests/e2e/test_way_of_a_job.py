@@ -1,5 +1,10 @@
 """The main way: objects in, configs and jobs in the evaluator, status and results back."""
 
+import json
+
+from typer.testing import CliRunner
+
+from nemo_eval_operator.cli import app
 from tests.e2e.parrot import Parrot
 from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
 
@@ -24,6 +29,25 @@ def test_a_model_is_evaluated_on_a_benchmark(world: World) -> None:
     shown = world.kubectl("get", "nejob", "parrot-qa", "--no-headers").split()
     assert shown[:6] == ["parrot-qa", "Succeeded", "100", "exact=0.5", "parrot", "qa"]
     assert world.kubectl("wait", "--for=condition=Complete", "nejob/parrot-qa", "--timeout=5s")
+
+
+def test_generations_and_scores_are_read_by_one_command(world: World) -> None:
+    world.apply(benchmark(), model_job("readable"))
+    world.until_phase("readable", "Succeeded")
+
+    command = ["results", "readable", "-n", world.namespace, "--kubeconfig", str(world.cluster.kubeconfig)]
+    shown = CliRunner().invoke(app, command)
+    whole = CliRunner().invoke(app, [*command, "--json"])
+    missing = CliRunner().invoke(app, [*command[:1], "nothing", *command[2:]])
+
+    assert [line.split() for line in shown.output.splitlines()[:2]] == [
+        ["TASK", "METRIC", "SCORE", "VALUE", "COUNT"],
+        ["qa", "exact", "string-check", "0.5", "2"],
+    ]
+    assert "Capital of Italy? -> Milan" in shown.output
+    assert json.loads(whole.output) == world.results("readable")
+    assert missing.exit_code == 1
+    assert "Not Found" in missing.stderr
 
 
 def test_a_data_task_needs_no_model(world: World) -> None:

@@ -1,0 +1,83 @@
+"""What `nemo-eval-operator results` prints: the scores of a finished job, and what the model said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kubernetes import client
+from pydantic import JsonValue, TypeAdapter
+
+from nemo_eval_operator.kube import Credentials
+from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
+
+__all__ = ["NoResults", "fetch", "results_lines"]
+
+MAX_CELL_CHARACTERS = 60
+
+_json_object = TypeAdapter(dict[str, JsonValue])
+
+
+class NoResults(Exception):
+    """There is nothing to show, and why."""
+
+
+def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJob, str]:
+    """The job and its results document. Raises NoResults, KubeConfigMissing."""
+    api = client.ApiClient(Credentials.find(kubeconfig).configuration)
+    try:
+        found = client.CustomObjectsApi(api).get_namespaced_custom_object(
+            GROUP, VERSION, namespace, EVALJOB_PLURAL, name
+        )
+        job = NemoEvalJob.model_validate(found)
+        reference = job.status.results_ref
+        if reference is None or reference.config_map is None or reference.key is None:
+            raise NoResults(f"{name} has no results: {job.status.message or 'it has not been handled yet'}")
+        config_map = client.CoreV1Api(api).read_namespaced_config_map(reference.config_map, namespace)
+    except client.ApiException as error:
+        raise NoResults(f"{name} in {namespace}: {error.reason}") from error
+    document = (config_map.data or {}).get(reference.key)
+    if document is None:
+        raise NoResults(f"ConfigMap {reference.config_map} has no key {reference.key}")
+    return job, document
+
+
+def results_lines(job: NemoEvalJob, document: str, *, samples: int) -> Iterator[str]:
+    """Scores as a table, then the first `samples` generations of each task."""
+    rows = [("TASK", "METRIC", "SCORE", "VALUE", "COUNT"), *map(_row, job.status.scores or [])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for task, entries in _samples(document):
+        if samples and entries:
+            yield f"\n{task}: {min(samples, len(entries))} of {len(entries)} answers"
+            yield from (f"  {_answer(entry)}" for entry in entries[:samples])
+
+
+def _row(score: Score) -> tuple[str, ...]:
+    count = "" if score.count is None else str(score.count)
+    return score.task or score.group or "", score.metric, score.score, f"{score.value:.4g}", count
+
+
+def _samples(document: str) -> Iterator[tuple[str, list[JsonValue]]]:
+    tasks = _json_object.validate_json(document).get("tasks")
+    for name, task in tasks.items() if isinstance(tasks, dict) else ():
+        match task:
+            case {"data": {"samples": [*entries]}}:
+                yield name, entries
+            case _:
+                pass
+
+
+def _answer(entry: JsonValue) -> str:
+    match entry:
+        case {"item": dict(item), "output_text": str(text)}:
+            asked = next((str(value) for value in item.values()), "")
+            return f"{_cell(asked)} -> {_cell(text)}"
+        case _:
+            return _cell(str(entry))
+
+
+def _cell(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_CELL_CHARACTERS else line[: MAX_CELL_CHARACTERS - 1] + "…"
