@@ -96,7 +96,7 @@ class EvaluatorClient:
         """All jobs that match, each once, newest first where the server sorts.
 
         Servers may ignore the filters, the order or the page number: callers
-        check what they get, and a page that brings nothing new ends the list.
+        check what they get. Without a count of pages, one that brings nothing new is the end.
         """
         seen: set[str] = set()
         for page_number in range(1, MAX_PAGES + 1):
@@ -106,7 +106,8 @@ class EvaluatorClient:
                 seen.add(job.id)
                 yield job
             last = page.pagination.total_pages if page.pagination else None
-            if not fresh or (last is not None and page_number >= last):
+            # A page of known jobs is no end where the server counts: new ones may have pushed them on.
+            if not fresh if last is None else page_number >= last:
                 return
         raise Malformed(f"GET {JOBS}: still new jobs after {MAX_PAGES} pages")
 
@@ -236,7 +237,7 @@ def _field_error(problem: JsonValue) -> str:
 def _retry_after(response: httpx.Response) -> float | None:
     """Seconds from a Retry-After header; its date form is rare here and counts as not sent."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ and aware UTC here.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Generic, TypeVar
@@ -24,6 +25,10 @@ def _as_utc(time: datetime) -> datetime:
 
 def _null_as_empty(value: object) -> object:
     return {} if value is None else value
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
@@ -51,7 +56,7 @@ class _Answer(BaseModel):
 
 class StatusDetails(_Answer):
     message: str | None = None
-    progress: float | None = None
+    progress: Annotated[float | None, AfterValidator(_finite)] = None
     samples_processed: int | None = None
     task_status: Annotated[dict[str, str], BeforeValidator(_null_as_empty)] = Field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from nemo_eval_operator.resources import BenchmarkDeletionPolicy, BenchmarkStatu
 
 from . import benchmark_status
 from .drift import drifted_paths, leftover_paths
-from .marks import ADOPT_ANNOTATION, FINALIZER, carries_object
+from .marks import FINALIZER, carries_object, may_take_over
 from .requests import JsonObject
 from .steps import (
     AddFinalizer,
@@ -79,8 +79,8 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
         case ConfigGone():
             return CreateConfig()
         case RemoteConfig() as remote if not carries_object(remote.custom_fields, benchmark.metadata):
-            if ADOPT_ANNOTATION in benchmark.metadata.annotations:
-                return UpdateConfig()
+            if may_take_over(benchmark.metadata) and not facts.replaced:
+                return ReplaceConfig() if facts.updated else UpdateConfig()
             return _record(benchmark, benchmark_status.taken(benchmark, facts.now, remote), facts)
         case RemoteConfig() as remote:
             return _present(benchmark, remote, facts)

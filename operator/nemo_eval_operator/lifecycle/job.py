@@ -104,7 +104,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
                 return CancelJob(job_id)
             return _record(job, job_status.observed(job), rest=_until(deadline, facts.now))
         case RemoteGone():
-            return Record(job_status.lost(job, facts.now))
+            return Record(job_status.lost(job, facts.now, overdue=overdue))
         case RemoteJob(status=JobStatus.COMPLETED):
             if facts.stored is None:
                 return CollectResults(job_id)
@@ -225,4 +225,5 @@ def _deadline(job: NemoEvalJob) -> datetime | None:
 
 
 def _until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    """Seconds until then; None where it has passed, which some other fact has to end."""
+    return None if moment is None or moment <= now else (moment - now).total_seconds()

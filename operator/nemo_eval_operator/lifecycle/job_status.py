@@ -170,9 +170,10 @@ def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
     return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "EvaluationFailed", message))
 
 
-def lost(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobStatus:
     if job.status.phase is Phase.CANCELLING:
-        return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
+        # A server that cannot cancel was asked to delete instead.
+        return ended_by_cancel(job, now, overdue=overdue)
     message = (
         f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself: "
         "create a new NemoEvalJob to evaluate once more"

@@ -20,6 +20,7 @@ __all__ = [
     "carries_object",
     "mark_of_attempt",
     "mark_of_object",
+    "may_take_over",
     "owned_by_gitops",
 ]
 
@@ -54,6 +55,11 @@ def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> 
 def carries_attempt(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, attempt: int) -> bool:
     """Uid and attempt, not the nonce: a status restored from an older backup has lost that."""
     return carries_object(custom_fields, meta) and custom_fields.get(ATTEMPT) == str(attempt)
+
+
+def may_take_over(meta: ObjectMeta) -> bool:
+    """Whether a person has allowed the object to overwrite a config that is not its own."""
+    return meta.annotations.get(ADOPT_ANNOTATION) == "true"
 
 
 def owned_by_gitops(meta: ObjectMeta) -> str | None:

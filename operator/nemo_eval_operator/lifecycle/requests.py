@@ -51,7 +51,8 @@ def config_body(benchmark: NemoBenchmark, secrets: SecretValues) -> JsonObject:
     body = _written(benchmark.spec.config)
     _set_values(body, secrets)
     namespace, name = config_name(benchmark)
-    marked: JsonObject = {**(benchmark.spec.config.custom_fields or {}), **mark_of_object(benchmark.metadata)}
+    own = body.get("custom_fields")
+    marked: JsonObject = {**(own if isinstance(own, dict) else {}), **mark_of_object(benchmark.metadata)}
     return body | {"namespace": namespace, "name": name, "custom_fields": marked}
 
 
