@@ -173,7 +173,9 @@ def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
 def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobStatus:
     if job.status.phase is Phase.CANCELLING:
         # A server that cannot cancel was asked to delete instead.
-        return ended_by_cancel(job, now, overdue=overdue)
+        if overdue and not job.spec.cancel:
+            return ended_by_cancel(job, now, overdue=True)
+        return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
     message = (
         f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself: "
         "create a new NemoEvalJob to evaluate once more"
