@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from typing_extensions import override
+
+from tests.e2e.loopback import LoopbackServer, QuietHandler
 
 ANSWERS = {"Capital of France?": "Paris", "Capital of Italy?": "Milan"}
 
 
-class Parrot:
+class Parrot(LoopbackServer):
     """An OpenAI-compatible endpoint on loopback. While `silent`, no answer comes."""
 
     def __init__(self) -> None:
@@ -21,9 +21,8 @@ class Parrot:
         self.authorizations: list[str | None] = []
         self._may_speak = threading.Event()
         self._may_speak.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        super().__init__()
+        self.url += "/v1"
 
     def hush(self) -> None:
         self._may_speak.clear()
@@ -31,22 +30,16 @@ class Parrot:
     def speak(self) -> None:
         self._may_speak.set()
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    @override
+    def release(self) -> None:
         self.speak()
-        self._server.shutdown()
-        self._server.server_close()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    @override
+    def handler(self) -> type[QuietHandler]:
         parrot = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+        class Handler(QuietHandler):
+            def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 parrot.requests.append(request)
                 parrot.authorizations.append(self.headers.get("Authorization"))
@@ -66,9 +59,5 @@ class Parrot:
                     self.wfile.write(body)
                 except ConnectionError:
                     return  # whoever asked was cancelled meanwhile
-
-            @override
-            def log_message(self, format: str, *args: object) -> None:
-                pass
 
         return Handler

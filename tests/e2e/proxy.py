@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from enum import Enum, auto
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 
 import httpx
 from typing_extensions import override
+
+from tests.e2e.loopback import LoopbackServer, QuietHandler
 
 HOP_BY_HOP = {"connection", "content-encoding", "content-length", "transfer-encoding", "date", "server"}
 
@@ -29,7 +28,7 @@ Rule = Callable[[str, str], Fault | None]
 """From method and path to the fault, or None to let the exchange through."""
 
 
-class Proxy:
+class Proxy(LoopbackServer):
     """Forwards to `upstream`. `rule` decides about each request, `count` says how often it struck."""
 
     def __init__(self, upstream: str) -> None:
@@ -38,28 +37,17 @@ class Proxy:
         self.count = 0
         self.bodies: list[tuple[str, str, bytes]] = []
         self._released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__()
 
+    @override
     def release(self) -> None:
         self._released.set()
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    @override
+    def handler(self) -> type[QuietHandler]:
         proxy = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def forward(self) -> None:
@@ -95,9 +83,5 @@ class Proxy:
                 self.wfile.write(body)
 
             do_GET = do_POST = do_PATCH = do_DELETE = forward  # noqa: N815 - http.server's names
-
-            @override
-            def log_message(self, format: str, *args: object) -> None:
-                pass
 
         return Handler

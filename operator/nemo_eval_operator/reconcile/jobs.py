@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -25,15 +23,11 @@ from nemo_eval_operator.lifecycle import (
     BenchmarkUnusable,
     Event,
     Facts,
-    LookUp,
     RemoteGone,
     Stored,
-    UnusableTargetPath,
-    carries_attempt,
     decide_job,
     event_of_ignored_ttl,
     glimpse_told_by,
-    job_body,
     job_status,
     was_ready,
 )
@@ -53,9 +47,10 @@ from nemo_eval_operator.resources import BENCHMARK_PLURAL, EvalJobStatus, NemoBe
 
 from .following import Following
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, SecretMissing, first_problem, key_of
+from .objects import ObjectWriter, first_problem, key_of
 from .queue import RetryLater, WorkQueue
 from .results import ResultsKeeper
+from .submission import Submitter
 from .waiting import Waiting
 
 __all__ = ["JobReconciler"]
@@ -65,14 +60,8 @@ logger = logging.getLogger(__name__)
 MAX_STEPS: Final = 12
 """The longest way, from a new object to its remote job, takes six; more is a loop, and a bug."""
 
-INTENT_SECONDS: Final = 5.0
-"""An intent older than this is not acted on: another operator may have given us up and be looking."""
-
 WAITING_RECHECK_SECONDS: Final = 60.0
 """Waiting objects are woken by what they wait for; this is for a wake-up that was missed."""
-
-REFUSED_RETRY_SECONDS: Final = 5.0
-"""Time for a config that the evaluator has lost to be created again."""
 
 Advance = (
     Record[EvalJobStatus] | AddFinalizer | SubmitJob | LookUpJob | CancelJob | DeleteJob | CollectResults
@@ -102,6 +91,7 @@ class JobReconciler:
         self._settle = settle
         self._objects = ObjectWriter(kube)
         self._results = ResultsKeeper(kube)
+        self._submitter = Submitter(self._objects, evaluator, queue, gate)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
@@ -164,9 +154,10 @@ class JobReconciler:
             case AddFinalizer():
                 return await self._objects.add_finalizer(job), facts
             case SubmitJob():
-                return await self._submit(job, facts), replace(facts, lookup=None)
+                usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
+                return await self._submitter.submit(job, usable), replace(facts, lookup=None)
             case LookUpJob(created_since):
-                return job, replace(facts, lookup=await self._look_up(job, created_since))
+                return job, replace(facts, lookup=await self._submitter.look_up(job, created_since))
             case CancelJob(job_id):
                 job = await self._cancel(job, job_id)
                 return job, replace(facts, cancel_asked=True, remote=await self._observe(job_id))
@@ -211,69 +202,6 @@ class JobReconciler:
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark
-
-    async def _submit(self, job: NemoEvalJob, facts: Facts) -> NemoEvalJob:
-        """Write the intent, POST, write what came of it. Only here is a job ever created."""
-        benchmark = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
-        nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
-        try:
-            body = await self._job_body(job, benchmark, nonce)
-        except SecretMissing as error:
-            await self._objects.record(job, job_status.waiting(job, facts.now, "SecretNotFound", str(error)))
-            raise RetryLater from error
-        except UnusableTargetPath as error:
-            await self._objects.record(job, job_status.invalid(job, facts.now, str(error)))
-            raise RetryLater(WAITING_RECHECK_SECONDS) from error
-        begun = time.monotonic()
-        job = await self._objects.record(job, job_status.submitting(job, datetime.now(UTC), nonce))
-        if time.monotonic() - begun > INTENT_SECONDS:
-            raise RetryLater
-        try:
-            remote = await self._evaluator.create_job(body)
-        except EvaluatorError as error:
-            job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
-            return self._after_failed_submission(job, benchmark, error)
-        return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
-
-    def _after_failed_submission(
-        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, error: EvaluatorError
-    ) -> NemoEvalJob:
-        """The job, if there is more to decide about it at once; raises RetryLater if time has to pass."""
-        match error:
-            case Unavailable(status_code=None):
-                # Nobody is there: one probe for all who wait.
-                self._gate.close(error)
-                return job
-            case Unavailable():
-                raise RetryLater(error.retry_after or 0.0) from error
-            case Missing() | Unsupported():
-                if benchmark is not None:
-                    self._queue.add(key_of(benchmark))
-                raise RetryLater(REFUSED_RETRY_SECONDS) from error
-            case _:
-                return job
-
-    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
-        namespace = job.metadata.namespace
-        secrets = await self._objects.secrets(namespace, job.spec.values_from)
-        inherited = await self._objects.secrets(namespace, benchmark.spec.values_from if benchmark else [])
-        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
-
-    async def _look_up(self, job: NemoEvalJob, created_since: datetime) -> LookUp:
-        """All jobs with this attempt's mark, oldest first; more than one are reduced to the oldest."""
-        begun, attempt = datetime.now(UTC), job.status.attempt or 1
-        found = [
-            remote
-            async for remote in self._evaluator.list_jobs(created_since=created_since)
-            if carries_attempt(remote.custom_fields, job.metadata, attempt)
-        ]
-        found.sort(key=lambda remote: (remote.created_at or begun, remote.id))
-        for extra in found[1:]:
-            if not extra.is_terminal:
-                await self._evaluator.cancel_job(extra.id)
-                message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
-                await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
-        return LookUp(begun=begun, found=tuple(found))
 
     async def _observe(self, job_id: str) -> RemoteJob | RemoteGone:
         try:

@@ -1,0 +1,115 @@
+"""The one place where a remote job is created, and the one where a lost answer is looked for."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Final
+
+from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError, Missing, Unavailable, Unsupported
+from nemo_eval_operator.kube import JsonObject
+from nemo_eval_operator.lifecycle import (
+    Event,
+    LookUp,
+    UnusableTargetPath,
+    carries_attempt,
+    job_body,
+    job_status,
+)
+from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
+
+from .gate import EvaluatorGate
+from .objects import ObjectWriter, SecretMissing, key_of
+from .queue import RetryLater, WorkQueue
+
+__all__ = ["Submitter"]
+
+INTENT_SECONDS: Final = 5.0
+"""An intent older than this is not acted on: another operator may have given us up and be looking."""
+
+INVALID_RETRY_SECONDS: Final = 60.0
+"""A spec that cannot be used is tried again only in case that its benchmark was mended."""
+
+REFUSED_RETRY_SECONDS: Final = 5.0
+"""Time for a config that the evaluator has lost to be created again."""
+
+
+class Submitter:
+    """Submits jobs and finds those whose submission got no answer."""
+
+    def __init__(
+        self, objects: ObjectWriter, evaluator: EvaluatorClient, queue: WorkQueue, gate: EvaluatorGate
+    ) -> None:
+        self._objects = objects
+        self._evaluator = evaluator
+        self._queue = queue
+        self._gate = gate
+
+    async def submit(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> NemoEvalJob:
+        """Write the intent, POST, write what came of it; the job as it is then.
+
+        Raises RetryLater where time has to pass first, Outdated where another
+        operator has won the intent.
+        """
+        nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
+        try:
+            body = await self._job_body(job, benchmark, nonce)
+        except SecretMissing as error:
+            await self._objects.record(
+                job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
+            )
+            raise RetryLater from error
+        except UnusableTargetPath as error:
+            await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
+            raise RetryLater(INVALID_RETRY_SECONDS) from error
+        begun = time.monotonic()
+        job = await self._objects.record(job, job_status.submitting(job, datetime.now(UTC), nonce))
+        if time.monotonic() - begun > INTENT_SECONDS:
+            raise RetryLater
+        try:
+            remote = await self._evaluator.create_job(body)
+        except EvaluatorError as error:
+            job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
+            return self._after_failure(job, benchmark, error)
+        return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+
+    def _after_failure(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, error: EvaluatorError
+    ) -> NemoEvalJob:
+        """The job, if there is more to decide about it at once; raises RetryLater if time has to pass."""
+        match error:
+            case Unavailable(status_code=None):
+                # Nobody is there: one probe for all who wait.
+                self._gate.close(error)
+                return job
+            case Unavailable():
+                raise RetryLater(error.retry_after or 0.0) from error
+            case Missing() | Unsupported():
+                if benchmark is not None:
+                    self._queue.add(key_of(benchmark))
+                raise RetryLater(REFUSED_RETRY_SECONDS) from error
+            case _:
+                return job
+
+    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
+        namespace = job.metadata.namespace
+        secrets = await self._objects.secrets(namespace, job.spec.values_from)
+        inherited = await self._objects.secrets(namespace, benchmark.spec.values_from if benchmark else [])
+        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
+
+    async def look_up(self, job: NemoEvalJob, created_since: datetime) -> LookUp:
+        """All jobs with this attempt's mark, oldest first; more than one are reduced to the oldest."""
+        begun, attempt = datetime.now(UTC), job.status.attempt or 1
+        found = [
+            remote
+            async for remote in self._evaluator.list_jobs(created_since=created_since)
+            if carries_attempt(remote.custom_fields, job.metadata, attempt)
+        ]
+        found.sort(key=lambda remote: (remote.created_at or begun, remote.id))
+        for extra in found[1:]:
+            if not extra.is_terminal:
+                await self._evaluator.cancel_job(extra.id)
+                message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
+                await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
+        return LookUp(begun=begun, found=tuple(found))
