@@ -14,6 +14,7 @@ from typing import Final
 
 from testbed.builds import run_build
 from testbed.cache import cache_dir
+from testbed.compiler import compiler_environment
 from testbed.processes import ProcessError, Processes, Program, free_port, http_ready, interrupt_on_sigterm
 
 __all__ = ["ModelEndpoint", "install", "start_model"]
@@ -59,7 +60,7 @@ def install(uv: str) -> None:
     run_build(
         "Installing the demo's model. llama.cpp is compiled for it, once: about 10 minutes on two cores.",
         [uv, "sync", "--locked", "--inexact", "--extra", "local-evaluator", "--group", "demo"],
-        env={"CMAKE_ARGS": _CMAKE_ARGS, "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1)},
+        env=compiler_environment(uv, _CMAKE_ARGS),
         log=cache_dir() / "model-build.log",
     )
 
