@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,7 @@ def _zig(uv: str) -> dict[str, Path]:
     python = home / "bin" / "python"
     try:
         if not python.exists():
-            subprocess.run([uv, "venv", "--quiet", str(home)], check=True)
+            subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(home)], check=True)
         subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), _ZIG], check=True)
     except subprocess.CalledProcessError as error:
         msg = f"{_ZIG} cannot be installed: install a C++ compiler instead."
