@@ -1,0 +1,149 @@
+"""A list of jobs is complete and each job comes once, whatever the server makes of the query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.evaluator import EvaluatorClient, Malformed, Unavailable
+
+from .exchanges import JOB
+from .scripted import Scripted
+
+Jobs = list[dict[str, Any]]
+
+
+def jobs(count: int) -> Jobs:
+    return [JOB | {"id": f"eval-{number}"} for number in range(count)]
+
+
+def served(
+    stored: Jobs,
+    *,
+    page_size: int | None = None,
+    paged: bool = True,
+    pagination: bool = True,
+) -> Callable[[httpx.Request], httpx.Response]:
+    """A server with `stored` jobs; `page_size` caps the one asked for, `paged` False ignores the number."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        size = min(int(request.url.params["page_size"]), page_size or 1_000)
+        number = int(request.url.params["page"]) if paged else 1
+        data = stored[(number - 1) * size : number * size]
+        body: dict[str, Any] = {"object": "list", "data": data, "sort": "-created_at"}
+        if pagination:
+            pages = -(-len(stored) // size)
+            body["pagination"] = {"page": number, "page_size": size, "total_pages": pages}
+        return httpx.Response(200, json=body)
+
+    return answer
+
+
+async def listed(client: EvaluatorClient) -> list[str]:
+    return [job.id async for job in client.list_jobs()]
+
+
+def ids(stored: Sequence[dict[str, Any]]) -> list[str]:
+    return [job["id"] for job in stored]
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+@pytest.mark.parametrize("pagination", [True, False])
+@pytest.mark.parametrize("page_size", [None, 10, 100])
+async def test_every_page_is_read(count: int, pagination: bool, page_size: int | None) -> None:
+    evaluator = Scripted(served(jobs(count), page_size=page_size, pagination=pagination))
+    assert await listed(evaluator.client) == ids(jobs(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "pagination", "requests"),
+    [(0, True, 1), (0, False, 1), (100, True, 1), (100, False, 2), (250, True, 3), (250, False, 4)],
+)
+async def test_no_page_is_asked_for_in_vain(count: int, pagination: bool, requests: int) -> None:
+    evaluator = Scripted(served(jobs(count), pagination=pagination))
+    await listed(evaluator.client)
+    pages = [request.url.params["page"] for request in evaluator.requests]
+    assert pages == [str(number) for number in range(1, requests + 1)]
+    assert {request.url.params["page_size"] for request in evaluator.requests} == {"100"}
+
+
+@pytest.mark.parametrize("pagination", [True, False])
+async def test_a_server_that_ignores_the_page_number_does_not_loop(pagination: bool) -> None:
+    evaluator = Scripted(served(jobs(150), paged=False, pagination=pagination))
+    assert await listed(evaluator.client) == ids(jobs(100))
+    assert len(evaluator.requests) == 2
+
+
+async def test_a_job_that_moves_to_the_next_page_comes_once() -> None:
+    stored = jobs(150)
+    answer = served(stored)
+
+    def growing(request: httpx.Request) -> httpx.Response:
+        response = answer(request)
+        stored.insert(0, JOB | {"id": f"new-{request.url.params['page']}"})
+        return response
+
+    found = await listed(Scripted(growing).client)
+    assert found == ids(jobs(150))
+
+
+async def test_a_page_of_known_jobs_in_between_does_not_hide_the_older_ones() -> None:
+    """As many new jobs as a page holds push it on to the next one; the oldest are still to come."""
+    stored = jobs(30)
+    answer = served(stored, page_size=10)
+
+    def rushing(request: httpx.Request) -> httpx.Response:
+        response = answer(request)
+        if request.url.params["page"] == "1":
+            stored[:0] = [JOB | {"id": f"new-{number}"} for number in range(10)]
+        return response
+
+    assert set(await listed(Scripted(rushing).client)) >= set(ids(jobs(30)))
+
+
+async def test_a_server_that_ignores_filters_is_left_to_the_caller() -> None:
+    evaluator = Scripted(served([JOB | {"status": "failed", "created_at": None}]))
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    found = [job async for job in evaluator.client.list_jobs(created_since=since, status="running")]
+    assert [job.status for job in found] == ["failed"]
+
+
+async def test_a_last_page_without_a_total_is_asked_past() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        data = jobs(1) if request.url.params["page"] == "1" else []
+        return httpx.Response(200, json={"data": data, "pagination": {"page": 1}})
+
+    evaluator = Scripted(answer)
+    assert await listed(evaluator.client) == ["eval-0"]
+    assert len(evaluator.requests) == 2
+
+
+async def test_an_endless_list_is_given_up() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": [{"id": request.url.params["page"], "status": "running"}]})
+
+    with pytest.raises(Malformed, match="still new jobs after 10000 pages"):
+        await listed(Scripted(answer).client)
+
+
+async def test_a_list_that_breaks_off_says_so() -> None:
+    answer = served(jobs(150))
+
+    def breaking_off(request: httpx.Request) -> httpx.Response:
+        if request.url.params["page"] == "2":
+            raise httpx.ConnectError("gone")
+        return answer(request)
+
+    seen: list[str] = []
+
+    async def read(client: EvaluatorClient) -> None:
+        async for job in client.list_jobs():
+            seen.append(job.id)  # noqa: PERF401 - what came before the failure is looked at below
+
+    with pytest.raises(Unavailable):
+        await read(Scripted(breaking_off).client)
+    assert seen == ids(jobs(100))

@@ -1,0 +1,296 @@
+"""What the operator does next with a NemoBenchmark, and what its status says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nemo_eval_operator.evaluator import (
+    Ambiguous,
+    Conflicting,
+    EvaluatorError,
+    Malformed,
+    Missing,
+    Rejected,
+    RemoteConfig,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from nemo_eval_operator.lifecycle import (
+    BenchmarkFacts,
+    ConfigGone,
+    benchmark_status,
+    config_body,
+    decide_benchmark,
+    was_ready,
+)
+from nemo_eval_operator.lifecycle.steps import (
+    AddFinalizer,
+    CreateConfig,
+    DeleteConfig,
+    ObserveConfig,
+    Record,
+    RemoveFinalizer,
+    ReplaceConfig,
+    Rest,
+    UpdateConfig,
+)
+from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
+
+from .objects import (
+    HELD,
+    NOW,
+    READY,
+    STALLED,
+    UID,
+    WORKING,
+    ago,
+    benchmark,
+    condition,
+    remote_config,
+    stamp,
+    told,
+)
+
+ADOPT = {"annotations": {"evaluator.nemo.dev/adopt": "true"}}
+WANTED = {"type": "gsm8k", "params": {"limit_samples": 10}}
+
+
+def ready(generation: int = 1) -> dict[str, Any]:
+    return {
+        "observedGeneration": generation,
+        "config": "team-a/qa",
+        "configId": "eval-config-1",
+        "message": "the evaluator has it as config team-a/qa",
+        "conditions": [
+            condition("Ready", "True", "ConfigReady", since=ago(100), generation=generation)
+            | {"message": "the evaluator has it as config team-a/qa"}
+        ],
+    }
+
+
+def known(thing: NemoBenchmark, **world: Any) -> BenchmarkFacts:
+    given: dict[str, Any] = {"now": NOW, "desired": config_body(thing, {}), "resync_seconds": 300.0}
+    return BenchmarkFacts(**given | world)
+
+
+def ours(**document: Any) -> RemoteConfig:
+    """The config as the evaluator has it, with our mark."""
+    marked: dict[str, Any] = {
+        "id": "eval-config-1",
+        "name": "qa",
+        "namespace": "team-a",
+        "custom_fields": {"k8s-uid": UID, "k8s-namespace": "team-a", "k8s-name": "qa"},
+    }
+    return remote_config(**(marked | WANTED | document))
+
+
+FOREIGN = ours(custom_fields={"k8s-uid": "another", "team": "search"})
+UNMARKED = ours(custom_fields={})
+DRIFTED = ours(params={"limit_samples": 20})
+LEFTOVER = ours(params={"limit_samples": 10, "parallelism": 4})
+
+
+def bench(*, meta: dict[str, Any] | None = None, **parts: Any) -> NemoBenchmark:
+    return benchmark(meta=HELD | (meta or {}), config=WANTED, **parts)
+
+
+def verdict(step: object) -> tuple[dict[str, str], str]:
+    assert isinstance(step, Record), step
+    return told(step.status.conditions), step.status.conditions[0].reason
+
+
+class TestPresent:
+    def test_the_finalizer_comes_before_anything_is_created(self) -> None:
+        thing = benchmark()
+        assert decide_benchmark(thing, known(thing)) == AddFinalizer()
+
+    @pytest.mark.parametrize(
+        ("status", "world", "step"),
+        [
+            ({}, {}, ObserveConfig()),
+            (ready(), {}, ObserveConfig()),
+            ({}, {"remote": ConfigGone()}, CreateConfig()),
+            (ready(), {"remote": ConfigGone()}, CreateConfig()),
+            # A new spec is always sent: a changed secret cannot be seen in the answer.
+            ({}, {"remote": ours()}, UpdateConfig()),
+            (ready(generation=0), {"remote": ours()}, UpdateConfig()),
+            (ready(), {"remote": ours()}, Rest(300.0)),
+            (ready(), {"remote": DRIFTED}, UpdateConfig()),
+            (ready(), {"remote": LEFTOVER}, UpdateConfig()),
+            # The update did not take: where the spec is new, the config is replaced, once.
+            ({}, {"remote": DRIFTED, "updated": True}, ReplaceConfig()),
+            ({}, {"remote": LEFTOVER, "updated": True}, ReplaceConfig()),
+        ],
+    )
+    def test_the_config_is_brought_to_what_the_spec_says(
+        self, status: dict[str, Any], world: dict[str, Any], step: object
+    ) -> None:
+        thing = bench(status=status)
+        assert decide_benchmark(thing, known(thing, **world)) == step
+
+    @pytest.mark.parametrize("sent", [{"updated": True}, {"replaced": True}])
+    def test_a_config_as_it_should_be_is_ready(self, sent: dict[str, Any]) -> None:
+        thing = bench()
+        world = known(thing, remote=ours(), **sent)
+        step = decide_benchmark(thing, world)
+        assert verdict(step) == (READY, "ConfigReady")
+        assert isinstance(step, Record)
+        status = step.status
+        assert isinstance(status, BenchmarkStatus)
+        assert (status.config, status.config_id) == ("team-a/qa", "eval-config-1")
+        written = thing.model_copy(update={"status": status})
+        assert was_ready(written)
+        assert decide_benchmark(written, world) == Rest(300.0)
+
+    @pytest.mark.parametrize("remote", [DRIFTED, LEFTOVER])
+    @pytest.mark.parametrize(
+        ("status", "sent"),
+        [({}, {"replaced": True}), (ready(), {"updated": True}), (ready(), {"replaced": True})],
+    )
+    def test_what_the_server_insists_on_is_said_and_let_be(
+        self, remote: RemoteConfig, status: dict[str, Any], sent: dict[str, Any]
+    ) -> None:
+        thing = bench(status=status)
+        step = decide_benchmark(thing, known(thing, remote=remote, **sent))
+        assert verdict(step) == (READY, "ConfigReady")
+        assert isinstance(step, Record)
+        assert "but keeps its own value of params." in (step.status.message or "")
+
+    @pytest.mark.parametrize("remote", [FOREIGN, UNMARKED])
+    @pytest.mark.parametrize("status", [{}, ready()])
+    def test_somebody_elses_config_is_not_touched(self, remote: RemoteConfig, status: dict[str, Any]) -> None:
+        thing = bench(status=status)
+        step = decide_benchmark(thing, known(thing, remote=remote))
+        assert verdict(step) == (STALLED, "ConfigExists")
+        assert isinstance(step, Record)
+        assert "kubectl annotate nemobenchmark qa evaluator.nemo.dev/adopt=true" in (
+            step.status.message or ""
+        )
+        written = thing.model_copy(update={"status": step.status})
+        assert decide_benchmark(written, known(thing, remote=remote)) == Rest(300.0)
+
+    @pytest.mark.parametrize("remote", [FOREIGN, UNMARKED])
+    def test_it_is_taken_over_where_the_object_says_so(self, remote: RemoteConfig) -> None:
+        thing = bench(meta=ADOPT)
+        assert decide_benchmark(thing, known(thing, remote=remote)) == UpdateConfig()
+
+    def test_an_annotation_that_says_false_takes_nothing_over(self) -> None:
+        thing = bench(meta={"annotations": {"evaluator.nemo.dev/adopt": "false"}})
+        step = decide_benchmark(thing, known(thing, remote=FOREIGN))
+        assert verdict(step) == (STALLED, "ConfigExists")
+
+    def test_a_takeover_that_the_evaluator_does_not_take_is_not_repeated_for_ever(self) -> None:
+        thing = bench(meta=ADOPT)
+        step = decide_benchmark(thing, known(thing, remote=FOREIGN, updated=True))
+        assert step != UpdateConfig()
+
+    @pytest.mark.parametrize(
+        ("conditions", "was"),
+        [
+            ([], False),
+            ([condition("Ready", "True", "ConfigReady")], True),
+            ([condition("Ready", "True", "ConfigReady", generation=2)], False),
+            ([condition("Ready", "False", "ConfigReady")], False),
+            ([condition("Stalled", "True", "ConfigExists")], False),
+        ],
+    )
+    def test_ready_is_ready_for_this_very_spec(self, conditions: list[dict[str, Any]], was: bool) -> None:
+        assert was_ready(bench(status={"conditions": conditions})) is was
+
+
+class TestDeleted:
+    @staticmethod
+    def deleted(seconds_ago: float = 0.0, **parts: Any) -> NemoBenchmark:
+        return bench(meta={"deletionTimestamp": stamp(ago(seconds_ago))}, **parts)
+
+    def test_without_our_finalizer_it_is_not_ours_to_hold(self) -> None:
+        thing = benchmark(meta={"deletionTimestamp": stamp(NOW)})
+        assert decide_benchmark(thing, known(thing)) == Rest()
+
+    def test_an_orphaned_config_is_not_even_looked_at(self) -> None:
+        thing = self.deleted(deletionPolicy="Orphan")
+        assert decide_benchmark(thing, known(thing, remote=ours())) == RemoveFinalizer()
+
+    @pytest.mark.parametrize("seconds_ago", [0, 10_000])
+    @pytest.mark.parametrize(
+        ("world", "step"),
+        [
+            ({}, ObserveConfig()),
+            ({"remote": ConfigGone()}, RemoveFinalizer()),
+            ({"remote": ours()}, DeleteConfig()),
+            ({"remote": DRIFTED}, DeleteConfig()),
+            ({"remote": FOREIGN}, RemoveFinalizer()),
+            ({"remote": UNMARKED}, RemoveFinalizer()),
+        ],
+    )
+    def test_our_config_is_deleted_however_late_we_are(
+        self, seconds_ago: float, world: dict[str, Any], step: object
+    ) -> None:
+        thing = self.deleted(seconds_ago)
+        assert decide_benchmark(thing, known(thing, **world)) == step
+
+    @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
+    def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, world: dict[str, Any]) -> None:
+        soon, late = self.deleted(59), self.deleted(60)
+        assert decide_benchmark(soon, known(soon, failed=True, **world)) == Rest(2.0)
+        left = "config team-a/qa, not deleted within 0:01:00"
+        assert decide_benchmark(late, known(late, failed=True, **world)) == RemoveFinalizer(left_behind=left)
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("error", "conditions", "reason"),
+        [
+            (Unavailable("refused"), WORKING, "EvaluatorUnreachable"),
+            (Unavailable("slow down", status_code=429), WORKING, "EvaluatorBusy"),
+            (Unauthorized("who?", status_code=403), WORKING, "EvaluatorUnauthorized"),
+            (Conflicting("in use", status_code=409), WORKING, "ConfigInUse"),
+            (Rejected("unknown type", status_code=422), STALLED, "EvaluatorRejected"),
+            (Ambiguous("timed out"), WORKING, "EvaluatorFailing"),
+            (Malformed("no name", status_code=200), WORKING, "EvaluatorFailing"),
+        ],
+    )
+    def test_only_a_refusal_is_for_a_person_to_mend(
+        self, error: EvaluatorError, conditions: dict[str, str], reason: str
+    ) -> None:
+        status = benchmark_status.failing(bench(meta={"generation": 3}), NOW, error)
+        assert (told(status.conditions), status.conditions[0].reason) == (conditions, reason)
+        assert error.detail in (status.message or "")
+        assert status.observed_generation == 3
+
+    @pytest.mark.parametrize(
+        "error", [Missing("no route", status_code=404), Unsupported("no POST", status_code=405)]
+    )
+    def test_a_gateway_without_an_evaluator_behind_it_is_not_the_specs_fault(
+        self, error: EvaluatorError
+    ) -> None:
+        """An ingress answers 404 while the evaluator is rolled out: in progress, never failed."""
+        status = benchmark_status.failing(bench(), NOW, error)
+        assert told(status.conditions) == WORKING
+
+    def test_a_spec_that_cannot_be_sent_is_stalled(self) -> None:
+        status = benchmark_status.invalid(bench(), NOW, "params is not an object")
+        assert (told(status.conditions), status.conditions[0].reason) == (STALLED, "InvalidSpec")
+
+    def test_a_missing_secret_is_waited_for(self) -> None:
+        status = benchmark_status.secret_missing(bench(), NOW, "there is no Secret hf")
+        assert (told(status.conditions), status.conditions[0].reason) == (WORKING, "SecretNotFound")
+
+    def test_a_failure_keeps_what_is_known_of_the_config(self) -> None:
+        status = benchmark_status.failing(bench(status=ready()), NOW, Unavailable("refused"))
+        assert (status.config, status.config_id) == ("team-a/qa", "eval-config-1")
+        assert {entry.last_transition_time for entry in status.conditions} == {stamp(NOW)}
+
+    def test_a_status_that_goes_on_keeps_its_transition_time(self) -> None:
+        status = benchmark_status.ready(bench(status=ready()), NOW, ours(), ())
+        assert [entry.last_transition_time for entry in status.conditions] == [stamp(ago(100))]
+
+    def test_at_most_five_differences_are_named(self) -> None:
+        differences = [f"params.p{number}" for number in range(9)]
+        status = benchmark_status.ready(bench(), NOW, ours(), differences)
+        assert (status.message or "").endswith(
+            ", but keeps its own value of params.p0, params.p1, params.p2, params.p3, params.p4"
+        )

@@ -1,0 +1,206 @@
+"""The two laws of an attempt, against every order of faults, deaths and two operators that hypothesis finds.
+
+1. It is never more than one remote job, if a POST's effect appears within `settle` of its intent.
+2. The results of a job that completed end up in status.
+
+And of a deletion: an object that goes without naming what stays leaves nothing running.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from typing_extensions import override
+
+from nemo_eval_operator.evaluator import EvaluatorError, Rejected
+from nemo_eval_operator.resources import Phase
+
+from .attempt_world import Call, Conflict, Fault, Gate, Operator, World, reconcile
+
+WHO = st.integers(0, 1)
+LANDS = st.sampled_from([None, 0.0, 0.5, 0.95, 1.0])
+
+SOMETHING = {Fault.SLOW, Fault.DIED_BEFORE, Fault.DIED_AFTER}
+BROKEN = SOMETHING | {Fault.REFUSED, Fault.FAILED_BEFORE, Fault.FAILED_AFTER}
+MET = {
+    "post": set(Fault) - {Fault.UNFILTERED},
+    "list": BROKEN | {Fault.UNFILTERED, Fault.NOT_FOUND},
+    "get": BROKEN,
+    "cancel": BROKEN | {Fault.REJECTED, Fault.UNSUPPORTED},
+    "delete": BROKEN,
+    "results": BROKEN | {Fault.NOT_FOUND},
+    "write": SOMETHING,
+    "let go": SOMETHING,
+}
+"""What can happen to which call."""
+
+MISFORTUNES = st.sampled_from(
+    [(kind, fault) for kind, faults in MET.items() for fault in Fault if fault in faults]
+)
+FATES = st.sampled_from(
+    [*(fault for fault in Fault if fault in MET["post"]), *[Fault.LOST, Fault.DIED_MEANWHILE] * 4]
+)
+"""What can happen to the first POST; a job that appears later is the hardest."""
+
+DEATHS = {Fault.DIED_BEFORE, Fault.DIED_AFTER, Fault.DIED_MEANWHILE}
+
+
+class Attempt(RuleBasedStateMachine):
+    """One NemoEvalJob, two operators that both hold it for theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.gates = [Gate(), Gate()]
+        self.passes: list[Operator | None] = [None, None]
+        self.calls: list[Call | None] = [None, None]
+        self.rejected = self.deleted = self.cancelled = False
+
+    @initialize(minutes=st.integers(-14, 14), who=WHO, fate=FATES, lands=LANDS)
+    def begin_with_a_post(self, minutes: int, who: int, fate: Fault, lands: float | None) -> None:
+        self.world.skew = timedelta(minutes=minutes)
+        self.go_on_until(who, "post")
+        self.carry_out(who, fate, lands)
+
+    @rule(who=WHO, misfortune=MISFORTUNES, lands=LANDS)
+    def meet_a_fault(self, who: int, misfortune: tuple[str, Fault], lands: float | None) -> None:
+        """One operator goes on in peace up to a call of some kind, which meets a fault."""
+        kind, fault = misfortune
+        if self.go_on_until(who, kind):
+            self.carry_out(who, fault, lands)
+
+    @rule(who=WHO, kind=st.sampled_from(sorted(MET)))
+    def stop_for_a_while(self, who: int, kind: str) -> None:
+        """One operator is held up before a call of some kind; the world goes on without it."""
+        self.go_on_until(who, kind)
+
+    @rule(who=WHO)
+    def work_in_peace(self, who: int) -> None:
+        self.gates[who].outage = None
+        self.begin(who)
+        while self.passes[who] is not None:
+            self.carry_out(who, Fault.NONE, None)
+
+    @rule(seconds=st.sampled_from([0.5, 6.0, 30.0, 44.9, 45.0, 60.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.pass_time(seconds)
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(state=st.sampled_from(["pending", "running", "completed", "failed", "cancelled", "unknown"]))
+    def the_evaluator_goes_on(self, state: str) -> None:
+        for job_id, job in self.world.jobs.items():
+            if not job.is_terminal and (state != "cancelled" or job.status == "cancelling"):
+                self.world.set_state(job_id, state)
+
+    @invariant()
+    def one_attempt_is_at_most_one_remote_job(self) -> None:
+        assert self.world.created <= 1
+
+    @invariant()
+    def what_goes_silently_leaves_nothing_running(self) -> None:
+        if self.world.thing is None and self.world.left_behind is None:
+            assert all(job.is_terminal for job in self.world.jobs.values())
+            assert not self.world.flights
+
+    @override
+    def teardown(self) -> None:
+        """The faults end, time passes: the run ends too, and with its results if it has any."""
+        self.passes = [None, None]
+        self.gates = [Gate(), Gate()]
+        self.world.edit(suspend=False)
+        for _ in range(8):
+            self.world.pass_time(60)
+            for job_id, job in self.world.jobs.items():
+                if not job.is_terminal:
+                    self.world.set_state(job_id, "cancelled" if job.status == "cancelling" else "completed")
+            self.work_in_peace(0)
+            self.one_attempt_is_at_most_one_remote_job()
+            self.what_goes_silently_leaves_nothing_running()
+        if self.world.thing is None:
+            assert self.deleted
+            return
+        status = self.world.thing.status
+        assert status.completion_time is not None
+        state = next((job.status for job in self.world.jobs.values()), None)
+        if state == "completed":
+            assert (status.phase, status.score) == (Phase.SUCCEEDED, "em=0.5")
+        elif state is None:
+            assert self.rejected or self.cancelled
+        else:
+            assert status.phase in {Phase.FAILED, Phase.CANCELLED}
+
+    def go_on_until(self, who: int, kind: str) -> bool:
+        """Whether a call of this kind was about to be made before the operator came to rest."""
+        for _ in range(2):
+            self.begin(who)
+            while self.passes[who] is not None:
+                if self.begin(who).kind == kind:
+                    return True
+                self.carry_out(who, Fault.NONE, None)
+        return False
+
+    def begin(self, who: int) -> Call:
+        """The call that this operator makes next; a new pass where it has none."""
+        call = self.calls[who]
+        if self.passes[who] is None or call is None:
+            started = self.passes[who] = reconcile(self.world.clock, self.gates[who])
+            call = self.calls[who] = next(started)
+        return call
+
+    def carry_out(self, who: int, fault: Fault, lands: float | None) -> None:
+        """The world does the operator's call, and the operator goes on with what it hears of it."""
+        running, call = self.passes[who], self.calls[who]
+        assert running is not None
+        assert call is not None
+        self.calls[who] = None
+        try:
+            answer = None if fault is Fault.DIED_BEFORE else self.world.carry_out(call, fault, lands)
+            heard = None
+        except (EvaluatorError, Conflict) as error:
+            answer, heard = None, error
+        if fault in DEATHS:
+            self.passes[who] = None
+            return
+        self.rejected |= isinstance(heard, Rejected) and call.kind == "post"
+        try:
+            self.calls[who] = running.send(answer) if heard is None else running.throw(heard)
+        except (StopIteration, EvaluatorError, Conflict):
+            self.passes[who] = None
+
+
+class SteeredAttempt(Attempt):
+    """The same while somebody suspends, cancels and deletes it."""
+
+    @rule(value=st.booleans())
+    def somebody_suspends(self, value: bool) -> None:
+        self.world.edit(suspend=value)
+
+    @precondition(lambda self: self.world.created)
+    @rule()
+    def somebody_cancels(self) -> None:
+        self.cancelled = True
+        self.world.edit(cancel=True)
+
+    @precondition(lambda self: self.world.thing and self.world.thing.status.attempt)
+    @rule()
+    def somebody_deletes(self) -> None:
+        self.deleted = True
+        self.world.delete_object()
+
+
+SETTINGS = settings(
+    stateful_step_count=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+TestAttempt = Attempt.TestCase
+TestAttempt.settings = settings(SETTINGS, max_examples=400)
+
+TestSteeredAttempt = SteeredAttempt.TestCase
+TestSteeredAttempt.settings = settings(SETTINGS, max_examples=150)

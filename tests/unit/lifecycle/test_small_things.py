@@ -1,0 +1,233 @@
+"""Clock, marks, events and glimpses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from nemo_eval_operator.lifecycle import (
+    Event,
+    Glimpse,
+    carries_attempt,
+    event_of_change,
+    event_of_ignored_ttl,
+    glimpse_of,
+    glimpse_told_by,
+    timestamp,
+)
+from nemo_eval_operator.lifecycle.clock import duration_text, micro_timestamp, parse_timestamp
+from nemo_eval_operator.lifecycle.conditions import Standing, Verdict, conditions_of, reason_of
+from nemo_eval_operator.lifecycle.marks import carries_object, mark_of_attempt, mark_of_object
+from nemo_eval_operator.resources import Condition
+
+from .objects import NOW, UID, evaljob, finished, followed, remote, told, working
+
+SUMMER_IN_BERLIN = datetime(2026, 7, 1, 14, 30, 5, 1_234, tzinfo=timezone(timedelta(hours=2)))
+
+
+class TestClock:
+    def test_times_are_written_as_kubernetes_does(self) -> None:
+        assert timestamp(SUMMER_IN_BERLIN) == "2026-07-01T12:30:05Z"
+        assert micro_timestamp(SUMMER_IN_BERLIN) == "2026-07-01T12:30:05.001234Z"
+
+    @pytest.mark.parametrize("text", ["2026-07-01T12:30:05Z", "2026-07-01T14:30:05+02:00"])
+    def test_times_are_read_as_kubernetes_writes_them(self, text: str) -> None:
+        assert parse_timestamp(text) == datetime(2026, 7, 1, 12, 30, 5, tzinfo=UTC)
+
+    def test_microseconds_survive(self) -> None:
+        assert parse_timestamp(micro_timestamp(SUMMER_IN_BERLIN)) == SUMMER_IN_BERLIN
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (-5, "0s"),
+            (0, "0s"),
+            (0.9, "0s"),
+            (42, "42s"),
+            (59.99, "59s"),
+            (60, "1m0s"),
+            (190, "3m10s"),
+            (3_599, "59m59s"),
+            (3_600, "1h0m"),
+            (7_505, "2h5m"),
+            (90_000, "25h0m"),
+        ],
+    )
+    def test_durations_are_short(self, seconds: float, text: str) -> None:
+        assert duration_text(timedelta(seconds=seconds)) == text
+
+
+class TestMarks:
+    meta = evaljob().metadata
+
+    def test_values_are_strings_since_older_servers_take_nothing_else(self) -> None:
+        assert mark_of_attempt(self.meta, attempt=2, nonce="n-1") == {
+            "k8s-uid": UID,
+            "k8s-namespace": "team-a",
+            "k8s-name": "qa-llama",
+            "k8s-attempt": "2",
+            "k8s-nonce": "n-1",
+        }
+
+    @pytest.mark.parametrize(
+        ("fields", "ours"),
+        [
+            (mark_of_attempt(meta, attempt=2, nonce="n-1"), True),
+            (mark_of_attempt(meta, attempt=2, nonce="of a status that was restored"), True),
+            ({"k8s-uid": UID, "k8s-attempt": "2", "team": "search"}, True),
+            (mark_of_attempt(meta, attempt=1, nonce="n-1"), False),
+            (mark_of_object(meta), False),
+            ({"k8s-uid": UID, "k8s-attempt": 2}, False),
+            ({"k8s-uid": "another", "k8s-attempt": "2"}, False),
+            ({"k8s-name": "qa-llama", "k8s-namespace": "team-a", "k8s-attempt": "2"}, False),
+            ({}, False),
+        ],
+    )
+    def test_a_job_is_known_by_uid_and_attempt(self, fields: dict[str, Any], ours: bool) -> None:
+        assert carries_attempt(fields, self.meta, 2) is ours
+
+    def test_a_config_is_known_by_uid(self) -> None:
+        assert carries_object(mark_of_object(self.meta), self.meta)
+        assert not carries_object({"k8s-uid": "another"}, self.meta)
+        assert not carries_object({}, self.meta)
+
+
+def conditions(standing: Standing, reason: str) -> list[Condition]:
+    return conditions_of(Verdict(standing, reason, "why"), previous=(), generation=1, now=NOW)
+
+
+OWNED: dict[str, Any] = {"labels": {"helm.toolkit.fluxcd.io/name": "evals"}}
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        ("standing", "reason", "kind"),
+        [
+            (Standing.WORKING, "Running", "Normal"),
+            (Standing.WORKING, "Cancelling", "Normal"),
+            (Standing.WORKING, "BenchmarkNotReady", "Normal"),
+            (Standing.COMPLETE, "Completed", "Normal"),
+            (Standing.READY, "ConfigReady", "Normal"),
+            (Standing.SUSPENDED, "Suspended", "Normal"),
+            (Standing.WORKING, "BenchmarkNotFound", "Warning"),
+            (Standing.WORKING, "EvaluatorUnreachable", "Warning"),
+            (Standing.WORKING, "EvaluatorUnauthorized", "Warning"),
+            (Standing.WORKING, "EvaluatorRefusing", "Warning"),
+            (Standing.WORKING, "EvaluatorFailing", "Warning"),
+            (Standing.WORKING, "ResultsUnavailable", "Warning"),
+            (Standing.WORKING, "SecretNotFound", "Warning"),
+            (Standing.WORKING, "SubmissionUncertain", "Warning"),
+            (Standing.STALLED, "InvalidSpec", "Warning"),
+            (Standing.FAILED, "EvaluationFailed", "Warning"),
+            (Standing.FAILED, "Cancelled", "Warning"),
+        ],
+    )
+    def test_a_new_reason_is_told_and_trouble_is_a_warning(
+        self, standing: Standing, reason: str, kind: Any
+    ) -> None:
+        after = conditions(standing, reason)
+        assert event_of_change([], after) == Event(kind, reason, "why")
+        assert event_of_change(conditions(Standing.WORKING, "Submitting"), after) == Event(
+            kind, reason, "why"
+        )
+
+    def test_the_same_reason_is_not_told_twice(self) -> None:
+        before = conditions(Standing.WORKING, "Running")
+        assert (
+            event_of_change(before, [entry.model_copy(update={"message": "m"}) for entry in before]) is None
+        )
+
+    def test_submitting_is_not_worth_an_event(self) -> None:
+        assert event_of_change([], conditions(Standing.WORKING, "Submitting")) is None
+
+    @pytest.mark.parametrize(
+        ("meta", "ttl", "status", "told"),
+        [
+            (OWNED, 60, finished(), True),
+            (OWNED, 0, finished(), True),
+            (OWNED, 60, followed(), False),
+            (OWNED, None, finished(), False),
+            ({}, 60, finished(), False),
+        ],
+    )
+    def test_a_time_to_live_that_is_ignored_is_told(
+        self, meta: dict[str, Any], ttl: int | None, status: dict[str, Any], told: bool
+    ) -> None:
+        event = event_of_ignored_ttl(evaljob(meta=meta, status=status, ttlSecondsAfterFinished=ttl))
+        assert (event is not None) is told
+        assert event is None or (event.type, event.reason) == ("Normal", "TTLIgnored")
+        assert event is None or "helm.toolkit.fluxcd.io/name" in event.message
+
+
+@pytest.mark.parametrize(
+    ("standing", "said"),
+    [
+        (Standing.WORKING, {"Ready": "False", "Reconciling": "True"}),
+        (Standing.READY, {"Ready": "True"}),
+        (Standing.STALLED, {"Ready": "False", "Stalled": "True"}),
+        (Standing.COMPLETE, {"Ready": "True", "Complete": "True"}),
+        (Standing.FAILED, {"Ready": "False", "Stalled": "True", "Failed": "True"}),
+        (Standing.SUSPENDED, {"Suspended": "True"}),
+    ],
+)
+def test_the_table_that_kubectl_flux_and_argo_understand(standing: Standing, said: dict[str, str]) -> None:
+    assert told(conditions(standing, "Why")) == said
+    assert reason_of(conditions(standing, "Why")) == "Why"
+    assert reason_of([]) is None
+
+
+class TestGlimpses:
+    @pytest.mark.parametrize(
+        ("word", "state"),
+        [
+            ("created", "active"),
+            ("pending", "active"),
+            ("running", "active"),
+            ("unknown", "active"),
+            ("ready", "active"),
+            ("cancelling", "cancelling"),
+            ("cancelled", "cancelled"),
+            ("failed", "failed"),
+            ("completed", "completed"),
+        ],
+    )
+    @pytest.mark.parametrize(("progress", "percent"), [(None, None), (41.9, 41), (-1.0, 0), (100.5, 100)])
+    def test_of_a_job_only_what_a_status_would_tell(
+        self, word: str, state: str, progress: float | None, percent: int | None
+    ) -> None:
+        assert glimpse_of(remote(word, status_details={"progress": progress})) == Glimpse(state, percent)
+
+    @pytest.mark.parametrize(
+        ("status", "glimpse"),
+        [
+            (followed(), Glimpse("active", None)),
+            (followed(progress={"percent": 40}), Glimpse("active", 40)),
+            (followed(phase="Cancelling"), Glimpse("cancelling", None)),
+            (followed(conditions=working("EvaluatorUnreachable")), Glimpse("out of sight", None)),
+            (
+                followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
+                Glimpse("out of sight", 99),
+            ),
+        ],
+    )
+    def test_what_a_status_tells_of_its_job(self, status: dict[str, Any], glimpse: Glimpse) -> None:
+        assert glimpse_told_by(evaljob(status=status).status) == glimpse
+
+    @pytest.mark.parametrize(
+        ("seen", "known", "news"),
+        [
+            (Glimpse("active", None), Glimpse("active", None), False),
+            (Glimpse("active", 40), Glimpse("active", 40), False),
+            (Glimpse("active", 41), Glimpse("active", 40), True),
+            (Glimpse("active", 40), Glimpse("active", None), True),
+            (Glimpse("active", None), Glimpse("active", 40), False),
+            (Glimpse("completed", None), Glimpse("active", 40), True),
+            (Glimpse("active", None), Glimpse("out of sight", None), True),
+        ],
+    )
+    def test_only_a_change_is_news_and_no_number_is_none(
+        self, seen: Glimpse, known: Glimpse, news: bool
+    ) -> None:
+        assert seen.tells_more_than(known) is news
