@@ -200,7 +200,21 @@ SETTINGS = settings(
 )
 
 TestAttempt = Attempt.TestCase
-TestAttempt.settings = settings(SETTINGS, max_examples=400)
+TestAttempt.settings = settings(SETTINGS, max_examples=200)
 
 TestSteeredAttempt = SteeredAttempt.TestCase
 TestSteeredAttempt.settings = settings(SETTINGS, max_examples=150)
+
+
+def test_a_look_up_counts_from_when_it_began() -> None:
+    """The job appears after the evaluator has listed its jobs, and before the list arrives."""
+    attempt = Attempt()
+    assert attempt.go_on_until(0, "post")
+    attempt.carry_out(0, Fault.LOST, 0.95)
+    assert attempt.go_on_until(0, "list")
+    attempt.carry_out(0, Fault.SLOW, None)
+    attempt.work_in_peace(0)
+    attempt.work_in_peace(0)
+    assert attempt.world.created == 1
+    assert attempt.world.thing is not None
+    assert attempt.world.thing.status.job_id == "eval-1"
