@@ -78,10 +78,13 @@ class Poller:
         }
 
     async def _get_each(self, jobs: Sequence[Followed]) -> None:
+        """Raises the first error where no job could be asked for; a single broken one is only logged."""
         outcomes = await asyncio.gather(*map(self._get, jobs), return_exceptions=True)
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
+        errors = [outcome for outcome in outcomes if outcome is not None]
+        if errors and len(errors) == len(jobs):
+            raise errors[0]
+        for error in errors:
+            logger.warning("not asked for: %s", error)
 
     async def _get(self, followed: Followed) -> None:
         async with self._gets:

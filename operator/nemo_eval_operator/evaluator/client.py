@@ -149,11 +149,16 @@ class EvaluatorClient:
 
 
 def _config_path(namespace: str, name: str) -> str:
-    return f"{CONFIGS}/{quote(namespace, safe='')}/{quote(name, safe='')}"
+    return f"{CONFIGS}/{_segment(namespace)}/{_segment(name)}"
 
 
 def _job_path(job_id: str) -> str:
-    return f"{JOBS}/{quote(job_id, safe='')}"
+    return f"{JOBS}/{_segment(job_id)}"
+
+
+def _segment(name: str) -> str:
+    """A name as one segment of a path, also if it is a way up (`..`) to those who resolve paths."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _remote_job(response: httpx.Response) -> RemoteJob:

@@ -31,6 +31,10 @@ def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
+def _null_as_unknown(value: object) -> object:
+    return "unknown" if value is None else value
+
+
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
 NullableObject = Annotated[JsonObject, BeforeValidator(_null_as_empty)]
 
@@ -58,14 +62,16 @@ class StatusDetails(_Answer):
     message: str | None = None
     progress: Annotated[float | None, AfterValidator(_finite)] = None
     samples_processed: int | None = None
-    task_status: Annotated[dict[str, str], BeforeValidator(_null_as_empty)] = Field(default_factory=dict)
+    task_status: Annotated[dict[str, str | None], BeforeValidator(_null_as_empty)] = Field(
+        default_factory=dict
+    )
 
 
 class RemoteJob(_Answer):
     """A v1 job. `custom_fields` carries our mark; `status` stays a string, since new words may appear."""
 
     id: str = Field(min_length=1)
-    status: str
+    status: Annotated[str, BeforeValidator(_null_as_unknown)]
     created_at: UtcTime | None = None
     status_details: Annotated[StatusDetails, BeforeValidator(_null_as_empty)] = StatusDetails()
     custom_fields: NullableObject = Field(default_factory=dict)

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator import Conflicting, EvaluatorError, Rejected, RemoteConfig, Unavailable
+from nemo_eval_operator.evaluator import (
+    Conflicting,
+    EvaluatorError,
+    Missing,
+    Rejected,
+    RemoteConfig,
+    Unavailable,
+    Unsupported,
+)
 from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
 
 from .conditions import Standing, Verdict, conditions_of, reason_of_absence
@@ -44,6 +52,9 @@ def failing(benchmark: NemoBenchmark, now: datetime, error: EvaluatorError) -> B
             verdict = Verdict(Standing.WORKING, reason_of_absence(error), error.detail)
         case Conflicting():
             verdict = Verdict(Standing.WORKING, "ConfigInUse", error.detail)
+        case Missing() | Unsupported():
+            message = f"{error.detail}. Is this URL a NeMo Evaluator?"
+            verdict = Verdict(Standing.WORKING, "EvaluatorRefusing", message)
         case Rejected():
             verdict = Verdict(Standing.STALLED, "EvaluatorRejected", f"{error.detail}. Correct spec.config")
         case _:

@@ -54,7 +54,7 @@ def drifted_paths(desired: JsonValue, actual: JsonValue, path: str = "") -> Iter
         case list(), list() if len(desired) == len(actual):
             for index, (wanted, found) in enumerate(zip(desired, actual, strict=True)):
                 yield from drifted_paths(wanted, found, _join(path, str(index)))
-        case str(reference), dict() if path.endswith("dataset") and actual.get("files_url") == reference:
+        case str(reference), dict() if path.endswith("dataset") and reference in _names_of(actual):
             return
         case _:
             if desired != actual:
@@ -82,6 +82,11 @@ def update_body(desired: JsonObject, current: JsonObject) -> JsonObject:
             node = child if isinstance(child, dict) else {}
         node[last] = None
     return patch
+
+
+def _names_of(dataset: JsonObject) -> tuple[JsonValue, str]:
+    """The two ways in which a config may refer to a dataset that the server then spells out."""
+    return dataset.get("files_url"), f"{dataset.get('namespace')}/{dataset.get('name')}"
 
 
 def _leftovers(desired: JsonValue, actual: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

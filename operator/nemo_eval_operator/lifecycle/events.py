@@ -54,6 +54,8 @@ def event_of_ignored_ttl(job: NemoEvalJob) -> Event | None:
 
 def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> Event | None:
     """The event of the step from one list of conditions to the next."""
+    if not after:
+        return None
     reason, message = after[0].reason, after[0].message
     if reason in QUIET or (before and before[0].reason == reason):
         return None

@@ -90,7 +90,9 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
         return Record(job_status.adopted(job, facts.now, facts.lookup.found))
     if unsettled := _unsettled_seconds(submitted, facts.lookup, facts.settle):
         return _record(job, job_status.uncertain(job, facts.now), rest=unsettled)
-    return _not_submitted(job, facts)
+    # Surely there is no job: whatever holds this one up now, nothing is uncertain any more.
+    certain = job.status.model_copy(update={"submission": None})
+    return _not_submitted(job.model_copy(update={"status": certain}), facts)
 
 
 def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
@@ -188,6 +190,8 @@ def _deleted_uncertain(job: NemoEvalJob, submitted: datetime, patience: _Patienc
 def _deleted_followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) -> JobStep:
     remains = f"remote job {job_id}"
     ended = job.status.completion_time is not None
+    if ended and job.spec.deletion_policy is not JobDeletionPolicy.DELETE:
+        return RemoveFinalizer()
     match facts.remote:
         case RemoteGone():
             return RemoveFinalizer()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Final
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator import Results
 
@@ -56,4 +56,5 @@ def _without_rows(document: JsonObject) -> JsonObject:
 
 
 def _text(document: JsonObject) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=False)
+    """JSON in the strict sense: what is not a number is null."""
+    return to_json(document, indent=1, inf_nan_mode="null").decode()

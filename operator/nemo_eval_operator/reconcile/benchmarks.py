@@ -159,7 +159,11 @@ class BenchmarkReconciler:
             case UpdateConfig():
                 return await self._update(namespace, name, facts)
             case ReplaceConfig():
-                await self._evaluator.delete_config(namespace, name)
+                try:
+                    await self._evaluator.delete_config(namespace, name)
+                except Conflicting:
+                    # In use: the update is what the evaluator will take for now.
+                    return replace(facts, replaced=True)
                 return replace(
                     facts, remote=await self._evaluator.create_config(facts.desired), replaced=True
                 )
@@ -180,7 +184,8 @@ class BenchmarkReconciler:
         try:
             remote = await self._evaluator.update_config(namespace, name, update_body(facts.desired, current))
         except (Missing, Unsupported):
-            await self._evaluator.delete_config(namespace, name)
+            with suppress(Missing):
+                await self._evaluator.delete_config(namespace, name)
             remote = await self._evaluator.create_config(facts.desired)
             return replace(facts, remote=remote, replaced=True)
         return replace(facts, remote=remote, updated=True)
@@ -199,9 +204,13 @@ class BenchmarkReconciler:
             self._gate.wait(key_of(benchmark))
         status = benchmark_status.failing(benchmark, _now(), error)
         await self._objects.record(benchmark, status)
-        if isinstance(error, Rejected) and not isinstance(error, Conflicting):
-            return RESYNC_SECONDS
-        raise RetryLater from error
+        match error:
+            case Conflicting() | Missing() | Unsupported():
+                raise RetryLater from error
+            case Rejected():
+                return RESYNC_SECONDS
+            case _:
+                raise RetryLater from error
 
     def _wake_jobs(self, benchmark: ObjectKey) -> None:
         for job in self._waiting.take(benchmark):
