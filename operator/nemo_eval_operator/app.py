@@ -7,8 +7,10 @@ than one that no longer polls and looks healthy.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Final
 
 import httpx
 import kopf
@@ -16,22 +18,31 @@ import kopf
 from . import __version__
 from .evaluator import EvaluatorClient
 from .handlers import Context, build_registry
-from .kube import Credentials, KubeClient, ObjectKey, http_client
+from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client
 from .polling import Poller
 from .reconcile import BenchmarkReconciler, EvaluatorGate, Following, JobReconciler, Waiting, WorkQueue
-from .resources import NemoBenchmark
+from .resources import NemoBenchmark, NemoEvalJob
 from .settings import Settings
 
 __all__ = ["run_operator"]
 
-EVALUATOR_CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=16)
+logger = logging.getLogger(__name__)
+
+CRD_RECHECK_SECONDS: Final = 2.0
+
+POLLER_CONNECTIONS: Final = 16
+"""Connections to the evaluator beside one for each worker, so that nobody waits for one."""
 
 
 async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
     async with AsyncExitStack() as stack:
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
-        evaluator = EvaluatorClient(await stack.enter_async_context(_evaluator_http(settings)))
+        evaluator = EvaluatorClient(
+            await stack.enter_async_context(_evaluator_http(settings)),
+            deadline=settings.request_timeout_seconds,
+        )
+        await _until_served(kube)
         queue, following, waiting = WorkQueue(), Following(), Waiting()
         gate = EvaluatorGate(evaluator, queue, following)
         benchmarks = BenchmarkReconciler(
@@ -71,6 +82,22 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             task.cancel()
 
 
+async def _until_served(kube: KubeClient) -> None:
+    """Wait for the CRDs: Kopf would never watch a kind that comes after it."""
+    for plural in (NemoBenchmark.PLURAL, NemoEvalJob.PLURAL):
+        while not await _serves(kube, plural):
+            logger.warning("the API server does not serve %s yet: apply crds/", plural)
+            await asyncio.sleep(CRD_RECHECK_SECONDS)
+
+
+async def _serves(kube: KubeClient, plural: str) -> bool:
+    try:
+        return await kube.serves(plural)
+    except KubeUnavailable as error:
+        logger.warning("%s", error)
+        return False
+
+
 async def _watch(settings: Settings, context: Context) -> None:
     health = f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None
     await kopf.operator(
@@ -101,6 +128,6 @@ def _evaluator_http(settings: Settings) -> httpx.AsyncClient:
         base_url=str(settings.evaluator_url),
         headers={"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"},
         timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
-        limits=EVALUATOR_CONNECTIONS,
+        limits=httpx.Limits(max_connections=settings.workers + POLLER_CONNECTIONS),
         follow_redirects=False,
     )

@@ -56,9 +56,10 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
 ) -> None:
     """Run the operator until it is stopped.
 
-    Every option has an environment variable, NEMO_ and its name in capitals, and so have the
-    settings that are rarely changed: NEMO_POLL_INTERVAL_SECONDS, NEMO_REQUEST_TIMEOUT_SECONDS,
-    NEMO_SETTLE_SECONDS, NEMO_WORKERS. An option goes before its variable.
+    Options have environment variables, NEMO_ and their names in capitals (NEMO_NAMESPACES is
+    separated by commas), and so have the settings that are rarely changed:
+    NEMO_POLL_INTERVAL_SECONDS, NEMO_REQUEST_TIMEOUT_SECONDS, NEMO_SETTLE_SECONDS, NEMO_WORKERS.
+    An option goes before its variable.
     """
     given: dict[str, Any] = {
         "evaluator_url": evaluator_url,

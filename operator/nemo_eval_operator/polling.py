@@ -20,7 +20,8 @@ __all__ = ["Poller"]
 
 logger = logging.getLogger(__name__)
 
-LIVE_STATES: Final = ("created", "pending", "running", "cancelling")
+LIVE_STATES: Final = ("created", "pending", "running")
+"""Those that NeMo's documentation lists for filter[status]; a cancelling job is asked for by itself."""
 
 FEW_JOBS: Final = 8
 """Up to here single GETs are cheaper than one list for each live state."""
@@ -57,7 +58,7 @@ class Poller:
             except (Malformed, Rejected) as error:
                 logger.warning("poll failed, next one in %.0f s: %s", self._interval, error)
             except EvaluatorError as error:
-                self._gate.close(error)
+                await self._gate.close_if_unreachable(error)
             await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load
 
     async def sweep(self) -> None:
@@ -71,11 +72,16 @@ class Poller:
         await self._get_each(unlisted)
 
     async def _list_live(self) -> dict[str, RemoteJob]:
-        return {
-            remote.id: remote
-            for state in LIVE_STATES
-            async for remote in self._evaluator.list_jobs(status=state)
-        }
+        """Live jobs by id; empty where this server's lists cannot be used."""
+        try:
+            return {
+                remote.id: remote
+                for state in LIVE_STATES
+                async for remote in self._evaluator.list_jobs(status=state)
+            }
+        except (Malformed, Rejected) as error:
+            logger.warning("jobs are asked for one by one, their list cannot be used: %s", error)
+            return {}
 
     async def _get_each(self, jobs: Sequence[Followed]) -> None:
         """Raises the first error where no job could be asked for; a single broken one is only logged."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kubernetes import client
 from pydantic import JsonValue, TypeAdapter
+from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.kube import Credentials
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
@@ -36,6 +37,8 @@ def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJ
         config_map = client.CoreV1Api(api).read_namespaced_config_map(reference.config_map, namespace)
     except client.ApiException as error:
         raise NoResults(f"{name} in {namespace}: {error.reason}") from error
+    except HTTPError as error:
+        raise NoResults(f"the Kubernetes API does not answer: {error}") from error
     document = (config_map.data or {}).get(reference.key)
     if document is None:
         raise NoResults(f"ConfigMap {reference.config_map} has no key {reference.key}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, HttpUrl, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, HttpUrl, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 __all__ = ["LogFormat", "Settings"]
 
@@ -31,7 +31,9 @@ class Settings(BaseSettings):
         None,
         description="Kubeconfig; default: the pod's service account, else kubectl's own configuration.",
     )
-    namespaces: tuple[str, ...] = Field((), description="Namespaces to watch; empty: all.")
+    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Namespaces to watch, separated by commas; empty: all."
+    )
     poll_interval_seconds: float = Field(
         5.0, ge=0.2, le=600, description="Seconds between two looks at the running jobs."
     )
@@ -39,7 +41,7 @@ class Settings(BaseSettings):
         30.0, gt=0, le=600, description="Seconds after which a call to the evaluator is given up."
     )
     settle_seconds: float = Field(
-        45.0,
+        120.0,
         ge=0,
         le=3600,
         description=(
@@ -53,6 +55,11 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern="(?i)^(debug|info|warning|error)$", description="Least level logged."
     )
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _settle_after_the_timeout(self) -> Self:

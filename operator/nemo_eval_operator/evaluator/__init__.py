@@ -12,7 +12,7 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
-from .wire import JobStatus, JsonObject, RemoteConfig, RemoteJob, Results
+from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
     "Ambiguous",
@@ -20,7 +20,6 @@ __all__ = [
     "EvaluatorClient",
     "EvaluatorError",
     "JobStatus",
-    "JsonObject",
     "Malformed",
     "Missing",
     "Rejected",

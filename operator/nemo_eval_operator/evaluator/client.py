@@ -7,6 +7,7 @@ so credentials stay with the host that they were meant for.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +15,8 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from nemo_eval_operator.nemo import JsonObject
 
 from .errors import (
     Ambiguous,
@@ -26,7 +29,7 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
-from .wire import JsonObject, Page, RemoteConfig, RemoteJob, Results
+from .wire import JobPage, RemoteConfig, RemoteJob, Results
 
 __all__ = ["EvaluatorClient"]
 
@@ -40,17 +43,20 @@ MAX_PAGES: Final = 10_000
 """Where a list is given up as endless: a million jobs at our page size."""
 
 _json_object = TypeAdapter(JsonObject)
-_job_page = TypeAdapter(Page[RemoteJob])
 
 
 class EvaluatorClient:
     """A NeMo Evaluator behind `http`, whose base URL, time-outs and headers are its own.
 
+    `deadline` is how many seconds a whole call may take: httpx's time-outs are for
+    each read, so that an answer which trickles would never end.
+
     Every method raises EvaluatorError and nothing else.
     """
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, deadline: float = 60.0) -> None:
         self._http = http
+        self._deadline = deadline
 
     async def create_config(self, config: JsonObject) -> RemoteConfig:
         return _remote_config(await self._send("POST", CONFIGS, body=config))
@@ -111,9 +117,7 @@ class EvaluatorClient:
                 return
         raise Malformed(f"GET {JOBS}: still new jobs after {MAX_PAGES} pages")
 
-    async def _job_page(
-        self, number: int, created_since: datetime | None, status: str | None
-    ) -> Page[RemoteJob]:
+    async def _job_page(self, number: int, created_since: datetime | None, status: str | None) -> JobPage:
         params = {"page": str(number), "page_size": str(PAGE_SIZE), "sort": "-created_at"}
         if created_since is not None:
             params["filter[created_at][gte]"] = created_since.astimezone(UTC).replace(tzinfo=None).isoformat()
@@ -121,7 +125,7 @@ class EvaluatorClient:
             params["filter[status]"] = status
         response = await self._send("GET", JOBS, params=params)
         try:
-            return _job_page.validate_json(response.content)
+            return JobPage.model_validate_json(response.content)
         except ValidationError as error:
             raise _malformed(response, error) from error
 
@@ -134,13 +138,16 @@ class EvaluatorClient:
         params: dict[str, str] | None = None,
     ) -> httpx.Response:
         try:
-            response = await self._http.request(
-                method, path, json=body, params=params, follow_redirects=False
-            )
+            async with asyncio.timeout(self._deadline):
+                response = await self._http.request(
+                    method, path, json=body, params=params, follow_redirects=False
+                )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(f"cannot connect to {self._http.base_url}: {_reason(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise Unavailable(f"{self._http.base_url} is not a usable URL: {error}") from error
+        except TimeoutError as error:
+            raise Ambiguous(f"{method} {path}: no whole answer within {self._deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Ambiguous(f"{method} {path}: {_reason(error)}") from error
         if not response.is_success:
@@ -199,8 +206,10 @@ def _refusal(response: httpx.Response) -> EvaluatorError:
     match code:
         case 401 | 403:
             return Unauthorized(detail, status_code=code)
-        case 404:
+        case 404 if _speaks_nemo(response):
             return Missing(detail, status_code=code)
+        case 404:
+            return Unavailable(detail, status_code=code)
         case 405 | 501:
             return Unsupported(detail, status_code=code)
         case 408:
@@ -209,10 +218,20 @@ def _refusal(response: httpx.Response) -> EvaluatorError:
             return Conflicting(detail, status_code=code)
         case 429:
             return Unavailable(detail, status_code=code, retry_after=_retry_after(response))
-        case _ if response.is_redirect or response.is_client_error:
+        case _ if response.is_redirect:
+            return Unavailable(f"{detail} (redirects are not followed)", status_code=code)
+        case _ if response.is_client_error:
             return Rejected(detail, status_code=code)
         case _:
             return Ambiguous(detail, status_code=code)
+
+
+def _speaks_nemo(response: httpx.Response) -> bool:
+    """Whether the evaluator itself said 404: an ingress without an evaluator behind it says so too."""
+    try:
+        return "detail" in _json_object.validate_json(response.content)
+    except ValidationError:
+        return False
 
 
 def _detail(response: httpx.Response) -> str:

@@ -2,10 +2,10 @@
 
 EvaluatorError
 ├── Rejected              terminal: the evaluator understood and said no (4xx)
-│   ├── Missing           404: no such config, job or result
+│   ├── Missing           404 in NeMo's words: no such config, job or result
 │   ├── Conflicting       409: the name is taken, or the state forbids it
 │   └── Unsupported       405, 501: this server has no such operation
-├── Unavailable           retryable: the evaluator has surely not acted
+├── Unavailable           retryable: surely not acted; no answer, 429, a redirect, a gateway's 404
 │   └── Unauthorized      401, 403: credentials or a gateway, nothing about the request
 └── Ambiguous             the evaluator may have acted: look before doing it again
     └── Malformed         it answered 2xx, but not with what the API promises
@@ -13,6 +13,8 @@ EvaluatorError
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 __all__ = [
@@ -25,10 +27,26 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unsupported",
+    "redacted",
 ]
 
 MAX_DETAIL_CHARACTERS: Final = 1_000
 """A detail is shown in a condition and an event; an event's message may hold 1,024 characters."""
+
+
+SECRET_SHAPES: Final = re.compile(
+    r"(?P<scheme>\b(?:bearer|basic)\s+)\S+|\b(?:sk|hf|nvapi|ghp|glpat)[-_][\w-]{6,}|(?P<userinfo>://)[^/@\s]+@",
+    re.IGNORECASE,
+)
+"""What credentials look like; evaluators and model endpoints quote them in their messages."""
+
+
+def redacted(text: str, known: Iterable[str] = ()) -> str:
+    """`text` without what looks like a credential, and without the `known` ones."""
+    for secret in known:
+        if secret:
+            text = text.replace(secret, "******")
+    return SECRET_SHAPES.sub(lambda found: f"{found['scheme'] or found['userinfo'] or ''}******", text)
 
 
 class EvaluatorError(Exception):
@@ -39,9 +57,14 @@ class EvaluatorError(Exception):
     """
 
     def __init__(self, detail: str, *, status_code: int | None = None) -> None:
-        self.detail = detail[:MAX_DETAIL_CHARACTERS]
+        self.detail = redacted(detail)[:MAX_DETAIL_CHARACTERS]
         self.status_code = status_code
         super().__init__(self.detail)
+
+    def forget(self, secrets: Iterable[str]) -> None:
+        """Take the values that the request carried out of what is shown to people."""
+        self.detail = redacted(self.detail, secrets)
+        self.args = (self.detail,)
 
 
 class Rejected(EvaluatorError):

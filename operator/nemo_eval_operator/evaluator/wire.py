@@ -7,32 +7,71 @@ and aware UTC here.
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-__all__ = ["JobStatus", "JsonObject", "Page", "RemoteConfig", "RemoteJob", "Results", "StatusDetails"]
+from nemo_eval_operator.nemo import JsonObject
 
-JsonObject = dict[str, JsonValue]
+from .errors import redacted
+
+__all__ = ["JobPage", "JobStatus", "JsonObject", "RemoteConfig", "RemoteJob", "Results", "StatusDetails"]
+
+MAX_MESSAGE_CHARACTERS: Final = 1_000
+"""A message is shown in a condition and an event; an event's may hold 1,024 characters."""
+
+MAX_NUMBER: Final = 1e15
+"""Beyond it a number is no progress and no count, and Kubernetes would refuse it."""
 
 
 def _as_utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+def _object(value: object) -> object:
+    return value if isinstance(value, dict) else {}
+
+
 def _null_as_empty(value: object) -> object:
     return {} if value is None else value
 
 
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) else None
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else "unknown"
 
 
-def _null_as_unknown(value: object) -> object:
-    return "unknown" if value is None else value
+def _readable(value: object) -> str | None:
+    return redacted(value)[:MAX_MESSAGE_CHARACTERS] if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_NUMBER:
+        return None
+    return float(value)
+
+
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None or number < 0 else int(number)
+
+
+def _none_if_unreadable(value: object, validate: ValidatorFunctionWrapHandler) -> datetime | None:
+    try:
+        time: datetime | None = validate(value)
+    except ValidationError:
+        return None
+    return time
 
 
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
@@ -59,22 +98,21 @@ class _Answer(BaseModel):
 
 
 class StatusDetails(_Answer):
-    message: str | None = None
-    progress: Annotated[float | None, AfterValidator(_finite)] = None
-    samples_processed: int | None = None
-    task_status: Annotated[dict[str, str | None], BeforeValidator(_null_as_empty)] = Field(
-        default_factory=dict
-    )
+    """How a job stands; a server that words it differently must not stop us from following the job."""
+
+    message: Annotated[str | None, BeforeValidator(_readable)] = None
+    progress: Annotated[float | None, BeforeValidator(_number)] = None
+    samples_processed: Annotated[int | None, BeforeValidator(_count)] = None
 
 
 class RemoteJob(_Answer):
     """A v1 job. `custom_fields` carries our mark; `status` stays a string, since new words may appear."""
 
     id: str = Field(min_length=1)
-    status: Annotated[str, BeforeValidator(_null_as_unknown)]
-    created_at: UtcTime | None = None
-    status_details: Annotated[StatusDetails, BeforeValidator(_null_as_empty)] = StatusDetails()
-    custom_fields: NullableObject = Field(default_factory=dict)
+    status: Annotated[str, BeforeValidator(_word)] = "unknown"
+    created_at: Annotated[UtcTime | None, WrapValidator(_none_if_unreadable)] = None
+    status_details: Annotated[StatusDetails, BeforeValidator(_object)] = StatusDetails()
+    custom_fields: Annotated[JsonObject, BeforeValidator(_object)] = Field(default_factory=dict)
 
     @property
     def is_terminal(self) -> bool:
@@ -100,7 +138,12 @@ class Results(_Answer):
     document: JsonObject
 
 
-Item = TypeVar("Item")
+def _with_id(value: object) -> object:
+    if not isinstance(value, list):
+        return value
+    return [
+        item for item in value if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]
+    ]
 
 
 class Pagination(_Answer):
@@ -108,6 +151,8 @@ class Pagination(_Answer):
     total_pages: int | None = None
 
 
-class Page(_Answer, Generic[Item]):
-    data: list[Item]
+class JobPage(_Answer):
+    """A page of jobs. What cannot be read as a job, for want of an id, is somebody else's trouble."""
+
+    data: Annotated[list[RemoteJob], BeforeValidator(_with_id)]
     pagination: Pagination | None = None

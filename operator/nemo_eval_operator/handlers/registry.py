@@ -7,7 +7,7 @@ event means is decided from the object itself, when a worker has read it afresh.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import kopf
@@ -15,6 +15,8 @@ import kopf
 from nemo_eval_operator.kube import Credentials, ObjectKey
 from nemo_eval_operator.reconcile import WorkQueue
 from nemo_eval_operator.resources import GROUP, VERSION, NemoBenchmark, NemoEvalJob
+
+from .changes import Changes
 
 __all__ = ["Context", "build_registry"]
 
@@ -25,6 +27,7 @@ class Context:
 
     queue: WorkQueue
     credentials: Credentials
+    changes: Changes = field(default_factory=Changes)
 
 
 def build_registry() -> kopf.OperatorRegistry:
@@ -39,9 +42,11 @@ def build_registry() -> kopf.OperatorRegistry:
 
         @kopf.on.event(GROUP, VERSION, kind.PLURAL, registry=registry, id=f"enqueue-{kind.PLURAL}")
         async def enqueue(
-            memo: Context, namespace: str | None, name: str, resource: kopf.Resource, **_: Any
+            memo: Context, body: kopf.Body, event: kopf.RawEvent, resource: kopf.Resource, **_: Any
         ) -> None:
-            memo.queue.add(ObjectKey(plural=resource.plural, namespace=namespace or "", name=name))
+            meta = body.metadata
+            if memo.changes.worth_a_look(meta.uid or "", body, gone=event["type"] == "DELETED"):
+                memo.queue.add(ObjectKey(resource.plural, meta.namespace or "", meta.name or ""))
 
     return registry
 

@@ -1,12 +1,11 @@
 """The Kubernetes API, as far as Kopf does not speak it for us. Knows nothing of the evaluator."""
 
-from .client import JsonObject, KubeClient, ObjectKey, OwnerReference
+from .client import KubeClient, ObjectKey, OwnerReference
 from .config import Credentials, KubeConfigMissing, http_client
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 
 __all__ = [
     "Credentials",
-    "JsonObject",
     "KubeClient",
     "KubeConfigMissing",
     "KubeError",

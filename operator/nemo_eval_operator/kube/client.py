@@ -17,13 +17,14 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 
-__all__ = ["JsonObject", "KubeClient", "ObjectKey", "OwnerReference"]
+__all__ = ["KubeClient", "ObjectKey", "OwnerReference"]
 
-JsonObject = dict[str, JsonValue]
+API: Final = f"/apis/{GROUP}/{VERSION}"
 
 JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
 
@@ -40,7 +41,7 @@ class ObjectKey:
 
     @property
     def path(self) -> str:
-        return f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{self.plural}/{self.name}"
+        return f"{API}/namespaces/{_segment(self.namespace)}/{self.plural}/{_segment(self.name)}"
 
 
 class OwnerReference(BaseModel):
@@ -71,6 +72,14 @@ class KubeClient:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+
+    async def serves(self, plural: str) -> bool:
+        """Whether the API server knows the kind yet."""
+        document = await self._get(API) or {}
+        kinds = document.get("resources")
+        return isinstance(kinds, list) and any(
+            isinstance(kind, dict) and kind.get("name") == plural for kind in kinds
+        )
 
     async def get(self, key: ObjectKey) -> JsonObject | None:
         return await self._get(key.path)
@@ -165,7 +174,7 @@ class KubeClient:
 
     async def get_secret_value(self, namespace: str, name: str, key: str) -> str | None:
         """One value of a Secret; None where the Secret, the key or readable text is missing."""
-        secret = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{quote(name, safe='')}")
+        secret = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{_segment(name)}")
         data = (secret or {}).get("data")
         encoded = data.get(key) if isinstance(data, dict) else None
         if not isinstance(encoded, str):
@@ -204,6 +213,11 @@ class KubeClient:
         if response.is_success:
             return response
         raise _refusal(response)
+
+
+def _segment(name: str) -> str:
+    """A name as one segment of a path: names come from specs, and `..` would be a way up."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _refusal(response: httpx.Response) -> KubeError:

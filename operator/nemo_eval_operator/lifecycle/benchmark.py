@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import RemoteConfig
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import BenchmarkDeletionPolicy, BenchmarkStatus, NemoBenchmark
 
 from . import benchmark_status
 from .drift import drifted_paths, leftover_paths
 from .marks import FINALIZER, carries_object, may_take_over
-from .requests import JsonObject
 from .steps import (
     AddFinalizer,
     CreateConfig,
@@ -88,16 +88,15 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
 
 def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
     """Our config exists. A new spec is always sent, since a changed secret cannot be seen in the answer."""
-    differences = [
-        *drifted_paths(facts.desired, remote.document),
-        *(".".join(path) for path in leftover_paths(facts.desired, remote.document)),
-    ]
-    new_spec = not was_ready(benchmark)
-    if not facts.updated and not facts.replaced and (differences or new_spec):
+    drift = list(drifted_paths(facts.desired, remote.document))
+    new_spec = benchmark.status.config_generation != benchmark.metadata.generation
+    if not facts.updated and not facts.replaced and (drift or new_spec):
         return UpdateConfig()
-    if differences and new_spec and not facts.replaced:
+    if drift and new_spec and not facts.replaced:
         return ReplaceConfig()
-    # What still differs is the server's own way of keeping it: replacing again would not change that.
+    # What still differs is the server's own way of keeping it: its defaults, or what it does not let go.
+    kept = leftover_paths(facts.desired, remote.document)
+    differences = [*drift, *(".".join(path) for path in kept)]
     return _record(benchmark, benchmark_status.ready(benchmark, facts.now, remote, differences), facts)
 
 

@@ -32,7 +32,9 @@ def ready(
     name = f"{remote.namespace}/{remote.name}"
     but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
     verdict = Verdict(Standing.READY, "ConfigReady", f"the evaluator has it as config {name}{but}")
-    return _with(benchmark, now, verdict).model_copy(update={"config": name, "config_id": remote.id})
+    return _with(benchmark, now, verdict).model_copy(
+        update={"config": name, "config_id": remote.id, "config_generation": benchmark.metadata.generation}
+    )
 
 
 def taken(benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig) -> BenchmarkStatus:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from nemo_eval_operator.evaluator import Unauthorized, Unavailable
 from nemo_eval_operator.resources import Condition
@@ -33,6 +34,10 @@ class Standing(Enum):
     SUSPENDED = (("Suspended", "True"),)
 
 
+MAX_MESSAGE_CHARACTERS: Final = 4_000
+"""A condition's may hold 32,768, but it stands in every condition and in status.message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A standing with its reason (CamelCase, for machines) and message (for people)."""
@@ -40,6 +45,9 @@ class Verdict:
     standing: Standing
     reason: str
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", self.message[:MAX_MESSAGE_CHARACTERS])
 
 
 def conditions_of(
@@ -68,10 +76,10 @@ def reason_of_absence(error: Unavailable) -> str:
     match error:
         case Unauthorized():
             return "EvaluatorUnauthorized"
-        case Unavailable(status_code=None):
-            return "EvaluatorUnreachable"
-        case _:
+        case Unavailable(status_code=429):
             return "EvaluatorBusy"
+        case _:
+            return "EvaluatorUnreachable"
 
 
 def reason_of(conditions: Sequence[Condition]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from .requests import JsonObject
+from nemo_eval_operator.nemo import JsonObject
 
 __all__ = ["drifted_paths", "leftover_paths", "update_body"]
 

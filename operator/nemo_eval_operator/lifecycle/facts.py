@@ -46,8 +46,9 @@ class Facts:
     """What the world says besides the object. None: not asked yet.
 
     `cancel_asked`: just now. `failed`: the last call to the evaluator.
-    `settle` is how long after a POST its job may still appear; `outage` says why the
-    evaluator cannot be reached at the moment.
+    `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
+    process' own clock the last one ended or was first seen: clocks of two nodes differ.
+    `outage` says why the evaluator cannot be reached at the moment.
     """
 
     now: datetime
@@ -55,6 +56,7 @@ class Facts:
     benchmark: NemoBenchmark | BenchmarkUnusable | None = None
     outage: str | None = None
     lookup: LookUp | None = None
+    quiet_since: datetime | None = None
     remote: RemoteJob | RemoteGone | None = None
     stored: Stored | None = None
     remote_deleted: bool = False

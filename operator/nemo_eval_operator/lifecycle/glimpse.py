@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nemo_eval_operator.evaluator import RemoteJob
+from nemo_eval_operator.evaluator import JobStatus, RemoteJob
 from nemo_eval_operator.resources import EvalJobStatus, Phase
 
 from .conditions import reason_of
@@ -17,22 +17,45 @@ class Glimpse(NamedTuple):
 
     state: str
     percent: int | None
+    samples: int | None = None
 
     def tells_more_than(self, known: Glimpse) -> bool:
         """Evaluators that count may stop to: no number is no news."""
-        return self.state != known.state or (self.percent is not None and self.percent != known.percent)
+        if self.state != known.state:
+            return True
+        if JobStatus.is_terminal(self.state):
+            return False
+        if self.percent is not None:
+            return self.percent != known.percent
+        return self.samples is not None and self.samples != known.samples
 
 
 def glimpse_of(remote: RemoteJob) -> Glimpse:
     telling = remote.is_terminal or remote.status == "cancelling"
     progress = remote.status_details.progress
     percent = None if progress is None else max(0, min(100, int(progress)))
-    return Glimpse(remote.status if telling else "active", percent)
+    samples = remote.status_details.samples_processed
+    return Glimpse(remote.status if telling else "active", percent, _rounded(samples))
+
+
+def _rounded(samples: int | None) -> int | None:
+    """To two digits, so that counting to a million is a hundred changes and not a million."""
+    if samples is None:
+        return None
+    step: int = 10 ** max(0, len(str(samples)) - 2)
+    return samples // step * step
 
 
 def glimpse_told_by(status: EvalJobStatus) -> Glimpse:
     """What a reader of the status already knows of the remote job."""
     percent = status.progress.percent if status.progress else None
-    if reason_of(status.conditions) in {"EvaluatorUnreachable", "ResultsUnavailable"}:
-        return Glimpse("out of sight", percent)
-    return Glimpse("cancelling" if status.phase is Phase.CANCELLING else "active", percent)
+    samples = _rounded(status.progress.samples_processed) if status.progress else None
+    match reason_of(status.conditions):
+        case "EvaluatorUnreachable":
+            state = "out of sight"
+        case "ResultsUnavailable":
+            # Fetching them again has a backoff of its own, which the poller must not cut short.
+            state = JobStatus.COMPLETED.value
+        case _:
+            state = "cancelling" if status.phase is Phase.CANCELLING else "active"
+    return Glimpse(state, percent, samples)

@@ -34,8 +34,8 @@ from .steps import (
 
 __all__ = ["JobStep", "decide"]
 
-CLOCK_SLACK: Final = timedelta(minutes=15)
-"""How far the evaluator's clock, whose times carry no zone, may be behind ours in a look-up."""
+CLOCK_SLACK: Final = timedelta(hours=25)
+"""How far the evaluator's times may be behind ours in a look-up: they carry no zone, so a day and an hour."""
 
 CANCEL_RECHECK_SECONDS: Final = 2.0
 """A cancelled job ends within seconds; a person is waiting for it."""
@@ -88,7 +88,7 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
         return Rest() if facts.outage is not None else LookUpJob(created_since=submitted - CLOCK_SLACK)
     if facts.lookup.found:
         return Record(job_status.adopted(job, facts.now, facts.lookup.found))
-    if unsettled := _unsettled_seconds(submitted, facts.lookup, facts.settle):
+    if unsettled := _unsettled_seconds(submitted, facts.lookup, facts):
         return _record(job, job_status.uncertain(job, facts.now), rest=unsettled)
     # Surely there is no job: whatever holds this one up now, nothing is uncertain any more.
     certain = job.status.model_copy(update={"submission": None})
@@ -107,10 +107,10 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
             return _record(job, job_status.observed(job), rest=_until(deadline, facts.now))
         case RemoteGone():
             return Record(job_status.lost(job, facts.now, overdue=overdue))
-        case RemoteJob(status=JobStatus.COMPLETED):
+        case RemoteJob(status=JobStatus.COMPLETED) as remote:
             if facts.stored is None:
                 return CollectResults(job_id)
-            return Record(job_status.succeeded(job, facts.now, facts.stored))
+            return Record(job_status.succeeded(job, facts.now, remote, facts.stored))
         case RemoteJob(status=JobStatus.FAILED) as remote:
             return Record(job_status.failed(job, facts.now, remote))
         case RemoteJob(status=JobStatus.CANCELLED):
@@ -127,9 +127,10 @@ def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
     status = job_status.observed(job)
     if status != job.status:
         return Record(status)
-    keeps_finalizer = job.spec.deletion_policy is JobDeletionPolicy.DELETE and job.status.job_id is not None
-    if FINALIZER in job.metadata.finalizers and not keeps_finalizer:
-        return RemoveFinalizer()
+    needs_finalizer = job.spec.deletion_policy is JobDeletionPolicy.DELETE and job.status.job_id is not None
+    has_finalizer = FINALIZER in job.metadata.finalizers
+    if has_finalizer != needs_finalizer:
+        return AddFinalizer() if needs_finalizer else RemoveFinalizer()
     if job.spec.ttl_seconds_after_finished is None or owned_by_gitops(job.metadata):
         return Rest()
     expiry = completed + timedelta(seconds=job.spec.ttl_seconds_after_finished)
@@ -182,7 +183,7 @@ def _deleted_uncertain(job: NemoEvalJob, submitted: datetime, patience: _Patienc
         )
     if facts.lookup.found:
         return Record(job_status.adopted(job, facts.now, facts.lookup.found))
-    if _unsettled_seconds(submitted, facts.lookup, facts.settle):
+    if _unsettled_seconds(submitted, facts.lookup, facts):
         return patience.wait_or_let_go(remains)
     return RemoveFinalizer()
 
@@ -214,12 +215,13 @@ def _record(job: NemoEvalJob, status: job_status.EvalJobStatus, *, rest: float |
     return Record(status) if status != job.status else Rest(rest)
 
 
-def _unsettled_seconds(submitted: datetime, lookup: LookUp, settle: timedelta) -> float:
+def _unsettled_seconds(submitted: datetime, lookup: LookUp, facts: Facts) -> float:
     """How long a look-up must still wait before "not found" means "never created"; 0 if it need not.
 
     A look-up that began earlier may have run before the evaluator finished creating the job.
     """
-    return max(0.0, (submitted + settle - lookup.begun).total_seconds())
+    quiet_since = facts.quiet_since or submitted
+    return max(0.0, (quiet_since + facts.settle - lookup.begun).total_seconds())
 
 
 def _deadline(job: NemoEvalJob) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from nemo_eval_operator.evaluator import (
     Ambiguous,
@@ -43,6 +44,11 @@ __all__ = [
     "waiting",
 ]
 
+RETRIED: Final = frozenset(
+    {"EvaluatorBusy", "EvaluatorRefusing", "EvaluatorUnauthorized", "EvaluatorUnreachable"}
+)
+"""Reasons after which the same submission is simply made again."""
+
 
 def waiting(job: NemoEvalJob, now: datetime, reason: str, message: str) -> EvalJobStatus:
     """Not submitted yet, for a reason outside the job."""
@@ -60,9 +66,16 @@ def invalid(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
 
 
 def submitting(job: NemoEvalJob, now: datetime, nonce: str) -> EvalJobStatus:
-    """The intent: written before the POST, so that a crash in between is noticed."""
-    verdict = Verdict(Standing.WORKING, "Submitting", "the job is being submitted to the evaluator")
-    return _with(job, now, Phase.SUBMITTING, verdict).model_copy(
+    """The intent: written before the POST, so that a crash in between is noticed.
+
+    A further try after a failed one changes no condition: only its outcome is news.
+    """
+    if reason_of(job.status.conditions) in RETRIED:
+        status = observed(job).model_copy(update={"phase": Phase.SUBMITTING})
+    else:
+        verdict = Verdict(Standing.WORKING, "Submitting", "the job is being submitted to the evaluator")
+        status = _with(job, now, Phase.SUBMITTING, verdict)
+    return status.model_copy(
         update={
             "attempt": job.status.attempt or 1,
             "submission": Submission(nonce=nonce, time=micro_timestamp(now)),
@@ -141,17 +154,17 @@ def cancelling(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     return _with(job, now, Phase.CANCELLING, Verdict(Standing.WORKING, "Cancelling", message))
 
 
-def succeeded(job: NemoEvalJob, now: datetime, stored: Stored) -> EvalJobStatus:
+def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored) -> EvalJobStatus:
+    samples = remote.status_details.samples_processed
+    if samples is None and job.status.progress is not None:
+        samples = job.status.progress.samples_processed
     scores = scores_of(stored.results)
     where = f"full results in ConfigMap {stored.config_map}"
     cut = "; rows were dropped to fit, the evaluator has them all" if stored.truncated else ""
     verdict = Verdict(Standing.COMPLETE, "Completed", f"{len(scores)} scores; {where}{cut}")
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
-            "progress": Progress(
-                percent=100,
-                samples_processed=job.status.progress.samples_processed if job.status.progress else None,
-            ),
+            "progress": Progress(percent=100, samples_processed=samples),
             "scores": scores[:MAX_SCORES],
             "score": summary_of(scores),
             "results_ref": ResultsRef(
@@ -199,9 +212,9 @@ def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
     return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
 
 
-def results_pending(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
-    """Completed in the evaluator, but its results cannot be read yet. Never a failed evaluation."""
-    message = f"the evaluation completed, its results cannot be read yet: {error.detail}"
+def results_pending(job: NemoEvalJob, now: datetime, problem: str) -> EvalJobStatus:
+    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation."""
+    message = f"the evaluation completed, its results are not here yet: {problem}"
     return _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "ResultsUnavailable", message))
 
 

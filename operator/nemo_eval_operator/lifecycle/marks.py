@@ -53,7 +53,7 @@ def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> 
 
 
 def carries_attempt(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, attempt: int) -> bool:
-    """Uid and attempt, not the nonce: a status restored from an older backup has lost that."""
+    """Uid and attempt: whoever submitted this attempt, and however often, it is the same evaluation."""
     return carries_object(custom_fields, meta) and custom_fields.get(ATTEMPT) == str(attempt)
 
 

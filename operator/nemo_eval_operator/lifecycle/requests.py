@@ -11,13 +11,12 @@ from copy import deepcopy
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, Model
+from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, JsonObject, Model
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, SamplingParams
 
 from .marks import mark_of_attempt, mark_of_object
 
 __all__ = [
-    "JsonObject",
     "SecretValues",
     "UnusableTargetPath",
     "config_body",
@@ -25,8 +24,6 @@ __all__ = [
     "job_body",
     "model_name",
 ]
-
-JsonObject = dict[str, JsonValue]
 
 SecretValues = Mapping[str, str]
 """The values that spec.valuesFrom names, by their target path."""
@@ -111,7 +108,7 @@ def _job_config(
 
 def _target(job: NemoEvalJob) -> JsonValue:
     if job.spec.target is not None:
-        return job.spec.target.model_dump(mode="json", exclude_unset=True)
+        return job.spec.target.to_request()
     return {"type": "model", "model": job.spec.model}
 
 
@@ -133,7 +130,7 @@ def _sampled(config: JsonObject, sampling: SamplingParams | None) -> JsonObject:
 
 
 def _written(config: EvaluationConfig) -> JsonObject:
-    return deepcopy(config.model_dump(mode="json", exclude_unset=True))
+    return deepcopy(config.to_request())
 
 
 def _set_values(body: JsonObject, values: SecretValues) -> None:

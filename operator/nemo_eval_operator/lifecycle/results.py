@@ -9,8 +9,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator import Results
-
-from .requests import JsonObject
+from nemo_eval_operator.nemo import JsonObject
 
 __all__ = ["MAX_DOCUMENT_BYTES", "RESULTS_KEY", "config_map_name", "results_document"]
 

@@ -82,9 +82,13 @@ def _score(stats: JsonValue, *, kind: str, owner: str, metric: str, name: str, v
 
 def _number(value: JsonValue) -> float | None:
     """A finite number; JSON has no NaN, and a status with one would be refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _count(value: JsonValue) -> int | None:

@@ -21,7 +21,7 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.kube import JsonObject, KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkFacts,
     ConfigGone,
@@ -43,6 +43,7 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     UpdateConfig,
 )
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark
 
 from .gate import EvaluatorGate
@@ -155,7 +156,10 @@ class BenchmarkReconciler:
                         facts, remote=await self._evaluator.create_config(facts.desired), replaced=True
                     )
                 except Conflicting:
-                    return replace(facts, remote=None)
+                    remote = await self._observe(namespace, name)
+                    if isinstance(remote, ConfigGone):
+                        raise
+                    return replace(facts, remote=remote)
             case UpdateConfig():
                 return await self._update(namespace, name, facts)
             case ReplaceConfig():
@@ -218,7 +222,11 @@ class BenchmarkReconciler:
 
     async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
         """The API server let it in, but it is no NemoBenchmark to us: say so on the object."""
-        benchmark = NemoBenchmark.model_validate({**document, "spec": {"config": {"type": "unreadable"}}})
+        spec: JsonObject = {"config": {"type": "unreadable"}}
+        try:
+            benchmark = NemoBenchmark.model_validate({**document, "spec": spec})
+        except ValidationError:
+            benchmark = NemoBenchmark.model_validate({**document, "spec": spec, "status": {}})
         if benchmark.metadata.deletion_timestamp is not None:
             await self._objects.remove_finalizer(benchmark, left_behind=benchmark.status.config)
             return

@@ -23,6 +23,7 @@ class Followed:
     job_id: str
     seen: Glimpse
     news: RemoteJob | RemoteGone | None = None
+    missed: bool = False
 
 
 class Following:
@@ -56,8 +57,17 @@ class Following:
 
     def report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> bool:
         """Keep what was seen; True where the object's status does not tell it yet."""
-        if isinstance(remote, RemoteJob) and not glimpse_of(remote).tells_more_than(followed.seen):
-            return False
+        match remote:
+            case RemoteJob():
+                followed.missed = False
+                if not glimpse_of(remote).tells_more_than(followed.seen):
+                    return False
+            case RemoteGone() if not followed.missed:
+                # Once may be a moment's confusion; "lost" is a verdict for good.
+                followed.missed = True
+                return False
+            case RemoteGone():
+                pass
         followed.news = remote
         return True
 

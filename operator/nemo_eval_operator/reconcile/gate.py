@@ -55,6 +55,15 @@ class EvaluatorGate:
         self._open.clear()
         self._closed.set()
 
+    async def close_if_unreachable(self, error: EvaluatorError) -> None:
+        """Close unless the evaluator answers otherwise: one job's trouble is not everybody's."""
+        try:
+            await self._evaluator.check()
+        except EvaluatorError as confirmed:
+            self.close(confirmed)
+        else:
+            logger.warning("poll failed: %s", error)
+
     def wait(self, key: ObjectKey) -> None:
         self._waiting.add(key)
 

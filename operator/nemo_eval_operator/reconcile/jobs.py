@@ -18,7 +18,7 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.kube import JsonObject, KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkUnusable,
     Event,
@@ -43,6 +43,7 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     SubmitJob,
 )
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, EvalJobStatus, NemoBenchmark, NemoEvalJob
 
 from .following import Following
@@ -98,6 +99,7 @@ class JobReconciler:
         document = await self._kube.get(key)
         if document is None:
             self._following.forget(key)
+            self._waiting.forget(key)
             return None
         try:
             job = NemoEvalJob.model_validate(document)
@@ -113,7 +115,12 @@ class JobReconciler:
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)
         for _ in range(MAX_STEPS):
-            facts = replace(facts, now=datetime.now(UTC), outage=self._gate.outage)
+            facts = replace(
+                facts,
+                now=datetime.now(UTC),
+                outage=self._gate.outage,
+                quiet_since=self._submitter.quiet_since(job),
+            )
             if facts.outage is not None:
                 self._gate.wait(key)
             step = decide_job(job, facts)
@@ -224,7 +231,9 @@ class JobReconciler:
         try:
             await self._evaluator.cancel_job(job_id)
         except (Missing, Unsupported) as error:
-            if isinstance(await self._observe(job_id), RemoteJob):
+            remote = await self._observe(job_id)
+            # Never one that has ended meanwhile: its result would go with it.
+            if isinstance(remote, RemoteJob) and not remote.is_terminal:
                 message = (
                     f"this evaluator cannot cancel ({error.detail}): remote job {job_id} is deleted instead"
                 )
@@ -243,11 +252,11 @@ class JobReconciler:
     async def _collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
         try:
-            results = await self._evaluator.get_results(job_id)
-        except EvaluatorError as error:
-            await self._objects.record(job, job_status.results_pending(job, datetime.now(UTC), error))
-            raise
-        return await self._results.keep(job, results)
+            return await self._results.keep(job, await self._evaluator.get_results(job_id))
+        except (EvaluatorError, KubeRefused) as error:
+            status = job_status.results_pending(job, datetime.now(UTC), str(error))
+            self._keep_following(await self._objects.record(job, status))
+            raise RetryLater from error
 
     def _keep_following(self, job: NemoEvalJob) -> None:
         status = job.status
@@ -267,7 +276,10 @@ class JobReconciler:
 
     async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
         """The API server let it in, but it is no NemoEvalJob to us: say so on the object."""
-        job = NemoEvalJob.model_validate({**document, "spec": {}})
+        try:
+            job = NemoEvalJob.model_validate({**document, "spec": {}})
+        except ValidationError:
+            job = NemoEvalJob.model_validate({**document, "spec": {}, "status": {}})
         if job.metadata.deletion_timestamp is not None:
             remains = f"remote job {job.status.job_id}" if job.status.job_id else None
             await self._objects.remove_finalizer(job, left_behind=remains)

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from nemo_eval_operator.kube import JsonObject, KubeClient, KubeError, ObjectKey
+from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
 from nemo_eval_operator.lifecycle import FINALIZER, Event, SecretValues, event_of_change, timestamp
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
     EvalJobStatus,

@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from nemo_eval_operator.kube import ObjectKey, Outdated
+from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
 
 __all__ = ["Reconcile", "RetryLater", "WorkQueue"]
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS: Final = 1.0
 MAX_BACKOFF_SECONDS: Final = 120.0
-"""An evaluator that comes back is noticed within two minutes, without a storm until then."""
+"""What is mended is noticed within two minutes."""
 
 Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 """Brings one object further; returns in how many seconds to look again, or None. May raise RetryLater."""
@@ -82,6 +82,9 @@ class WorkQueue:
             self._back_off(key)
         except RetryLater as retry:
             self._back_off(key, at_least=retry.seconds)
+        except KubeError as error:
+            logger.warning("%s: %s", key, error)
+            self._back_off(key)
         except Exception:
             # One object's surprise must not stop the others: logged with its trace, and tried again later.
             logger.exception("reconciling %s failed", key)

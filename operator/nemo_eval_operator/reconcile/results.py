@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_eval_operator.evaluator import Results
-from nemo_eval_operator.kube import KubeClient, OwnerReference
+from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference
 from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_name, results_document
 from nemo_eval_operator.resources import NemoEvalJob
 
@@ -24,7 +24,8 @@ class ResultsKeeper:
         if not await self._create(job, name, document):
             # A ConfigMap of that name is somebody else's: ours takes one that cannot be.
             name = config_map_name(job.metadata.name, distinct=job.metadata.uid[:8])
-            await self._create(job, name, document)
+            if not await self._create(job, name, document):
+                raise KubeRefused(f"ConfigMaps of both possible names exist and are not this job's: {name}")
         return Stored(results=results, config_map=name, key=RESULTS_KEY, truncated=truncated)
 
     async def _create(self, job: NemoEvalJob, name: str, document: str) -> bool:

@@ -7,8 +7,14 @@ import uuid
 from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError, Missing, Unavailable, Unsupported
-from nemo_eval_operator.kube import JsonObject
+from nemo_eval_operator.evaluator import (
+    EvaluatorClient,
+    EvaluatorError,
+    Missing,
+    RemoteJob,
+    Unavailable,
+    Unsupported,
+)
 from nemo_eval_operator.lifecycle import (
     Event,
     LookUp,
@@ -17,6 +23,7 @@ from nemo_eval_operator.lifecycle import (
     job_body,
     job_status,
 )
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .gate import EvaluatorGate
@@ -45,6 +52,19 @@ class Submitter:
         self._evaluator = evaluator
         self._queue = queue
         self._gate = gate
+        self._quiet: dict[str, tuple[str, datetime]] = {}
+
+    def quiet_since(self, job: NemoEvalJob) -> datetime | None:
+        """When by our own clock the last submission ended, or when we first saw that there was one."""
+        submission = job.status.submission
+        if submission is None or job.status.job_id is not None:
+            self._quiet.pop(job.metadata.uid, None)
+            return None
+        written, since = self._quiet.get(job.metadata.uid, ("", datetime.now(UTC)))
+        if written != submission.time:
+            since = datetime.now(UTC)
+        self._quiet[job.metadata.uid] = (submission.time, since)
+        return since
 
     async def submit(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> NemoEvalJob:
         """Write the intent, POST, write what came of it; the job as it is then.
@@ -54,7 +74,7 @@ class Submitter:
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
         try:
-            body = await self._job_body(job, benchmark, nonce)
+            body, secrets = await self._job_body(job, benchmark, nonce)
         except SecretMissing as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
@@ -70,6 +90,7 @@ class Submitter:
         try:
             remote = await self._evaluator.create_job(body)
         except EvaluatorError as error:
+            error.forget(secrets)
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
             return self._after_failure(job, benchmark, error)
         return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
@@ -92,20 +113,21 @@ class Submitter:
             case _:
                 return job
 
-    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
+    async def _job_body(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str
+    ) -> tuple[JsonObject, list[str]]:
+        """What to POST, and the secret values in it."""
         namespace = job.metadata.namespace
         secrets = await self._objects.secrets(namespace, job.spec.values_from)
         inherited = await self._objects.secrets(namespace, benchmark.spec.values_from if benchmark else [])
-        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
+        body = job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
+        return body, [*secrets.values(), *inherited.values()]
 
     async def look_up(self, job: NemoEvalJob, created_since: datetime) -> LookUp:
         """All jobs with this attempt's mark, oldest first; more than one are reduced to the oldest."""
-        begun, attempt = datetime.now(UTC), job.status.attempt or 1
-        found = [
-            remote
-            async for remote in self._evaluator.list_jobs(created_since=created_since)
-            if carries_attempt(remote.custom_fields, job.metadata, attempt)
-        ]
+        begun = datetime.now(UTC)
+        # Twice before it counts as none: a job that is deleted while we turn pages can hide another.
+        found = await self._marked(job, created_since) or await self._marked(job, created_since)
         found.sort(key=lambda remote: (remote.created_at or begun, remote.id))
         for extra in found[1:]:
             if not extra.is_terminal:
@@ -113,3 +135,10 @@ class Submitter:
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
         return LookUp(begun=begun, found=tuple(found))
+
+    async def _marked(self, job: NemoEvalJob, created_since: datetime) -> list[RemoteJob]:
+        return [
+            remote
+            async for remote in self._evaluator.list_jobs(created_since=created_since)
+            if carries_attempt(remote.custom_fields, job.metadata, job.status.attempt or 1)
+        ]

@@ -23,6 +23,11 @@ class Waiting:
         if not self._jobs[benchmark]:
             del self._jobs[benchmark]
 
+    def forget(self, job: ObjectKey) -> None:
+        """The job is gone."""
+        for benchmark in [waited for waited, jobs in self._jobs.items() if job in jobs]:
+            self.drop(benchmark=benchmark, job=job)
+
     def take(self, benchmark: ObjectKey) -> set[ObjectKey]:
         """The jobs that wait for `benchmark`, which from now on do not."""
         return self._jobs.pop(benchmark, set())

@@ -75,6 +75,9 @@ class BenchmarkStatus(KubeModel):
     config_id: str | None = Field(
         None, description="Id of the config in NeMo, e.g. eval-config-6pTREGQfYHFQzq7oWHATgt."
     )
+    config_generation: int | None = Field(
+        None, description="The metadata.generation that the evaluator has; older while an edit is on its way."
+    )
     message: str | None = Field(None, description="Where things stand, in one sentence.")
 
 

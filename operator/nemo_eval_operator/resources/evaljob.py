@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget, SamplingParams
 from nemo_eval_operator.resources.evaljob_status import EvalJobStatus
-from nemo_eval_operator.resources.meta import API_VERSION, KubeModel, ObjectMeta
+from nemo_eval_operator.resources.meta import API_VERSION, DNS_SUBDOMAIN, KubeModel, ObjectMeta
 from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import Rule, exactly_one, immutable, rule, validations
 from nemo_eval_operator.resources.values import ValuesFrom
@@ -29,7 +29,10 @@ class BenchmarkRef(KubeModel):
     """A NemoBenchmark in the namespace of the job."""
 
     name: str = Field(
-        min_length=1, max_length=253, description="Name of a NemoBenchmark in the namespace of this job."
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="Name of a NemoBenchmark in the namespace of this job.",
     )
 
 

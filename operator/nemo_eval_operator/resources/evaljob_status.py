@@ -41,9 +41,6 @@ class Progress(KubeModel):
         description="Percent done. It may stand at 100 while results are being put together.",
     )
     samples_processed: int | None = Field(None, ge=0, description="Samples evaluated so far.")
-    tasks: dict[str, str] | None = Field(
-        None, description="Status of each task, by name: pending, running, completed or failed."
-    )
 
 
 class Score(KubeModel):
@@ -67,7 +64,7 @@ class ResultsRef(KubeModel):
         None, description="ConfigMap in this namespace that holds the results as JSON."
     )
     key: str | None = Field(None, description="Key within the ConfigMap.")
-    url: str | None = Field(None, description="Where the evaluator keeps its output files.")
+    url: str | None = Field(None, description="Where the evaluator answers with them, below its base URL.")
     truncated: bool | None = Field(
         None,
         description="True if the results are too large for a ConfigMap, so that url alone has all of them.",

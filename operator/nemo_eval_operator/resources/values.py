@@ -7,14 +7,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nemo_eval_operator.resources.meta import KubeModel
+from nemo_eval_operator.resources.meta import DNS_SUBDOMAIN, KubeModel
 
 
 class SecretKeyRef(KubeModel):
     """One key of a Secret in the namespace of the object."""
 
     name: str = Field(
-        min_length=1, max_length=253, description="Name of a Secret in the namespace of this object."
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="Name of a Secret in the namespace of this object.",
     )
     key: str = Field(min_length=1, max_length=253, description="Key within the Secret, e.g. token.")
     optional: bool = Field(

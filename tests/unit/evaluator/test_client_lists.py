@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from nemo_eval_operator.evaluator import EvaluatorClient, Malformed, Unavailable
 
 from .exchanges import JOB
-from .scripted import Scripted
+from .scripted import Scripted, answering
 
 Jobs = list[dict[str, Any]]
 
@@ -147,3 +148,42 @@ async def test_a_list_that_breaks_off_says_so() -> None:
     with pytest.raises(Unavailable):
         await read(Scripted(breaking_off).client)
     assert seen == ids(jobs(100))
+
+
+async def test_what_is_no_job_does_not_hide_the_others() -> None:
+    """One item that a server or a stranger has spoiled must not stop all look-ups and all polling."""
+    spoiled = [None, 7, {"id": None}, {"status": "running"}, {"id": 3}]
+    odd: dict[str, object] = {
+        "id": "odd",
+        "status": None,
+        "created_at": "soon",
+        "status_details": [],
+        "custom_fields": "x",
+    }
+    page = {"data": [*spoiled, odd, JOB]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=page if request.url.params["page"] == "1" else {"data": []})
+
+    found = [job async for job in Scripted(answer).client.list_jobs()]
+    assert [job.id for job in found] == ["odd", JOB["id"]]
+    assert (found[0].status, found[0].created_at, found[0].custom_fields) == ("unknown", None, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("progress", 1e400), ("progress", "half"), ("samples_processed", -1), ("message", {})],
+)
+async def test_an_odd_number_is_no_number(field: str, value: object) -> None:
+    item = JOB | {"status_details": {field: value}}
+    content = json.dumps({"data": [item]}).encode()
+    (job,) = [
+        job async for job in Scripted(lambda _: httpx.Response(200, content=content)).client.list_jobs()
+    ]
+    assert getattr(job.status_details, field) is None
+
+
+async def test_a_message_without_end_is_cut() -> None:
+    item = JOB | {"status": "failed", "status_details": {"message": "x" * 40_000}}
+    job = await answering(200, item).client.get_job("eval-1")
+    assert len(job.status_details.message or "") == 1_000

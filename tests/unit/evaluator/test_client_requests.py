@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from nemo_eval_operator.evaluator import JobStatus, JsonObject, RemoteJob
+from nemo_eval_operator.evaluator import JobStatus, RemoteJob
+from nemo_eval_operator.nemo import JsonObject
 
 from .exchanges import CALLS, CONFIG, DELETED, JOB, RESULTS
 from .scripted import Scripted, answering, answering_raw, sent
@@ -175,7 +176,7 @@ async def test_nulls_and_gaps_are_read_as_nothing() -> None:
     nulls = {"id": "eval-1", "status": "running", "status_details": None, "custom_fields": None}
     job = await answering(200, nulls).client.get_job("eval-1")
     assert job == await answering(200, {"id": "eval-1", "status": "running"}).client.get_job("eval-1")
-    assert (job.custom_fields, job.status_details.progress, job.status_details.task_status) == ({}, None, {})
+    assert (job.custom_fields, job.status_details.progress) == ({}, None)
     details = {"message": None, "progress": None, "samples_processed": None, "task_status": None}
     assert job == await answering(200, nulls | {"status_details": details}).client.get_job("eval-1")
     results = await answering(200, {"job": "eval-1", "tasks": None, "groups": None}).client.get_results("x")
@@ -192,7 +193,7 @@ async def test_status_details_as_recorded() -> None:
         "samples_processed": 794,
     }
     job = await answering(200, JOB | {"status": "completed", "status_details": details}).client.get_job("x")
-    assert job.status_details.model_dump() == details
+    assert job.status_details.model_dump() == {k: v for k, v in details.items() if k != "task_status"}
     assert job.is_terminal
 
 

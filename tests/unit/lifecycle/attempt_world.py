@@ -17,7 +17,6 @@ from typing import Any
 from nemo_eval_operator.evaluator import (
     Ambiguous,
     EvaluatorError,
-    JsonObject,
     Malformed,
     Missing,
     Rejected,
@@ -49,6 +48,7 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     SubmitJob,
 )
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 from .objects import EM, NOW, SETTLE, evaljob, remote
@@ -210,7 +210,7 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
     try:
         results: Results = yield Call("results", job_id=job_id)
     except EvaluatorError as error:
-        yield from record(job, job_status.results_pending(job, clock(), error))
+        yield from record(job, job_status.results_pending(job, clock(), error.detail))
         raise
     return Stored(results=results, config_map="results", key="results.json", truncated=False)
 

@@ -117,7 +117,7 @@ class TestUncertain:
 
     def test_it_is_looked_for_among_those_created_since_with_slack_for_the_evaluators_clock(self) -> None:
         step = decide_job(evaljob(meta=HELD, status=intent(10)), facts())
-        assert step == LookUpJob(created_since=ago(10) - timedelta(minutes=15))
+        assert step == LookUpJob(created_since=ago(10) - timedelta(hours=25))
 
     def test_an_outage_is_waited_out_in_silence(self) -> None:
         assert decide_job(evaljob(meta=HELD, status=intent(10)), facts(outage=OUTAGE)) == Rest()
@@ -509,7 +509,7 @@ class TestDeleted:
     @pytest.mark.parametrize("seconds", [0, 10_000])
     def test_a_job_that_may_exist_is_looked_for_first(self, seconds: float) -> None:
         job = self.deleted(intent(10), since=ago(seconds))
-        assert decide_job(job, facts()) == LookUpJob(created_since=ago(10) - timedelta(minutes=15))
+        assert decide_job(job, facts()) == LookUpJob(created_since=ago(10) - timedelta(hours=25))
 
     @pytest.mark.parametrize("seconds", [0, 10_000])
     def test_what_is_found_is_adopted_and_then_cancelled(self, seconds: float) -> None:

@@ -66,12 +66,17 @@ TRANSITIONS: dict[str, tuple[EvalJobStatus, str, str, dict[str, str]]] = {
     ),
     "cancelling": (job_status.cancelling(RUNNING, NOW), "Cancelling", "Cancelling", WORKING),
     "results pending": (
-        job_status.results_pending(RUNNING, NOW, Missing("no result yet")),
+        job_status.results_pending(RUNNING, NOW, "no result yet"),
         "Running",
         "ResultsUnavailable",
         WORKING,
     ),
-    "succeeded": (job_status.succeeded(RUNNING, NOW, stored()), "Succeeded", "Completed", COMPLETE),
+    "succeeded": (
+        job_status.succeeded(RUNNING, NOW, remote("completed"), stored()),
+        "Succeeded",
+        "Completed",
+        COMPLETE,
+    ),
     "failed": (job_status.failed(RUNNING, NOW, remote("failed")), "Failed", "EvaluationFailed", FAILED),
     "lost": (job_status.lost(RUNNING, NOW), "Failed", "ExternalJobLost", FAILED),
     "cancelled": (job_status.cancelled(RUNNING, NOW, "as asked"), "Cancelled", "Cancelled", FAILED),
@@ -115,7 +120,10 @@ class TestConditions:
     def test_a_time_moves_only_where_a_status_flips(self) -> None:
         since = ago(100)
         job = evaljob(status=followed(conditions=working("Running", since=since)))
-        done = {entry.type: entry for entry in job_status.succeeded(job, NOW, stored()).conditions}
+        done = {
+            entry.type: entry
+            for entry in job_status.succeeded(job, NOW, remote("completed"), stored()).conditions
+        }
         assert done["Ready"].last_transition_time == stamp(NOW)
         assert done["Complete"].last_transition_time == stamp(NOW)
         failed = {entry.type: entry for entry in job_status.lost(job, NOW).conditions}
@@ -246,7 +254,7 @@ class TestProgress:
 class TestEnds:
     def test_success_says_where_everything_is(self) -> None:
         job = evaljob(status=followed(progress={"percent": 99, "samplesProcessed": 20}))
-        status = job_status.succeeded(job, NOW, stored())
+        status = job_status.succeeded(job, NOW, remote("completed"), stored())
         assert status.message == "1 scores; full results in ConfigMap qa-llama-results"
         assert status.score == "em=0.5"
         assert status.scores is not None
@@ -260,12 +268,12 @@ class TestEnds:
         }
 
     def test_success_without_progress_or_scores_is_success(self) -> None:
-        status = job_status.succeeded(RUNNING, NOW, stored(tasks={}))
+        status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(tasks={}))
         assert (status.phase, status.score, status.scores) == ("Succeeded", None, [])
         assert status.progress == Progress(percent=100)
 
     def test_results_that_were_cut_say_so(self) -> None:
-        status = job_status.succeeded(RUNNING, NOW, stored(truncated=True))
+        status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(truncated=True))
         assert status.message is not None
         assert status.message.endswith("rows were dropped to fit, the evaluator has them all")
         assert status.results_ref is not None
@@ -274,7 +282,7 @@ class TestEnds:
     def test_status_holds_the_first_fifty_scores_and_counts_all(self) -> None:
         scores = {f"s{number}": {"value": number} for number in range(60)}
         status = job_status.succeeded(
-            RUNNING, NOW, stored(tasks={"t": {"metrics": {"m": {"scores": scores}}}})
+            RUNNING, NOW, remote("completed"), stored(tasks={"t": {"metrics": {"m": {"scores": scores}}}})
         )
         assert status.scores is not None
         assert [score.score for score in status.scores] == [f"s{number}" for number in range(50)]

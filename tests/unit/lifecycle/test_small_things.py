@@ -208,7 +208,7 @@ class TestGlimpses:
             (followed(conditions=working("EvaluatorUnreachable")), Glimpse("out of sight", None)),
             (
                 followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
-                Glimpse("out of sight", 99),
+                Glimpse("completed", 99),
             ),
         ],
     )

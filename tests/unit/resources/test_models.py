@@ -52,7 +52,7 @@ def test_status_is_written_back_as_it_was_read() -> None:
         "jobId": "eval-1",
         "attempt": 1,
         "submission": {"nonce": "n", "time": "2026-01-02T03:04:05.000006Z"},
-        "progress": {"percent": 40, "samplesProcessed": 8, "tasks": {"qa": "running"}},
+        "progress": {"percent": 40, "samplesProcessed": 8},
         "startTime": "2026-01-02T03:04:06Z",
         "scores": [{"task": "qa", "metric": "bleu", "score": "corpus", "value": 41.5, "nanCount": 0}],
         "resultsRef": {"configMap": "qa-results", "key": "results.json", "truncated": False},
