@@ -21,6 +21,8 @@ class Fault(Enum):
     DROP_AFTER = auto()  # the evaluator acts; its answer is lost
     ERROR_AFTER = auto()  # the evaluator acts; a gateway answers 503
     HOLD_AFTER = auto()  # the evaluator acts; its answer is kept back until `release`
+    UNAUTHORIZED = auto()  # a gateway says 401; the evaluator never sees it
+    NOT_ALLOWED = auto()  # the server says 405; it has no such operation
     GARBAGE = auto()  # the evaluator acts; the body is spoiled
 
 
@@ -57,6 +59,9 @@ class Proxy(LoopbackServer):
                 proxy.count += fault is not None
                 if fault is Fault.DROP_BEFORE:
                     self.close_connection = True
+                    return
+                if fault in {Fault.UNAUTHORIZED, Fault.NOT_ALLOWED}:
+                    self.respond(401 if fault is Fault.UNAUTHORIZED else 405, {}, b'{"detail": "no"}')
                     return
                 headers = {key: value for key, value in self.headers.items() if key.lower() not in HOP_BY_HOP}
                 answer = httpx.request(
