@@ -1,5 +1,6 @@
 """When something breaks: never a second job, never a lost one, and an object that says what is wrong."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -294,6 +295,28 @@ def test_a_remote_job_that_vanished_is_reported_and_not_run_again(
     faulty.until_phase("vanished", "Failed")
     assert faulty.reason(JOB, "vanished") == "ExternalJobLost"
     assert faulty.remote_jobs("vanished") == []
+
+
+@pytest.mark.parametrize("moment", ["Running", "Succeeded"])
+def test_a_job_whose_status_was_lost_is_adopted_not_run_again(
+    faulty: World, start: StartOperator, outspoken: Parrot, moment: str
+) -> None:
+    outspoken.hush()
+    start(faulty.evaluator_url)
+    faulty.apply(benchmark(), model_job("forgotten"))
+    faulty.until_phase("forgotten", "Running")
+    if moment == "Succeeded":
+        outspoken.speak()
+        faulty.until_phase("forgotten", "Succeeded")
+
+    lost = json.dumps([{"op": "replace", "path": "/status", "value": {}}])
+    faulty.kubectl("patch", JOB, "forgotten", "--subresource=status", "--type=json", "-p", lost)
+    outspoken.speak()
+
+    status = faulty.until_phase("forgotten", "Succeeded")
+    (remote,) = faulty.remote_jobs("forgotten")
+    assert status["jobId"] == remote["id"]
+    assert faulty.results("forgotten")["job"] == remote["id"]
 
 
 def test_two_operators_at_once_submit_each_job_once(faulty: World, start: StartOperator) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
@@ -92,11 +92,21 @@ class KubeClient:
         return await self._patch(key, meta, "/status", [{"op": "add", "path": "/status", "value": status}])
 
     async def replace_finalizers(
-        self, key: ObjectKey, meta: ObjectMeta, finalizers: Sequence[str]
+        self,
+        key: ObjectKey,
+        meta: ObjectMeta,
+        finalizers: Sequence[str],
+        *,
+        annotations: Mapping[str, str] | None = None,
     ) -> JsonObject:
-        """Write the finalizers, under the same preconditions as replace_status."""
-        value: JsonObject = {"op": "add", "path": "/metadata/finalizers", "value": list(finalizers)}
-        return await self._patch(key, meta, "", [value])
+        """Write the finalizers (and annotations, all of them), under the preconditions of replace_status."""
+        operations: list[JsonObject] = [
+            {"op": "add", "path": "/metadata/finalizers", "value": list(finalizers)}
+        ]
+        if annotations is not None:
+            values = dict[str, JsonValue](annotations)
+            operations.append({"op": "add", "path": "/metadata/annotations", "value": values})
+        return await self._patch(key, meta, "", operations)
 
     async def delete(self, key: ObjectKey, uid: str) -> None:
         body: JsonObject = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}

@@ -13,7 +13,7 @@ from .events import Event, event_of_change, event_of_ignored_ttl
 from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
-from .marks import FINALIZER, carries_attempt
+from .marks import FINALIZER, carries_attempt, claim_of
 from .requests import SecretValues, UnusableTargetPath, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_name, results_document
 
@@ -33,6 +33,7 @@ __all__ = [
     "UnusableTargetPath",
     "benchmark_status",
     "carries_attempt",
+    "claim_of",
     "config_body",
     "config_map_name",
     "config_name",

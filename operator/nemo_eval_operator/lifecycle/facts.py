@@ -45,7 +45,7 @@ class Stored:
 class Facts:
     """What the world says besides the object. None: not asked yet.
 
-    `cancel_asked`: just now. `failed`: the last call to the evaluator.
+    `claimed`: the object, just now. `cancel_asked`: just now. `failed`: the last call to the evaluator.
     `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
     process' own clock the last one ended or was first seen: clocks of two nodes differ.
     `outage` says why the evaluator cannot be reached at the moment.
@@ -59,6 +59,7 @@ class Facts:
     quiet_since: datetime | None = None
     remote: RemoteJob | RemoteGone | None = None
     stored: Stored | None = None
+    claimed: bool = False
     remote_deleted: bool = False
     cancel_asked: bool = False
     failed: bool = False

@@ -18,7 +18,7 @@ from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 from . import job_status
 from .clock import parse_timestamp
 from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone
-from .marks import FINALIZER, owned_by_gitops
+from .marks import FINALIZER, is_claimed, owned_by_gitops
 from .steps import (
     AddFinalizer,
     CancelJob,
@@ -78,6 +78,12 @@ def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
         )
     if facts.outage is not None:
         return _record(job, job_status.waiting(job, facts.now, "EvaluatorUnreachable", facts.outage))
+    if job.status.attempt is None and is_claimed(job.metadata) and not facts.claimed:
+        # Submitted or about to be, yet status knows nothing: a restored backup, or a tool that strips it.
+        if facts.lookup is None:
+            return LookUpJob(created_since=(job.metadata.creation_timestamp or facts.now) - CLOCK_SLACK)
+        if facts.lookup.found:
+            return Record(job_status.adopted(job, facts.now, facts.lookup.found))
     if FINALIZER not in job.metadata.finalizers:
         return AddFinalizer()
     return SubmitJob()

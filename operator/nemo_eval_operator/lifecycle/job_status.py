@@ -88,6 +88,7 @@ def submitted(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStat
     status = _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "Running", message))
     return status.model_copy(
         update={
+            "attempt": job.status.attempt or 1,
             "job_id": remote.id,
             "start_time": job.status.start_time or timestamp(now),
             "progress": _progress(remote, None),

@@ -18,6 +18,8 @@ __all__ = [
     "FINALIZER",
     "carries_attempt",
     "carries_object",
+    "claim_of",
+    "is_claimed",
     "mark_of_attempt",
     "mark_of_object",
     "may_take_over",
@@ -26,6 +28,7 @@ __all__ = [
 
 FINALIZER: Final = "evaluator.nemo.dev/finalizer"
 ADOPT_ANNOTATION: Final = "evaluator.nemo.dev/adopt"
+CLAIM_ANNOTATION: Final = "evaluator.nemo.dev/claimed-by-uid"
 
 UID: Final = "k8s-uid"
 ATTEMPT: Final = "k8s-attempt"
@@ -55,6 +58,16 @@ def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> 
 def carries_attempt(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, attempt: int) -> bool:
     """Uid and attempt: whoever submitted this attempt, and however often, it is the same evaluation."""
     return carries_object(custom_fields, meta) and custom_fields.get(ATTEMPT) == str(attempt)
+
+
+def is_claimed(meta: ObjectMeta) -> bool:
+    """Whether this very object was made ready for submission before; a copy of it has another uid."""
+    return meta.annotations.get(CLAIM_ANNOTATION) == meta.uid
+
+
+def claim_of(meta: ObjectMeta) -> dict[str, str]:
+    """The annotation that outlives finalizer and status."""
+    return {CLAIM_ANNOTATION: meta.uid}
 
 
 def may_take_over(meta: ObjectMeta) -> bool:

@@ -118,7 +118,7 @@ class BenchmarkReconciler:
                 case Record(status):
                     benchmark = await self._objects.record(benchmark, status)
                 case AddFinalizer():
-                    benchmark = await self._objects.add_finalizer(benchmark)
+                    benchmark = await self._objects.claim(benchmark)
                 case RemoveFinalizer(left_behind):
                     await self._objects.remove_finalizer(benchmark, left_behind=left_behind)
                     return None

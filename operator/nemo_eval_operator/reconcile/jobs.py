@@ -159,7 +159,7 @@ class JobReconciler:
                     await self._objects.tell(job, event)
                 return job, facts
             case AddFinalizer():
-                return await self._objects.add_finalizer(job), facts
+                return await self._objects.claim(job), replace(facts, claimed=True)
             case SubmitJob():
                 usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
                 return await self._submitter.submit(job, usable), replace(facts, lookup=None)

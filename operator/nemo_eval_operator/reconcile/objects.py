@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
-from nemo_eval_operator.lifecycle import FINALIZER, Event, SecretValues, event_of_change, timestamp
+from nemo_eval_operator.lifecycle import FINALIZER, Event, SecretValues, claim_of, event_of_change, timestamp
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
@@ -59,8 +59,10 @@ class ObjectWriter:
             await self.tell(thing, event)
         return written
 
-    async def add_finalizer(self, thing: Kind) -> Kind:
-        return await self._set_finalizers(thing, [*thing.metadata.finalizers, FINALIZER])
+    async def claim(self, thing: Kind) -> Kind:
+        """Add the finalizer, and in the same write a mark that outlives a lost status."""
+        annotations = {**thing.metadata.annotations, **claim_of(thing.metadata)}
+        return await self._set_finalizers(thing, [*thing.metadata.finalizers, FINALIZER], annotations)
 
     async def remove_finalizer(self, thing: Kind, *, left_behind: str | None = None) -> Kind:
         """Let the object go; what stays in the evaluator against the user's wish is told in an event."""
@@ -111,8 +113,12 @@ class ObjectWriter:
                 )
         return values
 
-    async def _set_finalizers(self, thing: Kind, finalizers: Sequence[str]) -> Kind:
-        document = await self._kube.replace_finalizers(key_of(thing), thing.metadata, finalizers)
+    async def _set_finalizers(
+        self, thing: Kind, finalizers: Sequence[str], annotations: Mapping[str, str] | None = None
+    ) -> Kind:
+        document = await self._kube.replace_finalizers(
+            key_of(thing), thing.metadata, finalizers, annotations=annotations
+        )
         return type(thing).model_validate(document)
 
 

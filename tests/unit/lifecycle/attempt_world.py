@@ -164,7 +164,7 @@ def advance(
             return (yield from record(job, status)), facts
         case AddFinalizer():
             job = yield Call("hold", job=job)
-            return job, facts
+            return job, replace(facts, claimed=True)
         case SubmitJob():
             return (yield from submit(job, clock, gate)), replace(facts, lookup=None)
         case LookUpJob(created_since):

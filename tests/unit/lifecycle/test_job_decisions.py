@@ -26,6 +26,7 @@ from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 from .objects import (
     HELD,
     NOW,
+    UID,
     ago,
     benchmark,
     evaljob,
@@ -72,6 +73,24 @@ class TestNotSubmitted:
     @pytest.mark.parametrize("bench", [benchmark(), None])
     def test_then_it_is_submitted(self, bench: object) -> None:
         assert decide_job(evaljob(meta=HELD), facts(benchmark=bench)) == SubmitJob()
+
+    @pytest.mark.parametrize("finalizers", [[], HELD["finalizers"]])
+    def test_a_status_that_was_lost_is_looked_for_by_the_mark(self, finalizers: list[str]) -> None:
+        claimed = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": UID}, "finalizers": finalizers}
+        job = evaljob(meta=claimed | {"creationTimestamp": stamp(ago(5000))})
+        step = decide_job(job, facts())
+        assert step == LookUpJob(created_since=ago(5000) - timedelta(hours=25))
+        assert verdict(decide_job(job, facts(lookup=lookup(remote())))) == ("Running", "Running")
+        nothing = decide_job(job, facts(lookup=lookup()))
+        assert nothing == (SubmitJob() if finalizers else AddFinalizer())
+
+    def test_a_copy_of_a_claimed_object_is_an_object_of_its_own(self) -> None:
+        copied = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": "another"}}
+        assert decide_job(evaljob(meta=HELD | copied), facts()) == SubmitJob()
+
+    def test_an_object_that_was_claimed_just_now_is_new(self) -> None:
+        claimed = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": UID}}
+        assert decide_job(evaljob(meta=HELD | claimed), facts(claimed=True)) == SubmitJob()
 
     def test_other_finalizers_do_not_count_as_ours(self) -> None:
         other = {"finalizers": ["foregroundDeletion"]}
