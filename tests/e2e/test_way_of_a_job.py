@@ -172,7 +172,7 @@ def test_an_object_that_gitops_owns_is_never_removed_by_its_time_to_live(world: 
     world.until_gone(JOB, "brief")
 
     assert world.status(JOB, "kept")["phase"] == "Succeeded"
-    assert world.events("kept", "TTLIgnored"), "an event says why"
+    assert world.event("kept", "TTLIgnored"), "an event says why"
 
 
 def test_deletion_policy_delete_removes_the_remote_job_too(world: World) -> None:

@@ -81,11 +81,18 @@ class World:
             for condition in self.status(kind, name).get("conditions", [])
         }
 
-    def events(self, name: str, reason: str) -> list[dict[str, Any]]:
+    def event(self, name: str, reason: str) -> dict[str, Any]:
+        """The one event of that reason, which follows the status it tells of."""
         selector = f"involvedObject.name={name},reason={reason}"
-        found = json.loads(self.kubectl("get", "events", "--field-selector", selector, "-o", "json"))
-        items: list[dict[str, Any]] = found["items"]
-        return items
+
+        def posted() -> list[dict[str, Any]]:
+            found = json.loads(self.kubectl("get", "events", "--field-selector", selector, "-o", "json"))
+            items: list[dict[str, Any]] = found["items"]
+            return items
+
+        events = eventually(posted, f"event {reason} of {name}")
+        assert len(events) == 1, f"{len(events)} events {reason} of {name}"
+        return events[0]
 
     def results(self, name: str) -> dict[str, Any]:
         config_map = json.loads(self.kubectl("get", "configmap", f"{name}-results", "-o", "json"))
