@@ -228,9 +228,9 @@ class BenchmarkReconciler:
         except ValidationError:
             benchmark = NemoBenchmark.model_validate({**document, "spec": spec, "status": {}})
         if benchmark.metadata.deletion_timestamp is not None:
-            await self._objects.remove_finalizer(benchmark, left_behind=benchmark.status.config)
+            await self._objects.release(benchmark, left_behind=benchmark.status.config)
             return
-        await self._objects.record(
+        await self._objects.report(
             benchmark, benchmark_status.invalid(benchmark, _now(), first_problem(error))
         )
 

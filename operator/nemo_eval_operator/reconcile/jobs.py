@@ -282,6 +282,6 @@ class JobReconciler:
             job = NemoEvalJob.model_validate({**document, "spec": {}, "status": {}})
         if job.metadata.deletion_timestamp is not None:
             remains = f"remote job {job.status.job_id}" if job.status.job_id else None
-            await self._objects.remove_finalizer(job, left_behind=remains)
+            await self._objects.release(job, left_behind=remains)
             return
-        await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), first_problem(error)))
+        await self._objects.report(job, job_status.invalid(job, datetime.now(UTC), first_problem(error)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -49,30 +49,40 @@ class ObjectWriter:
 
         Raises Outdated where somebody else wrote first, ObjectGone where the object is gone.
         """
+        written = await self.report(thing, status)
+        return thing if written is None else type(thing).model_validate(written)
+
+    async def report(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus) -> JsonObject | None:
+        """As record, for an object that cannot be read whole: returns what was written, if anything was."""
         if status == thing.status:
-            return thing
+            return None
         body = _json_object.validate_python(status.to_manifest())
-        written = type(thing).model_validate(
-            await self._kube.replace_status(key_of(thing), thing.metadata, body)
-        )
+        written = await self._kube.replace_status(key_of(thing), thing.metadata, body)
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
         return written
 
     async def claim(self, thing: Kind) -> Kind:
         """Add the finalizer, and in the same write a mark that outlives a lost status."""
-        annotations = {**thing.metadata.annotations, **claim_of(thing.metadata)}
-        return await self._set_finalizers(thing, [*thing.metadata.finalizers, FINALIZER], annotations)
+        written = await self._kube.replace_finalizers(
+            key_of(thing),
+            thing.metadata,
+            [*thing.metadata.finalizers, FINALIZER],
+            annotations={**thing.metadata.annotations, **claim_of(thing.metadata)},
+        )
+        return type(thing).model_validate(written)
 
     async def remove_finalizer(self, thing: Kind, *, left_behind: str | None = None) -> Kind:
         """Let the object go; what stays in the evaluator against the user's wish is told in an event."""
+        return type(thing).model_validate(await self.release(thing, left_behind=left_behind))
+
+    async def release(self, thing: Kind, *, left_behind: str | None) -> JsonObject:
+        """As remove_finalizer, for an object that cannot be read whole."""
         if left_behind is not None:
-            await self.tell(
-                thing, Event("Warning", "LeftInEvaluator", f"left behind in the evaluator: {left_behind}")
-            )
-        return await self._set_finalizers(
-            thing, [name for name in thing.metadata.finalizers if name != FINALIZER]
-        )
+            message = f"left behind in the evaluator: {left_behind}"
+            await self.tell(thing, Event("Warning", "LeftInEvaluator", message))
+        remaining = [name for name in thing.metadata.finalizers if name != FINALIZER]
+        return await self._kube.replace_finalizers(key_of(thing), thing.metadata, remaining)
 
     async def delete(self, thing: Kind) -> None:
         await self._kube.delete(key_of(thing), thing.metadata.uid)
@@ -112,14 +122,6 @@ class ObjectWriter:
                     f"which spec.valuesFrom needs for {source.target_path}"
                 )
         return values
-
-    async def _set_finalizers(
-        self, thing: Kind, finalizers: Sequence[str], annotations: Mapping[str, str] | None = None
-    ) -> Kind:
-        document = await self._kube.replace_finalizers(
-            key_of(thing), thing.metadata, finalizers, annotations=annotations
-        )
-        return type(thing).model_validate(document)
 
 
 def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
