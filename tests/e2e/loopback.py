@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ class QuietHandler(BaseHTTPRequestHandler):
         pass
 
 
-class LoopbackServer:
+class LoopbackServer(ABC):
     """Serves requests by the handler that `handler()` returns; `url` is where."""
 
     def __init__(self) -> None:
@@ -24,9 +25,11 @@ class LoopbackServer:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
+    @abstractmethod
     def handler(self) -> type[QuietHandler]:
-        raise NotImplementedError
+        """What answers the requests."""
 
+    @abstractmethod
     def release(self) -> None:
         """Let requests go that are being held, so that the server can stop."""
 
