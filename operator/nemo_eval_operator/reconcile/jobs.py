@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NoReturn
 
 from pydantic import ValidationError
 
@@ -142,7 +142,7 @@ class JobReconciler:
                         job, facts = await self._advance(job, facts, step)
                     except EvaluatorError as error:
                         if job.metadata.deletion_timestamp is None:
-                            return self._put_off(job, error)
+                            self._put_off(job, error)
                         # A deletion is bounded: what could not be done is weighed, not repeated for ever.
                         logger.info("%s/%s: %s", key.namespace, key.name, error)
                         facts = replace(facts, failed=True)
@@ -265,8 +265,8 @@ class JobReconciler:
         else:
             self._following.forget(key_of(job))
 
-    def _put_off(self, job: NemoEvalJob, error: EvaluatorError) -> float:
-        """When to try again after a call failed that may simply be repeated."""
+    def _put_off(self, job: NemoEvalJob, error: EvaluatorError) -> NoReturn:
+        """A call failed that may simply be repeated, after a backoff."""
         logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
         if isinstance(error, Unavailable):
             self._gate.close(error)
