@@ -22,7 +22,8 @@ class Glimpse(NamedTuple):
     def tells_more_than(self, known: Glimpse) -> bool:
         """Evaluators that count may stop to: no number is no news."""
         if self.state != known.state:
-            return True
+            # Still at it although cancellation was asked for: that is asked again in its own time.
+            return (self.state, known.state) != ("active", "cancelling")
         if JobStatus.is_terminal(self.state):
             return False
         if self.percent is not None:

@@ -40,6 +40,9 @@ CLOCK_SLACK: Final = timedelta(hours=25)
 CANCEL_RECHECK_SECONDS: Final = 2.0
 """A cancelled job ends within seconds; a person is waiting for it."""
 
+CANCEL_AGAIN_SECONDS: Final = 15.0
+"""When a job that goes on running is asked again to end; that it has ended the poller tells at once."""
+
 JobStep = (
     Rest
     | Record[job_status.EvalJobStatus]
@@ -124,7 +127,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         case RemoteJob() as remote:
             cancelling = remote.status == "cancelling"
             if (job.spec.cancel or overdue) and not cancelling:
-                return Rest(CANCEL_RECHECK_SECONDS) if facts.cancel_asked else CancelJob(job_id)
+                return Rest(CANCEL_AGAIN_SECONDS) if facts.cancel_asked else CancelJob(job_id)
             rest = CANCEL_RECHECK_SECONDS if cancelling else _until(deadline, facts.now)
             return _record(job, job_status.running(job, facts.now, remote), rest=rest)
 

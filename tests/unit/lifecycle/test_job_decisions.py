@@ -327,7 +327,7 @@ class TestFollowed:
 
     def test_a_cancelled_job_that_still_runs_is_looked_at_soon_and_not_asked_at_once(self) -> None:
         job = evaljob(meta=HELD, status=followed(phase="Cancelling"), cancel=True)
-        assert decide_job(job, facts(remote=remote(), cancel_asked=True)) == Rest(2.0)
+        assert decide_job(job, facts(remote=remote(), cancel_asked=True)) == Rest(15.0)
         assert decide_job(job, facts(remote=remote())) == CancelJob("eval-1")
 
     def test_a_cancelling_job_is_looked_at_soon(self) -> None:

@@ -224,6 +224,7 @@ class TestGlimpses:
             (Glimpse("active", 40), Glimpse("active", None), True),
             (Glimpse("active", None), Glimpse("active", 40), False),
             (Glimpse("completed", None), Glimpse("active", 40), True),
+            (Glimpse("active", 41), Glimpse("cancelling", 40), False),
             (Glimpse("active", None), Glimpse("out of sight", None), True),
         ],
     )
