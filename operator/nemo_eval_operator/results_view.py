@@ -10,13 +10,14 @@ from pydantic import JsonValue, TypeAdapter
 from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.kube import Credentials
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
 
 __all__ = ["NoResults", "fetch", "results_lines"]
 
 MAX_CELL_CHARACTERS = 60
 
-_json_object = TypeAdapter(dict[str, JsonValue])
+_json_object = TypeAdapter(JsonObject)
 
 
 class NoResults(Exception):

@@ -14,7 +14,7 @@ from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
 from .marks import FINALIZER, carries_attempt, claim_of
-from .requests import SecretValues, UnusableTargetPath, config_body, config_name, job_body
+from .requests import SecretValues, UnusableTargetPath, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_name, results_document
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "UnusableTargetPath",
     "benchmark_status",
     "carries_attempt",
+    "carries_config",
     "claim_of",
     "config_body",
     "config_map_name",

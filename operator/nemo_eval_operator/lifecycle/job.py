@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import JobStatus, RemoteJob
-from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
+from nemo_eval_operator.resources import EvalJobStatus, JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import job_status
 from .clock import parse_timestamp
@@ -45,7 +45,7 @@ CANCEL_AGAIN_SECONDS: Final = 15.0
 
 JobStep = (
     Rest
-    | Record[job_status.EvalJobStatus]
+    | Record[EvalJobStatus]
     | AddFinalizer
     | RemoveFinalizer
     | DeleteObject
@@ -219,7 +219,7 @@ def _deleted_followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts:
             return patience.wait_or_let_go(remains)
 
 
-def _record(job: NemoEvalJob, status: job_status.EvalJobStatus, *, rest: float | None = None) -> JobStep:
+def _record(job: NemoEvalJob, status: EvalJobStatus, *, rest: float | None = None) -> JobStep:
     """Write the status if it says anything new, else rest."""
     return Record(status) if status != job.status else Rest(rest)
 

@@ -23,7 +23,6 @@ from .requests import model_name
 from .scores import MAX_SCORES, scores_of, summary_of
 
 __all__ = [
-    "EvalJobStatus",
     "adopted",
     "cancelled",
     "cancelling",

@@ -19,6 +19,7 @@ from .marks import mark_of_attempt, mark_of_object
 __all__ = [
     "SecretValues",
     "UnusableTargetPath",
+    "carries_config",
     "config_body",
     "config_name",
     "job_body",
@@ -75,6 +76,11 @@ def job_body(
     return {"namespace": job.metadata.namespace, **parts, "custom_fields": dict[str, JsonValue](mark)}
 
 
+def carries_config(job: NemoEvalJob, secrets: SecretValues) -> bool:
+    """Whether this run changes something in its benchmark's config, so that a copy of it has to travel."""
+    return job.spec.sampling_params is not None or any(path.startswith("config.") for path in secrets)
+
+
 def model_name(job: NemoEvalJob) -> str | None:
     """What `kubectl get` shows as the model: its name, the endpoint's model_id, or the kind of target."""
     target = job.spec.target
@@ -96,8 +102,7 @@ def _job_config(
     if benchmark is None:
         inline = _written(job.spec.config) if job.spec.config else {}
         return _sampled(inline, sampling)
-    overridden = sampling is not None or any(path.startswith("config.") for path in secrets)
-    if not overridden:
+    if not carries_config(job, secrets):
         return "/".join(config_name(benchmark))
     copy = _written(benchmark.spec.config)
     _set_values(copy, benchmark_secrets)

@@ -20,6 +20,7 @@ from nemo_eval_operator.lifecycle import (
     LookUp,
     UnusableTargetPath,
     carries_attempt,
+    carries_config,
     job_body,
     job_status,
 )
@@ -119,7 +120,8 @@ class Submitter:
         """What to POST, and the secret values in it."""
         namespace = job.metadata.namespace
         secrets = await self._objects.secrets(namespace, job.spec.values_from)
-        inherited = await self._objects.secrets(namespace, benchmark.spec.values_from if benchmark else [])
+        copied = benchmark.spec.values_from if benchmark and carries_config(job, secrets) else []
+        inherited = await self._objects.secrets(namespace, copied)
         body = job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
         return body, [*secrets.values(), *inherited.values()]
 
