@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from nemo_local_evaluator.api import configs, jobs, targets
 from nemo_local_evaluator.api.errors import install_error_handlers
+from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.services import build_services
 from nemo_local_evaluator.settings import Settings
 from nemo_local_evaluator.storage import Database
@@ -19,10 +20,13 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings.data.mkdir(parents=True, exist_ok=True)
-        with closing(Database(settings.database)) as database:
+        with (
+            closing(Database(settings.database)) as database,
+            closing(ScoringPool(workers=settings.scoring_workers)) as scoring,
+        ):
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
             async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as http:
-                services = build_services(settings, database=database, http=http)
+                services = build_services(settings, database=database, http=http, scoring=scoring)
                 app.state.services = services
                 await services.runner.start()
                 try:

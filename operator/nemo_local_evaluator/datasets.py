@@ -7,7 +7,7 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -39,6 +39,22 @@ class DatasetSource:
     format: str | None = None
 
 
+class Rows:
+    """Rows that were checked and counted, to be read in batches."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self.count = len(rows)
+
+    async def batches(self, size: int) -> AsyncGenerator[list[Row]]:
+        for start in range(0, self.count, size):
+            yield self._rows[start : start + size]
+
+
+def rows_in_memory(rows: list[Row], *, limit: int | None) -> Rows:
+    return Rows(rows[:limit])
+
+
 class DatasetReader:
     def __init__(self, *, roots: Sequence[Path], private: Path, http: httpx.AsyncClient) -> None:
         self._roots = roots
@@ -54,7 +70,7 @@ class DatasetReader:
             self._locate(source.files_url)
         _format_of(source)
 
-    async def read(self, source: DatasetSource, *, limit: int | None) -> list[Row]:
+    async def open(self, source: DatasetSource, *, limit: int | None) -> Rows:
         self.check(source)
         form = _format_of(source)
         if _is_remote(source.files_url):
@@ -62,7 +78,7 @@ class DatasetReader:
         else:
             content = await asyncio.to_thread(_read_file, self._locate(source.files_url))
         name = PurePosixPath(source.files_url).name
-        return await asyncio.to_thread(_rows, content, form=form, name=name, limit=limit)
+        return Rows(await asyncio.to_thread(_rows, content, form=form, name=name, limit=limit))
 
     def _locate(self, files_url: str) -> Path:
         given = Path(unquote(files_url.removeprefix("file://")))

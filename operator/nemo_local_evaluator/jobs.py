@@ -3,10 +3,11 @@
 A job carries its own copy of config, target and their secrets, so later changes to either do not reach it.
 """
 
+import asyncio
 from typing import Any
 
 from nemo_local_evaluator import identity, masking
-from nemo_local_evaluator.datasets import DatasetReader, DatasetSource
+from nemo_local_evaluator.artifacts import Artifacts
 from nemo_local_evaluator.entities import EntityService
 from nemo_local_evaluator.errors import (
     BadRequestError,
@@ -14,8 +15,7 @@ from nemo_local_evaluator.errors import (
     NotFoundError,
     UnsupportedError,
 )
-from nemo_local_evaluator.evaluation import Evaluator, Report
-from nemo_local_evaluator.plan import Planner
+from nemo_local_evaluator.evaluations import Observer, Outcome, Planner
 from nemo_local_evaluator.runner import Runner
 from nemo_local_evaluator.schemas import ConfigInput, JobInput, JobStatus, StatusDetails, TargetInput
 from nemo_local_evaluator.storage import JobStore, Listing, StoredEntity, StoredJob
@@ -28,24 +28,18 @@ _SERVER_OWNED = frozenset(
 class JobWork:
     """What the runner does with a job, and the check that says beforehand whether it can be done."""
 
-    def __init__(
-        self, *, store: JobStore, planner: Planner, datasets: DatasetReader, evaluator: Evaluator
-    ) -> None:
+    def __init__(self, *, store: JobStore, planner: Planner) -> None:
         self._store = store
         self._planner = planner
-        self._datasets = datasets
-        self._evaluator = evaluator
 
-    async def __call__(self, job: StoredJob, report: Report) -> dict[str, Any]:
+    async def __call__(self, job: StoredJob, observer: Observer) -> Outcome:
         document = masking.reveal(job.document, self._store.secrets(job.id))
-        return await self._evaluator.run(self._planner.plan(document["config"], document["target"]), report)
+        return await self._planner.plan(document["config"], document["target"]).run(observer)
 
-    def check(self, config: StoredEntity, target: StoredEntity) -> None:
+    async def check(self, config: StoredEntity, target: StoredEntity) -> None:
+        """Raises BadRequestError; what is not supported here is accepted, and fails saying so."""
         try:
-            plan = self._planner.plan(config.document, target.document)
-            for task in plan.tasks.values():
-                if isinstance(task.rows, DatasetSource):
-                    self._datasets.check(task.rows)
+            await self._planner.plan(_revealed(config), _revealed(target)).check()
         except UnsupportedError:
             return
         except EvaluationError as error:
@@ -62,17 +56,19 @@ class JobService:
         targets: EntityService[TargetInput],
         work: JobWork,
         runner: Runner,
+        artifacts: Artifacts,
     ) -> None:
         self._store = store
         self._configs = configs
         self._targets = targets
         self._work = work
         self._runner = runner
+        self._artifacts = artifacts
 
-    def create(self, body: JobInput, *, skip_checks: bool) -> dict[str, Any]:
+    async def create(self, body: JobInput, *, skip_checks: bool) -> dict[str, Any]:
         config, target = self._configs.resolve(body.config), self._targets.resolve(body.target)
         if not skip_checks:
-            self._work.check(config, target)
+            await self._work.check(config, target)
         moment = identity.now()
         sent = body.model_dump(mode="json", exclude={"config", "target", *_SERVER_OWNED})
         job = StoredJob(
@@ -119,6 +115,7 @@ class JobService:
         self._runner.cancel(self._stored(job_id))
         await self._runner.settled(job_id)
         self._store.delete(job_id)
+        await asyncio.to_thread(self._artifacts.delete, job_id)
 
     def _stored(self, job_id: str) -> StoredJob:
         job = self._store.get(job_id)
@@ -126,6 +123,10 @@ class JobService:
             msg = f"job {job_id!r} not found"
             raise NotFoundError(msg)
         return job
+
+
+def _revealed(entity: StoredEntity) -> dict[str, Any]:
+    return masking.reveal(entity.document, entity.secrets)
 
 
 def _answer(job: StoredJob) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _CONNECT_TIMEOUT = 5.0
 _MAX_WAIT = 8.0
 _MAX_SHOWN = 300
 _PATHS: dict[Generates, str] = {"chat-completion": "/chat/completions", "completion": "/completions"}
+_NOT_LET_IN = frozenset({401, 403})
 _TRANSIENT = frozenset({408, 409, 425, 429})
 
 
@@ -56,6 +57,25 @@ class ModelClient:
         self._http = http
         self._retry_base = retry_base
 
+    async def check(self, endpoint: Endpoint) -> None:
+        """Raises EvaluationError where nothing answers at the endpoint, or it does not let us in."""
+        url = parse_url(endpoint.url)
+        models = url.copy_with(
+            path=url.path.rstrip("/").removesuffix("/completions").removesuffix("/chat") + "/models"
+        )
+        try:
+            async with self._http.stream(
+                "GET", models, headers=_headers(endpoint), timeout=_CONNECT_TIMEOUT
+            ) as response:
+                status = response.status_code
+        except httpx.RequestError as error:
+            msg = f"model endpoint {endpoint.url!r} cannot be reached: {_shown(error, endpoint)}"
+            raise EvaluationError(msg) from error
+        # Not every endpoint lists its models: any other answer says that somebody is there.
+        if status in _NOT_LET_IN:
+            msg = f"model endpoint {endpoint.url!r} answers {status}: check its api_key"
+            raise EvaluationError(msg)
+
     async def generate(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> dict[str, Any]:
         """What templates see as `sample`: the text, and the whole response for those that want more."""
         attempt = 0
@@ -72,9 +92,6 @@ class ModelClient:
                 return _sample(kind, response)
 
     async def _post(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> Any:
-        headers = {"Content-Type": "application/json"}
-        if endpoint.api_key:
-            headers["Authorization"] = f"Bearer {endpoint.api_key}"
         try:
             # httpx bounds each read; an endpoint that trickles bytes needs a bound on the whole.
             async with asyncio.timeout(endpoint.timeout):
@@ -82,14 +99,14 @@ class ModelClient:
                     call_url(endpoint.url, kind),
                     # Not json=, which writes UTF-8: a row may hold half a surrogate pair.
                     content=json.dumps({"model": endpoint.model_id, **body}),
-                    headers=headers,
+                    headers=_headers(endpoint),
                     timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, _CONNECT_TIMEOUT)),
                 )
         except (TimeoutError, httpx.TimeoutException) as error:
             msg = f"model endpoint did not answer within {endpoint.timeout:g} s"
             raise _RetryableError(msg) from error
         except httpx.RequestError as error:
-            msg = f"model endpoint cannot be reached: {_shown(str(error), endpoint)}"
+            msg = f"model endpoint cannot be reached: {_shown(error, endpoint)}"
             raise _RetryableError(msg) from error
         if response.is_success:
             try:
@@ -115,6 +132,13 @@ class _RetryableError(Exception):
         self.retry_after = retry_after
 
 
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if endpoint.api_key:
+        headers["Authorization"] = f"Bearer {endpoint.api_key}"
+    return headers
+
+
 def _sample(kind: Generates, response: Any) -> dict[str, Any]:
     try:
         choice = response["choices"][0]
@@ -126,7 +150,9 @@ def _sample(kind: Generates, response: Any) -> dict[str, Any]:
     return {"output_text": text or "", "response": response}
 
 
-def _shown(text: str, endpoint: Endpoint) -> str:
+def _shown(said: str | Exception, endpoint: Endpoint) -> str:
+    # Some of httpx's errors say nothing but their name.
+    text = said if isinstance(said, str) else str(said) or type(said).__name__
     if endpoint.api_key:
         text = text.replace(endpoint.api_key, MASK)
     return text[:_MAX_SHOWN]

@@ -8,36 +8,37 @@ where work is under way. The database is the only memory: after a crash and afte
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_local_evaluator import identity
+from nemo_local_evaluator.artifacts import Artifacts, JobArtifacts
 from nemo_local_evaluator.errors import EvaluationError
-from nemo_local_evaluator.evaluation import Progress, Report
+from nemo_local_evaluator.evaluations import Observer, Outcome, Progress
 from nemo_local_evaluator.schemas import JobStatus
 from nemo_local_evaluator.storage import JobStore, StoredJob
 
 RUNNING_MESSAGE = "Job is running"
-COMPLETED_MESSAGE = "Job completed successfully."
 CANCELLED_MESSAGE = "Job was cancelled."
 LOST_MESSAGE = "The server was restarted while the job was running."
 
-Work = Callable[[StoredJob, Report], Awaitable[dict[str, Any]]]
-"""Evaluates a job and returns its result's tasks."""
+Work = Callable[[StoredJob, Observer], Awaitable[Outcome]]
+"""Evaluates a job."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Run:
-    task: asyncio.Task[dict[str, Any]]
+    task: asyncio.Task[Outcome]
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Runner:
-    def __init__(self, *, jobs: JobStore, work: Work, workers: int) -> None:
+    def __init__(self, *, jobs: JobStore, artifacts: Artifacts, work: Work, workers: int) -> None:
         self._jobs = jobs
+        self._artifacts = artifacts
         self._work = work
         self._size = workers
         self._queue: asyncio.Queue[str] = asyncio.Queue()
@@ -95,26 +96,18 @@ class Runner:
                 del self._runs[job.id]
                 run.settled.set()
 
-    async def _evaluate(self, job: StoredJob) -> dict[str, Any]:
-        reported: tuple[object, int] | None = None
+    async def _evaluate(self, job: StoredJob) -> Outcome:
+        with self._artifacts.of_run(job.id) as artifacts:
+            artifacts.log(RUNNING_MESSAGE)
+            try:
+                outcome = await self._work(job, _Report(job.id, self._jobs, artifacts))
+            except BaseException as error:
+                artifacts.log(str(error) or type(error).__name__)
+                raise
+            artifacts.log(outcome.message)
+            return outcome
 
-        def report(progress: Progress) -> None:
-            # One write for each per cent, however many the samples.
-            nonlocal reported
-            state = (progress.task_status, int(progress.percent))
-            if state == reported and progress.processed < progress.total:
-                return
-            reported = state
-            self._jobs.report(
-                job.id,
-                task_status=progress.task_status,
-                progress=progress.percent,
-                samples_processed=progress.processed,
-            )
-
-        return await self._work(job, report)
-
-    def _settle(self, job: StoredJob, task: asyncio.Task[dict[str, Any]]) -> None:
+    def _settle(self, job: StoredJob, task: asyncio.Task[Outcome]) -> None:
         current = self._jobs.get(job.id)
         if current is None:
             return
@@ -124,7 +117,7 @@ class Runner:
         error = task.exception()
         if error is None:
             result = _result(job, task.result())
-            self._jobs.complete(job.id, result, message=COMPLETED_MESSAGE, progress=100.0)
+            self._jobs.complete(job.id, result, message=task.result().message, progress=100.0)
         elif isinstance(error, EvaluationError):
             self._jobs.move(job.id, JobStatus.FAILED, message=str(error))
         else:
@@ -132,15 +125,44 @@ class Runner:
             self._jobs.move(job.id, JobStatus.FAILED, message=f"Internal error: {error!r}")
 
 
-def _result(job: StoredJob, tasks: dict[str, Any]) -> dict[str, Any]:
+class _Report:
+    """An Observer that writes a job's progress to the store and the rest to its artifacts."""
+
+    def __init__(self, job_id: str, jobs: JobStore, artifacts: JobArtifacts) -> None:
+        self._job_id = job_id
+        self._jobs = jobs
+        self._artifacts = artifacts
+        self._reported: tuple[object, int] | None = None
+
+    def progress(self, progress: Progress) -> None:
+        # One write for each per cent, however many the samples.
+        state = (progress.task_status, int(progress.percent))
+        if state == self._reported and progress.processed < progress.total:
+            return
+        self._reported = state
+        self._jobs.report(
+            self._job_id,
+            task_status=progress.task_status,
+            progress=progress.percent,
+            samples_processed=progress.processed,
+        )
+
+    def log(self, message: str) -> None:
+        self._artifacts.log(message)
+
+    def sample(self, task: str, document: Mapping[str, Any]) -> None:
+        self._artifacts.sample(task, document)
+
+
+def _result(job: StoredJob, outcome: Outcome) -> dict[str, Any]:
     moment = identity.now()
     return {
         "created_at": moment,
         "updated_at": moment,
         "id": identity.new_id("evaluation_result"),
         "job": job.id,
-        "tasks": tasks,
-        "groups": {},
+        "tasks": outcome.tasks,
+        "groups": outcome.groups,
         "namespace": job.namespace,
         "custom_fields": {},
     }

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import httpx
 
+from nemo_local_evaluator.artifacts import Artifacts
 from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.entities import CONFIG, TARGET, EntityService
-from nemo_local_evaluator.evaluation import Evaluator
+from nemo_local_evaluator.evaluations import Planner, Resources
 from nemo_local_evaluator.jobs import JobService, JobWork
 from nemo_local_evaluator.model_client import ModelClient
-from nemo_local_evaluator.plan import Planner
 from nemo_local_evaluator.runner import Runner
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
+from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.settings import Settings
 from nemo_local_evaluator.storage import Database, EntityStore, JobStore
-from nemo_local_evaluator.templates import TemplateEnvironment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +25,21 @@ class Services:
     runner: Runner
 
 
-def build_services(settings: Settings, *, database: Database, http: httpx.AsyncClient) -> Services:
+def build_services(
+    settings: Settings, *, database: Database, http: httpx.AsyncClient, scoring: ScoringPool
+) -> Services:
     store = JobStore(database)
     configs = EntityService(kind=CONFIG, store=EntityStore(database, "config"), jobs=store)
     targets = EntityService(kind=TARGET, store=EntityStore(database, "target"), jobs=store)
-    datasets = DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http)
-    work = JobWork(
-        store=store,
-        planner=Planner(models=settings.models, environment=TemplateEnvironment()),
-        datasets=datasets,
-        evaluator=Evaluator(datasets=datasets, models=ModelClient(http, retry_base=settings.retry_base)),
+    artifacts = Artifacts(settings.artifacts)
+    resources = Resources(
+        datasets=DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http),
+        models=ModelClient(http, retry_base=settings.retry_base),
+        scoring=scoring,
     )
-    runner = Runner(jobs=store, work=work, workers=settings.workers)
-    jobs = JobService(store=store, configs=configs, targets=targets, work=work, runner=runner)
+    work = JobWork(store=store, planner=Planner(models=settings.models, resources=resources))
+    runner = Runner(jobs=store, artifacts=artifacts, work=work, workers=settings.workers)
+    jobs = JobService(
+        store=store, configs=configs, targets=targets, work=work, runner=runner, artifacts=artifacts
+    )
     return Services(configs=configs, targets=targets, jobs=jobs, runner=runner)

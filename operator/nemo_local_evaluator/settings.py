@@ -1,5 +1,6 @@
 """What one server is started with: made by the command line, handed to the application factory."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,13 @@ class Settings:
     models: Mapping[str, RegisteredModel] = field(default_factory=lambda: MappingProxyType({}))
     retry_base: float = 0.5
     """Seconds before the first retry of a model call; doubled for each further one."""
+
+    scoring_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Processes that render templates and compute metrics."""
+
+    @property
+    def artifacts(self) -> Path:
+        return self.data / "jobs"
 
     @property
     def database(self) -> Path:

@@ -1,5 +1,7 @@
 """Jinja templates from configs: sandboxed, strict about missing columns, bounded in size.
 
+Compiled and rendered in worker processes only (`scoring`), which bound time and memory.
+
 A template sees `item` (the row), `sample` (what the model answered), every column by its bare name, and
 the bare names `prompt` and `output_text` of early NeMo releases.
 """

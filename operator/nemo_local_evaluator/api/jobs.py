@@ -25,7 +25,7 @@ async def create_job(
         bool, Query(description="Do not check dataset, model and metrics first; the job may fail instead.")
     ] = False,
 ) -> Answer:
-    return Answer(services.jobs.create(body, skip_checks=skip_validation_checks), status_code=201)
+    return Answer(await services.jobs.create(body, skip_checks=skip_validation_checks), status_code=201)
 
 
 @router.get("", responses={200: {"model": Page}})

@@ -1,6 +1,9 @@
-"""What a metric is: scores for one sample, and for some also a score that only all samples together have."""
+"""What a metric is: scores for one sample, and for some also a score that only all samples together have.
 
-from collections.abc import Mapping, Sequence
+Metrics run in worker processes (`scoring`): no I/O, and nothing kept between samples.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -19,22 +22,32 @@ class Evidence(NamedTuple):
 @dataclass(frozen=True)
 class Scored:
     scores: dict[str, float]
-    evidence: Evidence | None = None
+    """A score that is missing, or is not a number, could not be computed for this sample."""
+    tally: tuple[float, ...] | None = None
+    """What the sample adds to the corpus's score."""
 
 
 class Metric(Protocol):
+    """Scores a sample by itself."""
+
     def score(self, context: Context) -> Scored: ...
 
 
 @runtime_checkable
-class CorpusMetric(Protocol):
-    """A metric with further scores that are no mean over samples."""
+class Judge(Protocol):
+    """Scores a sample by what a model says of it: the call in between is not the metric's to make."""
 
-    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]: ...
+    def request(self, context: Context) -> dict[str, Any]: ...
+
+    def parse(self, text: str) -> Scored: ...
 
 
 class MetricFactory(Protocol):
-    def __call__(self, params: Mapping[str, Any], environment: TemplateEnvironment, /) -> Metric: ...
+    def __call__(self, params: Mapping[str, Any], environment: TemplateEnvironment, /) -> Metric | Judge: ...
+
+
+CorpusScores = Callable[[Sequence[float]], dict[str, float]]
+"""From the sum of all tallies to the scores that are no mean over samples."""
 
 
 class ReferenceParams(BaseModel):

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sacrebleu
+from sacrebleu.metrics.bleu import BLEU, MAX_NGRAM_ORDER
 
-from nemo_local_evaluator.metrics.base import Comparison, Evidence, Scored
+from nemo_local_evaluator.metrics.base import Comparison, Scored
 from nemo_local_evaluator.templates import Context, TemplateEnvironment
 
 
@@ -16,10 +17,20 @@ class Bleu:
     def score(self, context: Context) -> Scored:
         evidence = self._comparison.render(context)
         bleu = sacrebleu.sentence_bleu(evidence.prediction, evidence.references)
-        return Scored({"sentence": float(bleu.score)}, evidence)
+        return Scored(
+            {"sentence": float(bleu.score)}, tally=(*bleu.counts, *bleu.totals, bleu.sys_len, bleu.ref_len)
+        )
 
-    def corpus(self, evidence: Sequence[Evidence]) -> dict[str, float]:
-        predictions = [sample.prediction for sample in evidence]
-        # sacrebleu wants one stream of texts per reference, not the references of each text.
-        streams = [list(stream) for stream in zip(*(sample.references for sample in evidence), strict=True)]
-        return {"corpus": float(sacrebleu.corpus_bleu(predictions, streams).score)}
+
+def corpus_bleu(tally: Sequence[float]) -> dict[str, float]:
+    """From the n-grams that all sentences have in common with their references, and have at all."""
+    counts, totals = tally[:MAX_NGRAM_ORDER], tally[MAX_NGRAM_ORDER : 2 * MAX_NGRAM_ORDER]
+    sys_len, ref_len = tally[2 * MAX_NGRAM_ORDER :]
+    bleu = BLEU.compute_bleu(
+        correct=[int(count) for count in counts],
+        total=[int(total) for total in totals],
+        sys_len=int(sys_len),
+        ref_len=int(ref_len),
+        smooth_method="exp",
+    )
+    return {"corpus": float(bleu.score)}

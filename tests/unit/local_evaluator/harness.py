@@ -44,6 +44,8 @@ class FakeModel:
         return [json.loads(request.content) for request in self.requests]
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/models"):
+            return httpx.Response(200, json={"object": "list", "data": []})
         self.requests.append(request)
         return await self.answer(request)
 

@@ -1,0 +1,75 @@
+"""What a job leaves beside its result: a log, and every sample, not only those that the result keeps.
+
+Plain files beneath the data directory, written as the job goes on, so that they are there after a crash.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+__all__ = ["Artifacts", "JobArtifacts"]
+
+MAX_LOG_CHARACTERS: Final = 16 * 1024 * 1024
+"""Of one job; a line for each of ten million failed samples helps nobody."""
+
+
+class JobArtifacts:
+    """Those of one job while it runs."""
+
+    def __init__(self, directory: Path, files: ExitStack) -> None:
+        self._directory = directory
+        self._files = files
+        self._log = self._open(directory / "log.txt")
+        self._logged = 0
+        self._samples: dict[str, TextIOWrapper] = {}
+
+    def log(self, message: str) -> None:
+        if self._logged > MAX_LOG_CHARACTERS:
+            return
+        self._logged += len(message)
+        if self._logged > MAX_LOG_CHARACTERS:
+            message = "... the log ends here, for it has reached its limit"
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        self._log.write(f"{moment} {message}\n")
+        self._log.flush()
+
+    def sample(self, task: str, document: Mapping[str, Any]) -> None:
+        file = self._samples.get(task)
+        if file is None:
+            file = self._samples[task] = self._open(
+                self._directory / "samples" / f"{quote(task, safe='')}.jsonl"
+            )
+        json.dump(document, file)
+        file.write("\n")
+
+    def _open(self, path: Path) -> TextIOWrapper:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # An answer may hold half a surrogate pair, which UTF-8 cannot.
+        return self._files.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace"))
+
+
+class Artifacts:
+    """Those of all jobs, beneath one directory."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @contextmanager
+    def of_run(self, job_id: str) -> Iterator[JobArtifacts]:
+        with ExitStack() as files:
+            yield JobArtifacts(self._root / job_id, files)
+
+    def log_file(self, job_id: str) -> Path:
+        return self._root / job_id / "log.txt"
+
+    def sample_files(self, job_id: str) -> list[Path]:
+        return sorted((self._root / job_id / "samples").glob("*.jsonl"))
+
+    def delete(self, job_id: str) -> None:
+        shutil.rmtree(self._root / job_id, ignore_errors=True)

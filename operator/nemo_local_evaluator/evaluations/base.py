@@ -1,0 +1,65 @@
+"""What an evaluation is, to those who run one: a check beforehand, the run, and what it tells on the way.
+
+Knows nothing of jobs or storage; whoever cancels `run` stops it, model calls included.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from nemo_local_evaluator.datasets import DatasetReader
+from nemo_local_evaluator.model_client import ModelClient
+from nemo_local_evaluator.scoring import ScoringPool
+
+__all__ = ["Evaluation", "Observer", "Outcome", "Progress", "Resources", "TaskStatus"]
+
+TaskStatus = Literal["pending", "running", "completed", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    task_status: Mapping[str, TaskStatus]
+    processed: int
+    total: int
+
+    @property
+    def percent(self) -> float:
+        return round(100 * self.processed / self.total, 1) if self.total else 0.0
+
+
+class Observer(Protocol):
+    """Told of a run as it goes on."""
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def log(self, message: str) -> None: ...
+
+    def sample(self, task: str, document: Mapping[str, Any]) -> None:
+        """One sample's row, answer and scores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The two parts of a result document."""
+
+    tasks: dict[str, Any] = field(default_factory=dict)
+    groups: dict[str, Any] = field(default_factory=dict)
+    message: str = "Job completed successfully."
+    """The job's last word, which differs a little between NeMo's own evaluations."""
+
+
+class Evaluation(Protocol):
+    async def check(self) -> None:
+        """All that can be said without evaluating. Raises EvaluationError."""
+
+    async def run(self, observer: Observer) -> Outcome:
+        """Raises EvaluationError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What evaluations work with."""
+
+    datasets: DatasetReader
+    models: ModelClient
+    scoring: ScoringPool

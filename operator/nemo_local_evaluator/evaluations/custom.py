@@ -1,0 +1,89 @@
+"""Config type `custom`: tasks of templates and metrics, as the config spells them out."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nemo_local_evaluator.datasets import Row
+from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.evaluations.base import Evaluation, Resources
+from nemo_local_evaluator.evaluations.endpoints import Endpoints
+from nemo_local_evaluator.evaluations.rows import limit_of, rows_of
+from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
+from nemo_local_evaluator.prompts import Generates
+from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
+from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
+
+__all__ = ["plan"]
+
+_GENERATES: Final[Mapping[str, Generates]] = {
+    "chat-completion": "chat-completion",
+    "completion": "completion",
+}
+_KNOWN: Final = (*_GENERATES, "data")
+_TARGETS: Final = ("model", "rows", "dataset")
+
+
+def plan(
+    config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
+) -> Evaluation:
+    """Raises EvaluationError."""
+    _refuse_unsupported(config, target)
+    if not config.tasks:
+        msg = "config has no tasks"
+        raise EvaluationError(msg)
+    params = config.params or Params()
+    tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
+    return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)
+
+
+def _refuse_unsupported(config: ConfigInput, target: TargetInput) -> None:
+    for name, task in (config.tasks or {}).items():
+        if task.type not in _KNOWN:
+            msg = (
+                f"task {name!r} has type {task.type!r}, not supported here; supported are {', '.join(_KNOWN)}"
+            )
+            raise UnsupportedError(msg)
+    if config.groups:
+        msg = "groups are not supported here; scores are reported by task"
+        raise UnsupportedError(msg)
+    if target.type not in _TARGETS:
+        msg = f"target type {target.type!r} is not supported here; supported are {', '.join(_TARGETS)}"
+        raise UnsupportedError(msg)
+
+
+def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints) -> TaskPlan:
+    generation = None
+    if kind := _GENERATES.get(task.type):
+        if target.type != "model":
+            msg = f"task {name!r} calls a model, but the target's type is {target.type!r}"
+            raise EvaluationError(msg)
+        generation = Generation(
+            endpoint=endpoints.of(target.model, kind, params, owner="the target"),
+            kind=kind,
+            prompt=PromptSpec(
+                task=name,
+                kind=kind,
+                template=json.dumps((task.params or {}).get("template")),
+                params=params.model_dump_json(exclude_unset=True),
+            ),
+        )
+    dataset = target.dataset if target.type == "dataset" else task.dataset
+    return TaskPlan(
+        rows=rows_of(target, dataset, owner=f"task {name!r}"),
+        limit=limit_of(dataset, params),
+        answer=generation or recorded_answer,
+        metrics={
+            key: MetricSpec(type=metric.type, params=json.dumps(metric.params or {}))
+            for key, metric in (task.metrics or {}).items()
+        },
+    )
+
+
+def recorded_answer(item: Row) -> Mapping[str, Any]:
+    """The answer a row brings; none where it brings none, so that a template asking for it says so."""
+    for column in ("output_text", "output"):
+        if column in item:
+            value = item[column]
+            return {"output_text": value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+    return {}

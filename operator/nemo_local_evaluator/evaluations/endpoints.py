@@ -1,0 +1,48 @@
+"""Where a model is: the endpoint that a target or a judge gives, or the one registered for a name."""
+
+from collections.abc import Mapping
+
+from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.model_client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Endpoint, call_url
+from nemo_local_evaluator.prompts import Generates
+from nemo_local_evaluator.schemas import Model, Params
+from nemo_local_evaluator.settings import RegisteredModel
+
+__all__ = ["Endpoints"]
+
+
+class Endpoints:
+    def __init__(self, registered: Mapping[str, RegisteredModel]) -> None:
+        self._registered = registered
+
+    def of(self, model: str | Model | None, kind: Generates, params: Params, *, owner: str) -> Endpoint:
+        """`owner` is who names the model, for messages. Raises EvaluationError."""
+        url, model_id, api_key = self._address(model, owner)
+        call_url(url, kind)
+        return Endpoint(
+            url=url,
+            model_id=model_id,
+            # A key read from a file often ends with a newline, which no header may.
+            api_key=api_key and api_key.strip(),
+            timeout=float(params.request_timeout or DEFAULT_TIMEOUT),
+            retries=DEFAULT_RETRIES if params.max_retries is None else params.max_retries,
+        )
+
+    def _address(self, model: str | Model | None, owner: str) -> tuple[str, str, str | None]:
+        if model is None:
+            msg = f"{owner} has no model"
+            raise EvaluationError(msg)
+        if isinstance(model, str):
+            registered = self._registered.get(model)
+            if registered is None:
+                msg = f"model {model!r} is not registered (--models); register it or give api_endpoint"
+                raise EvaluationError(msg)
+            return registered.url, registered.model_id or model, registered.api_key
+        endpoint = model.api_endpoint
+        if endpoint is None:
+            msg = f"the model of {owner} has no api_endpoint"
+            raise EvaluationError(msg)
+        if endpoint.format == "lama_stack":
+            msg = "endpoint format 'lama_stack' is not supported here; supported are nim, openai"
+            raise UnsupportedError(msg)
+        return endpoint.url, endpoint.model_id, endpoint.api_key

@@ -1,0 +1,40 @@
+"""From the documents of a job to its evaluation. Nothing in a template is compiled or run here."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from nemo_local_evaluator.errors import UnsupportedError
+from nemo_local_evaluator.evaluations import custom
+from nemo_local_evaluator.evaluations.base import Evaluation, Resources
+from nemo_local_evaluator.evaluations.endpoints import Endpoints
+from nemo_local_evaluator.schemas import ConfigInput, TargetInput
+from nemo_local_evaluator.settings import RegisteredModel
+
+__all__ = ["Planner"]
+
+
+class _Family(Protocol):
+    def __call__(
+        self, config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
+    ) -> Evaluation: ...
+
+
+_FAMILIES: Final[Mapping[str, _Family]] = {
+    "custom": custom.plan,
+}
+
+
+class Planner:
+    def __init__(self, *, models: Mapping[str, RegisteredModel], resources: Resources) -> None:
+        self._endpoints = Endpoints(models)
+        self._resources = resources
+
+    def plan(self, config_document: Mapping[str, Any], target_document: Mapping[str, Any]) -> Evaluation:
+        """Raises EvaluationError; UnsupportedError for what NeMo Evaluator can do and this server cannot."""
+        config = ConfigInput.model_validate(config_document)
+        target = TargetInput.model_validate(target_document)
+        family = _FAMILIES.get(config.type)
+        if family is None:
+            msg = f"config type {config.type!r} is not supported here; supported are {', '.join(_FAMILIES)}"
+            raise UnsupportedError(msg)
+        return family(config, target, endpoints=self._endpoints, resources=self._resources)

@@ -1,0 +1,38 @@
+"""Which rows a task is about: those in the target, or those of a dataset."""
+
+from nemo_local_evaluator.datasets import DatasetSource, Row
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.schemas import Dataset, Params, TargetInput
+
+__all__ = ["limit_of", "rows_of", "source_of"]
+
+
+def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -> list[Row] | DatasetSource:
+    """`owner` is who needs the dataset, for messages. Raises EvaluationError."""
+    if target.type == "rows":
+        if not target.rows:
+            msg = "target of type 'rows' has no rows"
+            raise EvaluationError(msg)
+        return target.rows
+    return source_of(dataset, owner=owner)
+
+
+def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:
+    """Raises EvaluationError."""
+    if dataset is None:
+        msg = f"{owner} has no dataset"
+        raise EvaluationError(msg)
+    if isinstance(dataset, str):
+        if "://" not in dataset:
+            msg = (
+                f"dataset {dataset!r} is a name, and no data store is known here; give its files_url instead"
+            )
+            raise EvaluationError(msg)
+        return DatasetSource(files_url=dataset)
+    return DatasetSource(files_url=dataset.files_url, format=dataset.format)
+
+
+def limit_of(dataset: str | Dataset | None, params: Params) -> int | None:
+    """The smaller of the dataset's and the config's; None for all rows."""
+    own = dataset.limit if isinstance(dataset, Dataset) else None
+    return min((limit for limit in (own, params.limit_samples) if limit), default=None)

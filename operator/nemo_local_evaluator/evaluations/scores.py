@@ -1,0 +1,102 @@
+"""From samples to a task's result: scores with their statistics, and the first samples themselves to read."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nemo_local_evaluator.datasets import Row
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.metrics import Scored, corpus_scores
+from nemo_local_evaluator.scoring import MetricSpec
+from nemo_local_evaluator.statistics import RunningStatistics
+
+__all__ = ["Sample", "TaskScores"]
+
+MAX_SAMPLES_KEPT: Final = 1000
+"""A result is one document, read whole; more samples than these would make it unwieldy."""
+
+
+@dataclass
+class Sample:
+    number: int
+    """Counted from 1, in the dataset's order."""
+    item: Row
+    answer: Mapping[str, Any] | None = None
+    """None where there is none to score."""
+    scored: dict[str, Scored] = field(default_factory=dict)
+    """By metric; those missing could not be computed and count as not-a-number."""
+    errors: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "item": self.item,
+            "output_text": (self.answer or {}).get("output_text"),
+            "scores": {
+                name: {key: value if math.isfinite(value) else None for key, value in scored.scores.items()}
+                for name, scored in self.scored.items()
+            },
+        }
+        if self.errors:
+            document["error"] = "; ".join(self.errors)
+        return document
+
+
+class TaskScores:
+    """Gathers what a task's samples come to."""
+
+    def __init__(self, task: str, metrics: Mapping[str, MetricSpec]) -> None:
+        self._task = task
+        self._metrics = metrics
+        self._statistics: defaultdict[str, dict[str, RunningStatistics]] = defaultdict(dict)
+        self._tallies: dict[str, list[float]] = {}
+        self._kept: list[tuple[int, dict[str, Any]]] = []
+        self._total = 0
+        self.answered = 0
+        self.first_error: str | None = None
+
+    @property
+    def failed(self) -> int:
+        """Samples that had no answer to score."""
+        return self._total - self.answered
+
+    def add(self, sample: Sample) -> None:
+        self._total += 1
+        self.answered += sample.answer is not None
+        if self.first_error is None and sample.errors:
+            self.first_error = sample.errors[0]
+        if sample.number <= MAX_SAMPLES_KEPT:
+            self._kept.append((sample.number, sample.document()))
+        for metric, scored in sample.scored.items():
+            for name, value in scored.scores.items():
+                statistics = self._statistics[metric].setdefault(name, RunningStatistics())
+                if math.isfinite(value):
+                    statistics.add(value)
+            if scored.tally is not None:
+                before = self._tallies.get(metric) or [0.0] * len(scored.tally)
+                self._tallies[metric] = [one + more for one, more in zip(before, scored.tally, strict=True)]
+
+    def result(self) -> dict[str, Any]:
+        """Raises EvaluationError where a metric could be computed for no sample."""
+        if self._total and not self.answered:
+            msg = f"task {self._task!r}: all {self._total} samples tried have failed: {self.first_error}"
+            raise EvaluationError(msg)
+        return {
+            "metrics": {name: {"scores": self._scores(name)} for name in self._metrics},
+            "data": {
+                "samples": [document for _, document in sorted(self._kept, key=lambda kept: kept[0])],
+                "samples_total": self._total,
+            },
+        }
+
+    def _scores(self, metric: str) -> dict[str, Any]:
+        computed = {name: one for name, one in self._statistics[metric].items() if one.count}
+        if not computed:
+            msg = f"metric {metric!r} could be computed for no sample: {self.first_error}"
+            raise EvaluationError(msg)
+        scores = {name: one.score(nan_count=self._total - one.count) for name, one in computed.items()}
+        if metric in self._tallies:
+            corpus = corpus_scores(self._metrics[metric].type, self._tallies[metric])
+            scores |= {name: {"value": value} for name, value in corpus.items()}
+        return scores

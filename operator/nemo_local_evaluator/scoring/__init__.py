@@ -1,0 +1,28 @@
+"""Templates, metrics and parsers at work, in processes of their own.
+
+What a config says is somebody's text: a template may loop, a pattern may backtrack for ever, a filter may
+ask for all memory. In a worker each sample has a time, each worker a memory, and what exceeds
+either costs that sample and nothing else. The server's own process never compiles or runs any of it.
+"""
+
+from nemo_local_evaluator.scoring.pool import ScoringPool
+from nemo_local_evaluator.scoring.work import (
+    MetricSpec,
+    PromptSpec,
+    SampleScores,
+    check,
+    parse_judgement,
+    render_prompt,
+    score_samples,
+)
+
+__all__ = [
+    "MetricSpec",
+    "PromptSpec",
+    "SampleScores",
+    "ScoringPool",
+    "check",
+    "parse_judgement",
+    "render_prompt",
+    "score_samples",
+]

@@ -1,0 +1,55 @@
+"""What a worker may use: seconds for one step, bytes for all of them."""
+
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from nemo_local_evaluator.errors import SampleError
+
+__all__ = ["STEP_SECONDS", "limited", "prepare_worker"]
+
+STEP_SECONDS: Final = 5.0
+"""For one prompt, or one metric of one sample: ROUGE over two texts of 4,000 words takes about three."""
+
+MEMORY_BYTES: Final = 1024 * 1024 * 1024
+"""Address space beyond what a fresh worker has; a row is at most a few MiB."""
+
+
+class _OutOfTime(BaseException):
+    """Not an Exception: Jinja and metrics catch those."""
+
+
+def prepare_worker() -> None:
+    """The first thing that a worker does."""
+    # Ctrl-C reaches the whole process group; the server decides when its workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _out_of_time)
+    if sys.platform == "linux":  # macOS counts shared mappings, which no limit could tell from ours
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """SampleError where the block takes longer, or more memory, than one step may."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, STEP_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _OutOfTime as error:
+        msg = f"template or metric took more than {STEP_SECONDS:g} s"
+        raise SampleError(msg) from error
+    except MemoryError as error:
+        msg = f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB"
+        raise SampleError(msg) from error
+
+
+def _out_of_time(_number: int, _frame: object) -> None:
+    raise _OutOfTime

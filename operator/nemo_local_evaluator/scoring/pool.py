@@ -1,0 +1,53 @@
+"""The worker processes. A call that no alarm ends is ended with its worker; a new one takes its place."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.scoring.limits import STEP_SECONDS, prepare_worker
+
+__all__ = ["ScoringPool"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_KILL_AFTER_SECONDS: Final = 2 * STEP_SECONDS
+"""Beyond the steps' own limits: for code in C that no alarm interrupts, and a worker's first imports."""
+
+# Forked from a process that has them already, a worker starts in milliseconds.
+_PRELOADED: Final = ["nemo_local_evaluator.scoring.work", "rouge_score.rouge_scorer"]
+
+
+class ScoringPool:
+    def __init__(self, *, workers: int) -> None:
+        self.workers = workers
+        # Not fork: the server's process has threads, whose locks a forked child would inherit.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_PRELOADED)
+        self._pool = ProcessPool(max_workers=workers, initializer=prepare_worker, context=context)
+
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function` in a worker, for one step. Raises what it raises; SampleError where it is cut off."""
+        return await self.call_for(1, function, *args, **kwargs)
+
+    async def call_for(self, steps: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for a call of so many steps, each within its own limit."""
+        timeout = steps * STEP_SECONDS + _KILL_AFTER_SECONDS
+        future = self._pool.schedule(function, args=args, kwargs=kwargs, timeout=timeout)
+        try:
+            return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            msg = f"template or metric took more than {timeout:g} s"
+            raise SampleError(msg) from error
+        except ProcessExpired as error:
+            msg = f"template or metric ended their worker (exit code {error.exitcode})"
+            raise SampleError(msg) from error
+
+    def close(self) -> None:
+        """Ends all workers, whatever they do."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()

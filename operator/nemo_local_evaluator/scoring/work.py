@@ -1,0 +1,120 @@
+"""What workers are asked to do. Runs in a worker process; arguments and answers are plain data."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.metrics import Judge, Metric, Scored, build_metric
+from nemo_local_evaluator.prompts import Generates, Prompt
+from nemo_local_evaluator.schemas import Params
+from nemo_local_evaluator.scoring.limits import limited
+from nemo_local_evaluator.templates import Context, TemplateEnvironment, context_for
+
+__all__ = [
+    "MetricSpec",
+    "PromptSpec",
+    "SampleScores",
+    "check",
+    "parse_judgement",
+    "render_prompt",
+    "score_samples",
+]
+
+_ENVIRONMENT = TemplateEnvironment()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec:
+    """A metric as a config describes it."""
+
+    type: str
+    params: str
+    """As JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptSpec:
+    """A task's prompt as a config describes it."""
+
+    task: str
+    kind: Generates
+    template: str
+    """task.params.template, as JSON."""
+    params: str
+    """The config's params, as JSON."""
+
+
+@dataclass
+class SampleScores:
+    """What became of one sample; a metric in neither mapping could not be computed."""
+
+    scored: dict[str, Scored] = field(default_factory=dict)
+    judge_requests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Bodies of model calls whose answers `parse_judgement` reads, by metric."""
+    errors: list[str] = field(default_factory=list)
+
+
+def check(prompt: PromptSpec | None, metrics: Mapping[str, MetricSpec]) -> None:
+    """Compile everything. Raises EvaluationError."""
+    with limited():
+        if prompt is not None:
+            _prompt(prompt)
+        for spec in metrics.values():
+            _metric(spec)
+
+
+def render_prompt(spec: PromptSpec, item: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of the model call for a row. Raises SampleError."""
+    with limited():
+        return _prompt(spec).request(context_for(item))
+
+
+def score_samples(
+    metrics: Mapping[str, MetricSpec], samples: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+) -> list[SampleScores]:
+    """Each pair is a row and the answer to it."""
+    return [_scores(metrics, context_for(item, sample)) for item, sample in samples]
+
+
+def parse_judgement(spec: MetricSpec, text: str) -> Scored:
+    """The scores in a judge's answer. Raises SampleError."""
+    with limited():
+        judge = _metric(spec)
+        if not isinstance(judge, Judge):
+            msg = f"metric type {spec.type!r} asks no judge"
+            raise TypeError(msg)
+        return judge.parse(text)
+
+
+def _scores(metrics: Mapping[str, MetricSpec], context: Context) -> SampleScores:
+    scores = SampleScores()
+    for name, spec in metrics.items():
+        try:
+            with limited():
+                metric = _metric(spec)
+                if isinstance(metric, Judge):
+                    scores.judge_requests[name] = metric.request(context)
+                else:
+                    scores.scored[name] = metric.score(context)
+        except SampleError as error:
+            scores.errors.append(f"metric {name!r}: {error}")
+    return scores
+
+
+@lru_cache(maxsize=64)
+def _metric(spec: MetricSpec) -> Metric | Judge:
+    return build_metric(spec.type, json.loads(spec.params), _ENVIRONMENT)
+
+
+@lru_cache(maxsize=64)
+def _prompt(spec: PromptSpec) -> Prompt:
+    return Prompt(
+        task=spec.task,
+        kind=spec.kind,
+        template=json.loads(spec.template),
+        params=Params.model_validate_json(spec.params),
+        environment=_ENVIRONMENT,
+    )

@@ -1,0 +1,71 @@
+"""Statistics of one score over all samples, gathered one value at a time: nothing grows with their number.
+
+They are the population's, as NeMo Evaluator documents its own; not-a-number values are counted and
+otherwise left out.
+"""
+
+import math
+from typing import Any
+
+
+class RunningStatistics:
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum = _Sum()
+        self._sum_squared = _Sum()
+        self._min = math.inf
+        self._max = -math.inf
+        self._mean = 0.0
+        self._squared_deviations = 0.0
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self._sum.add(value)
+        self._sum_squared.add(value * value)
+        self._min = min(self._min, value)
+        self._max = max(self._max, value)
+        # Welford: sum_squared/count - mean**2 would lose every digit where values are large and close.
+        deviation = value - self._mean
+        self._mean += deviation / self.count
+        self._squared_deviations += deviation * (value - self._mean)
+
+    def score(self, *, nan_count: int) -> dict[str, Any]:
+        """The score as a result holds it; at least one value must have been added."""
+        mean = self._sum.value / self.count
+        variance = self._squared_deviations / self.count
+        stddev = math.sqrt(variance)
+        return {
+            "value": mean,
+            "stats": {
+                "count": self.count,
+                "sum": self._sum.value,
+                "sum_squared": self._sum_squared.value,
+                "mean": mean,
+                "min": self._min,
+                "max": self._max,
+                "variance": variance,
+                "stddev": stddev,
+                "stderr": stddev / math.sqrt(self.count),
+                "nan_count": nan_count,
+            },
+        }
+
+
+class _Sum:
+    """Neumaier's sum: as exact over ten million values as over ten."""
+
+    def __init__(self) -> None:
+        self._total = 0.0
+        self._lost = 0.0
+
+    def add(self, value: float) -> None:
+        total = self._total + value
+        if abs(self._total) >= abs(value):
+            self._lost += (self._total - total) + value
+        else:
+            self._lost += (value - total) + self._total
+        self._total = total
+
+    @property
+    def value(self) -> float:
+        return self._total + self._lost
