@@ -18,6 +18,7 @@ DEFAULT_RETRIES = 2
 _CONNECT_TIMEOUT = 5.0
 _MAX_WAIT = 8.0
 _MAX_SHOWN = 300
+_MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _PATHS: dict[Generates, str] = {"chat-completion": "/chat/completions", "completion": "/completions"}
 _NOT_LET_IN = frozenset({401, 403})
 _TRANSIENT = frozenset({408, 409, 425, 429})
@@ -94,14 +95,18 @@ class ModelClient:
     async def _post(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> Any:
         try:
             # httpx bounds each read; an endpoint that trickles bytes needs a bound on the whole.
-            async with asyncio.timeout(endpoint.timeout):
-                response = await self._http.post(
+            async with (
+                asyncio.timeout(endpoint.timeout),
+                self._http.stream(
+                    "POST",
                     call_url(endpoint.url, kind),
                     # Not json=, which writes UTF-8: a row may hold half a surrogate pair.
-                    content=json.dumps({"model": endpoint.model_id, **body}),
+                    content=json.dumps({"model": endpoint.model_id, **body, "stream": False}),
                     headers=_headers(endpoint),
                     timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, _CONNECT_TIMEOUT)),
-                )
+                ) as response,
+            ):
+                answer = await _read(response)
         except (TimeoutError, httpx.TimeoutException) as error:
             msg = f"model endpoint did not answer within {endpoint.timeout:g} s"
             raise _RetryableError(msg) from error
@@ -110,11 +115,11 @@ class ModelClient:
             raise _RetryableError(msg) from error
         if response.is_success:
             try:
-                return response.json()
-            except ValueError as error:
+                return json.loads(answer)
+            except (ValueError, RecursionError) as error:
                 msg = "model endpoint did not answer with JSON"
                 raise SampleError(msg) from error
-        message = f"model endpoint answered {response.status_code}: {_shown(response.text, endpoint)}"
+        message = f"model endpoint answered {response.status_code}: {_shown(_text(answer), endpoint)}"
         if response.status_code in _TRANSIENT or response.is_server_error:
             raise _RetryableError(message, retry_after=response.headers.get("Retry-After"))
         raise SampleError(message)
@@ -137,6 +142,20 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     if endpoint.api_key:
         headers["Authorization"] = f"Bearer {endpoint.api_key}"
     return headers
+
+
+async def _read(response: httpx.Response) -> bytes:
+    answer = bytearray()
+    async for chunk in response.aiter_bytes():
+        answer += chunk
+        if len(answer) > _MAX_ANSWER_BYTES:
+            msg = f"model endpoint's answer is larger than {_MAX_ANSWER_BYTES // 2**20} MiB"
+            raise SampleError(msg)
+    return bytes(answer)
+
+
+def _text(answer: bytes) -> str:
+    return answer.decode(errors="replace")
 
 
 def _sample(kind: Generates, response: Any) -> dict[str, Any]:

@@ -34,7 +34,10 @@ async def echo(request: httpx.Request) -> httpx.Response:
 
 @dataclass
 class FakeModel:
-    """Everything the evaluator reaches over the network; also serves remote datasets."""
+    """Everything the evaluator reaches over the network; also serves remote datasets.
+
+    Nobody is at gone.test, and locked.test lets nobody in.
+    """
 
     answer: Answer = echo
     requests: list[httpx.Request] = field(default_factory=list)
@@ -44,8 +47,11 @@ class FakeModel:
         return [json.loads(request.content) for request in self.requests]
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "gone.test":
+            raise httpx.ConnectError("no such host", request=request)
         if request.url.path.endswith("/models"):
-            return httpx.Response(200, json={"object": "list", "data": []})
+            locked = request.url.host == "locked.test"
+            return httpx.Response(401 if locked else 200, json={"object": "list", "data": []})
         self.requests.append(request)
         return await self.answer(request)
 

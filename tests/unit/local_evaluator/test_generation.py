@@ -1,11 +1,13 @@
 """What is asked of the model, and what becomes of its answers and failures."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from nemo_local_evaluator.settings import RegisteredModel
 from tests.unit.local_evaluator.harness import (
@@ -46,6 +48,7 @@ async def test_params_are_sent_and_the_template_s_win(server: Evaluator) -> None
             "temperature": 0,
             "seed": 3,
             "top_k": 1,
+            "stream": False,
         }
     ]
 
@@ -69,7 +72,7 @@ async def test_completion_sends_a_prompt(server: Evaluator) -> None:
     config["tasks"]["qa"]["type"] = "completion"
     job = await server.run(config, model_target())
     assert str(server.model.requests[0].url).endswith("/v1/completions")
-    assert server.model.bodies == [{"model": "tiny", "prompt": "Q: q0"}]
+    assert server.model.bodies == [{"model": "tiny", "prompt": "Q: q0", "stream": False}]
     assert (await samples(server, job))[0]["output_text"] == "Q: q0"
 
 
@@ -83,7 +86,7 @@ async def test_messages_and_tools_may_be_jinja_that_renders_json(server: Evaluat
     config = chat_config(server.dataset("chat.json", rows), template=template)
     config["tasks"]["qa"]["metrics"] = {}
     assert (await server.run(config, model_target()))["status"] == "completed"
-    assert server.model.bodies == [{"model": "tiny", "tool_choice": "auto", **rows[0]}]
+    assert server.model.bodies == [{"model": "tiny", "tool_choice": "auto", "stream": False, **rows[0]}]
 
 
 async def test_a_prompt_becomes_a_user_message_in_a_chat(server: Evaluator) -> None:
@@ -242,3 +245,41 @@ async def test_a_registered_model_is_called_by_its_name(tmp_path: Path, model: F
     assert model.bodies[0]["model"] == "llama-8b"
     assert str(model.requests[0].url) == "http://llm.test/v1/chat/completions"
     assert model.requests[0].headers["Authorization"] == "Bearer key"
+
+
+async def test_an_answer_that_never_ends_is_cut_off(server: Evaluator) -> None:
+    class Endless(httpx.AsyncByteStream):
+        chunks = 0
+
+        @override
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                self.chunks += 1
+                yield b" " * 2**20
+
+    endless = Endless()
+
+    async def flood(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=endless)
+
+    server.model.answer = flood
+    job = await server.run(quiz(server, limit_samples=1), model_target())
+    assert "larger than 16 MiB" in job["status_details"]["message"]
+    assert endless.chunks == 17
+
+
+async def test_an_endpoint_that_is_not_there_is_told_before_any_job(server: Evaluator) -> None:
+    body = {"config": quiz(server), "target": model_target(url="http://gone.test/v1")}
+    refusal = await server.refused(400, "POST", "jobs", body)
+    assert refusal == (
+        "Job cannot be launched: model endpoint 'http://gone.test/v1' cannot be reached: no such host"
+    )
+    job = await server.run(body["config"], body["target"], skip_checks=True)
+    assert job["status"] == "failed"
+
+
+async def test_an_endpoint_that_wants_another_key_is_told_before_any_job(server: Evaluator) -> None:
+    body = {"config": quiz(server), "target": model_target(url="http://locked.test/v1", api_key="s3cret")}
+    refusal = await server.refused(400, "POST", "jobs", body)
+    assert "answers 401: check its api_key" in refusal
+    assert "s3cret" not in refusal
