@@ -29,10 +29,22 @@ def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:
             )
             raise EvaluationError(msg)
         return DatasetSource(files_url=dataset)
-    return DatasetSource(files_url=dataset.files_url, format=dataset.format)
+    return DatasetSource(
+        files_url=dataset.files_url,
+        format=dataset.format,
+        hf_endpoint=dataset.hf_endpoint,
+        split=dataset.split,
+        hf_token=_hf_token(dataset),
+    )
 
 
 def limit_of(dataset: str | Dataset | None, params: Params) -> int | None:
     """The smaller of the dataset's and the config's; None for all rows."""
     own = dataset.limit if isinstance(dataset, Dataset) else None
     return min((limit for limit in (own, params.limit_samples) if limit), default=None)
+
+
+def _hf_token(dataset: Dataset) -> str | None:
+    """No field of NeMo's schema, but kept and masked as others that it knows by this name."""
+    token = (dataset.model_extra or {}).get("hf_token")
+    return token.strip() if isinstance(token, str) else None

@@ -6,6 +6,7 @@ what is kept of a sample is its part of the statistics, and the whole of it for 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -89,7 +90,11 @@ class TasksEvaluation:
 
     async def run(self, observer: Observer) -> Outcome:
         await self._check_specs()
-        rows = {name: await self._rows(task) for name, task in self._tasks.items()}
+        with ExitStack() as opened:
+            rows = {name: opened.enter_context(await self._rows(task)) for name, task in self._tasks.items()}
+            return await self._run(rows, observer)
+
+    async def _run(self, rows: Mapping[str, Rows], observer: Observer) -> Outcome:
         account = _Account(observer, total=sum(one.count for one in rows.values()), tasks=self._tasks)
         results = {}
         for name, task in self._tasks.items():

@@ -1,0 +1,29 @@
+"""A dataset of several files that belong together: BEIR's corpus, queries and judgements."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from nemo_local_evaluator.datasets.faults import bad_file
+from nemo_local_evaluator.datasets.formats import SUFFIXES, DataFile, suffix_format
+from nemo_local_evaluator.datasets.rows import Rows, rows_in_files
+
+
+class Directory:
+    def __init__(self, *, name: str, names: Iterable[str], path_of: Callable[[str], Awaitable[Path]]) -> None:
+        self.names = frozenset(names)
+        """Of all files beneath, relative to the directory: `qrels/test.tsv`."""
+        self._name = name
+        self._path_of = path_of
+
+    async def path(self, name: str) -> Path:
+        """Where the file lies on this machine, downloaded first where it came from elsewhere."""
+        if name not in self.names:
+            raise bad_file(self._name, f"has no file {name!r}")
+        return await self._path_of(name)
+
+    async def open(self, name: str, *, limit: int | None = None) -> Rows:
+        form = suffix_format(name)
+        if form is None:
+            raise bad_file(name, f"does not end with one of {SUFFIXES}")
+        file = DataFile(path=await self.path(name), name=name, form=form)
+        return await rows_in_files([file], limit=limit)

@@ -1,0 +1,25 @@
+"""The words in which a dataset is refused: always with the file's name, and with the row's number."""
+
+from typing import Final
+
+from nemo_local_evaluator.errors import EvaluationError
+
+MAX_ROW_BYTES: Final = 16 * 1024 * 1024
+"""A longer row is refused: rows are what memory is bounded by. A model's context is a small part of it."""
+
+
+def bad_file(name: str, what: str) -> EvaluationError:
+    return EvaluationError(f"dataset {name!r} {what}")
+
+
+def bad_row(name: str, number: int, what: str) -> EvaluationError:
+    """`number` counts rows of data from 1: no header, no empty line."""
+    return EvaluationError(f"dataset {name!r}, row {number} {what}")
+
+
+def too_large(name: str, number: int) -> EvaluationError:
+    return bad_row(name, number, f"is larger than {MAX_ROW_BYTES // 1024**2} MiB")
+
+
+def not_utf8(name: str, number: int, error: UnicodeDecodeError) -> EvaluationError:
+    return bad_row(name, number, f"is not UTF-8: {error.reason} {error.object[error.start]:#04x}")

@@ -1,0 +1,72 @@
+"""File formats, told by a name or a suffix, and the reading of one file in whichever it is."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final
+
+from nemo_local_evaluator.datasets.delimited import read_delimited
+from nemo_local_evaluator.datasets.faults import bad_file
+from nemo_local_evaluator.datasets.json_rows import read_json, read_json_lines
+
+Row = dict[str, Any]
+SizedRow = tuple[Row, int]
+"""A row, and about how many bytes it took in its file."""
+
+_BUFFER_BYTES: Final = 1024 * 1024
+
+
+class Format(StrEnum):
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
+
+
+_NAMES: Final[Mapping[str, Format]] = {form.value: form for form in Format} | {"ndjson": Format.JSONL}
+SUFFIXES: Final = ", ".join(f".{name}" for name in _NAMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFile:
+    path: Path
+    name: str
+    """What messages call it: downloads and caches have names of their own."""
+    form: Format
+
+
+def named_format(name: str | None) -> Format | None:
+    """None also for what is no file format: NeMo's `format` may name a schema instead."""
+    return _NAMES.get(name.lower()) if name else None
+
+
+def suffix_format(name: str) -> Format | None:
+    return _NAMES.get(PurePosixPath(name).suffix.lower().removeprefix("."))
+
+
+def read_file(file: DataFile) -> Generator[SizedRow, None, None]:
+    """Rows one by one; raises EvaluationError at the first that is none. Closing it closes the file."""
+    try:
+        with file.path.open("rb", buffering=_BUFFER_BYTES) as stream:
+            yield from _READERS[file.form](stream, file.name)
+    except OSError as error:
+        raise bad_file(file.name, f"cannot be read: {error.strerror or error}") from error
+
+
+def _read_parquet(stream: BinaryIO, name: str) -> Iterator[SizedRow]:
+    # Arrow takes longer to import than all else together, and most servers never need it.
+    from nemo_local_evaluator.datasets.parquet import read_parquet  # noqa: PLC0415
+
+    return read_parquet(stream, name)
+
+
+_READERS: Final[Mapping[Format, Callable[[BinaryIO, str], Iterator[SizedRow]]]] = {
+    Format.JSON: read_json,
+    Format.JSONL: read_json_lines,
+    Format.CSV: partial(read_delimited, delimiter=","),
+    Format.TSV: partial(read_delimited, delimiter="\t"),
+    Format.PARQUET: _read_parquet,
+}

@@ -1,0 +1,179 @@
+"""JSON arrays of objects, and JSON Lines, one row at a time.
+
+Arrays are read through a window with the standard library's decoder, so that both formats agree on every
+value. A streaming parser was no choice: ijson takes gigabytes for 100 kB of nested brackets, and makes
+question marks of what is no character.
+"""
+
+import codecs
+import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, BinaryIO, Final, NoReturn
+
+from nemo_local_evaluator.datasets.faults import MAX_ROW_BYTES, bad_file, bad_row, not_utf8, too_large
+from nemo_local_evaluator.errors import EvaluationError
+
+_CHUNK_BYTES: Final = 256 * 1024
+_BLANKS: Final = re.compile(r"[ \t\n\r]*")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_json(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], int]]:
+    window = _Window(file, name)
+    if window.next_mark() != "[":
+        raise bad_file(name, "is not a JSON array of objects")
+    window.position += 1
+    if window.next_mark() == "]":
+        window.position += 1
+    else:
+        yield from _elements(window, name)
+    if window.next_mark():
+        raise bad_file(name, "goes on after the end of its array")
+
+
+def read_json_lines(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], int]]:
+    number = 1
+    # Not by str.splitlines(): it also cuts at U+2028, which JSON strings may hold unescaped.
+    while line := file.readline(MAX_ROW_BYTES + 1):
+        if len(line) > MAX_ROW_BYTES:
+            raise too_large(name, number)
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if not line.strip():
+            continue
+        try:
+            text = line.decode()
+            value = _DECODER.decode(text)
+        except UnicodeDecodeError as error:
+            raise not_utf8(name, number, error) from error
+        except (ValueError, RecursionError) as error:
+            raise _not_json(name, number, error, start=0) from error
+        yield _object(value, text, name=name, number=number), len(line)
+        number += 1
+
+
+def _elements(window: "_Window", name: str) -> Iterator[tuple[dict[str, Any], int]]:
+    for number in count(1):
+        window.number = number
+        value, text = window.value()
+        if len(text) > MAX_ROW_BYTES:
+            raise too_large(name, number)
+        yield _object(value, text, name=name, number=number), len(text)
+        mark = window.next_mark()
+        window.position += 1
+        if mark == "]":
+            return
+        if mark != ",":
+            raise bad_row(name, number, "is followed by neither a comma nor the end of the array")
+
+
+class _Window:
+    """The part of a text that is looked at: what was read leaves it, and more is read when it is needed."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file = file
+        self._name = name
+        self._undecoded = b""
+        self._fault: UnicodeDecodeError | None = None
+        self._text = ""
+        self._started = False
+        self.position = 0
+        self.number = 1
+        """The row that is being read, for messages."""
+
+    def next_mark(self) -> str:
+        """The next character that is no blank, which stays; empty at the end."""
+        while True:
+            blanks = _BLANKS.match(self._text, self.position)
+            if blanks:
+                self.position = blanks.end()
+            if self.position < len(self._text):
+                return self._text[self.position]
+            if not self._extend():
+                return ""
+
+    def value(self) -> tuple[Any, str]:
+        """The next value and its text."""
+        self.next_mark()
+        while True:
+            start = self.position
+            try:
+                value, self.position = _DECODER.raw_decode(self._text, start)
+            except json.JSONDecodeError as error:
+                # Wrong, or only not read to its end: more text tells which.
+                if len(self._text) - start > MAX_ROW_BYTES:
+                    what = f"is larger than {MAX_ROW_BYTES // 1024**2} MiB, or not JSON: {error.msg}"
+                    raise bad_row(self._name, self.number, what) from error
+                if not self._extend():
+                    raise _not_json(self._name, self.number, error, start=start) from error
+            except (ValueError, RecursionError) as error:
+                raise _not_json(self._name, self.number, error, start=start) from error
+            else:
+                return value, self._text[start : self.position]
+
+    def _extend(self) -> bool:
+        """False at the end of the file."""
+        if self._fault is not None:
+            raise not_utf8(self._name, self.number, self._fault) from self._fault
+        rest = self._text[self.position :]
+        # As much again as there is: a long row is tried few times.
+        raw = self._file.read(max(_CHUNK_BYTES, len(rest)))
+        if raw and not self._started:
+            self._started = True
+            raw = raw.removeprefix(codecs.BOM_UTF8)
+        data = self._undecoded + raw
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", not raw)
+        except UnicodeDecodeError as error:
+            # What comes before it is read first, so that the fault is told with its own row.
+            self._fault = error
+            text, used = data[: error.start].decode(), error.start
+        self._undecoded = data[used:]
+        self._text = rest + text
+        self.position = 0
+        return bool(raw) or self._fault is not None
+
+
+def _object(value: Any, text: str, *, name: str, number: int) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise bad_row(name, number, f"is {_KINDS.get(type(value), 'a number')}, not an object")
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise bad_row(name, number, "holds half a surrogate pair, which is no character") from error
+    return value
+
+
+_KINDS: Final = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+
+
+def _not_json(name: str, number: int, error: ValueError | RecursionError, *, start: int) -> EvaluationError:
+    match error:
+        case json.JSONDecodeError():
+            what = f"{error.msg} at character {error.pos - start + 1}"
+        case RecursionError():
+            what = "it is nested too deeply"
+        case _:
+            what = str(error)
+    return bad_row(name, number, f"is not JSON: {what}")
+
+
+def _no_constant(constant: str) -> NoReturn:
+    # Python reads NaN and Infinity, but no answer of the API could carry them.
+    msg = f"{constant} is no value of JSON"
+    raise ValueError(msg)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        msg = f"{number[:20]} is larger than any number"
+        raise ValueError(msg)
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)

@@ -1,0 +1,62 @@
+"""Files beneath the directories that a server may read datasets from; nothing else on the disk."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from nemo_local_evaluator.datasets.faults import bad_file
+
+_MAX_FILES: Final = 10_000
+"""Of a directory that is searched: no dataset has more, but a home directory may."""
+_MAX_SHOWN: Final = 300
+
+
+class LocalFiles:
+    def __init__(self, *, roots: Sequence[Path], database: Path, private: Sequence[Path]) -> None:
+        """`private` directories are never read from, nor are the database and the files beside it."""
+        self._roots = roots
+        self._database = database.resolve()
+        self._private = [path.resolve() for path in private]
+
+    def locate(self, given: str) -> Path:
+        """The file or directory, symbolic links resolved; relative paths are searched for in each root."""
+        name = given[:_MAX_SHOWN]
+        path = Path(given)
+        candidates = [path] if path.is_absolute() else [root / path for root in self._roots]
+        try:
+            allowed = [found for found in (each.resolve() for each in candidates) if self._allowed(found)]
+            existing = [found for found in allowed if found.is_file() or found.is_dir()]
+        # A link to itself is a RuntimeError, a null character a ValueError.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise bad_file(name, "is no path that can be read") from error
+        if not allowed:
+            roots = ", ".join(map(str, self._roots))
+            raise bad_file(name, f"is outside the directories allowed: {roots}")
+        if not existing:
+            raise bad_file(name, "does not exist")
+        return existing[0]
+
+    def names(self, directory: Path) -> list[str]:
+        """Of the files beneath, relative to it; hidden ones and links to elsewhere are left out."""
+        names: list[str] = []
+        for path in self._walk(directory):
+            if len(names) == _MAX_FILES:
+                raise bad_file(directory.name, f"has more than {_MAX_FILES} files")
+            names.append(path.relative_to(directory).as_posix())
+        return names
+
+    def _walk(self, directory: Path) -> Iterator[Path]:
+        for parent, folders, files in os.walk(directory):
+            folders[:] = [folder for folder in folders if not folder.startswith(".")]
+            for name in files:
+                path = Path(parent, name)
+                if not name.startswith(".") and self._allowed(path.resolve()):
+                    yield path
+
+    def _allowed(self, path: Path) -> bool:
+        if path.parent == self._database.parent and path.name.startswith(self._database.name):
+            return False
+        if any(path.is_relative_to(private) for private in self._private):
+            return False
+        return any(path.is_relative_to(root) for root in self._roots)

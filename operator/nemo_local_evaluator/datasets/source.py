@@ -1,0 +1,86 @@
+"""What a config says of a dataset, and where that is: pure, no look at any disk or network."""
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
+
+import httpx
+
+from nemo_local_evaluator.datasets.faults import bad_file
+from nemo_local_evaluator.model_client import parse_url
+
+_HUB: Final = "hf://"
+_MAX_SHOWN: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSource:
+    """The fields of NeMo's Dataset that say where rows come from."""
+
+    files_url: str
+    format: str | None = None
+    """A file format; or a schema's name (`beir`, `squad`), which leaves the file format to the suffix."""
+    hf_endpoint: str | None = None
+    split: str | None = None
+    """Chooses among the files of a directory; says nothing about a single file."""
+    hf_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class LocalPlace:
+    path: str
+
+
+@dataclass(frozen=True)
+class WebPlace:
+    url: httpx.URL
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubPlace:
+    repository: str
+    revision: str | None
+    path: str
+    """Of a file or a directory; empty for the whole repository."""
+
+
+Place = LocalPlace | WebPlace | HubPlace
+
+
+def place_of(source: DatasetSource) -> Place:
+    """Raises EvaluationError for schemes that are not read here, and for URLs that are none."""
+    scheme, separator, rest = source.files_url.partition("://")
+    match scheme if separator else "":
+        case "":
+            return LocalPlace(source.files_url)
+        case "file":
+            return LocalPlace(unquote(rest))
+        case "http" | "https":
+            return WebPlace(parse_url(source.files_url))
+        case "hf":
+            return _hub_place(source)
+        case _:
+            what = f"begins with {scheme}://; supported are file://, http://, https:// and hf://"
+            raise bad_file(shown(source), what)
+
+
+def shown(source: DatasetSource) -> str:
+    """The URL as it may be told: without credentials, and without the query, which may hold a signature."""
+    if source.files_url.startswith(("http://", "https://")):
+        url = parse_url(source.files_url)
+        return str(url.copy_with(username=None, password=None, query=None, fragment=None))[:_MAX_SHOWN]
+    return source.files_url[:_MAX_SHOWN]
+
+
+def _hub_place(source: DatasetSource) -> HubPlace:
+    kind, _, rest = source.files_url.removeprefix(_HUB).partition("/")
+    namespace, _, rest = rest.partition("/")
+    name, _, path = rest.strip("/").partition("/")
+    name, _, revision = name.partition("@")
+    if kind != "datasets" or not namespace or not name or ".." in path.split("/"):
+        raise bad_file(shown(source), "is not hf://datasets/<namespace>/<name>[@<revision>][/<path>]")
+    if source.hf_endpoint:
+        parse_url(source.hf_endpoint)
+    return HubPlace(
+        repository=f"{namespace}/{name}", revision=unquote(revision) or None, path=path.strip("/")
+    )
