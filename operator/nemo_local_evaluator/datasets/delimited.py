@@ -4,12 +4,13 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from nemo_local_evaluator.datasets.faults import MAX_ROW_BYTES, bad_file, bad_row, not_utf8, too_large
+from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large
+from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, SizedRow
 
 
-def read_delimited(file: BinaryIO, name: str, *, delimiter: str) -> Iterator[tuple[dict[str, Any], int]]:
+def read_delimited(file: BinaryIO, name: str, *, delimiter: str) -> Iterator[SizedRow]:
     # Of the whole process; 128 KiB by default, and long contexts are longer.
     csv.field_size_limit(MAX_ROW_BYTES)
     lines = _Lines(file, name)

@@ -1,11 +1,7 @@
 """The words in which a dataset is refused: always with the file's name, and with the row's number."""
 
-from typing import Final
-
+from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES
 from nemo_local_evaluator.errors import EvaluationError
-
-MAX_ROW_BYTES: Final = 16 * 1024 * 1024
-"""A longer row is refused: rows are what memory is bounded by. A model's context is a small part of it."""
 
 
 def bad_file(name: str, what: str) -> EvaluationError:

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from nemo_local_evaluator.datasets.delimited import read_delimited
 from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.datasets.json_rows import read_json, read_json_lines
-
-Row = dict[str, Any]
-SizedRow = tuple[Row, int]
-"""A row, and about how many bytes it took in its file."""
+from nemo_local_evaluator.datasets.row import SizedRow
 
 _BUFFER_BYTES: Final = 1024 * 1024
 

@@ -1,25 +1,25 @@
 """Datasets on a hub that speaks Hugging Face's API: huggingface.co, a mirror, NeMo Data Store.
 
-HF_ENDPOINT, HF_TOKEN and HF_HOME are the library's to read. A dataset's own `hf_endpoint` goes with each
-call, gets no token but the dataset's own, and has a cache of its own: else whoever names an endpoint would be
-sent the server's token, and could leave files under the names of other people's datasets.
+HF_ENDPOINT, HF_TOKEN and HF_HOME are the library's to read. Another endpoint, which a dataset names, goes
+with each call, gets no token but the dataset's own, and has a cache of its own: else whoever names an endpoint
+would be sent the server's token, and could leave files under the names of other people's datasets.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, cast
+from threading import Event
+from typing import Any, Final, Self, cast
 
 from nemo_local_evaluator.datasets.faults import bad_file
-from nemo_local_evaluator.datasets.source import DatasetSource, HubPlace
+from nemo_local_evaluator.datasets.source import DatasetSource, HubPlace, shown
 from nemo_local_evaluator.datasets.web import MAX_DOWNLOAD_BYTES
 from nemo_local_evaluator.errors import EvaluationError
-
-_T = TypeVar("_T")
 
 _DOWNLOAD_SECONDS: Final = 3600.0
 """For one file."""
@@ -42,85 +42,96 @@ class Hub:
     def __init__(self, *, caches: Path) -> None:
         """`caches` is for the endpoints that datasets name, a directory each."""
         self._caches = caches
-        self._threads = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="hub")
+        self._downloads = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="hub")
 
     async def look(self, place: HubPlace, source: DatasetSource) -> HubFiles:
         """Raises EvaluationError where the hub does not answer, or has no such dataset for us."""
-        return await self._in_thread(partial(_look, place, source), source, seconds=_LOOK_SECONDS)
+        work = partial(_look, place, source, caches=self._caches)
+        async with _telling(source, seconds=_LOOK_SECONDS):
+            return await asyncio.to_thread(work)
 
     async def fetch(self, files: HubFiles, name: str, *, source: DatasetSource) -> Path:
         """A file of the cache: not the caller's to remove."""
-        progress = _Progress(source)
-        download = partial(
-            _download, files, name, source=source, cache=self._cache(source), progress=progress
-        )
+        stop = Event()
+        work = partial(_download, files, name, source=source, caches=self._caches, stop=stop)
         try:
-            return Path(await self._in_thread(download, source, seconds=_DOWNLOAD_SECONDS))
+            async with _telling(source, seconds=_DOWNLOAD_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._downloads, work)
         finally:
-            progress.stopped = True
-
-    def _cache(self, source: DatasetSource) -> Path | None:
-        if not source.hf_endpoint:
-            return None
-        return self._caches / hashlib.sha256(source.hf_endpoint.encode()).hexdigest()[:16]
-
-    async def _in_thread(self, work: Callable[[], _T], source: DatasetSource, *, seconds: float) -> _T:
-        try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except EvaluationError:
-            raise
-        except TimeoutError as error:
-            raise bad_file(source.files_url, f"took more than {seconds:g} s") from error
-        # Besides the library's errors those of its HTTP client, which is another one in each of its versions.
-        except Exception as error:
-            raise bad_file(source.files_url, _told(error)) from error
+            stop.set()
 
 
-def _token(source: DatasetSource) -> str | bool | None:
+@asynccontextmanager
+async def _telling(source: DatasetSource, *, seconds: float) -> AsyncIterator[None]:
+    """Every failure within is told as one of the dataset's."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except EvaluationError:
+        raise
+    except TimeoutError as error:
+        raise bad_file(shown(source), f"took more than {seconds:g} s") from error
+    # Besides the library's errors those of its HTTP client, which is another one in each of its versions.
+    except Exception as error:
+        raise bad_file(shown(source), _told(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Access:
+    endpoint: str
+    token: str | bool | None
     """None leaves it to the library, False is none at all."""
-    return source.hf_token or (False if source.hf_endpoint else None)
+    cache: Path | None
+    """None is the library's own."""
 
 
-def _look(place: HubPlace, source: DatasetSource) -> HubFiles:
+def _access(source: DatasetSource, *, caches: Path) -> _Access:
     # Not at the module's top: the library takes a second to import, and most servers never need it.
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    endpoint = (source.hf_endpoint or constants.ENDPOINT).rstrip("/")
+    if endpoint == constants.ENDPOINT:
+        return _Access(endpoint=endpoint, token=source.hf_token, cache=None)
+    digest = hashlib.sha256(endpoint.encode()).hexdigest()[:16]
+    return _Access(endpoint=endpoint, token=source.hf_token or False, cache=caches / digest)
+
+
+def _look(place: HubPlace, source: DatasetSource, *, caches: Path) -> HubFiles:
     from huggingface_hub import HfApi  # noqa: PLC0415
 
-    api = HfApi(endpoint=source.hf_endpoint or None, token=_token(source))
+    access = _access(source, caches=caches)
+    api = HfApi(endpoint=access.endpoint, token=access.token)
     info = api.dataset_info(place.repository, revision=place.revision, timeout=_LOOK_SECONDS)
     if info.sha is None:
-        raise bad_file(source.files_url, "has no commit on its hub")
+        raise bad_file(shown(source), "has no commit on its hub")
     names = [file.rfilename for file in info.siblings or []]
     return HubFiles(repository=place.repository, commit=info.sha, names=names)
 
 
-def _download(
-    files: HubFiles, name: str, *, source: DatasetSource, cache: Path | None, progress: "_Progress"
-) -> str:
+def _download(files: HubFiles, name: str, *, source: DatasetSource, caches: Path, stop: Event) -> Path:
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
-    return hf_hub_download(
+    access = _access(source, caches=caches)
+    path = hf_hub_download(
         files.repository,
         name,
         repo_type="dataset",
         revision=files.commit,
-        endpoint=source.hf_endpoint or None,
-        token=_token(source),
-        cache_dir=cache,
-        tqdm_class=cast("Any", progress),
+        endpoint=access.endpoint,
+        token=access.token,
+        cache_dir=access.cache,
+        tqdm_class=cast("Any", partial(_Progress, source, stop)),
     )
+    return Path(path)
 
 
 class _Progress:
-    """Stands where the library wants a class of progress bars: only from there can a download be ended."""
+    """Stands where the library wants a progress bar: only from there can a download be ended."""
 
-    def __init__(self, source: DatasetSource) -> None:
+    def __init__(self, source: DatasetSource, stop: Event, **_options: object) -> None:
         self._source = source
+        self._stop = stop
         self._bytes = 0
-        self.stopped = False
-
-    def __call__(self, **_options: object) -> Self:
-        return self
 
     def __enter__(self) -> Self:
         return self
@@ -130,10 +141,10 @@ class _Progress:
 
     def update(self, count: float | None = 1) -> None:
         self._bytes += int(count or 0)
-        if self.stopped:
-            raise bad_file(self._source.files_url, "is no longer wanted")
+        if self._stop.is_set():
+            raise bad_file(shown(self._source), "is no longer wanted")
         if self._bytes > MAX_DOWNLOAD_BYTES:
-            raise bad_file(self._source.files_url, f"is larger than {MAX_DOWNLOAD_BYTES // 1024**3} GiB")
+            raise bad_file(shown(self._source), f"is larger than {MAX_DOWNLOAD_BYTES // 1024**3} GiB")
 
     def set_postfix_str(self, *_arguments: object, **_options: object) -> None:
         pass

@@ -13,15 +13,17 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, BinaryIO, Final, NoReturn
 
-from nemo_local_evaluator.datasets.faults import MAX_ROW_BYTES, bad_file, bad_row, not_utf8, too_large
+from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large
+from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
 from nemo_local_evaluator.errors import EvaluationError
 
 _CHUNK_BYTES: Final = 256 * 1024
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_KINDS: Final = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
-def read_json(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], int]]:
+def read_json(file: BinaryIO, name: str) -> Iterator[SizedRow]:
     window = _Window(file, name)
     if window.next_mark() != "[":
         raise bad_file(name, "is not a JSON array of objects")
@@ -34,7 +36,7 @@ def read_json(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], int]]
         raise bad_file(name, "goes on after the end of its array")
 
 
-def read_json_lines(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], int]]:
+def read_json_lines(file: BinaryIO, name: str) -> Iterator[SizedRow]:
     number = 1
     # Not by str.splitlines(): it also cuts at U+2028, which JSON strings may hold unescaped.
     while line := file.readline(MAX_ROW_BYTES + 1):
@@ -55,7 +57,7 @@ def read_json_lines(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any],
         number += 1
 
 
-def _elements(window: "_Window", name: str) -> Iterator[tuple[dict[str, Any], int]]:
+def _elements(window: "_Window", name: str) -> Iterator[SizedRow]:
     for number in count(1):
         window.number = number
         value, text = window.value()
@@ -137,7 +139,7 @@ class _Window:
         return bool(raw) or self._fault is not None
 
 
-def _object(value: Any, text: str, *, name: str, number: int) -> dict[str, Any]:
+def _object(value: Any, text: str, *, name: str, number: int) -> Row:
     if not isinstance(value, dict):
         raise bad_row(name, number, f"is {_KINDS.get(type(value), 'a number')}, not an object")
     if _SURROGATE.search(text):
@@ -146,9 +148,6 @@ def _object(value: Any, text: str, *, name: str, number: int) -> dict[str, Any]:
         except UnicodeEncodeError as error:
             raise bad_row(name, number, "holds half a surrogate pair, which is no character") from error
     return value
-
-
-_KINDS: Final = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 def _not_json(name: str, number: int, error: ValueError | RecursionError, *, start: int) -> EvaluationError:

@@ -48,11 +48,11 @@ class LocalFiles:
 
     def _walk(self, directory: Path) -> Iterator[Path]:
         for parent, folders, files in os.walk(directory):
-            folders[:] = [folder for folder in folders if not folder.startswith(".")]
-            for name in files:
-                path = Path(parent, name)
-                if not name.startswith(".") and self._allowed(path.resolve()):
-                    yield path
+            folders[:] = [folder for folder in folders if self._shown(Path(parent, folder))]
+            yield from (path for name in files if self._shown(path := Path(parent, name)))
+
+    def _shown(self, path: Path) -> bool:
+        return not path.name.startswith(".") and self._allowed(path.resolve())
 
     def _allowed(self, path: Path) -> bool:
         if path.parent == self._database.parent and path.name.startswith(self._database.name):

@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nemo_local_evaluator.datasets.faults import MAX_ROW_BYTES, bad_file, bad_row, too_large
+from nemo_local_evaluator.datasets.faults import bad_file, bad_row, too_large
+from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 _MAX_BATCH_ROWS: Final = 64
@@ -23,7 +24,7 @@ _BUFFER_BYTES: Final = 1024 * 1024
 """With a buffer, Arrow reads columns page by page; without, whole."""
 
 
-def read_parquet(file: BinaryIO, name: str) -> Iterator[tuple[dict[str, Any], int]]:
+def read_parquet(file: BinaryIO, name: str) -> Iterator[SizedRow]:
     number = 1
     try:
         parquet = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
@@ -65,12 +66,12 @@ def _coarser(kind: Any) -> Any:
     return None
 
 
-def _values(batch: Any, name: str, first: int) -> list[dict[str, Any]]:
+def _values(batch: Any, name: str, first: int) -> list[Row]:
     """Row by row where one of them cannot be read, or may be too large."""
     failure: Exception | None = None
     if batch.nbytes <= MAX_ROW_BYTES:
         try:
-            rows: list[dict[str, Any]] = batch.to_pylist(maps_as_pydicts="lossy")
+            rows: list[Row] = batch.to_pylist(maps_as_pydicts="lossy")
         except (pa.ArrowException, ValueError, OverflowError) as error:
             failure = error
         else:

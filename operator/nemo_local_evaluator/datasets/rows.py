@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from nemo_local_evaluator.datasets.faults import bad_file
-from nemo_local_evaluator.datasets.formats import DataFile, Row, SizedRow, read_file
+from nemo_local_evaluator.datasets.formats import DataFile, read_file
+from nemo_local_evaluator.datasets.row import Row, SizedRow
 
 Read = Callable[[], Generator[SizedRow, None, None]]
 """Begins a new reading."""

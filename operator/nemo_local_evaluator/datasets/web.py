@@ -30,7 +30,7 @@ class Downloads:
         """A file that is the caller's to remove."""
         try:
             await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._directory, delete=False, buffering=0) as file:
+            with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as file:
                 path = Path(file.name)
                 try:
                     await self._download(url, file, name)
@@ -73,4 +73,9 @@ async def _save(response: httpx.Response, file: IO[bytes], name: str) -> None:
         size += len(chunk)
         if size > MAX_DOWNLOAD_BYTES:
             raise bad_file(name, f"is larger than {MAX_DOWNLOAD_BYTES // 1024**3} GiB")
-        await asyncio.to_thread(file.write, chunk)
+        await asyncio.to_thread(_append, file, chunk)
+
+
+def _append(file: IO[bytes], chunk: bytes) -> None:
+    file.write(chunk)
+    file.flush()

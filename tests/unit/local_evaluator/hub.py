@@ -23,6 +23,8 @@ class FakeHub:
     token: str | None = None
     """Without it nobody is let in."""
     broken: bool = False
+    hold: threading.Event | None = None
+    """Until it is set, of every download only the first half is sent."""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     """Method, path and token."""
 
@@ -60,7 +62,11 @@ def fake_hub() -> Iterator[FakeHub]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(content)
+                half = len(content) // 2
+                self.wfile.write(content[:half])
+                if hub.hold and "/resolve/" in path:
+                    hub.hold.wait(timeout=30)
+                self.wfile.write(content[half:])
 
         @override
         def log_message(self, format: str, *args: Any) -> None:

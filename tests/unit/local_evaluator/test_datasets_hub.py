@@ -1,9 +1,11 @@
 """hf://, against a hub on loopback, with the hub's own client library in between."""
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,19 @@ async def refusal(tmp_path: Path, hub: FakeHub, path: str, **source: Any) -> str
     with pytest.raises(EvaluationError) as refused:
         await rows(tmp_path, hub, path, **source)
     return str(refused.value)
+
+
+def downloaded(tmp_path: Path) -> list[str]:
+    """The suffixes of what the cache holds: files are named by their content, incomplete ones end so."""
+    return [path.suffix for path in tmp_path.glob(".hubs/*/*/blobs/*")]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_file_is_downloaded_and_its_rows_are_read(tmp_path: Path, hub: FakeHub) -> None:
@@ -114,7 +129,10 @@ async def test_a_private_dataset_is_not_given_from_the_cache_to_those_without_a_
     assert "a token is needed" in await refusal(tmp_path, hub, "/train.jsonl")
 
 
-def test_the_servers_endpoint_token_and_cache_come_from_the_environment(tmp_path: Path, hub: FakeHub) -> None:
+@pytest.mark.parametrize("named", [False, True])
+def test_the_servers_endpoint_token_and_cache_come_from_the_environment(
+    tmp_path: Path, hub: FakeHub, named: bool
+) -> None:
     """In a process of its own: the library reads its environment once, when it is imported."""
     hub.token = "hf_server"
     script = """
@@ -122,13 +140,14 @@ import asyncio, sys
 from pathlib import Path
 from tests.unit.local_evaluator.reading import read
 
-print(asyncio.run(read(Path(sys.argv[1]), "hf://datasets/team/questions/train.jsonl")))
+url = "hf://datasets/team/questions/train.jsonl"
+print(asyncio.run(read(Path(sys.argv[1]), url, hf_endpoint=sys.argv[2])))
 """
     home = tmp_path / "home"
     environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_server", "HF_HOME": str(home)}
     environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ran = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)],
+        [sys.executable, "-c", script, str(tmp_path), f"{hub.url}/" if named else ""],
         env=environment,
         capture_output=True,
         text=True,
@@ -136,6 +155,17 @@ print(asyncio.run(read(Path(sys.argv[1]), "hf://datasets/team/questions/train.js
     )
     assert ran.stdout == "[{'x': 1}, {'x': 2}]\n", ran.stderr
     assert list(home.glob("hub/datasets--team--questions/snapshots/*/train.jsonl"))
+
+
+async def test_a_download_that_is_given_up_ends_and_is_not_kept(tmp_path: Path, hub: FakeHub) -> None:
+    hub.hold = threading.Event()
+    opening = asyncio.create_task(rows(tmp_path, hub, "/train.jsonl"))
+    await until(lambda: downloaded(tmp_path) == [".incomplete"])
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    hub.hold.set()
+    await until(lambda: downloaded(tmp_path) == [])
 
 
 async def test_the_files_of_a_directory_are_downloaded_one_by_one(tmp_path: Path, hub: FakeHub) -> None:
