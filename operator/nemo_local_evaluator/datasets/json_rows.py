@@ -1,8 +1,8 @@
 """JSON arrays of objects, and JSON Lines, one row at a time.
 
 Arrays are read through a window with the standard library's decoder, so that both formats agree on every
-value. A streaming parser was no choice: ijson takes gigabytes for 100 kB of nested brackets, and makes
-question marks of what is no character.
+value. A streaming parser was no choice: ijson takes gigabytes for 100 kB of nested brackets, and has other
+numbers and characters than Python's json.
 """
 
 import codecs
@@ -19,7 +19,6 @@ from nemo_local_evaluator.errors import EvaluationError
 
 _CHUNK_BYTES: Final = 256 * 1024
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS: Final = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -47,23 +46,22 @@ def read_json_lines(file: BinaryIO, name: str) -> Iterator[SizedRow]:
         if not line.strip():
             continue
         try:
-            text = line.decode()
-            value = _DECODER.decode(text)
+            value = _DECODER.decode(line.decode())
         except UnicodeDecodeError as error:
             raise not_utf8(name, number, error) from error
         except (ValueError, RecursionError) as error:
             raise _not_json(name, number, error, start=0) from error
-        yield _object(value, text, name=name, number=number), len(line)
+        yield _object(value, name=name, number=number), len(line)
         number += 1
 
 
 def _elements(window: "_Window", name: str) -> Iterator[SizedRow]:
     for number in count(1):
         window.number = number
-        value, text = window.value()
-        if len(text) > MAX_ROW_BYTES:
+        value, size = window.value()
+        if size > MAX_ROW_BYTES:
             raise too_large(name, number)
-        yield _object(value, text, name=name, number=number), len(text)
+        yield _object(value, name=name, number=number), size
         mark = window.next_mark()
         window.position += 1
         if mark == "]":
@@ -97,8 +95,8 @@ class _Window:
             if not self._extend():
                 return ""
 
-    def value(self) -> tuple[Any, str]:
-        """The next value and its text."""
+    def value(self) -> tuple[Any, int]:
+        """The next value, and of how many characters it is."""
         self.next_mark()
         while True:
             start = self.position
@@ -114,7 +112,7 @@ class _Window:
             except (ValueError, RecursionError) as error:
                 raise _not_json(self._name, self.number, error, start=start) from error
             else:
-                return value, self._text[start : self.position]
+                return value, self.position - start
 
     def _extend(self) -> bool:
         """False at the end of the file."""
@@ -139,14 +137,9 @@ class _Window:
         return bool(raw) or self._fault is not None
 
 
-def _object(value: Any, text: str, *, name: str, number: int) -> Row:
+def _object(value: Any, *, name: str, number: int) -> Row:
     if not isinstance(value, dict):
         raise bad_row(name, number, f"is {_KINDS.get(type(value), 'a number')}, not an object")
-    if _SURROGATE.search(text):
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise bad_row(name, number, "holds half a surrogate pair, which is no character") from error
     return value
 
 

@@ -207,7 +207,7 @@ NOWHERE = {"files_url": "file://nowhere.json"}
         (data_config(), model_target(), "has no dataset"),
         (data_config(), {"type": "rows"}, "has no rows"),
         (data_config(dataset="team/quiz"), model_target(), "is a name"),
-        (data_config(), {"type": "dataset", "dataset": "hf://datasets/x"}, "hf:// is not supported"),
+        (data_config(), {"type": "dataset", "dataset": "hf://datasets/x"}, "is not hf://datasets/"),
         (data_config({"type": "telepathy"}), ROW, "metric type 'telepathy' is unknown"),
         (data_config({"type": "bleu"}), ROW, "params.references: Field required"),
         (data_config(string_check("a", "resembles", "b")), ROW, "params.check.1"),
