@@ -47,7 +47,7 @@ def _one(
 
 
 def _dataset(path: PurePosixPath) -> object:
-    return path.parent, _SHARD.sub("", path.stem), path.suffix
+    return path.parent, _SHARD.sub("", path.stem), path.suffix, bool(_SHARD.search(path.stem))
 
 
 def _folder(path: PurePosixPath) -> object:

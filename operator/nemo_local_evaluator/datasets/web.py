@@ -1,8 +1,9 @@
 """Datasets over http(s): streamed into a temporary file, so that they can be read twice in little memory."""
 
 import asyncio
-import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -15,6 +16,8 @@ _TIMEOUT_SECONDS: Final = 3600.0
 """For a whole download."""
 _SILENCE: Final = httpx.Timeout(30.0)
 """Seconds without a byte after which a server is given up."""
+_OLD_SECONDS: Final = 7 * 24 * 3600.0
+"""Longer than any evaluation takes to read its rows."""
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 1024 * 1024
 
@@ -23,8 +26,7 @@ class Downloads:
     def __init__(self, *, directory: Path, http: httpx.AsyncClient) -> None:
         self._directory = directory
         self._http = http
-        # One server has the data directory: what is here was left by one that was killed.
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove_old(directory)
 
     async def fetch(self, url: httpx.URL, *, name: str) -> Path:
         """A file that is the caller's to remove."""
@@ -59,6 +61,14 @@ class Downloads:
         except httpx.RequestError as error:
             raise bad_file(name, f"cannot be downloaded: {error}") from error
         raise bad_file(name, "redirects too often")
+
+
+def _remove_old(directory: Path) -> None:
+    """What a process that was killed has left. Another one may be using what is younger."""
+    for path in directory.glob("*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _OLD_SECONDS:
+                path.unlink()
 
 
 def _remove(path: Path) -> None:

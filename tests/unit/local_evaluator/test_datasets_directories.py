@@ -67,6 +67,8 @@ async def test_a_split_that_is_not_there_or_not_whole_is_told(tmp_path: Path) ->
     )
     assert "has a/test.jsonl, b/test.jsonl: name one of them" in await refusal(tmp_path, split="test")
     assert "has only 1 of 2 parts: c/part-00000" in await refusal(tmp_path, split="part")
+    write(tmp_path, "c/part.jsonl")
+    assert "part-00000-of-00002.jsonl, c/part.jsonl: name one" in await refusal(tmp_path, split="part")
 
 
 async def test_rows_are_numbered_in_the_part_they_are_in(tmp_path: Path) -> None:

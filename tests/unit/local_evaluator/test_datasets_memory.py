@@ -187,8 +187,10 @@ async def test_a_download_that_is_refused_or_given_up_leaves_nothing(tmp_path: P
 
 
 async def test_what_a_killed_server_has_downloaded_is_removed(tmp_path: Path) -> None:
-    left = tmp_path / ".downloads" / "left"
+    left, in_use = (tmp_path / ".downloads" / name for name in ("left", "in-use"))
     left.parent.mkdir()
-    left.touch()
+    for path in (left, in_use):
+        path.touch()
+    os.utime(left, (0, 0))
     async with reader(tmp_path):
-        assert not left.exists()
+        assert downloads(tmp_path) == [in_use]
