@@ -51,7 +51,7 @@ generate: environment ## Write crds/ anew from the models, and deploy/install.ya
 
 # --inexact: what `make demo` has added stays.
 environment: $(UV)
-	@$(UV) sync --quiet --locked --inexact --extra local-evaluator
+	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness
 
 $(CACHE)/uv-$(UV_VERSION)/bin/uv:
 	@echo "Installing uv $(UV_VERSION) into $(@D)"

@@ -1,5 +1,6 @@
 """The command line: reads options into Settings and serves the application."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +9,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from nemo_local_evaluator.app import create_app
+from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.settings import Settings, read_models
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -57,6 +59,23 @@ def serve(
             ' "api_key": ...}}; the last two are optional.',
         ),
     ] = None,
+    harness_python: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Interpreter that lm-eval is installed for, where that is not this one.",
+        ),
+    ] = None,
+    harness_tasks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Directory with further tasks for lm-eval, in its YAML. May be repeated. Such a task may run"
+            " Python code: name only directories that nobody else writes to.",
+        ),
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = "info",
 ) -> None:
     """Serve the API until interrupted.
@@ -68,5 +87,13 @@ def serve(
         registered = read_models(models) if models else {}
     except ValidationError as error:
         raise typer.BadParameter(str(error), param_hint="--models") from error
-    settings = Settings(data=data, allow_paths=tuple(allow_path or ()), workers=workers, models=registered)
+    settings = Settings(
+        data=data,
+        allow_paths=tuple(allow_path or ()),
+        workers=workers,
+        models=registered,
+        harness=Harness(
+            python=harness_python or Path(sys.executable), task_directories=tuple(harness_tasks or ())
+        ),
+    )
     uvicorn.run(create_app(settings), host=host, port=port, log_level=log_level, server_header=False)

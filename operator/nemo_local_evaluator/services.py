@@ -36,6 +36,7 @@ def build_services(
         datasets=DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http),
         models=ModelClient(http, retry_base=settings.retry_base),
         scoring=scoring,
+        harness=settings.harness,
     )
     work = JobWork(store=store, planner=Planner(models=settings.models, resources=resources))
     runner = Runner(jobs=store, artifacts=artifacts, work=work, workers=settings.workers)

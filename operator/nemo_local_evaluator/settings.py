@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from nemo_local_evaluator.harness import Harness
+
 
 class RegisteredModel(BaseModel):
     """An endpoint behind a model name, so that a target may say `"model": "<name>"`."""
@@ -34,6 +36,9 @@ class Settings:
     models: Mapping[str, RegisteredModel] = field(default_factory=lambda: MappingProxyType({}))
     retry_base: float = 0.5
     """Seconds before the first retry of a model call; doubled for each further one."""
+
+    harness: Harness = field(default_factory=Harness)
+    """What academic benchmarks run by."""
 
     scoring_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that render templates and compute metrics."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from nemo_local_evaluator.datasets import DatasetReader
+from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.model_client import ModelClient
 from nemo_local_evaluator.scoring import ScoringPool
 
@@ -63,3 +64,4 @@ class Resources:
     datasets: DatasetReader
     models: ModelClient
     scoring: ScoringPool
+    harness: Harness

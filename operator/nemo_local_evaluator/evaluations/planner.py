@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from nemo_local_evaluator.errors import UnsupportedError
-from nemo_local_evaluator.evaluations import custom
+from nemo_local_evaluator.evaluations import custom, harness
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
@@ -33,8 +32,6 @@ class Planner:
         """Raises EvaluationError; UnsupportedError for what NeMo Evaluator can do and this server cannot."""
         config = ConfigInput.model_validate(config_document)
         target = TargetInput.model_validate(target_document)
-        family = _FAMILIES.get(config.type)
-        if family is None:
-            msg = f"config type {config.type!r} is not supported here; supported are {', '.join(_FAMILIES)}"
-            raise UnsupportedError(msg)
+        # Any other type is the name of a task of lm-eval's, which alone knows them all.
+        family = _FAMILIES.get(config.type, harness.plan)
         return family(config, target, endpoints=self._endpoints, resources=self._resources)

@@ -1,0 +1,8 @@
+"""EleutherAI's lm-eval as a child process: what it is asked, how it is run, what becomes of its scores."""
+
+from nemo_local_evaluator.harness.child import Request
+from nemo_local_evaluator.harness.process import SILENCE, Harness, HarnessRun
+from nemo_local_evaluator.harness.request import request_of
+from nemo_local_evaluator.harness.results import ranked_scores
+
+__all__ = ["SILENCE", "Harness", "HarnessRun", "Request", "ranked_scores", "request_of"]

@@ -1,0 +1,169 @@
+"""What runs in a process of its own: one evaluation by lm-eval, asked for on stdin, answered on stdout.
+
+Started as a script, it needs lm-eval and nothing of this project, so that lm-eval may be installed apart.
+Each line of stdout is an event in JSON; whatever lm-eval prints goes to stderr, which the parent logs.
+"""
+
+import difflib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+if TYPE_CHECKING:
+    from lm_eval.tasks import TaskManager
+
+__all__ = ["Request"]
+
+_NEEDS_LOGLIKELIHOOD: Final = frozenset({"loglikelihood", "loglikelihood_rolling", "multiple_choice"})
+_NAMES_SUGGESTED: Final = 5
+
+
+class Request(TypedDict):
+    task: str
+    model: str
+    """lm-eval's name of the API: local-completions or local-chat-completions."""
+    model_args: dict[str, Any]
+    gen_kwargs: dict[str, Any]
+    options: dict[str, Any]
+    """Further arguments of `simple_evaluate`."""
+    task_directories: list[str]
+    """Of the server's own tasks, which come before lm-eval's."""
+
+
+class _Refused(Exception):
+    """What is said to the job's owner."""
+
+
+def main() -> None:
+    # Python flushes what is left in a file at exit, and lm-eval may print to descriptor 1 at any time.
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    request: Request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for event in _outcome(request):
+        events.write(json.dumps(event, default=str) + "\n")
+    events.close()
+
+
+def _end_with_parent() -> None:
+    # The parent holds the other end for as long as it lives, and sends nothing more.
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _outcome(request: Request) -> Iterator[Mapping[str, Any]]:
+    try:
+        yield from _evaluate(request)
+    except _Refused as refusal:
+        yield {"kind": "failure", "message": str(refusal)}
+    except ModuleNotFoundError as error:
+        traceback.print_exc()
+        what = "nemo-eval-operator[harness]" if error.name == "lm_eval" else error.name
+        yield {"kind": "failure", "message": f"{error.name} is missing: pip install '{what}'"}
+    except Exception as error:  # noqa: BLE001 - whatever lm-eval raises ends the job
+        traceback.print_exc()
+        yield {"kind": "failure", "message": f"lm-eval failed: {type(error).__name__}: {error}"}
+
+
+def _evaluate(request: Request) -> Iterator[Mapping[str, Any]]:
+    from lm_eval import simple_evaluate  # noqa: PLC0415 - it may be missing
+
+    manager = _manager(request["task"], request["task_directories"])
+    _refuse_unfit(request, list(_configs(request["task"], manager)))
+    results = simple_evaluate(
+        model=request["model"],
+        model_args=request["model_args"],
+        tasks=[request["task"]],
+        gen_kwargs=request["gen_kwargs"] or None,
+        task_manager=manager,
+        confirm_run_unsafe_code=False,
+        **request["options"],
+    )
+    for task, samples in results["samples"].items():
+        for sample in samples:
+            yield {"kind": "sample", "task": task, "document": _sample(sample)}
+    yield {
+        "kind": "scores",
+        "tasks": results["results"],
+        "groups": results.get("groups", {}),
+        "filters": {
+            task: [one["name"] for one in config.get("filter_list") or []]
+            for task, config in results["configs"].items()
+        },
+    }
+
+
+def _manager(task: str, directories: list[str]) -> "TaskManager":
+    """lm-eval's index of tasks, with those of the server's own directories in front."""
+    from lm_eval.tasks import TaskManager  # noqa: PLC0415 - it may be missing
+
+    if directories:
+        # To read lm-eval's fifteen thousand tasks takes ten seconds.
+        own = TaskManager(include_path=directories, include_defaults=False)
+        if task in own.all_subtasks:
+            return own
+    manager = TaskManager(include_path=directories or None)
+    # Not left to lm-eval, which takes any other string for the path of a file.
+    if task not in manager.all_tasks:
+        near = difflib.get_close_matches(task, manager.all_tasks, n=_NAMES_SUGGESTED)
+        meant = f"; did you mean {', '.join(near)}?" if near else ""
+        msg = f"lm-eval has no task {task!r}{meant}"
+        raise _Refused(msg)
+    return manager
+
+
+def _configs(name: str, manager: "TaskManager") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tasks that a name stands for. Nothing is imported or fetched yet."""
+    entry = manager.task_index.get(name)
+    if entry is None:
+        return
+    config = entry.cfg or {}
+    if name in manager.all_subtasks:
+        yield name, config
+        return
+    for member in config.get("task") or sorted(entry.tags):
+        if isinstance(member, str):
+            yield from _configs(member, manager)
+            continue
+        inner = member.get("task") or member.get("group")
+        if isinstance(inner, str):
+            yield inner, member
+            yield from _configs(inner, manager)
+
+
+def _refuse_unfit(request: Request, configs: list[tuple[str, Mapping[str, Any]]]) -> None:
+    for name, config in configs:
+        if config.get("unsafe_code"):
+            msg = f"task {name!r} runs code that the model writes, which this server does not allow"
+            raise _Refused(msg)
+        if config.get("output_type") not in _NEEDS_LOGLIKELIHOOD:
+            continue
+        needs = f"task {name!r} needs log-likelihoods of given answers"
+        if request["model"] == "local-chat-completions":
+            msg = f"{needs}, which no chat endpoint gives: use one whose URL ends with /completions"
+            raise _Refused(msg)
+        if request["model_args"].get("tokenizer_backend") == "none":
+            msg = f"{needs}, and so the model's tokenizer: name it in params.extra.tokenizer"
+            raise _Refused(msg)
+
+
+def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "item": sample["doc"],
+        "target": sample["target"],
+        "filter": sample["filter"],
+        "responses": sample["resps"],
+        "filtered_responses": sample["filtered_resps"],
+        "scores": {metric: sample[metric] for metric in sample["metrics"]},
+    }
+
+
+if __name__ == "__main__":
+    main()

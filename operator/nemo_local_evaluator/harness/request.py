@@ -1,0 +1,160 @@
+"""From NeMo's params to what lm-eval is called with. Pure.
+
+What a caller may set is listed here, key by key: lm-eval has options that read files, run code from a hub or
+send the API key elsewhere, and those are the server's to decide.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+)
+
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.harness.child import Request
+from nemo_local_evaluator.model_client import Endpoint, call_url, parse_url
+from nemo_local_evaluator.prompts import Generates
+from nemo_local_evaluator.schemas import Params
+
+__all__ = ["Extra", "extra_of", "kind_of", "request_of"]
+
+ModelType = Literal["chat", "completions"]
+
+_KINDS: Final[dict[ModelType, Generates]] = {"chat": "chat-completion", "completions": "completion"}
+_MODELS: Final[dict[ModelType, str]] = {"chat": "local-chat-completions", "completions": "local-completions"}
+
+HubName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
+"""No path: files of this machine are not the caller's to read."""
+
+
+class EvaluateOptions(BaseModel):
+    """Arguments of `lm_eval.simple_evaluate`, under their own names."""
+
+    num_fewshot: NonNegativeInt | None = None
+    batch_size: PositiveInt | Literal["auto"] | None = None
+    bootstrap_iters: NonNegativeInt | None = None
+    apply_chat_template: bool | None = None
+    fewshot_as_multiturn: bool | None = None
+    system_instruction: str | None = None
+    samples: dict[str, list[NonNegativeInt]] | None = None
+    random_seed: int | None = None
+    numpy_random_seed: int | None = None
+    torch_random_seed: int | None = None
+    fewshot_random_seed: int | None = None
+
+
+class ModelOptions(BaseModel):
+    """Arguments of lm-eval's API models, under their own names."""
+
+    max_length: PositiveInt | None = None
+    truncate: bool | None = None
+    add_bos_token: bool | None = None
+    custom_prefix_token_id: NonNegativeInt | None = None
+    tokenized_requests: bool | None = None
+    revision: HubName | None = None
+    use_fast_tokenizer: bool | None = None
+    eos_string: str | None = None
+    think_end_token: str | None = None
+    seed: int | None = None
+
+
+class Extra(EvaluateOptions, ModelOptions):
+    """`params.extra` of an academic config."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    model_type: ModelType | None = None
+    hf_token: str | None = Field(default=None, repr=False)
+    tokenizer: HubName | None = None
+    tokenizer_backend: Literal["hf", "huggingface", "tiktoken", "none"] | None = None
+    dataset_seed: int | None = None
+    use_greedy: bool | None = None
+    top_k: int | None = None
+
+
+def extra_of(params: Params) -> Extra:
+    """Raises EvaluationError that names what lm-eval does not take, or may not be given."""
+    try:
+        return Extra.model_validate(params.extra or {})
+    except ValidationError as error:
+        # By code, not by input: a mistyped key may hold a secret.
+        faults = ", ".join(f"{'.'.join(map(str, one['loc']))} ({one['msg']})" for one in error.errors())
+        msg = f"params.extra has what cannot be passed to lm-eval: {faults}"
+        raise EvaluationError(msg) from error
+
+
+def kind_of(url: str, extra: Extra) -> ModelType:
+    """By the URL's path, or else params.extra.model_type. Raises EvaluationError where they disagree."""
+    path = parse_url(url).path.rstrip("/")
+    by_path: ModelType | None = None
+    if path.endswith("/chat/completions"):
+        by_path = "chat"
+    elif path.endswith("/completions"):
+        by_path = "completions"
+    if by_path and extra.model_type and by_path != extra.model_type:
+        msg = f"params.extra.model_type is {extra.model_type!r}, but {url!r} is an endpoint for {by_path}"
+        raise EvaluationError(msg)
+    return by_path or extra.model_type or "chat"
+
+
+def request_of(task: str, params: Params, endpoint: Endpoint, *, parallelism: int) -> Request:
+    """Without secrets, which travel by the environment. Raises EvaluationError."""
+    extra = extra_of(params)
+    kind = kind_of(endpoint.url, extra)
+    if kind == "chat" and extra.apply_chat_template is False:
+        msg = "a chat endpoint takes messages: params.extra.apply_chat_template cannot be false"
+        raise EvaluationError(msg)
+    options = extra.model_dump(include=set(EvaluateOptions.model_fields), exclude_none=True)
+    if extra.dataset_seed is not None:
+        seeds = ("random_seed", "numpy_random_seed", "torch_random_seed", "fewshot_random_seed")
+        options = dict.fromkeys(seeds, extra.dataset_seed) | options
+    if kind == "chat":
+        options["apply_chat_template"] = True
+    if params.limit_samples and extra.samples is None:
+        options["limit"] = params.limit_samples
+    return {
+        "task": task,
+        "model": _MODELS[kind],
+        "model_args": {
+            **extra.model_dump(include=set(ModelOptions.model_fields), exclude_none=True),
+            **_tokenizer(kind, extra),
+            "model": endpoint.model_id,
+            "base_url": str(call_url(endpoint.url, _KINDS[kind])),
+            "num_concurrent": parallelism,
+            "timeout": endpoint.timeout,
+            # lm-eval counts the first attempt too.
+            "max_retries": endpoint.retries + 1,
+        },
+        "gen_kwargs": _generation(params, extra),
+        "options": options,
+        "task_directories": [],
+    }
+
+
+def _tokenizer(kind: ModelType, extra: Extra) -> dict[str, str]:
+    # A chat endpoint tokenizes by itself: nothing is fetched from a hub for it.
+    if kind == "chat":
+        return {"tokenizer_backend": "none"}
+    backend = extra.tokenizer_backend or ("huggingface" if extra.tokenizer else "none")
+    named = {"tokenizer": extra.tokenizer} if extra.tokenizer and backend != "none" else {}
+    return {"tokenizer_backend": "huggingface" if backend == "hf" else backend, **named}
+
+
+def _generation(params: Params, extra: Extra) -> dict[str, object]:
+    """What overrides the task's own generation_kwargs."""
+    stop = [params.stop] if isinstance(params.stop, str) else params.stop
+    given = {
+        "max_gen_toks": params.max_tokens,
+        "temperature": params.temperature,
+        "top_p": params.top_p,
+        "until": stop,
+        "top_k": extra.top_k,
+        "do_sample": None if extra.use_greedy is None else not extra.use_greedy,
+    }
+    return {key: value for key, value in given.items() if value is not None}

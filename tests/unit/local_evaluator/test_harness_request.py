@@ -1,0 +1,132 @@
+"""What lm-eval is asked, given NeMo's params."""
+
+from typing import Any
+
+import pytest
+
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.harness import Request, request_of
+from nemo_local_evaluator.model_client import Endpoint
+from nemo_local_evaluator.schemas import Params
+
+CHAT = "http://nim.test/v1/chat/completions"
+COMPLETIONS = "http://nim.test/v1/completions"
+
+# As recorded of a gsm8k job.
+RECORDED: dict[str, Any] = {
+    "temperature": 0.00001,
+    "top_p": 0.00001,
+    "max_tokens": 256,
+    "stop": ["<|eot|>"],
+    "extra": {
+        "num_fewshot": 8,
+        "batch_size": 16,
+        "bootstrap_iters": 100000,
+        "dataset_seed": 42,
+        "use_greedy": True,
+        "top_k": 1,
+        "hf_token": "hf_x",
+        "tokenizer_backend": "hf",
+        "tokenizer": "meta-llama/llama-3.1-8B-Instruct",
+        "apply_chat_template": True,
+        "fewshot_as_multiturn": True,
+    },
+}
+
+
+def asked(url: str = CHAT, **params: Any) -> Request:
+    endpoint = Endpoint(url=url, model_id="tiny", api_key="s3cret", timeout=7, retries=2)
+    return request_of("gsm8k", Params(**params), endpoint, parallelism=9)
+
+
+def test_recorded_params_are_passed_on() -> None:
+    assert asked(**RECORDED, limit_samples=5) == {
+        "task": "gsm8k",
+        "model": "local-chat-completions",
+        "model_args": {
+            "tokenizer_backend": "none",
+            "model": "tiny",
+            "base_url": CHAT,
+            "num_concurrent": 9,
+            "timeout": 7,
+            "max_retries": 3,
+        },
+        "gen_kwargs": {
+            "max_gen_toks": 256,
+            "temperature": 0.00001,
+            "top_p": 0.00001,
+            "until": ["<|eot|>"],
+            "top_k": 1,
+            "do_sample": False,
+        },
+        "options": {
+            "random_seed": 42,
+            "numpy_random_seed": 42,
+            "torch_random_seed": 42,
+            "fewshot_random_seed": 42,
+            "num_fewshot": 8,
+            "batch_size": 16,
+            "bootstrap_iters": 100000,
+            "apply_chat_template": True,
+            "fewshot_as_multiturn": True,
+            "limit": 5,
+        },
+        "task_directories": [],
+    }
+
+
+def test_no_secret_is_in_a_request() -> None:
+    request = str(asked(**RECORDED))
+    assert "hf_x" not in request
+    assert "s3cret" not in request
+
+
+def test_a_completions_endpoint_needs_the_tokenizer_that_is_named() -> None:
+    named = asked(COMPLETIONS, extra={"tokenizer": "meta-llama/Llama-3.1-8B", "tokenizer_backend": "hf"})
+    assert named["model"] == "local-completions"
+    assert named["model_args"]["tokenizer"] == "meta-llama/Llama-3.1-8B"
+    assert named["model_args"]["tokenizer_backend"] == "huggingface"
+    assert asked(COMPLETIONS)["model_args"]["tokenizer_backend"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("url", "model_type", "model", "called"),
+    [
+        (CHAT, None, "local-chat-completions", CHAT),
+        (COMPLETIONS, None, "local-completions", COMPLETIONS),
+        ("http://nim.test/v1", None, "local-chat-completions", CHAT),
+        ("http://nim.test/v1", "completions", "local-completions", COMPLETIONS),
+        ("http://nim.test/any", "completions", "local-completions", "http://nim.test/any"),
+    ],
+)
+def test_the_url_says_what_kind_of_endpoint_it_is(
+    url: str, model_type: str | None, model: str, called: str
+) -> None:
+    request = asked(url, extra={"model_type": model_type})
+    assert (request["model"], request["model_args"]["base_url"]) == (model, called)
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        ({"model_type": "completions"}, "is an endpoint for chat"),
+        ({"apply_chat_template": False}, "apply_chat_template cannot be false"),
+        ({"num_fewshots": 3, "tempo": 1}, "num_fewshots (Extra inputs are not permitted), tempo"),
+        ({"confirm_run_unsafe_code": True}, "confirm_run_unsafe_code"),
+        ({"trust_remote_code": True}, "trust_remote_code"),
+        ({"base_url": "http://attacker.test"}, "base_url"),
+        ({"use_cache": "/tmp/x"}, "use_cache"),
+        ({"tokenizer": "/etc/model"}, "tokenizer"),
+        ({"tokenizer": "../model"}, "tokenizer"),
+    ],
+)
+def test_what_cannot_be_passed_on_is_refused_by_name(extra: dict[str, Any], named: str) -> None:
+    with pytest.raises(EvaluationError) as refusal:
+        asked(extra=extra)
+    assert named in str(refusal.value)
+
+
+def test_a_refusal_does_not_repeat_values() -> None:
+    with pytest.raises(EvaluationError) as refusal:
+        asked(extra={"hf_tokken": "s3cret", "num_fewshot": "s3cret"})
+    assert "s3cret" not in str(refusal.value)
