@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from typing_extensions import override
 
 from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.harness import child as child_script
@@ -30,6 +31,7 @@ ANSWERS = {
     "Capital of Portugal?": "#### Oslo",
 }
 CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Portugal": "Lisbon"}
+AVERAGE = {"metric": "exact_match", "weight_by_size": True, "filter_list": ["strict-match"]}
 
 
 @dataclass
@@ -73,7 +75,8 @@ def loopback() -> Iterator[LoopbackModel]:
         def do_POST(self) -> None:
             model.reply(self)
 
-        def log_message(self, format: str, *arguments: object) -> None: ...  # noqa: A002
+        @override
+        def log_message(self, format: str, *arguments: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         model.url = f"http://127.0.0.1:{server.server_port}/v1/chat/completions"
@@ -112,6 +115,8 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     choices = {"task": "choices", "output_type": "multiple_choice", "doc_to_choice": ["Paris", "Rome"]}
     for variant in (task, task | choices, task | {"task": "coding", "unsafe_code": True}):
         (directory / f"{variant['task']}.yaml").write_text(yaml.safe_dump(variant))
+    group = {"group": "geography", "task": ["capitals"], "aggregate_metric_list": [AVERAGE]}
+    (directory / "geography.yaml").write_text(yaml.safe_dump(group))
     return directory
 
 
@@ -149,8 +154,8 @@ async def ended(server: Evaluator, job_id: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-def log_of(server: Evaluator, job: dict[str, Any]) -> str:
-    return (server.data / "jobs" / job["id"] / "log.txt").read_text()
+def log_of(server: Evaluator, job_id: str) -> str:
+    return server.data.joinpath("jobs", job_id, "log.txt").read_text()
 
 
 async def test_a_task_is_scored_as_by_hand(server: Evaluator, loopback: LoopbackModel) -> None:
@@ -194,6 +199,17 @@ async def test_a_task_is_scored_as_by_hand(server: Evaluator, loopback: Loopback
     assert json.loads(samples[0])["item"]["question"] in ANSWERS
 
 
+async def test_a_group_has_scores_of_its_own(server: Evaluator, loopback: LoopbackModel) -> None:
+    job = await run(server, loopback, "geography", limit_samples=2)
+    assert job["status"] == "completed", job["status_details"]
+    assert len(loopback.requests) == 2
+    result = await server.get(f"jobs/{job['id']}/results")
+    (group,) = result["groups"]["exact_match"]["metrics"]["exact_match"]["scores"].items()
+    assert group == ("geography-metric_ranking-1", {"value": 1.0})
+    tasks = result["tasks"]["exact_match"]["metrics"]["exact_match"]["scores"]
+    assert tasks["capitals-metric_ranking-1"] == {"value": 1.0}
+
+
 async def test_cancelling_stops_it(server: Evaluator, loopback: LoopbackModel) -> None:
     loopback.silent = True
     config = {"type": "capitals", "params": {"limit_samples": 1}}
@@ -206,7 +222,7 @@ async def test_cancelling_stops_it(server: Evaluator, loopback: LoopbackModel) -
     assert await asyncio.to_thread(loopback.hung_up.wait, 10)
 
 
-async def test_it_does_not_outlive_the_server() -> None:
+def test_it_does_not_outlive_the_server() -> None:
     with subprocess.Popen(
         [sys.executable, "-P", child_script.__file__],
         stdin=subprocess.PIPE,
@@ -227,7 +243,7 @@ async def test_an_endpoint_that_fails_is_the_job_s_last_word(
     assert job["status"] == "failed"
     assert "lm-eval failed: " in job["status_details"]["message"]
     assert "401" in job["status_details"]["message"]
-    log = log_of(server, job)
+    log = log_of(server, job["id"])
     assert "no such key: Bearer ******" in log
     assert "s3cret-key" not in log
 
@@ -254,10 +270,9 @@ async def test_an_unknown_task_names_those_that_are_near(server: Evaluator, loop
     assert "lm-eval has no task 'gsm8'; did you mean gsm8k" in job["status_details"]["message"]
 
 
-async def test_a_type_is_never_a_path(server: Evaluator, loopback: LoopbackModel, tasks: Path) -> None:
-    job = await run(server, loopback, str(tasks / "capitals.yaml"))
-    assert job["status"] == "failed"
-    assert "lm-eval has no task" in job["status_details"]["message"]
+async def test_a_type_is_never_a_path(server: Evaluator, tasks: Path) -> None:
+    body = {"config": {"type": str(tasks / "capitals.yaml")}, "target": model_target()}
+    assert "is the path of a file" in await server.refused(400, "POST", "jobs", body)
 
 
 async def test_without_lm_eval_the_job_says_what_to_install(tmp_path: Path, loopback: LoopbackModel) -> None:

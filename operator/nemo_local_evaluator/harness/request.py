@@ -105,6 +105,9 @@ def kind_of(url: str, extra: Extra) -> ModelType:
 
 def request_of(task: str, params: Params, endpoint: Endpoint, *, parallelism: int) -> Request:
     """Without secrets, which travel by the environment. Raises EvaluationError."""
+    if "/" in task:
+        msg = f"config type {task!r} is the path of a file; lm-eval's tasks are named"
+        raise EvaluationError(msg)
     extra = extra_of(params)
     kind = kind_of(endpoint.url, extra)
     if kind == "chat" and extra.apply_chat_template is False:
