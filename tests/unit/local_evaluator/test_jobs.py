@@ -231,7 +231,6 @@ async def test_what_cannot_run_is_refused_and_fails_where_checks_are_skipped(
 @pytest.mark.parametrize(
     ("config", "target", "supported"),
     [
-        ({"type": "gsm8k"}, model_target(), "supported are custom"),
         (data_config(type="prompt-optimization"), ROW, "chat-completion, completion, data"),
         (data_config() | {"groups": {"all": {"tasks": ["qa"]}}}, ROW, "groups are not supported"),
         (data_config(), {"type": "rag", "rag": {}}, "supported are model, rows, dataset"),
