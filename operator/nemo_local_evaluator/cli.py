@@ -22,7 +22,8 @@ def main() -> None:
     """NeMo Evaluator's v1 REST API for laptops and CI, with real evaluations.
 
     Runs configs of type "custom" with completion, chat-completion and data tasks against any endpoint that
-    speaks OpenAI's API, and academic benchmarks where lm-eval is installed. Everything is kept in one SQLite file; no other service is needed.
+    speaks OpenAI's API, and academic benchmarks where lm-eval is installed. Everything is kept in one SQLite
+    file; no other service is needed.
     """
 
 

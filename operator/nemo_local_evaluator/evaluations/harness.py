@@ -7,7 +7,7 @@ from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
-from nemo_local_evaluator.harness import SILENCE, HarnessRun, Request, ranked_scores, request_of
+from nemo_local_evaluator.harness import SILENCE, HarnessRun, Request, extra_of, ranked_scores, request_of
 from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput
 
@@ -27,8 +27,10 @@ def plan(
     endpoint = endpoints.of(target.model, "chat-completion", params, owner="the target")
     parallelism = min(params.parallelism or DEFAULT_PARALLELISM, MAX_PARALLELISM)
     request = request_of(config.type, params, endpoint, parallelism=parallelism)
-    token = (params.extra or {}).get("hf_token")
-    return _HarnessEvaluation(request=request, endpoint=endpoint, hf_token=token, resources=resources)
+    token = extra_of(params).hf_token
+    return _HarnessEvaluation(
+        request=request, endpoint=endpoint, hf_token=token and token.strip(), resources=resources
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
