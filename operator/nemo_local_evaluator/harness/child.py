@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Refused(Exception):
 
 
 def main() -> None:
-    # Python flushes what is left in a file at exit, and lm-eval may print to descriptor 1 at any time.
+    # Whatever prints to descriptor 1 from here on, prints to stderr.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
@@ -128,14 +128,23 @@ def _configs(name: str, manager: "TaskManager") -> Iterator[tuple[str, Mapping[s
     if name in manager.all_subtasks:
         yield name, config
         return
-    for member in config.get("task") or sorted(entry.tags):
+    yield from _members(config.get("task") or sorted(entry.tags), manager)
+
+
+def _members(
+    members: Iterable[str | Mapping[str, Any]], manager: "TaskManager"
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for member in members:
         if isinstance(member, str):
             yield from _configs(member, manager)
             continue
-        inner = member.get("task") or member.get("group")
+        # A task or group with some of its keys changed, or a group that is spelled out in place.
+        inner = member.get("task") or member["group"]
         if isinstance(inner, str):
             yield inner, member
             yield from _configs(inner, manager)
+        else:
+            yield from _members(inner, manager)
 
 
 def _refuse_unfit(request: Request, configs: list[tuple[str, Mapping[str, Any]]]) -> None:
