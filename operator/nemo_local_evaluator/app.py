@@ -22,7 +22,9 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
         settings.data.mkdir(parents=True, exist_ok=True)
         with (
             closing(Database(settings.database)) as database,
-            closing(ScoringPool(workers=settings.scoring_workers)) as scoring,
+            closing(
+                ScoringPool(workers=settings.scoring_workers, step_seconds=settings.step_seconds)
+            ) as scoring,
         ):
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
             async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as http:

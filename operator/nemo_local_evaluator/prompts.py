@@ -1,4 +1,4 @@
-"""From `task.params.template` to the body of one model call.
+"""From the `params.template` of a task or a judge to the body of one model call.
 
 The template names `messages` or `prompt`; whatever else it names (max_tokens, temperature, tools, ...) goes
 into the request and wins over the config's params. `messages`, `tools` and `tool_choice` may each be a Jinja
@@ -38,13 +38,13 @@ class Prompt:
     def __init__(
         self,
         *,
-        task: str,
+        owner: str,
         kind: Generates,
         template: object,
         params: Params,
         environment: TemplateEnvironment,
     ) -> None:
-        fields = _template_fields(task, template)
+        fields = _template_fields(owner, template)
         self._environment = environment
         self._fixed = _sampling(params) | {key: fields[key] for key in fields if key not in _RENDERED}
         self._rendered = {
@@ -52,7 +52,7 @@ class Prompt:
         }
         self._kind = kind
         if kind == "completion" and "prompt" not in fields:
-            msg = f"task {task!r}: a completion needs params.template.prompt"
+            msg = f"{owner}: a completion needs params.template.prompt"
             raise EvaluationError(msg)
 
     def request(self, context: Context) -> dict[str, Any]:
@@ -90,12 +90,12 @@ class Prompt:
         return lambda _context: value
 
 
-def _template_fields(task: str, template: object) -> Mapping[str, Any]:
+def _template_fields(owner: str, template: object) -> Mapping[str, Any]:
     if isinstance(template, str):
         return {"prompt": template}
     if isinstance(template, dict) and ("messages" in template or "prompt" in template):
         return template
-    msg = f"task {task!r} needs params.template with messages or prompt"
+    msg = f"{owner} needs params.template with messages or prompt"
     raise EvaluationError(msg)
 
 

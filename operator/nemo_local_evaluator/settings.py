@@ -9,6 +9,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from nemo_local_evaluator.harness import Harness
+from nemo_local_evaluator.scoring import STEP_SECONDS
 
 
 class RegisteredModel(BaseModel):
@@ -42,6 +43,8 @@ class Settings:
 
     scoring_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that render templates and compute metrics."""
+    step_seconds: float = STEP_SECONDS
+    """For one prompt, or one metric of one sample; what takes longer is cut off."""
 
     @property
     def artifacts(self) -> Path:

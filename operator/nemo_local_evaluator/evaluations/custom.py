@@ -4,14 +4,18 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from nemo_local_evaluator.datasets import Row
 from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.rows import limit_of, rows_of
 from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
+from nemo_local_evaluator.metrics import JUDGE, first_problem
+from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.prompts import Generates
-from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
+from nemo_local_evaluator.schemas import ConfigInput, Metric, Model, Params, TargetInput, Task
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
 
 __all__ = ["plan"]
@@ -73,11 +77,30 @@ def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints:
         rows=rows_of(target, dataset, owner=f"task {name!r}"),
         limit=limit_of(dataset, params),
         answer=generation or recorded_answer,
-        metrics={
-            key: MetricSpec(type=metric.type, params=json.dumps(metric.params or {}))
+        metrics={key: _spec(metric) for key, metric in (task.metrics or {}).items()},
+        judges={
+            key: _judge(metric, params, endpoints, owner=f"metric {key!r}")
             for key, metric in (task.metrics or {}).items()
+            if metric.type == JUDGE
         },
     )
+
+
+def _spec(metric: Metric) -> MetricSpec:
+    # Nobody but the model client needs a judge's api_key.
+    params = {key: value for key, value in (metric.params or {}).items() if key != "model"}
+    return MetricSpec(type=metric.type, params=json.dumps(params))
+
+
+def _judge(metric: Metric, params: Params, endpoints: Endpoints, *, owner: str) -> Endpoint:
+    model = (metric.params or {}).get("model")
+    if model is not None and not isinstance(model, str):
+        try:
+            model = Model.model_validate(model)
+        except ValidationError as error:
+            msg = f"{owner}: {first_problem(error, within='params.model')}"
+            raise EvaluationError(msg) from error
+    return endpoints.of(model, "chat-completion", params, owner=owner)
 
 
 def recorded_answer(item: Row) -> Mapping[str, Any]:

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 
 from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
-from nemo_local_evaluator.model_client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, Endpoint, call_url
+from nemo_local_evaluator.model_client import (
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT,
+    Endpoint,
+    call_url,
+    parse_url,
+)
 from nemo_local_evaluator.prompts import Generates
 from nemo_local_evaluator.schemas import Model, Params
 from nemo_local_evaluator.settings import RegisteredModel
@@ -27,6 +33,12 @@ class Endpoints:
             timeout=float(params.request_timeout or DEFAULT_TIMEOUT),
             retries=DEFAULT_RETRIES if params.max_retries is None else params.max_retries,
         )
+
+    def kind_of(self, model: str | Model | None, *, owner: str) -> Generates:
+        """What the model's URL is for; a chat where it does not say. Raises EvaluationError."""
+        path = parse_url(self._address(model, owner)[0]).path.rstrip("/")
+        completes = path.endswith("/completions") and not path.endswith("/chat/completions")
+        return "completion" if completes else "chat-completion"
 
     def _address(self, model: str | Model | None, owner: str) -> tuple[str, str, str | None]:
         if model is None:

@@ -4,7 +4,7 @@ from nemo_local_evaluator.datasets import DatasetSource, Row
 from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.schemas import Dataset, Params, TargetInput
 
-__all__ = ["limit_of", "rows_of", "source_of"]
+__all__ = ["limit_of", "recorded_rows", "rows_of", "source_of"]
 
 
 def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -> list[Row] | DatasetSource:
@@ -15,6 +15,16 @@ def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -
             raise EvaluationError(msg)
         return target.rows
     return source_of(dataset, owner=owner)
+
+
+def recorded_rows(target: TargetInput, *, owner: str) -> list[Row] | DatasetSource:
+    """Those of a target that holds what was answered before. Raises EvaluationError."""
+    if target.type == "cached_outputs":
+        if target.cached_outputs is None:
+            msg = "target of type 'cached_outputs' has no cached_outputs"
+            raise EvaluationError(msg)
+        return source_of(target.cached_outputs.files_url, owner="the target")
+    return rows_of(target, target.dataset, owner=owner)
 
 
 def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:

@@ -112,9 +112,13 @@ class TasksEvaluation:
         return self._parallelism if task.asks_models else self._resources.scoring.workers
 
     async def _check_specs(self) -> None:
-        for task in self._tasks.values():
+        for name, task in self._tasks.items():
             prompt = task.answer.prompt if isinstance(task.answer, Generation) else None
-            await self._resources.scoring.call(check, prompt, task.metrics)
+            try:
+                await self._resources.scoring.call(check, prompt, task.metrics)
+            except SampleError as error:  # cut off already while it was compiled
+                msg = f"task {name!r}: {error}"
+                raise EvaluationError(msg) from error
 
     async def _rows(self, task: TaskPlan) -> Rows:
         if isinstance(task.rows, DatasetSource):
@@ -222,9 +226,11 @@ class _TaskRun:
                 verdict = await self._resources.models.generate(
                     self._plan.judges[metric], "chat-completion", body
                 )
-                sample.scored[metric] = await self._resources.scoring.call(
+                scored = await self._resources.scoring.call(
                     parse_judgement, self._plan.metrics[metric], verdict["output_text"]
                 )
+                sample.scored[metric] = scored
+                sample.errors += [f"metric {metric!r}: {problem}" for problem in scored.problems]
             except SampleError as error:
                 sample.errors.append(f"metric {metric!r}: {error}")
 

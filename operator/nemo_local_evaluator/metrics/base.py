@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nemo_local_evaluator.templates import Context, Template, TemplateEnvironment
 
@@ -25,6 +25,8 @@ class Scored:
     """A score that is missing, or is not a number, could not be computed for this sample."""
     tally: tuple[float, ...] | None = None
     """What the sample adds to the corpus's score."""
+    problems: tuple[str, ...] = ()
+    """Why a score is not a number, for whoever reads the sample."""
 
 
 class Metric(Protocol):
@@ -46,8 +48,14 @@ class MetricFactory(Protocol):
     def __call__(self, params: Mapping[str, Any], environment: TemplateEnvironment, /) -> Metric | Judge: ...
 
 
-CorpusScores = Callable[[Sequence[float]], dict[str, float]]
-"""From the sum of all tallies to the scores that are no mean over samples."""
+CorpusScore = Callable[[Sequence[float]], float]
+"""From the sum of all tallies to a score that is no mean over samples."""
+
+
+def first_problem(error: ValidationError, *, within: str) -> str:
+    """The first of an error's problems and its place, which begins with `within`."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join([within, *map(str, problem['loc'])])}: {problem['msg']}"
 
 
 class ReferenceParams(BaseModel):

@@ -1,4 +1,7 @@
-"""`bleu` by sacrebleu, 0 to 100: `sentence` is the mean over samples, `corpus` is all of them at once."""
+"""`bleu` by sacrebleu, 0 to 100: `sentence` is the mean over samples, `corpus` is all of them at once.
+
+Evaluations of type similarity_metrics have one score, `bleu_score`: a sample's own, for the task the corpus's.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +14,8 @@ from nemo_local_evaluator.templates import Context, TemplateEnvironment
 
 
 class Bleu:
+    name = "sentence"
+
     def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
         self._comparison = Comparison(params, environment)
 
@@ -18,11 +23,15 @@ class Bleu:
         evidence = self._comparison.render(context)
         bleu = sacrebleu.sentence_bleu(evidence.prediction, evidence.references)
         return Scored(
-            {"sentence": float(bleu.score)}, tally=(*bleu.counts, *bleu.totals, bleu.sys_len, bleu.ref_len)
+            {self.name: float(bleu.score)}, tally=(*bleu.counts, *bleu.totals, bleu.sys_len, bleu.ref_len)
         )
 
 
-def corpus_bleu(tally: Sequence[float]) -> dict[str, float]:
+class SimilarityBleu(Bleu):
+    name = "bleu_score"
+
+
+def corpus_bleu(tally: Sequence[float]) -> float:
     """From the n-grams that all sentences have in common with their references, and have at all."""
     counts, totals = tally[:MAX_NGRAM_ORDER], tally[MAX_NGRAM_ORDER : 2 * MAX_NGRAM_ORDER]
     sys_len, ref_len = tally[2 * MAX_NGRAM_ORDER :]
@@ -33,4 +42,4 @@ def corpus_bleu(tally: Sequence[float]) -> dict[str, float]:
         ref_len=int(ref_len),
         smooth_method="exp",
     )
-    return {"corpus": float(bleu.score)}
+    return float(bleu.score)

@@ -1,5 +1,6 @@
 """`string-check`: one comparison of two templates, 1 where it holds. Exact; templates may `|trim|lower`."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -8,13 +9,18 @@ from pydantic import BaseModel, ConfigDict
 from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templates import Context, TemplateEnvironment
 
-Operator = Literal["equals", "not equals", "contains", "not contains", "startswith", "endswith"]
+Operator = Literal[
+    "equals", "==", "not equals", "!=", "<>", "contains", "not contains", "startswith", "endswith"
+]
 Side = str | int | float | bool
 
 _HOLDS: Mapping[Operator, Callable[[str, str], bool]] = {
-    "equals": lambda left, right: left == right,
-    "not equals": lambda left, right: left != right,
-    "contains": lambda left, right: right in left,
+    "equals": operator.eq,
+    "==": operator.eq,
+    "not equals": operator.ne,
+    "!=": operator.ne,
+    "<>": operator.ne,
+    "contains": operator.contains,
     "not contains": lambda left, right: right not in left,
     "startswith": str.startswith,
     "endswith": str.endswith,
@@ -29,9 +35,9 @@ class _Params(BaseModel):
 
 class StringCheck:
     def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
-        left, operator, right = _Params.model_validate(params).check
+        left, name, right = _Params.model_validate(params).check
         self._left, self._right = environment.compile(left), environment.compile(right)
-        self._holds = _HOLDS[operator]
+        self._holds = _HOLDS[name]
 
     def score(self, context: Context) -> Scored:
         holds = self._holds(self._left.render(context), self._right.render(context))

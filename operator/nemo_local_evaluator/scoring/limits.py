@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,8 @@ from nemo_local_evaluator.errors import SampleError
 __all__ = ["STEP_SECONDS", "limited", "prepare_worker"]
 
 STEP_SECONDS: Final = 5.0
-"""For one prompt, or one metric of one sample: ROUGE over two texts of 4,000 words takes about three."""
+"""For one prompt, or one metric of one sample, where nothing else is set: ROUGE over two texts of 4,000 words
+takes about three."""
 
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 """Address space beyond what a fresh worker has; a row is at most a few MiB."""
@@ -23,8 +25,17 @@ class _OutOfTime(BaseException):
     """Not an Exception: Jinja and metrics catch those."""
 
 
-def prepare_worker() -> None:
+@dataclass
+class _Worker:
+    step_seconds: float = STEP_SECONDS
+
+
+_worker = _Worker()
+
+
+def prepare_worker(step_seconds: float) -> None:
     """The first thing that a worker does."""
+    _worker.step_seconds = step_seconds
     # Ctrl-C reaches the whole process group; the server decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, _out_of_time)
@@ -38,13 +49,13 @@ def prepare_worker() -> None:
 def limited() -> Iterator[None]:
     """SampleError where the block takes longer, or more memory, than one step may."""
     try:
-        signal.setitimer(signal.ITIMER_REAL, STEP_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, _worker.step_seconds)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except _OutOfTime as error:
-        msg = f"template or metric took more than {STEP_SECONDS:g} s"
+        msg = f"template or metric took more than {_worker.step_seconds:g} s"
         raise SampleError(msg) from error
     except MemoryError as error:
         msg = f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB"

@@ -15,20 +15,23 @@ __all__ = ["ScoringPool"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_KILL_AFTER_SECONDS: Final = 2 * STEP_SECONDS
-"""Beyond the steps' own limits: for code in C that no alarm interrupts, and a worker's first imports."""
+_STEPS_BEFORE_KILL: Final = 2
+"""Beyond the call's own steps, whose alarms no code in C heeds before it is done."""
 
 # Forked from a process that has them already, a worker starts in milliseconds.
 _PRELOADED: Final = ["nemo_local_evaluator.scoring.work", "rouge_score.rouge_scorer"]
 
 
 class ScoringPool:
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, step_seconds: float = STEP_SECONDS) -> None:
         self.workers = workers
+        self._step_seconds = step_seconds
         # Not fork: the server's process has threads, whose locks a forked child would inherit.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOADED)
-        self._pool = ProcessPool(max_workers=workers, initializer=prepare_worker, context=context)
+        self._pool = ProcessPool(
+            max_workers=workers, initializer=prepare_worker, initargs=(step_seconds,), context=context
+        )
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`function` in a worker, for one step. Raises what it raises; SampleError where it is cut off."""
@@ -36,7 +39,7 @@ class ScoringPool:
 
     async def call_for(self, steps: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for a call of so many steps, each within its own limit."""
-        timeout = steps * STEP_SECONDS + _KILL_AFTER_SECONDS
+        timeout = (steps + _STEPS_BEFORE_KILL) * self._step_seconds
         future = self._pool.schedule(function, args=args, kwargs=kwargs, timeout=timeout)
         try:
             return await asyncio.wrap_future(future)

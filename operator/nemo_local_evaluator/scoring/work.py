@@ -98,7 +98,9 @@ def _scores(metrics: Mapping[str, MetricSpec], context: Context) -> SampleScores
                 if isinstance(metric, Judge):
                     scores.judge_requests[name] = metric.request(context)
                 else:
-                    scores.scored[name] = metric.score(context)
+                    scored = metric.score(context)
+                    scores.scored[name] = scored
+                    scores.errors += [f"metric {name!r}: {problem}" for problem in scored.problems]
         except SampleError as error:
             scores.errors.append(f"metric {name!r}: {error}")
     return scores
@@ -112,7 +114,7 @@ def _metric(spec: MetricSpec) -> Metric | Judge:
 @lru_cache(maxsize=64)
 def _prompt(spec: PromptSpec) -> Prompt:
     return Prompt(
-        task=spec.task,
+        owner=f"task {spec.task!r}",
         kind=spec.kind,
         template=json.loads(spec.template),
         params=Params.model_validate_json(spec.params),

@@ -1,0 +1,68 @@
+"""Config type `agentic`: recorded conversations of agents, judged by rule.
+
+Rows are Ragas's: `{"user_input": [messages with tool_calls ...], "reference_tool_calls": [...]}`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nemo_local_evaluator.datasets import Row
+from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.evaluations.base import Evaluation, Resources
+from nemo_local_evaluator.evaluations.endpoints import Endpoints
+from nemo_local_evaluator.evaluations.rows import limit_of, recorded_rows
+from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
+from nemo_local_evaluator.metrics import TOOL_CALL_ACCURACY
+from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
+from nemo_local_evaluator.scoring import MetricSpec
+
+__all__ = ["plan"]
+
+_SUPPORTED: Final = "tool_call_accuracy"
+
+
+def plan(
+    config: ConfigInput,
+    target: TargetInput,
+    *,
+    endpoints: Endpoints,  # noqa: ARG001 (families are called alike)
+    resources: Resources,
+) -> Evaluation:
+    """Raises EvaluationError."""
+    if not config.tasks:
+        msg = "config has no tasks"
+        raise EvaluationError(msg)
+    if target.type not in {"cached_outputs", "dataset", "rows"}:
+        msg = f"target type {target.type!r} holds no conversations; give cached_outputs or a dataset"
+        raise UnsupportedError(msg)
+    params = config.params or Params()
+    tasks = {name: _task(name, task, target, params) for name, task in config.tasks.items()}
+    return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)
+
+
+def _task(name: str, task: Task, target: TargetInput, params: Params) -> TaskPlan:
+    if task.type != _SUPPORTED:
+        msg = (
+            f"task {name!r} has type {task.type!r}, not supported here, as are all that need a judge;"
+            f" supported is {_SUPPORTED}"
+        )
+        raise UnsupportedError(msg)
+    return TaskPlan(
+        rows=recorded_rows(target, owner="the target"),
+        limit=limit_of(target.dataset, params),
+        answer=_conversation,
+        metrics={key: _spec(name, key, metric.type) for key, metric in (task.metrics or {}).items()}
+        or {_SUPPORTED: _spec(name, _SUPPORTED, _SUPPORTED)},
+    )
+
+
+def _spec(task: str, key: str, kind: str) -> MetricSpec:
+    if kind != _SUPPORTED:
+        msg = f"task {task!r}, metric {key!r}: type {kind!r} is unknown; known is {_SUPPORTED}"
+        raise EvaluationError(msg)
+    return MetricSpec(type=TOOL_CALL_ACCURACY, params="{}")
+
+
+def _conversation(_row: Row) -> Mapping[str, Any]:
+    """The row itself is what the agent said."""
+    return {}

@@ -1,0 +1,105 @@
+"""Config type `similarity_metrics`: answers compared with ideal ones, by metrics that need no params.
+
+Rows are `{"prompt", "ideal_response", ...}`, and a model is asked each prompt; or they are recorded outputs,
+`{"input": {"prompt", "ideal_response", ...}, "response", ...}`. NeMo's later documents have flat rows,
+`{"input", "reference", "output"}`, for both.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nemo_local_evaluator.datasets import Row
+from nemo_local_evaluator.errors import EvaluationError, SampleError, UnsupportedError
+from nemo_local_evaluator.evaluations.base import Evaluation, Resources
+from nemo_local_evaluator.evaluations.endpoints import Endpoints
+from nemo_local_evaluator.evaluations.rows import limit_of, recorded_rows, source_of
+from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
+from nemo_local_evaluator.metrics import SIMILARITY_BLEU
+from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
+from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
+
+__all__ = ["plan"]
+
+_METRICS: Final[Mapping[str, str]] = {
+    "accuracy": "accuracy",
+    "bleu": SIMILARITY_BLEU,
+    "em": "em",
+    "f1": "f1",
+    "rouge": "rouge",
+}
+
+_PROMPT: Final = "{{ item.input if item.input is defined else item.prompt }}"
+_IDEAL: Final = (
+    "{% set given = item.input if item.input is mapping else item %}"
+    "{{ given.reference if given.reference is defined else given.ideal_response }}"
+)
+
+
+def plan(
+    config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
+) -> Evaluation:
+    """Raises EvaluationError."""
+    if not config.tasks:
+        msg = "config has no tasks"
+        raise EvaluationError(msg)
+    if target.type not in {"model", "cached_outputs", "dataset", "rows"}:
+        msg = f"target type {target.type!r} has no answers to compare; give a model or cached_outputs"
+        raise UnsupportedError(msg)
+    params = config.params or Params()
+    tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
+    return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)
+
+
+def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints) -> TaskPlan:
+    if task.type != "default":
+        msg = f"task {name!r} has type {task.type!r}, not supported here; supported is default"
+        raise UnsupportedError(msg)
+    asks = target.type == "model"
+    return TaskPlan(
+        rows=source_of(task.dataset, owner=f"task {name!r}")
+        if asks
+        else recorded_rows(target, owner="the target"),
+        limit=limit_of(task.dataset, params),
+        answer=_generation(name, target, params, endpoints) if asks else _recorded_answer,
+        metrics=_metrics(name, task),
+    )
+
+
+def _metrics(name: str, task: Task) -> dict[str, MetricSpec]:
+    if not task.metrics:
+        msg = f"task {name!r} has no metrics; known are {', '.join(_METRICS)}"
+        raise EvaluationError(msg)
+    specs = {}
+    for key, metric in task.metrics.items():
+        kind = _METRICS.get(metric.type)
+        if kind is None:
+            msg = f"metric type {metric.type!r} is unknown; known are {', '.join(_METRICS)}"
+            raise EvaluationError(msg)
+        if metric.params:
+            msg = f"metric {key!r}: params: similarity metrics have none"
+            raise EvaluationError(msg)
+        specs[key] = MetricSpec(type=kind, params=json.dumps({"references": [_IDEAL]}))
+    return specs
+
+
+def _generation(name: str, target: TargetInput, params: Params, endpoints: Endpoints) -> Generation:
+    kind = endpoints.kind_of(target.model, owner="the target")
+    return Generation(
+        endpoint=endpoints.of(target.model, kind, params, owner="the target"),
+        kind=kind,
+        prompt=PromptSpec(
+            task=name,
+            kind=kind,
+            template=json.dumps({"prompt": _PROMPT}),
+            params=params.model_dump_json(exclude_unset=True),
+        ),
+    )
+
+
+def _recorded_answer(row: Row) -> Mapping[str, Any]:
+    answer = row.get("response", row.get("output"))
+    if not isinstance(answer, str):
+        msg = "row has no text in the column 'response'"
+        raise SampleError(msg)
+    return {"output_text": answer}

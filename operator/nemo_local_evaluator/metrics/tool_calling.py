@@ -1,0 +1,103 @@
+"""`tool-calling`: whether a model called the tools it should, 1 or 0 for each of two scores.
+
+`function_name_accuracy` compares the functions' names, `function_name_and_args_accuracy` the arguments too.
+Case counts, the order of the calls does not: a model may call in parallel.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, Json, TypeAdapter, ValidationError
+
+from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.metrics.base import Scored, first_problem
+from nemo_local_evaluator.templates import Context, TemplateEnvironment
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tool_calls_ground_truth: str | list[Any]
+
+
+Arguments = Annotated[dict[str, Any] | Json[dict[str, Any]] | str | None, Field(union_mode="left_to_right")]
+"""A model writes JSON; text that is none stays text."""
+
+
+class _Function(BaseModel):
+    name: str
+    arguments: Arguments = None
+
+
+class _Call(BaseModel):
+    function: _Function
+
+
+class _Message(BaseModel):
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Response(BaseModel):
+    choices: list[_Choice]
+
+
+_CALLS = TypeAdapter(list[_Call])
+
+
+class ToolCalling:
+    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
+        self._expected = environment.compile(_Params.model_validate(params).tool_calls_ground_truth)
+
+    def score(self, context: Context) -> Scored:
+        try:
+            expected = _CALLS.validate_python(self._expected.render_json(context))
+        except ValidationError as error:
+            raise SampleError(first_problem(error, within="tool_calls_ground_truth")) from error
+        called = _calls(context)
+        names_match = _same(
+            [call.function.name for call in called], [call.function.name for call in expected]
+        )
+        malformed = [call.function for call in called if isinstance(call.function.arguments, str)]
+        arguments_match = math.nan if malformed else float(_same(_named(called), _named(expected)))
+        return Scored(
+            {
+                "function_name_accuracy": float(names_match),
+                "function_name_and_args_accuracy": arguments_match,
+            },
+            problems=tuple(
+                f"arguments of {function.name!r} are no JSON object: {function.arguments!r:.200}"
+                for function in malformed
+            ),
+        )
+
+
+def _calls(context: Context) -> list[_Call]:
+    """From the model's response, or the one that a row recorded."""
+    response = context.get("sample", {}).get("response") or context["item"].get("response")
+    if response is None:
+        msg = "there is no response to take tool calls from"
+        raise SampleError(msg)
+    try:
+        choices = _Response.model_validate(response).choices
+    except ValidationError as error:
+        raise SampleError(first_problem(error, within="response")) from error
+    return (choices[0].message.tool_calls or []) if choices else []
+
+
+def _named(calls: list[_Call]) -> list[tuple[str, Any]]:
+    return [(call.function.name, call.function.arguments or {}) for call in calls]
+
+
+def _same(some: list[Any], others: list[Any]) -> bool:
+    """The same ones equally often, in any order; dictionaries have no hash to count them by."""
+    remaining = list(others)
+    for one in some:
+        if one not in remaining:
+            return False
+        remaining.remove(one)
+    return not remaining
