@@ -44,7 +44,7 @@ class Settings:
     scoring_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that render templates and compute metrics."""
     step_seconds: float = STEP_SECONDS
-    """For one prompt, or one metric of one sample; what takes longer is cut off."""
+    """Of CPU time, for one prompt or one metric of one sample; what takes longer is cut off."""
 
     @property
     def artifacts(self) -> Path:

@@ -1,6 +1,6 @@
 """`bleu` by sacrebleu, 0 to 100: `sentence` is the mean over samples, `corpus` is all of them at once.
 
-Evaluations of type similarity_metrics have one score, `bleu_score`: a sample's own, for the task the corpus's.
+Evaluations of type similarity_metrics have one score, `bleu_score`: a sample's own, the task's the corpus's.
 """
 
 from collections.abc import Mapping, Sequence

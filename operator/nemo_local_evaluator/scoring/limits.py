@@ -1,4 +1,8 @@
-"""What a worker may use: seconds for one step, bytes for all of them."""
+"""What a worker may use: CPU time for one step, bytes for all of them.
+
+An alarm raises where Python is at work. Code in C heeds it only when it is done, and some never would be: a
+second alarm ends the process.
+"""
 
 import resource
 import signal
@@ -11,11 +15,15 @@ from typing import Final
 
 from nemo_local_evaluator.errors import SampleError
 
-__all__ = ["STEP_SECONDS", "limited", "prepare_worker"]
+__all__ = ["ENDED_BY_ALARM", "STEPS_BEFORE_END", "STEP_SECONDS", "limited", "prepare_worker"]
 
 STEP_SECONDS: Final = 5.0
-"""For one prompt, or one metric of one sample, where nothing else is set: ROUGE over two texts of 4,000 words
-takes about three."""
+"""Of CPU time, so that a busy machine cuts off nothing that is well; for one prompt, or one metric of one
+sample. ROUGE over two texts of 4,000 words takes about three."""
+
+STEPS_BEFORE_END: Final = 2
+ENDED_BY_ALARM: Final = -signal.SIGVTALRM
+"""The exit code of a worker that heeded no alarm for as long as that many steps may take."""
 
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 """Address space beyond what a fresh worker has; a row is at most a few MiB."""
@@ -38,7 +46,9 @@ def prepare_worker(step_seconds: float) -> None:
     _worker.step_seconds = step_seconds
     # Ctrl-C reaches the whole process group; the server decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, _out_of_time)
+    # Pebble's own handler would wait, as the alarm does, for code in C to be done.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, _out_of_time)
     if sys.platform == "linux":  # macOS counts shared mappings, which no limit could tell from ours
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + MEMORY_BYTES
@@ -49,17 +59,22 @@ def prepare_worker(step_seconds: float) -> None:
 def limited() -> Iterator[None]:
     """SampleError where the block takes longer, or more memory, than one step may."""
     try:
-        signal.setitimer(signal.ITIMER_REAL, _worker.step_seconds)
+        _set_alarms(_worker.step_seconds)
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _set_alarms(0)
     except _OutOfTime as error:
-        msg = f"template or metric took more than {_worker.step_seconds:g} s"
+        msg = f"template or metric took more than {_worker.step_seconds:g} s of CPU time"
         raise SampleError(msg) from error
     except MemoryError as error:
         msg = f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB"
         raise SampleError(msg) from error
+
+
+def _set_alarms(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STEPS_BEFORE_END * seconds)
 
 
 def _out_of_time(_number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""The worker processes. A call that no alarm ends is ended with its worker; a new one takes its place."""
+"""The worker processes. Where a call ends its worker, or has to, a new one takes its place."""
 
 import asyncio
 import multiprocessing
@@ -8,15 +8,15 @@ from typing import Final, ParamSpec, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from nemo_local_evaluator.errors import SampleError
-from nemo_local_evaluator.scoring.limits import STEP_SECONDS, prepare_worker
+from nemo_local_evaluator.scoring.limits import ENDED_BY_ALARM, STEP_SECONDS, STEPS_BEFORE_END, prepare_worker
 
 __all__ = ["ScoringPool"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_STEPS_BEFORE_KILL: Final = 2
-"""Beyond the call's own steps, whose alarms no code in C heeds before it is done."""
+_PATIENCE: Final = 10
+"""Times the CPU time of a call, on the clock: for a worker that hangs, but not one on a busy machine."""
 
 # Forked from a process that has them already, a worker starts in milliseconds.
 _PRELOADED: Final = ["nemo_local_evaluator.scoring.work", "rouge_score.rouge_scorer"]
@@ -39,7 +39,7 @@ class ScoringPool:
 
     async def call_for(self, steps: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for a call of so many steps, each within its own limit."""
-        timeout = (steps + _STEPS_BEFORE_KILL) * self._step_seconds
+        timeout = (steps + STEPS_BEFORE_END) * self._step_seconds * _PATIENCE
         future = self._pool.schedule(function, args=args, kwargs=kwargs, timeout=timeout)
         try:
             return await asyncio.wrap_future(future)
@@ -47,7 +47,11 @@ class ScoringPool:
             msg = f"template or metric took more than {timeout:g} s"
             raise SampleError(msg) from error
         except ProcessExpired as error:
-            msg = f"template or metric ended their worker (exit code {error.exitcode})"
+            if error.exitcode == ENDED_BY_ALARM:
+                seconds = STEPS_BEFORE_END * self._step_seconds
+                msg = f"template or metric took more than {seconds:g} s of CPU time without a pause"
+            else:
+                msg = f"template or metric ended their worker (exit code {error.exitcode})"
             raise SampleError(msg) from error
 
     def close(self) -> None:

@@ -46,7 +46,6 @@ def test_a_column_named_prompt_is_the_column() -> None:
         "{{ item.update({'a': 1}) }}",
         "{% for i in range(10000000) %}x{% endfor %}",
         "{% for i in range(50000) %}{{ 'x' * 100 }}{% endfor %}",
-        "{{ 9 ** 999999999 }}",
         "{{ 1 / 0 }}",
     ],
 )
