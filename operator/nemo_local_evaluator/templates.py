@@ -115,4 +115,5 @@ def _shown(source: str) -> str:
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    # A date becomes its text; what is undefined has none and raises, saying which column is missing.
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=str)

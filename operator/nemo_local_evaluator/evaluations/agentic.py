@@ -43,8 +43,8 @@ def plan(
 def _task(name: str, task: Task, target: TargetInput, params: Params) -> TaskPlan:
     if task.type != _SUPPORTED:
         msg = (
-            f"task {name!r} has type {task.type!r}, not supported here, as are all that need a judge;"
-            f" supported is {_SUPPORTED}"
+            f"task {name!r} has type {task.type!r}, not supported here;"
+            f" supported is {_SUPPORTED}, which needs no judge"
         )
         raise UnsupportedError(msg)
     return TaskPlan(

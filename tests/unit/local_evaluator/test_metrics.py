@@ -25,12 +25,86 @@ def row(output: str, reference: str) -> dict[str, str]:
         ("It is Paris.", "not contains", "Paris", 0),
         ("It is Paris.", "startswith", "It", 1),
         ("It is Paris.", "endswith", "Paris", 0),
+        ("Paris", "==", "Paris", 1),
+        ("Paris", "!=", "Paris", 0),
+        ("Paris", "<>", "paris", 1),
         ("{{item.n}}", "equals", 4, 1),
     ],
 )
 async def test_string_check(server: Evaluator, left: str, operator: str, right: object, score: float) -> None:
     scores = await server.scores(data_config(string_check(left, operator, right)), rows_target({"n": 4}))
     assert scores["string-check"]["value"] == score
+
+
+async def test_number_check(server: Evaluator) -> None:
+    checks: dict[str, tuple[list[object], float]] = {
+        "equals": (["4", "equals", 4], 1),
+        "==": (["{{item.n}}", "==", "4.0"], 1),
+        "not equals": (["4", "not equals", 4], 0),
+        "!=": (["4", "!=", 5], 1),
+        "<>": (["4", "<>", 5], 1),
+        ">": ([4, ">", 4], 0),
+        "gt": ([5, "gt", 4], 1),
+        "greater than": ([5, "greater than", 4], 1),
+        ">=": ([4, ">=", 4], 1),
+        "gte": ([3.5, "gte", 4], 0),
+        "greater than or equal": ([4, "greater than or equal", 4], 1),
+        "<": ([4, "<", 4], 0),
+        "lt": ([-5, "lt", 4], 1),
+        "less than": ([4, "less than", 5], 1),
+        "<=": ([4, "<=", 4], 1),
+        "lte": ([5, "lte", 4], 0),
+        "less than or equal": ([4, "less than or equal", 4], 1),
+        "near": (["absolute difference", 42.5, "42.3", "epsilon", 0.2], 1),
+        "far": (["absolute difference", 99, 101, "epsilon", "{{item.n / 4}}"], 0),
+        "the last number counts": (["2 and 2 is 4, I say: 4!", "equals", 4], 1),
+        "thousands": (["1,024,000.5 bytes", "equals", "1024000.5"], 1),
+        "exponents": (["about 5e-1", "equals", ".5"], 1),
+        "signs": (["minus: -3", "<", "+3"], 1),
+        "large": ([2**53, "==", 2**53 + 1], 0),
+    }
+    config = data_config()
+    config["tasks"]["qa"]["metrics"] = {
+        name: {"type": "number-check", "params": {"check": check}} for name, (check, _) in checks.items()
+    }
+    job = await server.run(config, rows_target({"n": 4}))
+    assert job["status"] == "completed", job["status_details"]
+    metrics = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]["metrics"]
+    found = {name: metric["scores"]["number-check"]["value"] for name, metric in metrics.items()}
+    assert found == {name: score for name, (_, score) in checks.items()}
+
+
+async def test_what_is_no_number_is_counted_and_explained(server: Evaluator) -> None:
+    metric = {"type": "number-check", "params": {"check": ["{{item.n}}", ">", 3]}}
+    rows = rows_target({"n": "4"}, {"n": "four"}, {"n": ""}, {"n": "1e9999999999999999999"})
+    config = data_config(metric)
+    score = (await server.scores(config, rows))["number-check"]
+    assert (score["value"], score["stats"]["nan_count"]) == (1, 3)
+    job = await server.run(config, rows)
+    samples = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]["data"]["samples"]
+    assert samples[1]["error"] == "metric 'score': no number in 'four'"
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "complaint"),
+    [
+        ("bert", {}, "metric type 'bert' is unknown; known are accuracy, bleu, em, f1, llm-judge, number"),
+        ("number-check", {}, "metric 'number-check': params.check: Field required"),
+        ("number-check", {"check": [1, "near", 1]}, "params.check.1: Input should be 'equals'"),
+        ("number-check", {"check": ["absolute difference", 1, 1]}, "params.check.3: Field required"),
+        ("string-check", {"check": ["a", "is", "b"]}, "params.check.1: Input should be 'equals'"),
+        ("bleu", {}, "metric 'bleu': params.references: Field required"),
+        ("accuracy", {"references": []}, "params.references: List should have at least 1 item"),
+        ("f1", {"reference": "a"}, "metric 'f1': params.references: Field required"),
+        ("tool-calling", {}, "metric 'tool-calling': params.tool_calls_ground_truth: Field required"),
+        ("llm-judge", {"model": "m"}, "model 'm' is not registered"),
+    ],
+)
+async def test_params_that_are_wrong_are_refused_by_their_place(
+    server: Evaluator, kind: str, params: dict[str, Any], complaint: str
+) -> None:
+    job = {"config": data_config({"type": kind, "params": params}), "target": rows_target({})}
+    assert complaint in await server.refused(400, "POST", "jobs", job)
 
 
 async def test_statistics_are_the_population_s(server: Evaluator) -> None:
@@ -107,6 +181,18 @@ async def test_the_best_reference_counts_and_the_prediction_may_be_named(server:
     config = data_config({"type": "em", "params": params}, {"type": "f1", "params": params})
     scores = await server.scores(config, rows_target({"city": "Paris", "guess": "paris."}))
     assert scores["em_score"]["value"] == 1
+
+
+async def test_accuracy_is_equality_but_for_space_around(server: Evaluator) -> None:
+    metric = {"type": "accuracy", "params": {"references": ["{{item.reference}}", "Lutetia"]}}
+    rows = [
+        row("Paris\n", "Paris"),
+        row("paris", "Paris"),
+        row("Lutetia", "Paris"),
+        row("the Paris", "Paris"),
+    ]
+    scores = await server.scores(data_config(metric), rows_target(*rows))
+    assert scores["accuracy"]["value"] == 2 / 4
 
 
 def test_normalise_keeps_words_that_begin_with_an_article() -> None:

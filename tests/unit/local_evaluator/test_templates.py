@@ -40,6 +40,7 @@ def test_a_column_named_prompt_is_the_column() -> None:
     "source",
     [
         "{{item.absent}}",
+        "{{item.absent | tojson}}",
         "{{absent}}",
         "{{sample.output_text}}",
         "{{ ''.__class__.__mro__ }}",
