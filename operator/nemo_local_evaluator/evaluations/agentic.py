@@ -48,7 +48,7 @@ def _task(name: str, task: Task, target: TargetInput, params: Params) -> TaskPla
         )
         raise UnsupportedError(msg)
     return TaskPlan(
-        rows=recorded_rows(target, owner="the target"),
+        rows=recorded_rows(target),
         limit=limit_of(target.dataset, params),
         answer=_conversation,
         metrics={key: _spec(name, key, metric.type) for key, metric in (task.metrics or {}).items()}

@@ -17,14 +17,14 @@ def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -
     return source_of(dataset, owner=owner)
 
 
-def recorded_rows(target: TargetInput, *, owner: str) -> list[Row] | DatasetSource:
+def recorded_rows(target: TargetInput) -> list[Row] | DatasetSource:
     """Those of a target that holds what was answered before. Raises EvaluationError."""
     if target.type == "cached_outputs":
         if target.cached_outputs is None:
             msg = "target of type 'cached_outputs' has no cached_outputs"
             raise EvaluationError(msg)
         return source_of(target.cached_outputs.files_url, owner="the target")
-    return rows_of(target, target.dataset, owner=owner)
+    return rows_of(target, target.dataset, owner="the target")
 
 
 def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:

@@ -55,14 +55,19 @@ def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints:
     if task.type != "default":
         msg = f"task {name!r} has type {task.type!r}, not supported here; supported is default"
         raise UnsupportedError(msg)
-    asks = target.type == "model"
+    metrics = _metrics(name, task)
+    if target.type == "model":
+        return TaskPlan(
+            rows=source_of(task.dataset, owner=f"task {name!r}"),
+            limit=limit_of(task.dataset, params),
+            answer=_generation(name, target, params, endpoints),
+            metrics=metrics,
+        )
     return TaskPlan(
-        rows=source_of(task.dataset, owner=f"task {name!r}")
-        if asks
-        else recorded_rows(target, owner="the target"),
-        limit=limit_of(task.dataset, params),
-        answer=_generation(name, target, params, endpoints) if asks else _recorded_answer,
-        metrics=_metrics(name, task),
+        rows=recorded_rows(target),
+        limit=limit_of(target.dataset or task.dataset, params),
+        answer=_recorded_answer,
+        metrics=metrics,
     )
 
 

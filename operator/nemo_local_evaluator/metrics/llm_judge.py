@@ -31,7 +31,7 @@ class _RegexParser(BaseModel):
     def _has_a_group(cls, pattern: str) -> str:
         try:
             compiled = re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError) as error:
             msg = f"not a regular expression: {error}"
             raise ValueError(msg) from error
         if not compiled.groups:
@@ -97,7 +97,7 @@ class _Score(BaseModel):
 
 
 class _Params(BaseModel):
-    template: dict[str, Any] | str
+    template: Any = None
     scores: dict[str, _Score] = Field(min_length=1)
 
 

@@ -38,6 +38,7 @@ Operator = Literal[
 Side = str | int | float
 
 _DIFFERENCE = "absolute difference"
+_MAX_SHOWN = 80
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
 
 _HOLDS: Mapping[Operator, Callable[[Decimal, Decimal], bool]] = {
@@ -75,11 +76,12 @@ class _DifferenceParams(BaseModel):
 
 class NumberCheck:
     def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
+        self._holds: Callable[..., bool]
         check = params.get("check")
         if isinstance(check, list) and check[:1] == [_DIFFERENCE]:
             _, left, right, _, epsilon = _DifferenceParams.model_validate(params).check
             sides = [left, right, epsilon]
-            self._holds: Callable[..., bool] = lambda left, right, epsilon: abs(left - right) <= epsilon
+            self._holds = lambda left, right, epsilon: abs(left - right) <= epsilon
         else:
             left, name, right = _ComparisonParams.model_validate(params).check
             sides = [left, right]
@@ -87,21 +89,20 @@ class NumberCheck:
         self._sides = [environment.compile(side) for side in sides]
 
     def score(self, context: Context) -> Scored:
+        texts = [side.render(context) for side in self._sides]
+        numbers = [_number(text) for text in texts]
+        if None in numbers:
+            problem = f"no number in {texts[numbers.index(None)][:_MAX_SHOWN]!r}"
+            return Scored({"number-check": math.nan}, problems=(problem,))
         try:
-            holds = float(self._holds(*(_number(side.render(context)) for side in self._sides)))
-        except _NoNumberError as error:
-            return Scored({"number-check": math.nan}, problems=(str(error),))
-        return Scored({"number-check": holds})
+            return Scored({"number-check": float(self._holds(*numbers))})
+        except ArithmeticError:
+            return Scored({"number-check": math.nan}, problems=("the difference is too large a number",))
 
 
-class _NoNumberError(Exception):
-    pass
-
-
-def _number(text: str) -> Decimal:
-    numbers = _NUMBER.findall(text)
+def _number(text: str) -> Decimal | None:
+    found = _NUMBER.findall(text)
     try:
-        return Decimal(numbers[-1].replace(",", ""))
-    except (IndexError, ArithmeticError) as error:
-        msg = f"no number in {text[:80]!r}"
-        raise _NoNumberError(msg) from error
+        return Decimal(found[-1].replace(",", "")) if found else None
+    except ArithmeticError:
+        return None

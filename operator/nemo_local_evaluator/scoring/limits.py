@@ -70,6 +70,9 @@ def limited() -> Iterator[None]:
     except MemoryError as error:
         msg = f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB"
         raise SampleError(msg) from error
+    except RecursionError as error:
+        msg = "template or metric met something nested too deeply"
+        raise SampleError(msg) from error
 
 
 def _set_alarms(seconds: float) -> None:

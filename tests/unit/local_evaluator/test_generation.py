@@ -283,10 +283,3 @@ async def test_an_endpoint_that_wants_another_key_is_told_before_any_job(server:
     refusal = await server.refused(400, "POST", "jobs", body)
     assert "answers 401: check its api_key" in refusal
     assert "s3cret" not in refusal
-
-
-async def test_prompt_optimization_is_taken_and_fails_saying_what_is_supported(server: Evaluator) -> None:
-    optimization = {"type": "custom", "tasks": {"qa": {"type": "prompt-optimization"}}}
-    job = await server.run(optimization, model_target())
-    assert job["status"] == "failed"
-    assert "supported are chat-completion, completion, data" in job["status_details"]["message"]

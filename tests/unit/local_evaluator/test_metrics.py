@@ -76,13 +76,22 @@ async def test_number_check(server: Evaluator) -> None:
 
 async def test_what_is_no_number_is_counted_and_explained(server: Evaluator) -> None:
     metric = {"type": "number-check", "params": {"check": ["{{item.n}}", ">", 3]}}
-    rows = rows_target({"n": "4"}, {"n": "four"}, {"n": ""}, {"n": "1e9999999999999999999"})
+    rows = rows_target({"n": "4"}, {"n": "four"}, {"n": ""}, {"n": f"1e{10**30}"})
     config = data_config(metric)
     score = (await server.scores(config, rows))["number-check"]
     assert (score["value"], score["stats"]["nan_count"]) == (1, 3)
     job = await server.run(config, rows)
     samples = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]["data"]["samples"]
     assert samples[1]["error"] == "metric 'score': no number in 'four'"
+
+
+async def test_a_difference_that_is_no_number_is_counted_and_explained(server: Evaluator) -> None:
+    check = ["absolute difference", "{{item.n}}", "-9e999999", "epsilon", 1]
+    config = data_config({"type": "number-check", "params": {"check": check}})
+    job = await server.run(config, rows_target({"n": "9e999999"}, {"n": "-9e999999"}))
+    task = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]
+    assert task["metrics"]["score"]["scores"]["number-check"]["value"] == 1
+    assert task["data"]["samples"][0]["error"] == "metric 'score': the difference is too large a number"
 
 
 @pytest.mark.parametrize(
