@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager, closing
 import httpx
 from fastapi import FastAPI
 
-from nemo_local_evaluator.api import configs, jobs, targets
+from nemo_local_evaluator.api import configs, jobs, live, results, targets
 from nemo_local_evaluator.api.errors import install_error_handlers
+from nemo_local_evaluator.api.quirks import install_quirks
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.services import build_services
 from nemo_local_evaluator.settings import Settings
@@ -42,7 +43,8 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
         lifespan=lifespan,
     )
     install_error_handlers(app)
-    for router in (configs.router, targets.router, jobs.router):
+    install_quirks(app, settings.quirks)
+    for router in (configs.router, targets.router, jobs.router, results.router, live.router):
         app.include_router(router)
 
     @app.get("/health", tags=["health"])

@@ -65,6 +65,9 @@ class Artifacts:
         with ExitStack() as files:
             yield JobArtifacts(self._root / job_id, files)
 
+    def url(self, job_id: str) -> str:
+        return (self._root / job_id).absolute().as_uri()
+
     def log_file(self, job_id: str) -> Path:
         return self._root / job_id / "log.txt"
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from nemo_local_evaluator.app import create_app
 from nemo_local_evaluator.harness import Harness
+from nemo_local_evaluator.errors import ContradictingQuirksError
+from nemo_local_evaluator.quirks import Quirk, checked
 from nemo_local_evaluator.settings import Settings, read_models
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -77,6 +79,13 @@ def serve(
             " Python code: name only directories that nobody else writes to.",
         ),
     ] = None,
+    quirk: Annotated[
+        list[Quirk] | None,
+        typer.Option(
+            help="Behave as another NeMo Evaluator might, where nobody has written down what it does. May be"
+            " repeated; docs/local-evaluator.md says what each means."
+        ),
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = "info",
 ) -> None:
     """Serve the API until interrupted.
@@ -88,6 +97,10 @@ def serve(
         registered = read_models(models) if models else {}
     except ValidationError as error:
         raise typer.BadParameter(str(error), param_hint="--models") from error
+    try:
+        quirks = checked(quirk or ())
+    except ContradictingQuirksError as error:
+        raise typer.BadParameter(str(error), param_hint="--quirk") from error
     settings = Settings(
         data=data,
         allow_paths=tuple(allow_path or ()),
@@ -96,5 +109,6 @@ def serve(
         harness=Harness(
             python=harness_python or Path(sys.executable), task_directories=tuple(harness_tasks or ())
         ),
+        quirks=quirks,
     )
     uvicorn.run(create_app(settings), host=host, port=port, log_level=log_level, server_header=False)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import ValidationError
-
 from nemo_local_evaluator import identity, masking
-from nemo_local_evaluator.errors import BadRequestError, ConflictError, InvalidBodyError, NotFoundError
+from nemo_local_evaluator.documents import merge_patch, validated
+from nemo_local_evaluator.errors import BadRequestError, ConflictError, NotFoundError
+from nemo_local_evaluator.quirks import Quirk
 from nemo_local_evaluator.schemas import Config, ConfigInput, EntityInput, Target, TargetInput
 from nemo_local_evaluator.storage import EntityStore, JobStore, Listing, StoredEntity
 
@@ -34,10 +34,13 @@ TARGET = EntityKind(name="target", id_prefix="eval-target", input_model=TargetIn
 
 
 class EntityService(Generic[Input]):
-    def __init__(self, *, kind: EntityKind[Input], store: EntityStore, jobs: JobStore) -> None:
+    def __init__(
+        self, *, kind: EntityKind[Input], store: EntityStore, jobs: JobStore, quirks: frozenset[Quirk]
+    ) -> None:
         self._kind = kind
         self._store = store
         self._jobs = jobs
+        self._quirks = quirks
 
     def create(self, body: Input) -> dict[str, Any]:
         entity = self.draft(body)
@@ -82,13 +85,7 @@ class EntityService(Generic[Input]):
         if (merged.get("namespace"), merged.get("name")) != (namespace, name):
             msg = "namespace and name cannot be changed"
             raise BadRequestError(msg)
-        try:
-            body = self._kind.input_model.model_validate(merged)
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False, include_context=False)
-            raise InvalidBodyError(
-                [{**detail, "loc": ["body", *detail["loc"]]} for detail in details]
-            ) from error
+        body = validated(self._kind.input_model, merged)
         kept = {key: entity.document[key] for key in _IDENTITY} | {"updated_at": identity.now()}
         changed = _entity(body, kept, known=entity.secrets)
         self._store.replace(changed)
@@ -96,25 +93,18 @@ class EntityService(Generic[Input]):
 
     def delete(self, namespace: str, name: str) -> str:
         entity_id = str(self.get(namespace, name).document["id"])
-        if job := self._jobs.unfinished_with(self._kind.name, entity_id):
+        if job := self._in_use_by(entity_id):
             reference = _reference(namespace, name)
-            msg = f"{self._kind.name} {reference!r} is in use by job {job!r}, which has not finished"
+            msg = f"{self._kind.name} {reference!r} is in use by job {job!r}; delete the job first"
             raise ConflictError(msg)
         self._store.delete(entity_id)
         return entity_id
 
-
-def merge_patch(document: Any, patch: Any) -> Any:
-    """RFC 7396: objects merge, null removes, anything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    merged = dict(document) if isinstance(document, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), value)
-    return merged
+    def _in_use_by(self, entity_id: str) -> str | None:
+        if Quirk.DELETE_IN_USE_ALLOWED in self._quirks:
+            return None
+        finished = Quirk.DELETE_USED_REFUSED in self._quirks
+        return self._jobs.any_with(self._kind.name, entity_id, finished=finished)
 
 
 def _entity(

@@ -6,7 +6,10 @@
     + NotFoundError       404
     + ConflictError       409
     + InvalidBodyError    422, FastAPI's list of places and messages
-  x DatabaseInUseError    ends the start of a server
+  x StartRefusedError     ends the start of a server
+    + DatabaseInUseError
+    + DatabaseTooNewError
+    + ContradictingQuirksError
   x EvaluationError       ends one job; the message is the job's last word to its owner
     + UnsupportedError    valid for NeMo Evaluator, but not evaluated here
   x SampleError           ends one sample, which counts as not-a-number
@@ -41,7 +44,19 @@ class InvalidBodyError(RequestRefusedError):
     status_code = 422
 
 
-class DatabaseInUseError(LocalEvaluatorError):
+class StartRefusedError(LocalEvaluatorError):
+    pass
+
+
+class DatabaseInUseError(StartRefusedError):
+    pass
+
+
+class DatabaseTooNewError(StartRefusedError):
+    pass
+
+
+class ContradictingQuirksError(StartRefusedError):
     pass
 
 

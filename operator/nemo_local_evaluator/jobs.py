@@ -4,18 +4,24 @@ A job carries its own copy of config, target and their secrets, so later changes
 """
 
 import asyncio
+import json
 from typing import Any
 
 from nemo_local_evaluator import identity, masking
+from nemo_local_evaluator.archives import Archive, pack
 from nemo_local_evaluator.artifacts import Artifacts
 from nemo_local_evaluator.entities import EntityService
 from nemo_local_evaluator.errors import (
     BadRequestError,
+    ConflictError,
     EvaluationError,
     NotFoundError,
     UnsupportedError,
 )
 from nemo_local_evaluator.evaluations import Observer, Outcome, Planner
+from nemo_local_evaluator.quirks import Quirk
+from nemo_local_evaluator.redaction import run_redacted
+from nemo_local_evaluator.results import new_result
 from nemo_local_evaluator.runner import Runner
 from nemo_local_evaluator.schemas import ConfigInput, JobInput, JobStatus, StatusDetails, TargetInput
 from nemo_local_evaluator.storage import JobStore, Listing, StoredEntity, StoredJob
@@ -33,8 +39,10 @@ class JobWork:
         self._planner = planner
 
     async def __call__(self, job: StoredJob, observer: Observer) -> Outcome:
-        document = masking.reveal(job.document, self._store.secrets(job.id))
-        return await self._planner.plan(document["config"], document["target"]).run(observer)
+        secrets = self._store.secrets(job.id)
+        document = masking.reveal(job.document, secrets)
+        evaluation = self._planner.plan(document["config"], document["target"])
+        return await run_redacted(evaluation, observer, secrets=secrets.values())
 
     async def check(self, config: StoredEntity, target: StoredEntity) -> None:
         """Raises BadRequestError; what is not supported here is accepted, and fails saying so."""
@@ -57,6 +65,7 @@ class JobService:
         work: JobWork,
         runner: Runner,
         artifacts: Artifacts,
+        quirks: frozenset[Quirk],
     ) -> None:
         self._store = store
         self._configs = configs
@@ -64,6 +73,7 @@ class JobService:
         self._work = work
         self._runner = runner
         self._artifacts = artifacts
+        self._quirks = quirks
 
     async def create(self, body: JobInput, *, skip_checks: bool) -> dict[str, Any]:
         config, target = self._configs.resolve(body.config), self._targets.resolve(body.target)
@@ -86,15 +96,18 @@ class JobService:
         )
         secrets = masking.beneath("config", config.secrets) | masking.beneath("target", target.secrets)
         self._store.add(job, secrets)
+        if Quirk.RESULTS_FROM_THE_START in self._quirks:
+            empty = new_result(job=job.id, namespace=job.namespace, tasks={}, groups={})
+            self._store.begin_result(job.id, empty)
         self._runner.submit(job.id)
-        return _answer(job)
+        return self._answer(job)
 
     def get(self, job_id: str) -> dict[str, Any]:
-        return _answer(self._stored(job_id))
+        return self._answer(self._stored(job_id))
 
     def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
         jobs, total = self._store.list(listing)
-        return [_answer(job) for job in jobs], total
+        return [self._answer(job) for job in jobs], total
 
     def status(self, job_id: str) -> dict[str, Any]:
         return self._stored(job_id).status_details
@@ -107,12 +120,36 @@ class JobService:
             raise NotFoundError(msg)
         return result
 
+    async def logs(self, job_id: str) -> Archive:
+        self._stored(job_id)
+        log = self._artifacts.log_file(job_id)
+        return await asyncio.to_thread(pack, {"log.txt": log if log.exists() else ""})
+
+    async def result_files(self, job_id: str) -> Archive:
+        """Raises NotFoundError before the job has completed."""
+        job = self._stored(job_id)
+        if job.status is not JobStatus.COMPLETED:
+            msg = f"job {job_id!r} has no results to download; its status is {job.status.value!r}"
+            raise NotFoundError(msg)
+        samples = {f"samples/{path.name}": path for path in self._artifacts.sample_files(job_id)}
+        return await asyncio.to_thread(
+            pack, {"results.json": json.dumps(self.result(job_id), indent=2), **samples}
+        )
+
     def cancel(self, job_id: str) -> dict[str, Any]:
-        self._runner.cancel(self._stored(job_id))
+        job = self._stored(job_id)
+        if job.status.terminal and Quirk.CANCEL_FINISHED_409 in self._quirks:
+            msg = f"job {job_id!r} cannot be cancelled; its status is {job.status.value!r}"
+            raise ConflictError(msg)
+        self._runner.cancel(job)
         return self.get(job_id)
 
     async def delete(self, job_id: str) -> None:
-        self._runner.cancel(self._stored(job_id))
+        job = self._stored(job_id)
+        if Quirk.DELETE_JOB_GOES_ON in self._quirks:
+            self._store.delete(job_id)
+            return
+        self._runner.cancel(job)
         await self._runner.settled(job_id)
         self._store.delete(job_id)
         await asyncio.to_thread(self._artifacts.delete, job_id)
@@ -124,22 +161,22 @@ class JobService:
             raise NotFoundError(msg)
         return job
 
+    def _answer(self, job: StoredJob) -> dict[str, Any]:
+        document = job.document
+        head = {
+            key: document[key] for key in ("created_at", "id", "namespace", "description", "target", "config")
+        }
+        completed = job.status is JobStatus.COMPLETED
+        return {
+            "updated_at": job.updated_at,
+            **head,
+            "result": job.result,
+            "output_files_url": self._artifacts.url(job.id) if completed else None,
+            "status_details": job.status_details,
+            "status": job.status,
+            **{key: value for key, value in document.items() if key not in head},
+        }
+
 
 def _revealed(entity: StoredEntity) -> dict[str, Any]:
     return masking.reveal(entity.document, entity.secrets)
-
-
-def _answer(job: StoredJob) -> dict[str, Any]:
-    document = job.document
-    head = {
-        key: document[key] for key in ("created_at", "id", "namespace", "description", "target", "config")
-    }
-    return {
-        "updated_at": job.updated_at,
-        **head,
-        "result": job.result,
-        "output_files_url": None,
-        "status_details": job.status_details,
-        "status": job.status,
-        **{key: value for key, value in document.items() if key not in head},
-    }

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nemo_local_evaluator import identity
 from nemo_local_evaluator.artifacts import Artifacts, JobArtifacts
 from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.evaluations import Observer, Outcome, Progress
+from nemo_local_evaluator.results import new_result
 from nemo_local_evaluator.schemas import JobStatus
 from nemo_local_evaluator.storage import JobStore, StoredJob
 
@@ -116,8 +116,11 @@ class Runner:
             return
         error = task.exception()
         if error is None:
-            result = _result(job, task.result())
-            self._jobs.complete(job.id, result, message=task.result().message, progress=100.0)
+            outcome = task.result()
+            result = new_result(
+                job=job.id, namespace=job.namespace, tasks=outcome.tasks, groups=outcome.groups
+            )
+            self._jobs.complete(job.id, result, message=outcome.message, progress=100.0)
         elif isinstance(error, EvaluationError):
             self._jobs.move(job.id, JobStatus.FAILED, message=str(error))
         else:
@@ -152,17 +155,3 @@ class _Report:
 
     def sample(self, task: str, document: Mapping[str, Any]) -> None:
         self._artifacts.sample(task, document)
-
-
-def _result(job: StoredJob, outcome: Outcome) -> dict[str, Any]:
-    moment = identity.now()
-    return {
-        "created_at": moment,
-        "updated_at": moment,
-        "id": identity.new_id("evaluation_result"),
-        "job": job.id,
-        "tasks": outcome.tasks,
-        "groups": outcome.groups,
-        "namespace": job.namespace,
-        "custom_fields": {},
-    }

@@ -6,7 +6,7 @@ absent fields as null where a job embeds them.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
@@ -15,7 +15,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"
 
 
 class Document(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    # Strict: "5" is no number and 1 no truth value, as the schema in /openapi.json says.
+    model_config = ConfigDict(extra="allow", strict=True)
 
 
 class Ownership(Document):
@@ -168,14 +169,59 @@ class Job(Described):
     updated_at: str
 
 
-class Result(Described):
-    id: str
+class ScoreStats(Document):
+    count: int | None = None
+    sum: float | None = None
+    sum_squared: float | None = None
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    variance: float | None = None
+    stddev: float | None = None
+    stderr: float | None = None
+    nan_count: int | None = None
+
+
+class Score(Document):
+    value: float
+    stats: ScoreStats | None = None
+
+
+class MetricResult(Document):
+    scores: dict[str, Score] | None = None
+
+
+class TaskResult(Document):
+    metrics: dict[str, MetricResult] | None = None
+    data: dict[str, Any] | None = None
+
+
+class GroupResult(Document):
+    metrics: dict[str, MetricResult] | None = None
+    groups: "dict[str, GroupResult] | None" = None
+
+
+class ResultInput(Described):
     job: str
-    namespace: str
-    tasks: dict[str, Any]
-    groups: dict[str, Any]
+    namespace: Name = "default"
+    files_url: str | None = None
+    tasks: dict[str, TaskResult] | None = None
+    groups: dict[str, GroupResult] | None = None
+
+
+class Result(ResultInput):
+    id: str
     created_at: str
     updated_at: str
+
+
+class LiveEvaluation(BaseModel):
+    status: Literal["completed", "failed"]
+    status_details: StatusDetails
+    result: Result | None = Field(
+        description="Null where the evaluation has failed. Its job is nowhere kept."
+    )
+    logs: dict[str, list[str]]
 
 
 class Pagination(BaseModel):
@@ -186,13 +232,16 @@ class Pagination(BaseModel):
     total_results: int
 
 
-class Page(BaseModel):
+Item = TypeVar("Item", bound=BaseModel)
+
+
+class Page(BaseModel, Generic[Item]):
     object: Literal["list"] = "list"
-    data: list[dict[str, Any]]
+    data: list[Item]
     pagination: Pagination
     sort: str
-    filter: dict[str, Any]
-    search: dict[str, Any]
+    filter: dict[str, Any] = Field(description="What was asked, as objects.")
+    search: dict[str, Any] = Field(description="What was asked, as objects.")
 
 
 class DeleteResponse(BaseModel):

@@ -9,12 +9,14 @@ from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.entities import CONFIG, TARGET, EntityService
 from nemo_local_evaluator.evaluations import Planner, Resources
 from nemo_local_evaluator.jobs import JobService, JobWork
+from nemo_local_evaluator.live import LiveService
 from nemo_local_evaluator.model_client import ModelClient
+from nemo_local_evaluator.results import ResultService
 from nemo_local_evaluator.runner import Runner
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.settings import Settings
-from nemo_local_evaluator.storage import Database, EntityStore, JobStore
+from nemo_local_evaluator.storage import Database, EntityStore, JobStore, ResultStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class Services:
     configs: EntityService[ConfigInput]
     targets: EntityService[TargetInput]
     jobs: JobService
+    results: ResultService
+    live: LiveService
     runner: Runner
 
 
@@ -29,8 +33,12 @@ def build_services(
     settings: Settings, *, database: Database, http: httpx.AsyncClient, scoring: ScoringPool
 ) -> Services:
     store = JobStore(database)
-    configs = EntityService(kind=CONFIG, store=EntityStore(database, "config"), jobs=store)
-    targets = EntityService(kind=TARGET, store=EntityStore(database, "target"), jobs=store)
+    configs = EntityService(
+        kind=CONFIG, store=EntityStore(database, "config"), jobs=store, quirks=settings.quirks
+    )
+    targets = EntityService(
+        kind=TARGET, store=EntityStore(database, "target"), jobs=store, quirks=settings.quirks
+    )
     artifacts = Artifacts(settings.artifacts)
     resources = Resources(
         datasets=DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http),
@@ -38,9 +46,23 @@ def build_services(
         scoring=scoring,
         harness=settings.harness,
     )
-    work = JobWork(store=store, planner=Planner(models=settings.models, resources=resources))
+    planner = Planner(models=settings.models, resources=resources)
+    work = JobWork(store=store, planner=planner)
     runner = Runner(jobs=store, artifacts=artifacts, work=work, workers=settings.workers)
     jobs = JobService(
-        store=store, configs=configs, targets=targets, work=work, runner=runner, artifacts=artifacts
+        store=store,
+        configs=configs,
+        targets=targets,
+        work=work,
+        runner=runner,
+        artifacts=artifacts,
+        quirks=settings.quirks,
     )
-    return Services(configs=configs, targets=targets, jobs=jobs, runner=runner)
+    return Services(
+        configs=configs,
+        targets=targets,
+        jobs=jobs,
+        results=ResultService(ResultStore(database)),
+        live=LiveService(configs=configs, targets=targets, planner=planner),
+        runner=runner,
+    )

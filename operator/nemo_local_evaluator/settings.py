@@ -9,6 +9,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from nemo_local_evaluator.harness import Harness
+from nemo_local_evaluator.quirks import Quirk
 from nemo_local_evaluator.scoring import STEP_SECONDS
 
 
@@ -45,6 +46,9 @@ class Settings:
     """Processes that render templates and compute metrics."""
     step_seconds: float = STEP_SECONDS
     """Of CPU time, for one prompt or one metric of one sample; what takes longer is cut off."""
+
+    quirks: frozenset[Quirk] = frozenset()
+    """Where this server is to differ from its default, as others may."""
 
     @property
     def artifacts(self) -> Path:

@@ -1,29 +1,35 @@
 """/v1/evaluation/configs"""
 
-from typing import Annotated, Any
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Depends
 
 from nemo_local_evaluator.api.access import Access
 from nemo_local_evaluator.api.answers import Answer
+from nemo_local_evaluator.api.bodies import JsonRoute, Patch
 from nemo_local_evaluator.api.errors import refusals
-from nemo_local_evaluator.api.listing import ListingQuery, page_of
+from nemo_local_evaluator.api.listing import ListingQuery, ListQuery
 from nemo_local_evaluator.schemas import Config, ConfigInput, DeleteResponse, Page
-from nemo_local_evaluator.storage import Listing
 
-router = APIRouter(prefix="/v1/evaluation/configs", tags=["configs"])
+router = APIRouter(prefix="/v1/evaluation/configs", tags=["configs"], route_class=JsonRoute)
 
-_listing = ListingQuery("namespace", "name", "type", "project", "custom_fields", "created_at")
+_listing: Final = ListingQuery(
+    filters=("namespace", "name", "type", "project", "custom_fields", "created_at"),
+    searches=(
+        *("id", "namespace", "name", "type", "project", "description", "custom_fields", "ownership"),
+        *("params", "tasks", "groups"),
+    ),
+)
 
 
-@router.post("", status_code=201, responses={201: {"model": Config}, **refusals(409)})
+@router.post("", status_code=201, responses={201: {"model": Config}, **refusals(400, 409)})
 async def create_config(services: Access, body: ConfigInput) -> Answer:
     return Answer(services.configs.create(body), status_code=201)
 
 
-@router.get("", responses={200: {"model": Page}})
-async def list_configs(services: Access, listing: Annotated[Listing, Depends(_listing)]) -> Answer:
-    return Answer(page_of(*services.configs.list(listing), listing))
+@router.get("", responses={200: {"model": Page[Config]}}, openapi_extra=_listing.openapi)
+async def list_configs(services: Access, query: Annotated[ListQuery, Depends(_listing)]) -> Answer:
+    return Answer(query.page(services.configs.list(query.listing)))
 
 
 @router.get("/{namespace}/{name}", responses={200: {"model": Config}, **refusals(404)})
@@ -32,12 +38,7 @@ async def get_config(services: Access, namespace: str, name: str) -> Answer:
 
 
 @router.patch("/{namespace}/{name}", responses={200: {"model": Config}, **refusals(400, 404)})
-async def update_config(
-    services: Access,
-    namespace: str,
-    name: str,
-    patch: Annotated[dict[str, Any], Body(description="JSON merge patch (RFC 7396) of the config.")],
-) -> Answer:
+async def update_config(services: Access, namespace: str, name: str, patch: Patch) -> Answer:
     return Answer(services.configs.patch(namespace, name, patch))
 
 

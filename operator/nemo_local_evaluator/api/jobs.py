@@ -1,19 +1,34 @@
 """/v1/evaluation/jobs"""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
 
 from nemo_local_evaluator.api.access import Access
 from nemo_local_evaluator.api.answers import Answer
+from nemo_local_evaluator.api.bodies import JsonRoute
 from nemo_local_evaluator.api.errors import refusals
-from nemo_local_evaluator.api.listing import ListingQuery, page_of
+from nemo_local_evaluator.api.listing import ListingQuery, ListQuery
+from nemo_local_evaluator.archives import Archive
 from nemo_local_evaluator.schemas import DeleteResponse, Job, JobInput, Page, Result, StatusDetails
-from nemo_local_evaluator.storage import Listing
 
-router = APIRouter(prefix="/v1/evaluation/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/evaluation/jobs", tags=["jobs"], route_class=JsonRoute)
 
-_listing = ListingQuery("namespace", "status", "config", "target", "project", "custom_fields", "created_at")
+_listing: Final = ListingQuery(
+    filters=("namespace", "status", "config", "target", "project", "custom_fields", "created_at"),
+    searches=(
+        *("id", "namespace", "status", "status_details", "config", "target", "project", "description"),
+        *("custom_fields", "ownership", "result", "output_files_url"),
+    ),
+)
+
+_ZIP: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "A ZIP file.",
+    }
+}
 
 
 @router.post("", status_code=201, responses={201: {"model": Job}, **refusals(400, 404)})
@@ -28,9 +43,9 @@ async def create_job(
     return Answer(await services.jobs.create(body, skip_checks=skip_validation_checks), status_code=201)
 
 
-@router.get("", responses={200: {"model": Page}})
-async def list_jobs(services: Access, listing: Annotated[Listing, Depends(_listing)]) -> Answer:
-    return Answer(page_of(*services.jobs.list(listing), listing))
+@router.get("", responses={200: {"model": Page[Job]}}, openapi_extra=_listing.openapi)
+async def list_jobs(services: Access, query: Annotated[ListQuery, Depends(_listing)]) -> Answer:
+    return Answer(query.page(services.jobs.list(query.listing)))
 
 
 @router.get("/{job_id}", responses={200: {"model": Job}, **refusals(404)})
@@ -48,6 +63,19 @@ async def get_job_results(services: Access, job_id: str) -> Answer:
     return Answer(services.jobs.result(job_id))
 
 
+@router.get("/{job_id}/logs", response_class=StreamingResponse, responses={**_ZIP, **refusals(404)})
+async def download_job_logs(services: Access, job_id: str) -> StreamingResponse:
+    return _download(await services.jobs.logs(job_id), name=f"{job_id}-logs.zip")
+
+
+@router.get(
+    "/{job_id}/download-results", response_class=StreamingResponse, responses={**_ZIP, **refusals(404)}
+)
+async def download_job_results(services: Access, job_id: str) -> StreamingResponse:
+    """The result as it is answered, and every sample, one JSON Lines file a task."""
+    return _download(await services.jobs.result_files(job_id), name=f"{job_id}-results.zip")
+
+
 @router.post("/{job_id}/cancel", responses={200: {"model": Job}, **refusals(404)})
 async def cancel_job(services: Access, job_id: str) -> Answer:
     return Answer(services.jobs.cancel(job_id))
@@ -57,3 +85,8 @@ async def cancel_job(services: Access, job_id: str) -> Answer:
 async def delete_job(services: Access, job_id: str) -> DeleteResponse:
     await services.jobs.delete(job_id)
     return DeleteResponse(id=job_id)
+
+
+def _download(archive: Archive, *, name: str) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(archive.size)}
+    return StreamingResponse(archive.chunks(), media_type="application/zip", headers=headers)

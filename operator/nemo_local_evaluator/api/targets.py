@@ -1,29 +1,35 @@
 """/v1/evaluation/targets"""
 
-from typing import Annotated, Any
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Depends
 
 from nemo_local_evaluator.api.access import Access
 from nemo_local_evaluator.api.answers import Answer
+from nemo_local_evaluator.api.bodies import JsonRoute, Patch
 from nemo_local_evaluator.api.errors import refusals
-from nemo_local_evaluator.api.listing import ListingQuery, page_of
+from nemo_local_evaluator.api.listing import ListingQuery, ListQuery
 from nemo_local_evaluator.schemas import DeleteResponse, Page, Target, TargetInput
-from nemo_local_evaluator.storage import Listing
 
-router = APIRouter(prefix="/v1/evaluation/targets", tags=["targets"])
+router = APIRouter(prefix="/v1/evaluation/targets", tags=["targets"], route_class=JsonRoute)
 
-_listing = ListingQuery("namespace", "name", "type", "project", "custom_fields", "created_at")
+_listing: Final = ListingQuery(
+    filters=("namespace", "name", "type", "model", "project", "custom_fields", "created_at"),
+    searches=(
+        *("id", "namespace", "name", "type", "project", "description", "custom_fields", "ownership"),
+        *("model", "dataset", "cached_outputs", "rag", "retriever", "rows"),
+    ),
+)
 
 
-@router.post("", status_code=201, responses={201: {"model": Target}, **refusals(409)})
+@router.post("", status_code=201, responses={201: {"model": Target}, **refusals(400, 409)})
 async def create_target(services: Access, body: TargetInput) -> Answer:
     return Answer(services.targets.create(body), status_code=201)
 
 
-@router.get("", responses={200: {"model": Page}})
-async def list_targets(services: Access, listing: Annotated[Listing, Depends(_listing)]) -> Answer:
-    return Answer(page_of(*services.targets.list(listing), listing))
+@router.get("", responses={200: {"model": Page[Target]}}, openapi_extra=_listing.openapi)
+async def list_targets(services: Access, query: Annotated[ListQuery, Depends(_listing)]) -> Answer:
+    return Answer(query.page(services.targets.list(query.listing)))
 
 
 @router.get("/{namespace}/{name}", responses={200: {"model": Target}, **refusals(404)})
@@ -32,12 +38,7 @@ async def get_target(services: Access, namespace: str, name: str) -> Answer:
 
 
 @router.patch("/{namespace}/{name}", responses={200: {"model": Target}, **refusals(400, 404)})
-async def update_target(
-    services: Access,
-    namespace: str,
-    name: str,
-    patch: Annotated[dict[str, Any], Body(description="JSON merge patch (RFC 7396) of the target.")],
-) -> Answer:
+async def update_target(services: Access, namespace: str, name: str, patch: Patch) -> Answer:
     return Answer(services.targets.patch(namespace, name, patch))
 
 

@@ -1,4 +1,4 @@
-"""The connection, its schema and its transactions.
+"""The connection and its transactions.
 
 Statements run on the event loop's own thread: each is local and takes well under a millisecond, less
 than handing it to a thread would. The file is readable by its owner only, for it holds API keys.
@@ -9,30 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nemo_local_evaluator.errors import DatabaseInUseError
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entities (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
-    project TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, document TEXT NOT NULL,
-    UNIQUE (kind, namespace, name)
-);
-CREATE INDEX IF NOT EXISTS entities_created_at ON entities (kind, created_at);
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, namespace TEXT NOT NULL, status TEXT NOT NULL, status_details TEXT NOT NULL,
-    config TEXT NOT NULL, target TEXT NOT NULL, config_id TEXT NOT NULL, target_id TEXT NOT NULL,
-    project TEXT, result TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL, document TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS jobs_created_at ON jobs (created_at);
-CREATE INDEX IF NOT EXISTS jobs_status ON jobs (status, created_at);
-CREATE INDEX IF NOT EXISTS jobs_namespace ON jobs (namespace, created_at);
-CREATE INDEX IF NOT EXISTS jobs_config ON jobs (config, created_at);
-CREATE INDEX IF NOT EXISTS jobs_target ON jobs (target, created_at);
-CREATE TABLE IF NOT EXISTS results (job TEXT PRIMARY KEY, document TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS secrets (
-    owner TEXT NOT NULL, place TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, place)
-);
-"""
+from nemo_local_evaluator.errors import DatabaseInUseError, DatabaseTooNewError
+from nemo_local_evaluator.storage.schema import SCHEMA_VERSION, migrate
 
 
 class Database:
@@ -45,13 +23,17 @@ class Database:
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
+            found = migrate(self._connection)
         except sqlite3.OperationalError as error:
             self._connection.close()
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
             msg = f"{path} is in use by another server"
             raise DatabaseInUseError(msg) from error
+        if found > SCHEMA_VERSION:
+            self._connection.close()
+            msg = f"{path} was written by a later version (schema {found}; this one knows {SCHEMA_VERSION})"
+            raise DatabaseTooNewError(msg)
 
     def close(self) -> None:
         self._connection.close()

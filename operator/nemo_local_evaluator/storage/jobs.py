@@ -9,12 +9,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from sqlite3 import Row
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from nemo_local_evaluator import identity
 from nemo_local_evaluator.schemas import JobStatus
+from nemo_local_evaluator.storage import documents
 from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.listing import Listing, find
+from nemo_local_evaluator.storage.listing import Listing, Table, find
+from nemo_local_evaluator.storage.results import forget_result, insert_result
+
+__all__ = ["JobStore", "StoredJob"]
+
+_TABLE: Final = Table(
+    name="jobs",
+    kind="job",
+    columns=frozenset(
+        {"id", "namespace", "status", "status_details", "config", "target", "project", "result"}
+        | {"created_at", "updated_at"}
+    ),
+)
+_WITH_DOCUMENT: Final = "SELECT jobs.*, document FROM jobs JOIN documents ON owner = id"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +56,10 @@ class JobStore:
         config, target = job.document["config"], job.document["target"]
         with self._database.transaction():
             self._database.execute(
-                "INSERT INTO jobs VALUES (:id, :namespace, :status, :status_details, :config, :target,"
-                " :config_id, :target_id, :project, :result, :created_at, :updated_at, :document)",
+                "INSERT INTO jobs (id, namespace, status, status_details, config, target, config_id,"
+                " target_id, project, result, created_at, updated_at) VALUES (:id, :namespace, :status,"
+                " :status_details, :config, :target, :config_id, :target_id, :project, :result,"
+                " :created_at, :updated_at)",
                 {
                     "id": job.id,
                     "namespace": job.namespace,
@@ -57,38 +73,42 @@ class JobStore:
                     "result": job.result,
                     "created_at": job.document["created_at"],
                     "updated_at": job.updated_at,
-                    "document": json.dumps(job.document, allow_nan=False),
                 },
             )
+            documents.keep(self._database, "job", job.document)
             self._database.keep_secrets(job.id, secrets)
 
     def get(self, job_id: str) -> StoredJob | None:
-        row = self._database.execute("SELECT * FROM jobs WHERE id = :id", {"id": job_id}).fetchone()
+        row = self._database.execute(f"{_WITH_DOCUMENT} WHERE id = :id", {"id": job_id}).fetchone()
         return None if row is None else _stored(row)
 
     def secrets(self, job_id: str) -> dict[str, str]:
         return self._database.secrets(job_id)
 
     def list(self, listing: Listing) -> tuple[builtins.list[StoredJob], int]:
-        found = find(self._database, table="jobs", listing=listing)
+        found = find(self._database, _TABLE, listing)
         return [_stored(row) for row in found.rows], found.total
 
     def with_status(self, *statuses: JobStatus) -> builtins.list[StoredJob]:
         """Oldest first: the order in which they were asked for."""
         rows = self._database.execute(
-            "SELECT * FROM jobs WHERE status IN (SELECT value FROM json_each(:statuses))"
-            " ORDER BY created_at, rowid",
+            f"{_WITH_DOCUMENT} WHERE status IN (SELECT value FROM json_each(:statuses))"  # noqa: S608 - a literal
+            " ORDER BY created_at, jobs.rowid",
             {"statuses": json.dumps(statuses)},
         )
         return [_stored(row) for row in rows]
 
-    def unfinished_with(self, kind: Literal["config", "target"], entity_id: str) -> str | None:
-        """Any job that still needs the config or target."""
+    def any_with(self, kind: Literal["config", "target"], entity_id: str, *, finished: bool) -> str | None:
+        """A job that was made of the config or target; finished ones count only where asked for."""
         column = {"config": "config_id", "target": "target_id"}[kind]
         row = self._database.execute(
             f"SELECT id FROM jobs WHERE {column} = :id"  # noqa: S608 - one of two literals
-            " AND status NOT IN (SELECT value FROM json_each(:terminal)) LIMIT 1",
-            {"id": entity_id, "terminal": json.dumps([status for status in JobStatus if status.terminal])},
+            " AND (:finished OR status NOT IN (SELECT value FROM json_each(:terminal))) LIMIT 1",
+            {
+                "id": entity_id,
+                "finished": finished,
+                "terminal": json.dumps([status for status in JobStatus if status.terminal]),
+            },
         ).fetchone()
         return None if row is None else str(row["id"])
 
@@ -104,16 +124,25 @@ class JobStore:
             {"id": job_id, "details": json.dumps(details)},
         )
 
+    def begin_result(self, job_id: str, result: dict[str, Any]) -> None:
+        """A result that is there while its job still runs; `complete` fills it."""
+        with self._database.transaction():
+            self._add_result(job_id, result)
+
     def complete(self, job_id: str, result: Mapping[str, Any], **details: object) -> None:
         with self._database.transaction():
-            self._database.execute(
-                "INSERT INTO results VALUES (:job, :document)",
-                {"job": job_id, "document": json.dumps(result, allow_nan=False)},
-            )
-            self._database.execute(
-                "UPDATE jobs SET result = :result WHERE id = :id", {"id": job_id, "result": result["id"]}
-            )
+            document = dict(result)
+            if begun := self.result(job_id):
+                document |= {key: begun[key] for key in ("id", "created_at")}
+                forget_result(self._database, document["id"])
+            self._add_result(job_id, document)
             self._move(job_id, JobStatus.COMPLETED, details)
+
+    def _add_result(self, job_id: str, document: dict[str, Any]) -> None:
+        insert_result(self._database, document)
+        self._database.execute(
+            "UPDATE jobs SET result = :result WHERE id = :id", {"id": job_id, "result": document["id"]}
+        )
 
     def _move(self, job_id: str, status: JobStatus, details: Mapping[str, object]) -> None:
         self._database.execute(
@@ -125,18 +154,18 @@ class JobStore:
             self._database.forget_secrets(job_id)
 
     def result(self, job_id: str) -> dict[str, Any] | None:
-        row = self._database.execute(
-            "SELECT document FROM results WHERE job = :id", {"id": job_id}
-        ).fetchone()
-        if row is None:
-            return None
-        document: dict[str, Any] = json.loads(row["document"])
-        return document
+        """The job's own; callers may have added others."""
+        row = self._database.execute("SELECT result FROM jobs WHERE id = :id", {"id": job_id}).fetchone()
+        return documents.read(self._database, row["result"]) if row and row["result"] else None
 
     def delete(self, job_id: str) -> None:
+        """With every result that names it."""
         with self._database.transaction():
-            self._database.execute("DELETE FROM results WHERE job = :id", {"id": job_id})
+            named = self._database.execute("SELECT id FROM results WHERE job = :job", {"job": job_id})
+            for row in named.fetchall():
+                forget_result(self._database, row["id"])
             self._database.execute("DELETE FROM jobs WHERE id = :id", {"id": job_id})
+            documents.forget(self._database, job_id)
             self._database.forget_secrets(job_id)
 
 
@@ -146,5 +175,5 @@ def _stored(row: Row) -> StoredJob:
         status_details=json.loads(row["status_details"]),
         result=row["result"],
         updated_at=row["updated_at"],
-        document=json.loads(row["document"]),
+        document=documents.parse(row),
     )

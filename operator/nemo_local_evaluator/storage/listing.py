@@ -1,11 +1,16 @@
-"""Filters, order and pages as SQL. Names come from closed sets; every value is a bound parameter."""
+"""Filters, searches, order and pages as SQL. Names come from closed sets; every value is bound."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from sqlite3 import Row
-from typing import Literal
+from typing import Final, Literal
 
 from nemo_local_evaluator.storage.database import Database
+from nemo_local_evaluator.storage.documents import Kind
+
+__all__ = ["Condition", "Found", "Listing", "Operator", "Search", "Sort", "Table", "find"]
 
 
 class Operator(StrEnum):
@@ -17,7 +22,7 @@ class Operator(StrEnum):
     LTE = "lte"
 
 
-_SIGNS = {
+_SIGNS: Final = {
     Operator.EQ: "=",
     Operator.NEQ: "!=",
     Operator.GT: ">",
@@ -25,29 +30,39 @@ _SIGNS = {
     Operator.LT: "<",
     Operator.LTE: "<=",
 }
-_COLUMNS = frozenset({"namespace", "name", "type", "project", "status", "config", "target", "created_at"})
-_ORDERS = {
-    "created_at": "created_at, rowid",
-    "-created_at": "created_at DESC, rowid DESC",
-    "updated_at": "updated_at, rowid",
-    "-updated_at": "updated_at DESC, rowid DESC",
+# The row number parts what was created within one microsecond, and lies in every index.
+_ORDERS: Final = {
+    "created_at": "created_at, {table}.rowid",
+    "-created_at": "created_at DESC, {table}.rowid DESC",
+    "updated_at": "updated_at, {table}.rowid",
+    "-updated_at": "updated_at DESC, {table}.rowid DESC",
 }
-_CUSTOM_FIELD = """EXISTS (
-    SELECT 1 FROM json_each(document, '$.custom_fields')
-    WHERE key = :{key} AND :{value} = CASE type
-        WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(value AS TEXT) END
+_CUSTOM_FIELD: Final = """id IN (
+    SELECT owner FROM custom_fields WHERE kind = :kind AND name = :{path} AND value = :{value}
 )"""
+_DOCUMENT: Final = "(SELECT document FROM documents WHERE owner = id)"
 
 Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
+    """Exactly this value."""
+
     field: str
-    value: str
+    path: tuple[str, ...] = ()
+    """Keys beneath the field: the name of a custom field, or a way into the document."""
     operator: Operator = Operator.EQ
-    key: str | None = None
-    """The custom field's name, where `field` is custom_fields."""
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Any of these values as a substring, without regard to the case of ASCII letters."""
+
+    field: str
+    path: tuple[str, ...] = ()
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +71,21 @@ class Listing:
     page_size: int
     sort: Sort
     conditions: tuple[Condition, ...] = ()
+    searches: tuple[Search, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    name: Literal["entities", "jobs", "results"]
+    kind: Kind
+    columns: frozenset[str]
+    """What is found without looking into documents."""
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fields that a filter finds at one of several places in the document, as JSON paths."""
+
+    @property
+    def scope(self) -> str:
+        return "kind = :kind" if self.name == "entities" else "TRUE"
 
 
 @dataclass(frozen=True)
@@ -64,38 +94,78 @@ class Found:
     total: int
 
 
-def find(
-    database: Database, *, table: Literal["entities", "jobs"], listing: Listing, kind: str | None = None
-) -> Found:
-    clauses, parameters = _where(listing.conditions)
-    if kind is not None:
-        clauses.append("kind = :kind")
-        parameters["kind"] = kind
-    where = " AND ".join(clauses) or "TRUE"
-    total = database.execute(f"SELECT count(*) FROM {table} WHERE {where}", parameters).fetchone()[0]  # noqa: S608
+def find(database: Database, table: Table, listing: Listing) -> Found:
+    query = _Query(table)
+    for condition in listing.conditions:
+        query.add(condition)
+    for search in listing.searches:
+        query.search(search)
+    order = _ORDERS[listing.sort].format(table=table.name)
+    page = f"SELECT rowid FROM {table.name} WHERE {query.where} ORDER BY {order} LIMIT :limit OFFSET :offset"  # noqa: S608
+    window = {"limit": listing.page_size, "offset": (listing.page - 1) * listing.page_size}
+    total = database.execute(f"SELECT count(*) FROM {table.name} WHERE {query.where}", query.parameters)  # noqa: S608
     rows = database.execute(
-        f"SELECT * FROM {table} WHERE {where} ORDER BY {_ORDERS[listing.sort]} LIMIT :limit OFFSET :offset",  # noqa: S608
-        {
-            **parameters,
-            "limit": listing.page_size,
-            "offset": (listing.page - 1) * listing.page_size,
-        },
-    ).fetchall()
-    return Found(rows, total)
+        # The page is found in indexes; only its own rows and documents are read.
+        f"SELECT {table.name}.*, document FROM {table.name} JOIN documents ON owner = id"  # noqa: S608
+        f" WHERE {table.name}.rowid IN ({page}) ORDER BY {order}",
+        query.parameters | window,
+    )
+    return Found(rows.fetchall(), total.fetchone()[0])
 
 
-def _where(conditions: tuple[Condition, ...]) -> tuple[list[str], dict[str, object]]:
-    clauses: list[str] = []
-    parameters: dict[str, object] = {}
-    for number, condition in enumerate(conditions):
-        value, key = f"value_{number}", f"key_{number}"
-        parameters[value] = condition.value
+class _Query:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._clauses = [table.scope]
+        self.parameters: dict[str, object] = {"kind": table.kind}
+
+    @property
+    def where(self) -> str:
+        return " AND ".join(self._clauses)
+
+    def add(self, condition: Condition) -> None:
+        value, sign = self._bind(condition.value), _SIGNS[condition.operator]
         if condition.field == "custom_fields":
-            parameters[key] = condition.key
-            clauses.append(_CUSTOM_FIELD.format(key=key, value=value))
-        elif condition.field in _COLUMNS:
-            clauses.append(f"{condition.field} {_SIGNS[condition.operator]} :{value}")
+            (name,) = condition.path
+            self._clauses.append(_CUSTOM_FIELD.format(path=self._bind(name), value=value))
+        elif condition.path:
+            path = self._bind(_json_path(condition.field, *condition.path))
+            # A boolean is 1 as a value and `true` as JSON.
+            texts = f"CAST({_DOCUMENT} ->> :{path} AS TEXT) {sign} :{value}"
+            self._clauses.append(f"({texts} OR {_DOCUMENT} -> :{path} {sign} :{value})")
+        elif places := self._table.aliases.get(condition.field):
+            texts = ", ".join(f"{_DOCUMENT} ->> :{self._bind(place)}" for place in places)
+            self._clauses.append(f":{value} IN ({texts})")
+        elif condition.field in self._table.columns:
+            self._clauses.append(f"{condition.field} {sign} :{value}")
         else:
             msg = f"no column for filter {condition.field!r}"
             raise ValueError(msg)
-    return clauses, parameters
+
+    def search(self, search: Search) -> None:
+        path = self._bind(_json_path(search.field, *search.path))
+        found = []
+        for value in search.values:
+            plain = self._bind(_pattern(value))
+            # Within an object or list the document's own JSON is searched, which is ASCII.
+            escaped = self._bind(_pattern(json.dumps(value)[1:-1]))
+            if search.field in self._table.columns and not search.path:
+                found.append(f"{search.field} LIKE :{plain} ESCAPE '\\'")
+            found.append(f"{_DOCUMENT} ->> :{path} LIKE :{plain} ESCAPE '\\'")
+            found.append(f"{_DOCUMENT} -> :{path} LIKE :{escaped} ESCAPE '\\'")
+        self._clauses.append(f"({' OR '.join(found)})")
+
+    def _bind(self, value: str) -> str:
+        name = f"value_{len(self.parameters)}"
+        self.parameters[name] = value
+        return name
+
+
+def _json_path(*keys: str) -> str:
+    return "$" + "".join(f'."{key}"' for key in keys)
+
+
+def _pattern(value: str) -> str:
+    for special in ("\\", "%", "_"):
+        value = value.replace(special, "\\" + special)
+    return f"%{value}%"

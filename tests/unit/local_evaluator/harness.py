@@ -66,7 +66,7 @@ class Evaluator:
         return await self._json(201, "POST", f"/v1/evaluation/{kind}", json=body)
 
     async def get(self, path: str, **params: str | int) -> dict[str, Any]:
-        return await self._json(200, "GET", f"/v1/evaluation/{path}", params=params)
+        return await self._json(200, "GET", f"/v1/evaluation/{path}", params=params or None)
 
     async def refused(self, status: int, method: str, path: str, body: object = None) -> Any:
         response = await self.http.request(method, f"/v1/evaluation/{path}", json=body)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.local_evaluator.harness import Evaluator, rows_target
+from tests.unit.local_evaluator.harness import Evaluator, model_target, rows_target
 
 CONFIG = {"type": "custom"}
 
@@ -88,7 +88,14 @@ async def test_created_at_equals_itself_and_is_echoed(server: Evaluator) -> None
         "filter[created_at][gte]=soon",
         "filter[created_at][like]=2020",
         "filter=x",
-        "search[name]=x",
+        "filter[namespace]=x&filter[namespace]=y",
+        "filter[na%22me]=x",
+        "filter[namespace",
+        f"filter[namespace]={'x' * 1001}",
+        "search[colour]=red",
+        "search[created_at]=2020-01-01",
+        "search[created_at][before]=2020-01-01",
+        "search[created_at][start]=soon",
         "sort=name",
         "page=0",
     ],
@@ -96,6 +103,68 @@ async def test_created_at_equals_itself_and_is_echoed(server: Evaluator) -> None
 async def test_a_query_not_understood_is_refused(server: Evaluator, query: str) -> None:
     detail = await server.refused(422, "GET", f"configs?{query}")
     assert detail[0]["loc"][0] == "query"
+
+
+@pytest.mark.parametrize(
+    ("searches", "expected"),
+    [
+        ({"search[name]": "ALPH"}, ["alpha"]),
+        ({"search[name]": "alpha,bet"}, ["beta", "alpha"]),
+        ({"search[name]": "a", "search[type]": "gsm"}, ["beta"]),
+        ({"search[tasks]": "recall"}, ["alpha"]),
+        ({"search[tasks][recall][type]": "dat"}, ["alpha"]),
+        ({"search[params]": "20"}, ["beta"]),
+        ({"search[description]": "été"}, ["beta"]),
+        ({"search[custom_fields]": "été"}, ["alpha"]),
+        ({"search[custom_fields][season]": "été"}, ["alpha"]),
+        ({"search[name]": "%"}, []),
+        ({"search[name]": "_"}, []),
+        ({"search[name]": ""}, ["beta", "alpha"]),
+        ({"search[created_at][start]": "2020-01-01T00:00:00"}, ["beta", "alpha"]),
+        ({"search[updated_at][end]": "2020-01-01"}, []),
+        ({"search[name]": "a", "filter[type]": "custom"}, ["alpha"]),
+    ],
+)
+async def test_searches_find_substrings(
+    server: Evaluator, searches: dict[str, str | int], expected: list[str]
+) -> None:
+    alpha = CONFIG | {"name": "alpha", "tasks": {"recall": {"type": "data"}}}
+    await server.create("configs", alpha | {"custom_fields": {"season": "l'été"}})
+    beta = {"type": "gsm8k", "name": "beta", "params": {"limit_samples": 200}}
+    await server.create("configs", beta | {"description": "en été"})
+    assert await names(server, **searches) == expected
+
+
+async def test_repeated_searches_are_alternatives_and_are_echoed(server: Evaluator) -> None:
+    for name in ("one", "two", "three"):
+        await server.create("configs", CONFIG | {"name": name})
+    page = await server.get("configs?search[name]=one&search[name]=two&search[created_at][start]=2020-01-01")
+    assert [config["name"] for config in page["data"]] == ["two", "one"]
+    assert page["search"] == {"name": "one,two", "created_at": {"start": "2020-01-01T00:00:00.000000"}}
+
+
+async def test_no_search_tells_a_secret(server: Evaluator) -> None:
+    await server.create("targets", model_target(api_key="s3cret") | {"name": "t"})
+    await server.create("configs", CONFIG | {"params": {"extra": {"hf_token": "s3cret"}}})
+    job = {"config": CONFIG | {"tasks": {"qa": {"type": "data"}}}, "target": "default/t"}
+    await server.create("jobs?skip_validation_checks=True", job)
+    for path in (
+        "targets?search[model]=s3c",
+        "targets?search[model][api_endpoint][api_key]=s3c",
+        "configs?search[params]=s3c",
+        "jobs?search[target]=s3c",
+        "jobs?filter[target][model]=s3cret",
+    ):
+        assert (await server.get(path))["data"] == [], path
+    assert len((await server.get("targets?search[model][api_endpoint][api_key]=*"))["data"]) == 1
+
+
+async def test_targets_are_found_by_their_model(server: Evaluator) -> None:
+    await server.create("targets", {"type": "model", "model": "meta/llama", "name": "named"})
+    await server.create("targets", model_target() | {"name": "endpoint"})
+    for model, expected in (("meta/llama", "named"), ("tiny", "endpoint")):
+        page = await server.get("targets", **{"filter[model]": model})
+        assert [target["name"] for target in page["data"]] == [expected]
 
 
 async def test_jobs_are_found_by_what_they_were_made_of(server: Evaluator) -> None:
@@ -116,6 +185,17 @@ async def test_jobs_are_found_by_what_they_were_made_of(server: Evaluator) -> No
         {"filter[custom_fields][k8s-uid]": "u-1"},
     ):
         assert await found(**filters) == [mine["id"]]
-    for filters in ({"filter[config]": "default/inline"}, {"filter[status]": "completed"}):
+    for filters in (
+        {"filter[config]": "default/inline"},
+        {"filter[status]": "completed"},
+        {"filter[config][name]": "inline", "filter[config][type]": "custom"},
+        {"filter[config][created_at][gte]": "2020-01-01"},
+        {"search[config]": "default/inl"},
+        {"search[status]": "running,complet"},
+        {"search[status_details]": "successfully"},
+        {"search[target][rows]": '"x"'},
+    ):
         assert await found(**filters) == [other["id"], mine["id"]]
-    assert await found(**{"filter[status]": "failed"}) == []
+    assert await found(**{"filter[target][name]": "t"}) == [mine["id"]]
+    for filters in ({"filter[status]": "failed"}, {"search[result]": "nowhere"}):
+        assert await found(**filters) == []

@@ -1,0 +1,17 @@
+"""/v1/evaluation/live"""
+
+from fastapi import APIRouter
+
+from nemo_local_evaluator.api.access import Access
+from nemo_local_evaluator.api.answers import Answer
+from nemo_local_evaluator.api.bodies import JsonRoute
+from nemo_local_evaluator.api.errors import refusals
+from nemo_local_evaluator.schemas import JobInput, LiveEvaluation
+
+router = APIRouter(prefix="/v1/evaluation/live", tags=["live"], route_class=JsonRoute)
+
+
+@router.post("", responses={200: {"model": LiveEvaluation}, **refusals(400, 404)})
+async def evaluate_live(services: Access, body: JobInput) -> Answer:
+    """Evaluate data tasks of at most 1,000 rows within 30 s, and keep nothing."""
+    return Answer(await services.live.evaluate(body))

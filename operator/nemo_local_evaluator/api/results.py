@@ -1,0 +1,48 @@
+"""/v1/evaluation/results"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+
+from nemo_local_evaluator.api.access import Access
+from nemo_local_evaluator.api.answers import Answer
+from nemo_local_evaluator.api.bodies import JsonRoute, Patch
+from nemo_local_evaluator.api.errors import refusals
+from nemo_local_evaluator.api.listing import ListingQuery, ListQuery
+from nemo_local_evaluator.schemas import DeleteResponse, Page, Result, ResultInput
+
+router = APIRouter(prefix="/v1/evaluation/results", tags=["results"], route_class=JsonRoute)
+
+_listing: Final = ListingQuery(
+    filters=("job_id", "namespace", "project", "custom_fields", "created_at"),
+    searches=(
+        *("id", "job", "namespace", "project", "description", "custom_fields", "ownership"),
+        *("files_url", "tasks", "groups"),
+    ),
+)
+
+
+@router.post("", status_code=201, responses={201: {"model": Result}, **refusals(400)})
+async def create_result(services: Access, body: ResultInput) -> Answer:
+    return Answer(services.results.create(body), status_code=201)
+
+
+@router.get("", responses={200: {"model": Page[Result]}}, openapi_extra=_listing.openapi)
+async def list_results(services: Access, query: Annotated[ListQuery, Depends(_listing)]) -> Answer:
+    return Answer(query.page(services.results.list(query.listing)))
+
+
+@router.get("/{result_id}", responses={200: {"model": Result}, **refusals(404)})
+async def get_result(services: Access, result_id: str) -> Answer:
+    return Answer(services.results.get(result_id))
+
+
+@router.patch("/{result_id}", responses={200: {"model": Result}, **refusals(400, 404)})
+async def update_result(services: Access, result_id: str, patch: Patch) -> Answer:
+    return Answer(services.results.patch(result_id, patch))
+
+
+@router.delete("/{result_id}", responses=refusals(404))
+async def delete_result(services: Access, result_id: str) -> DeleteResponse:
+    services.results.delete(result_id)
+    return DeleteResponse(id=result_id)
