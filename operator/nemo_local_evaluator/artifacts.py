@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,9 @@ __all__ = ["Artifacts", "JobArtifacts"]
 
 MAX_LOG_CHARACTERS: Final = 16 * 1024 * 1024
 """Of one job; a line for each of ten million failed samples helps nobody."""
+
+MAX_NAME: Final = 200
+"""Characters of a file's name that are the task's own; file systems have room for 255 bytes."""
 
 
 class JobArtifacts:
@@ -42,9 +46,7 @@ class JobArtifacts:
     def sample(self, task: str, document: Mapping[str, Any]) -> None:
         file = self._samples.get(task)
         if file is None:
-            file = self._samples[task] = self._open(
-                self._directory / "samples" / f"{quote(task, safe='')}.jsonl"
-            )
+            file = self._samples[task] = self._open(self._directory / "samples" / _file_name(task))
         json.dump(document, file)
         file.write("\n")
 
@@ -52,6 +54,13 @@ class JobArtifacts:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # An answer may hold half a surrogate pair, which UTF-8 cannot.
         return self._files.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace"))
+
+
+def _file_name(task: str) -> str:
+    name = quote(task, safe="")
+    if len(name) > MAX_NAME:
+        name = f"{name[:MAX_NAME]}-{sha256(task.encode()).hexdigest()[:16]}"
+    return f"{name}.jsonl"
 
 
 class Artifacts:

@@ -8,10 +8,19 @@ absent fields as null where a job embeds them.
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\s]+$")]
 """No slash, which separates namespace from name in references; no blanks."""
+
+
+def _whole(value: object) -> object:
+    """JSON Schema calls 5.0 an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[int, Field(gt=0), BeforeValidator(_whole)]
 
 
 class Document(BaseModel):
@@ -33,11 +42,11 @@ class Described(Document):
 
 
 class Params(Document):
-    parallelism: PositiveInt | None = Field(default=None, description="Model calls at the same time.")
-    request_timeout: PositiveInt | None = Field(default=None, description="Seconds for one model call.")
-    max_retries: Annotated[int, Field(ge=0)] | None = None
-    limit_samples: PositiveInt | None = None
-    max_tokens: PositiveInt | None = None
+    parallelism: Count | None = Field(default=None, description="Model calls at the same time.")
+    request_timeout: Count | None = Field(default=None, description="Seconds for one model call.")
+    max_retries: Annotated[Whole, Field(ge=0)] | None = None
+    limit_samples: Count | None = None
+    max_tokens: Count | None = None
     temperature: float | None = None
     top_p: float | None = None
     stop: str | list[str] | None = None
@@ -54,7 +63,7 @@ class Dataset(Described):
     format: str | None = None
     hf_endpoint: str | None = None
     split: str | None = None
-    limit: PositiveInt | None = None
+    limit: Count | None = None
     name: str | None = None
     namespace: str | None = None
 
@@ -147,7 +156,7 @@ class StatusDetails(Document):
     message: str | None = None
     task_status: dict[str, Literal["pending", "running", "completed", "failed"]] = Field(default_factory=dict)
     progress: float | None = Field(default=None, description="Per cent of all samples, 0 to 100.")
-    samples_processed: int | None = None
+    samples_processed: Whole | None = None
 
 
 class JobInput(Described):
@@ -170,7 +179,7 @@ class Job(Described):
 
 
 class ScoreStats(Document):
-    count: int | None = None
+    count: Whole | None = None
     sum: float | None = None
     sum_squared: float | None = None
     min: float | None = None
@@ -179,7 +188,7 @@ class ScoreStats(Document):
     variance: float | None = None
     stddev: float | None = None
     stderr: float | None = None
-    nan_count: int | None = None
+    nan_count: Whole | None = None
 
 
 class Score(Document):
