@@ -137,7 +137,8 @@ def _decorated(kind: str, part: dict[str, Any], moment: str) -> dict[str, Any]:
     return {
         "schema_version": "1.0",
         "id": part_id,
-        "type_prefix": kind,
+        # As recorded: a dataset has none here, and null where a job embeds it.
+        **({"type_prefix": kind} if kind == "model" else {}),
         "namespace": "default",
         "created_at": moment,
         "updated_at": moment,

@@ -66,6 +66,7 @@ class Dataset(Described):
     limit: Count | None = None
     name: str | None = None
     namespace: str | None = None
+    type_prefix: str | None = None
 
 
 class Task(Document):
@@ -92,6 +93,12 @@ class Model(Described):
     api_endpoint: ApiEndpoint | None = None
     name: str | None = None
     namespace: str | None = None
+    spec: dict[str, Any] | None = None
+    artifact: dict[str, Any] | None = None
+    base_model: str | dict[str, Any] | None = None
+    peft: dict[str, Any] | None = None
+    prompt: dict[str, Any] | None = None
+    guardrails: dict[str, Any] | None = None
 
 
 class CachedOutputs(Document):
