@@ -1,4 +1,7 @@
-"""How long one page of 100,000 jobs takes the local evaluator's storage: python bench/local_evaluator_listing.py"""
+"""How long one page of 100,000 jobs takes the local evaluator's storage.
+
+Run: python bench/local_evaluator_listing.py
+"""
 
 import argparse
 import statistics

@@ -5,6 +5,7 @@ A job carries its own copy of config, target and their secrets, so later changes
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 from nemo_local_evaluator import identity, masking
@@ -122,8 +123,7 @@ class JobService:
 
     async def logs(self, job_id: str) -> Archive:
         self._stored(job_id)
-        log = self._artifacts.log_file(job_id)
-        return await asyncio.to_thread(pack, {"log.txt": log if log.exists() else ""})
+        return await asyncio.to_thread(pack, self._log(job_id))
 
     async def result_files(self, job_id: str) -> Archive:
         """Raises NotFoundError before the job has completed."""
@@ -131,10 +131,18 @@ class JobService:
         if job.status is not JobStatus.COMPLETED:
             msg = f"job {job_id!r} has no results to download; its status is {job.status.value!r}"
             raise NotFoundError(msg)
+        documents = {"job.json": self._answer(job), "results.json": self.result(job_id)}
         samples = {f"samples/{path.name}": path for path in self._artifacts.sample_files(job_id)}
-        return await asyncio.to_thread(
-            pack, {"results.json": json.dumps(self.result(job_id), indent=2), **samples}
-        )
+        members: dict[str, Path | str] = {
+            **{name: json.dumps(document, indent=2) for name, document in documents.items()},
+            **self._log(job_id),
+            **samples,
+        }
+        return await asyncio.to_thread(pack, members)
+
+    def _log(self, job_id: str) -> dict[str, Path | str]:
+        log = self._artifacts.log_file(job_id)
+        return {"log.txt": log if log.exists() else ""}
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         job = self._stored(job_id)

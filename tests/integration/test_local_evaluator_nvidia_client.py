@@ -1,5 +1,6 @@
 """NVIDIA's own client against the real server process, which evaluates a model on a real socket."""
 
+import io
 import json
 import os
 import re
@@ -7,16 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nemo_microservices import ConflictError, NeMoMicroservices, NotFoundError
+from nemo_microservices import BadRequestError, ConflictError, NeMoMicroservices, NotFoundError
 from typing_extensions import override
 
 ROWS = [{"question": "2+2", "answer": "4"}, {"question": "3+3", "answer": "6"}]
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Sums(BaseHTTPRequestHandler):
@@ -180,3 +185,89 @@ def test_a_job_is_cancelled_while_its_model_keeps_silent(client: NeMoMicroservic
     assert wait(client, job.id, "cancelled", "completed", "failed") == "cancelled"
     with pytest.raises(NotFoundError, match="no results"):
         client.evaluation.jobs.results(job.id)
+
+
+def completed(client: NeMoMicroservices, model_url: str) -> str:
+    job = client.evaluation.jobs.create(config=config("sums"), target=target(model_url))
+    assert job.id is not None
+    assert wait(client, job.id, "completed", "failed") == "completed"
+    return job.id
+
+
+def test_logs_and_results_are_downloaded(client: NeMoMicroservices, model_url: str) -> None:
+    job_id = completed(client, model_url)
+    # The client calls the logs an object, and would make text of the ZIP file: its raw answer has the bytes.
+    logs = client.evaluation.jobs.with_raw_response.download_logs(job_id).read()
+    assert names_in(logs) == {"log.txt"}
+    results = client.evaluation.jobs.download_results(job_id).read()
+    assert names_in(results) == {"job.json", "results.json", "log.txt", "samples/sums.jsonl"}
+    assert client.evaluation.jobs.download_logs(job_id) is not None
+
+
+def names_in(archive: bytes) -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        return set(files.namelist())
+
+
+def test_results_are_entities_of_their_own(client: NeMoMicroservices, model_url: str) -> None:
+    job_id = completed(client, model_url)
+    own = [one.id for one in client.evaluation.results.list(filter={"job_id": job_id})]
+    assert own == [client.evaluation.jobs.retrieve(job_id).result]
+
+    created = client.evaluation.results.create(
+        job=job_id,
+        namespace="team",
+        tasks={"extra": {"metrics": {"m": {"scores": {"s": {"value": 0.5}}}}}},
+        custom_fields={"by": "hand"},
+    )
+    assert created.id is not None
+    assert client.evaluation.results.retrieve(created.id) == created
+    found = client.evaluation.results.list(search={"job": job_id, "namespace": "tea"}, sort="created_at")
+    assert [one.id for one in found] == [created.id]
+    changed = client.evaluation.results.update(created.id, description="checked")
+    assert (changed.description, changed.tasks) == ("checked", created.tasks)
+    assert client.evaluation.results.delete(created.id).id == created.id
+    with pytest.raises(NotFoundError):
+        client.evaluation.results.retrieve(created.id)
+
+
+def test_searches_are_understood_as_the_client_writes_them(client: NeMoMicroservices, model_url: str) -> None:
+    job_id = completed(client, model_url)
+    client.evaluation.configs.create(type="gsm8k", name="haystack", namespace="searched")
+    client.evaluation.configs.create(type="mmlu", name="needle", namespace="searched")
+    client.evaluation.targets.create(**target(model_url), name="pin", namespace="searched")
+    configs = client.evaluation.configs.list(
+        search={"name": ["needle", "hay"], "namespace": "search", "created_at": {"start": LONG_AGO}}
+    )
+    assert [one.name for one in configs] == ["needle", "haystack"]
+    targets = client.evaluation.targets.list(search={"model": "sums", "type": ["model"], "name": "pi"})
+    assert [one.name for one in targets] == ["pin"]
+    jobs = client.evaluation.jobs.list(search={"id": job_id, "status": ["completed", "failed"]})
+    assert [one.id for one in jobs] == [job_id]
+    jobs = client.evaluation.jobs.list(
+        filter={
+            "config": {"type": "custom"},
+            "target": {"type": "model"},
+            "created_at": {"gte": "2020-01-01"},
+        },
+        search={"id": job_id},
+    )
+    assert [one.id for one in jobs] == [job_id]
+
+
+def test_live_evaluation_answers_at_once(client: NeMoMicroservices) -> None:
+    check: Any = {"type": "string-check", "params": {"check": ["{{item.x}}", "equals", "1"]}}
+    live = client.evaluation.live(
+        config={"type": "custom", "tasks": {"qa": {"type": "data", "metrics": {"right": check}}}},
+        target={"type": "rows", "rows": [{"x": "1"}, {"x": "2"}]},
+    )
+    assert live.status == "completed"
+    assert live.result is not None
+    assert live.result.tasks is not None
+    metrics = live.result.tasks["qa"].metrics
+    assert metrics is not None
+    scores = metrics["right"].scores
+    assert scores is not None
+    assert scores["string-check"].value == 0.5
+    with pytest.raises(BadRequestError, match="configs of type 'custom'"):
+        client.evaluation.live(config={"type": "gsm8k"}, target={"type": "rows", "rows": []})

@@ -72,7 +72,7 @@ async def download_job_logs(services: Access, job_id: str) -> StreamingResponse:
     "/{job_id}/download-results", response_class=StreamingResponse, responses={**_ZIP, **refusals(404)}
 )
 async def download_job_results(services: Access, job_id: str) -> StreamingResponse:
-    """The result as it is answered, and every sample, one JSON Lines file a task."""
+    """The job and its result as they are answered, its log, and every sample, one JSON Lines file a task."""
     return _download(await services.jobs.result_files(job_id), name=f"{job_id}-results.zip")
 
 

@@ -89,7 +89,8 @@ async def test_the_download_has_the_result_and_every_sample(server: Evaluator) -
     rows = [{"x": str(number)} for number in range(1100)]
     job = await job_of(server, *rows, task="../a/b")
     files = await archive(server, f"jobs/{job['id']}/download-results")
-    assert files.keys() == {"results.json", "samples/..%2Fa%2Fb.jsonl"}
+    assert files.keys() == {"job.json", "results.json", "log.txt", "samples/..%2Fa%2Fb.jsonl"}
+    assert json.loads(files["job.json"]) == job
     assert json.loads(files["results.json"]) == await server.get(f"jobs/{job['id']}/results")
     samples = [json.loads(line) for line in files["samples/..%2Fa%2Fb.jsonl"].splitlines()]
     assert sorted(int(sample["item"]["x"]) for sample in samples) == list(range(1100))
