@@ -1,7 +1,8 @@
 """The connection and its transactions.
 
-Statements run on the event loop's own thread: each is local and takes well under a millisecond, less
-than handing it to a thread would. The file is readable by its owner only, for it holds API keys.
+Statements run on the event loop's own thread: nearly all take well under a millisecond, less than handing
+them to a thread would. A search through the documents of very many jobs takes longer, and others wait. The
+file is readable by its owner only, for it holds API keys.
 """
 
 import sqlite3

@@ -13,7 +13,7 @@ from tests.unit.local_evaluator.harness import FakeModel, evaluator
 def test_help_names_every_option() -> None:
     help_text = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).output
     options = ("--data", "--host", "--port", "--allow-path", "--workers", "--models", "--log-level")
-    for option in (*options, "--harness-python", "--harness-tasks"):
+    for option in (*options, "--harness-python", "--harness-tasks", "--quirk"):
         assert option in help_text
 
 
@@ -24,6 +24,13 @@ def test_a_registry_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert "adress" in result.output
+
+
+def test_quirks_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    arguments = ["serve", "--data", str(tmp_path), "--quirk", "cancel-404", "--quirk", "cancel-501"]
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "cancel-404 and cancel-501 contradict each other" in result.output
 
 
 async def test_a_second_server_on_the_same_data_does_not_start(tmp_path: Path, model: FakeModel) -> None:
