@@ -9,8 +9,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from nemo_local_evaluator.app import create_app
-from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.errors import ContradictingQuirksError
+from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.quirks import Quirk, checked
 from nemo_local_evaluator.settings import Settings, read_models
 
