@@ -74,41 +74,18 @@ class ListingQuery:
         ] = 10,
         sort: Sort = "-created_at",
     ) -> ListQuery:
-        filters: dict[str, Any] = {}
-        searches: dict[str, Any] = {}
-        conditions: list[Condition] = []
-        substrings: list[Search] = []
+        reading = _Reading(self._filters, self._searches)
         for name in dict.fromkeys(request.query_params):
-            if name.partition("[")[0] not in {"filter", "search"}:
-                continue
-            values = request.query_params.getlist(name)
-            group, keys = _split(name)
-            if any(len(value) > MAX_VALUE_LENGTH for value in values):
-                _refuse(name, f"is longer than {MAX_VALUE_LENGTH} characters")
-            if group == "filter":
-                if len(values) > 1:
-                    _refuse(name, "is given more than once")
-                conditions.append(_condition(name, keys, values[0], known=self._filters))
-                _nest(name, filters, keys, conditions[-1].value)
-            elif keys[0] not in self._searches:
-                _refuse_unknown(name, "search", self._searches)
-            elif keys[0] in _TIMES:
-                conditions.append(_bound(name, keys, values))
-                _nest(name, searches, keys, conditions[-1].value)
-            else:
-                # NVIDIA's client joins values with commas, its documentation repeats the parameter.
-                words = tuple(word for value in values for word in value.split(",") if word)
-                if words:
-                    substrings.append(Search(field=keys[0], path=keys[1:], values=words))
-                _nest(name, searches, keys, ",".join(values))
+            if name.partition("[")[0] in {"filter", "search"}:
+                reading.add(name, request.query_params.getlist(name))
         listing = Listing(
             page=page,
             page_size=min(page_size, MAX_PAGE_SIZE),
             sort=sort,
-            conditions=tuple(conditions),
-            searches=tuple(substrings),
+            conditions=tuple(reading.conditions),
+            searches=tuple(reading.substrings),
         )
-        return ListQuery(listing, filters, searches)
+        return ListQuery(listing, reading.filter, reading.search)
 
     @property
     def openapi(self) -> dict[str, Any]:
@@ -119,6 +96,49 @@ class ListingQuery:
             for field in self._searches
         ]
         return {"parameters": parameters}
+
+
+class _Reading:
+    """Conditions and searches as they are found, and both once more as the answer repeats them."""
+
+    def __init__(self, filters: Sequence[str], searches: Sequence[str]) -> None:
+        self._filters = filters
+        self._searches = searches
+        self.conditions: list[Condition] = []
+        self.substrings: list[Search] = []
+        self.filter: dict[str, Any] = {}
+        self.search: dict[str, Any] = {}
+
+    def add(self, name: str, values: list[str]) -> None:
+        group, keys = _split(name)
+        if any(len(value) > MAX_VALUE_LENGTH for value in values):
+            _refuse(name, f"is longer than {MAX_VALUE_LENGTH} characters")
+        if group == "filter":
+            self._add_filter(name, keys, values)
+        else:
+            self._add_search(name, keys, values)
+
+    def _add_filter(self, name: str, keys: tuple[str, ...], values: list[str]) -> None:
+        if len(values) > 1:
+            _refuse(name, "is given more than once")
+        condition = _condition(name, keys, values[0], known=self._filters)
+        self.conditions.append(condition)
+        _nest(name, self.filter, keys, condition.value)
+
+    def _add_search(self, name: str, keys: tuple[str, ...], values: list[str]) -> None:
+        field, *path = keys
+        if field not in self._searches:
+            _refuse_unknown(name, "search", self._searches)
+        if field in _TIMES:
+            bound = _bound(name, keys, values)
+            self.conditions.append(bound)
+            _nest(name, self.search, keys, bound.value)
+            return
+        # NVIDIA's client joins values with commas, its documentation repeats the parameter.
+        words = tuple(word for value in values for word in value.split(",") if word)
+        if words:
+            self.substrings.append(Search(field=field, path=tuple(path), values=words))
+        _nest(name, self.search, keys, ",".join(values))
 
 
 def _split(name: str) -> tuple[str, tuple[str, ...]]:

@@ -114,14 +114,13 @@ def _bend_query(request: Request, quirks: frozenset[Quirk], *, of_jobs: bool) ->
     if Quirk.OLDEST_FIRST in quirks and "sort" not in dict(items):
         items.append(("sort", "created_at"))
     if Quirk.PAGE_SIZE_CAPPED in quirks:
-        items = [
-            (
-                name,
-                str(min(int(value), _PAGE_SIZE_CAP)) if name == "page_size" and value.isdecimal() else value,
-            )
-            for name, value in items
-        ]
+        items = [(name, _capped(value) if name == "page_size" else value) for name, value in items]
     request.scope["query_string"] = urlencode(items).encode()
+
+
+def _capped(page_size: str) -> str:
+    """What is no number is for the route to refuse."""
+    return str(min(int(page_size), _PAGE_SIZE_CAP)) if re.fullmatch(r"[0-9]{1,9}", page_size) else page_size
 
 
 def _ignored(name: str, quirks: frozenset[Quirk], *, of_jobs: bool) -> bool:

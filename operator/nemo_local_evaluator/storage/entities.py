@@ -25,7 +25,7 @@ class EntityStore:
     def __init__(self, database: Database, kind: Literal["config", "target"]) -> None:
         self._database = database
         self._kind = kind
-        self._table = Table(name="entities", kind=kind, columns=_COLUMNS, aliases={"model": _MODEL})
+        self._table = Table(name="entities", kind=kind, columns=_COLUMNS, aliases={("model",): _MODEL})
 
     def add(self, entity: StoredEntity) -> bool:
         """False where the name is taken."""

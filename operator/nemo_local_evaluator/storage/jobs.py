@@ -27,6 +27,13 @@ _TABLE: Final = Table(
         {"id", "namespace", "status", "status_details", "config", "target", "project", "result"}
         | {"created_at", "updated_at"}
     ),
+    aliases={
+        ("target", "model"): (
+            "$.target.model",
+            "$.target.model.name",
+            "$.target.model.api_endpoint.model_id",
+        )
+    },
 )
 _WITH_DOCUMENT: Final = "SELECT jobs.*, document FROM jobs JOIN documents ON owner = id"
 

@@ -80,8 +80,8 @@ class Table:
     kind: Kind
     columns: frozenset[str]
     """What is found without looking into documents."""
-    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Fields that a filter finds at one of several places in the document, as JSON paths."""
+    aliases: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    """What a filter finds at one of several places in the document: field and path, and the JSON paths."""
 
     @property
     def scope(self) -> str:
@@ -128,14 +128,16 @@ class _Query:
         if condition.field == "custom_fields":
             (name,) = condition.path
             self._clauses.append(_CUSTOM_FIELD.format(path=self._bind(name), value=value))
-        elif condition.path:
-            path = self._bind(_json_path(condition.field, *condition.path))
-            # A boolean is 1 as a value and `true` as JSON.
-            texts = f"CAST({_DOCUMENT} ->> :{path} AS TEXT) {sign} :{value}"
-            self._clauses.append(f"({texts} OR {_DOCUMENT} -> :{path} {sign} :{value})")
-        elif places := self._table.aliases.get(condition.field):
+        elif places := self._table.aliases.get((condition.field, *condition.path)):
             texts = ", ".join(f"{_DOCUMENT} ->> :{self._bind(place)}" for place in places)
             self._clauses.append(f":{value} IN ({texts})")
+        elif condition.path:
+            path = self._bind(_json_path(condition.field, *condition.path))
+            text = f"CAST({_DOCUMENT} ->> :{path} AS TEXT) {sign} :{value}"
+            if condition.operator is Operator.EQ:
+                # A boolean is 1 as a value and `true` as JSON.
+                text = f"({text} OR {_DOCUMENT} -> :{path} = :{value})"
+            self._clauses.append(text)
         elif condition.field in self._table.columns:
             self._clauses.append(f"{condition.field} {sign} :{value}")
         else:

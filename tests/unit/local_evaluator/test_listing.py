@@ -154,17 +154,22 @@ async def test_no_search_tells_a_secret(server: Evaluator) -> None:
         "configs?search[params]=s3c",
         "jobs?search[target]=s3c",
         "jobs?filter[target][model]=s3cret",
+        "jobs?search[target][model][api_endpoint][api_key]=s3c",
     ):
         assert (await server.get(path))["data"] == [], path
     assert len((await server.get("targets?search[model][api_endpoint][api_key]=*"))["data"]) == 1
 
 
-async def test_targets_are_found_by_their_model(server: Evaluator) -> None:
+async def test_targets_and_their_jobs_are_found_by_the_model(server: Evaluator) -> None:
     await server.create("targets", {"type": "model", "model": "meta/llama", "name": "named"})
     await server.create("targets", model_target() | {"name": "endpoint"})
     for model, expected in (("meta/llama", "named"), ("tiny", "endpoint")):
         page = await server.get("targets", **{"filter[model]": model})
         assert [target["name"] for target in page["data"]] == [expected]
+        job = {"config": CONFIG, "target": f"default/{expected}"}
+        created = await server.create("jobs?skip_validation_checks=True", job)
+        page = await server.get("jobs", **{"filter[target][model]": model})
+        assert [one["id"] for one in page["data"]] == [created["id"]]
 
 
 async def test_jobs_are_found_by_what_they_were_made_of(server: Evaluator) -> None:
@@ -189,13 +194,15 @@ async def test_jobs_are_found_by_what_they_were_made_of(server: Evaluator) -> No
         {"filter[config]": "default/inline"},
         {"filter[status]": "completed"},
         {"filter[config][name]": "inline", "filter[config][type]": "custom"},
-        {"filter[config][created_at][gte]": "2020-01-01"},
+        {"filter[config][created_at][gte]": "2020-01-01", "filter[target][type]": "rows"},
+        {"filter[config][created_at][neq]": "2020-01-01", "filter[status]": "completed"},
         {"search[config]": "default/inl"},
         {"search[status]": "running,complet"},
         {"search[status_details]": "successfully"},
         {"search[target][rows]": '"x"'},
     ):
         assert await found(**filters) == [other["id"], mine["id"]]
+    assert await found(**{"filter[config][created_at][neq]": mine["config"]["created_at"]}) == [other["id"]]
     assert await found(**{"filter[target][name]": "t"}) == [mine["id"]]
     for filters in ({"filter[status]": "failed"}, {"search[result]": "nowhere"}):
         assert await found(**filters) == []
