@@ -16,7 +16,7 @@ from hypothesis import settings
 from nemo_local_evaluator.app import create_app
 from nemo_local_evaluator.settings import Settings
 
-EXAMPLES = 40
+EXAMPLES = 25
 """Of requests to each operation, beside those for its edges, and of chains of requests."""
 
 BOUNDED = settings(
