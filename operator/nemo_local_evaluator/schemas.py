@@ -10,8 +10,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/\s]+$")]
-"""No slash, which separates namespace from name in references; no blanks."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/ \t\r\n\f\v]+$")]
+"""No slash, which separates namespace from name in references; no blanks: spelled out, since dialects of
+regular expressions differ in what else is one."""
 
 
 def _whole(value: object) -> object:
