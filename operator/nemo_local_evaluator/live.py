@@ -17,7 +17,7 @@ __all__ = ["LiveService"]
 MAX_ROWS: Final = 1000
 """Of all tasks together; more is work for a job."""
 
-TIMEOUT: Final = 30.0
+TIMEOUT: Final = 50.0
 """Seconds; NVIDIA's client waits for 60."""
 
 _TARGETS: Final = ("rows", "dataset")

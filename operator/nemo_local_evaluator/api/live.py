@@ -13,5 +13,5 @@ router = APIRouter(prefix="/v1/evaluation/live", tags=["live"], route_class=Json
 
 @router.post("", responses={200: {"model": LiveEvaluation}, **refusals(400, 404)})
 async def evaluate_live(services: Access, body: JobInput) -> Answer:
-    """Evaluate data tasks of at most 1,000 rows within 30 s, and keep nothing."""
+    """Evaluate data tasks of at most 1,000 rows within 50 s, and keep nothing."""
     return Answer(await services.live.evaluate(body))
