@@ -17,11 +17,11 @@ from nemo_local_evaluator.app import create_app
 from nemo_local_evaluator.settings import Settings
 
 EXAMPLES = 25
-"""Of requests to each operation, beside those for its edges, and of chains of requests."""
+"""Of requests to each operation, beside those for its edges."""
 
-BOUNDED = settings(
-    max_examples=EXAMPLES, stateful_step_count=10, derandomize=True, deadline=None, database=None
-)
+# No chains of requests: what they draw depends on answers, and these on all that was asked before, so that no
+# seed makes them come out the same twice.
+BOUNDED = settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None)
 
 # Every check is on, but for these operations. Whether they accept what the schema allows depends on what is
 # stored or reached: a patch on what it changes, a job on configs, targets, datasets, models that exist.
@@ -29,15 +29,10 @@ DEPENDING: list[dict[str, Any]] = [
     {"include-method": "PATCH"},
     {"include-path": ["/v1/evaluation/jobs", "/v1/evaluation/live"]},
 ]
-# A job is there as soon as it is created; its results are not.
-LATER: dict[str, Any] = {
-    "include-path": [f"/v1/evaluation/jobs/{{job_id}}/{part}" for part in ("results", "download-results")]
-}
 CONFIG = schemathesis.Config.from_dict(
     {
         "operations": [
-            *(which | {"checks": {"positive_data_acceptance": {"enabled": False}}} for which in DEPENDING),
-            LATER | {"checks": {"ensure_resource_availability": {"enabled": False}}},
+            which | {"checks": {"positive_data_acceptance": {"enabled": False}}} for which in DEPENDING
         ]
     }
 )
@@ -68,8 +63,3 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @BOUNDED
 def test_answers_are_as_the_document_says(case: schemathesis.Case[Any], address: str) -> None:
     case.call_and_validate(base_url=address)
-
-
-def test_what_is_created_can_be_read_and_what_is_deleted_cannot(address: str) -> None:
-    schema.config.update(base_url=address)
-    schema.as_state_machine().run(settings=BOUNDED)
