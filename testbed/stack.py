@@ -18,6 +18,7 @@ def start_evaluator(
     datasets: Path,
     models: Mapping[str, ModelEndpoint] | None = None,
     port: int | None = None,
+    quirks: Iterable[str] = (),
 ) -> str:
     """The local NeMo Evaluator, reading data sets from DATASETS; returns its URL."""
     workdir.mkdir(parents=True, exist_ok=True)
@@ -34,6 +35,8 @@ def start_evaluator(
         str(port),
     ]
     argv += ["--allow-path", str(datasets), "--models", str(registry)]
+    for quirk in quirks:
+        argv += ["--quirk", quirk]
     url = f"http://127.0.0.1:{port}"
     log = workdir / "evaluator.log"
     processes.start(Program("evaluator", argv, log=log, ready=http_ready(f"{url}/health"), grace=5))

@@ -31,6 +31,7 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
             async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as http:
                 services = build_services(settings, database=database, http=http, scoring=scoring)
                 app.state.services = services
+                scoring.start()
                 await services.runner.start()
                 try:
                     yield

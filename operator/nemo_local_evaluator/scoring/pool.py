@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
@@ -32,6 +33,10 @@ class ScoringPool:
         self._pool = ProcessPool(
             max_workers=workers, initializer=prepare_worker, initargs=(step_seconds,), context=context
         )
+
+    def start(self) -> None:
+        """Have workers ready before they are needed: the first one imports for seconds."""
+        self._pool.schedule(os.getpid)
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """`function` in a worker, for one step. Raises what it raises; SampleError where it is cut off."""

@@ -1,0 +1,102 @@
+"""The operator does the same with every evaluator that NeMo's could turn out to be."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nemo_local_evaluator.quirks import Quirk
+from testbed.cluster import Cluster
+from testbed.model import ModelEndpoint
+from testbed.processes import Processes
+from testbed.stack import start_evaluator, start_operator
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+
+CANNOT_CANCEL = {Quirk.CANCEL_404, Quirk.CANCEL_405, Quirk.CANCEL_501}
+
+
+@pytest.fixture(params=list(Quirk))
+def quirk(request: pytest.FixtureRequest) -> Quirk:
+    return Quirk(request.param)
+
+
+@pytest.fixture
+def odd_world(
+    quirk: Quirk,
+    cluster: Cluster,
+    crds: None,
+    namespace: str,
+    outspoken: Parrot,
+    datasets: Path,
+    tmp_path: Path,
+) -> Iterator[World]:
+    """A namespace with an evaluator of that quirk and an operator of its own."""
+    models = {"parrot": ModelEndpoint(outspoken.url, "parrot-1")}
+    with Processes() as processes:
+        url = start_evaluator(processes, tmp_path, datasets=datasets, models=models, quirks=[quirk])
+        start_operator(
+            processes,
+            tmp_path,
+            kubeconfig=cluster.kubeconfig,
+            evaluator_url=url,
+            namespaces=[namespace],
+        )
+        yield World(cluster, namespace, url)
+        processes.check()
+
+
+def test_jobs_run_end_and_are_cancelled(quirk: Quirk, odd_world: World, outspoken: Parrot) -> None:
+    world = odd_world
+    world.apply(benchmark(), data_benchmark(), data_job("scored"))
+    assert world.until_phase("scored", "Succeeded")["score"] == "exact=0.5"
+    assert world.results("scored")["tasks"]
+
+    outspoken.hush()
+    world.apply(model_job("cancelled"), model_job("deleted"))
+    for name in ("cancelled", "deleted"):
+        world.until_phase(name, "Running")
+    world.patch(JOB, "cancelled", {"spec": {"cancel": True}})
+    world.until_phase("cancelled", "Cancelled")
+    world.kubectl("delete", JOB, "deleted", "--wait=false")
+    world.until_gone(JOB, "deleted")
+    if quirk in CANNOT_CANCEL:
+        assert "deleted instead" in world.event("cancelled", "CancelUnsupported")["message"]
+
+    marks = [job["custom_fields"]["k8s-uid"] for job in world.remote_jobs()]
+    assert len(marks) == len(set(marks)), "one remote job each"
+    live = {job["status"] for job in world.remote_jobs()} & {"created", "pending", "running"}
+    assert not live, "nothing goes on"
+
+
+def test_a_benchmark_is_created_changed_and_deleted(quirk: Quirk, odd_world: World) -> None:
+    world = odd_world
+    world.apply(data_benchmark())
+    world.until_reason(BENCHMARK, "rows", "ConfigReady")
+    world.apply(data_benchmark(config={**data_benchmark()["spec"]["config"], "description": "changed"}))
+
+    def changed() -> bool:
+        config = world.remote_config("rows")
+        return config is not None and config.get("description") == "changed"
+
+    eventually(changed, "the config's new description")
+    world.apply(data_job("run"))
+    world.until_phase("run", "Succeeded")
+    world.kubectl("delete", JOB, "run", "--wait=false")
+    world.until_gone(JOB, "run")
+    world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
+    if quirk is Quirk.DELETE_USED_REFUSED:
+        # Its job is still in the evaluator: the benchmark goes after a bounded wait, and says what stays.
+        world.until_gone(BENCHMARK, "rows", seconds=90)
+        assert world.remote_config("rows") is not None
+        return
+    world.until_gone(BENCHMARK, "rows")
+    assert world.remote_config("rows") is None
+
+
+def test_a_taken_name_is_told(quirk: Quirk, odd_world: World) -> None:
+    world = odd_world
+    world.apply(data_benchmark("first", config={**data_benchmark()["spec"]["config"], "name": "same"}))
+    world.until_reason(BENCHMARK, "first", "ConfigReady")
+    world.apply(data_benchmark("second", config={**data_benchmark()["spec"]["config"], "name": "same"}))
+    world.until_reason(BENCHMARK, "second", "ConfigExists")
