@@ -185,7 +185,7 @@ async def test_a_wrong_judgement_is_told_with_its_row(server: Evaluator) -> None
     assert message.startswith("dataset 'qrels/test.tsv', row 19: score: Input should be a valid integer")
 
 
-SQUAD = {
+SQUAD: dict[str, Any] = {
     "version": "1.1",
     "data": [
         {
@@ -214,6 +214,17 @@ async def test_in_squad_the_paragraph_of_the_question_is_relevant(server: Evalua
     )
     found = await values(server, config, target)
     assert found == pytest.approx({"recall_5": 1 / 2, "ndcg_cut_5": dcg(0, 1) / 2})
+
+
+async def test_squad_may_have_a_question_in_each_row(server: Evaluator) -> None:
+    rows = [
+        {"id": question["id"], "context": paragraph["context"], "question": question["question"]}
+        for paragraph in SQUAD["data"][0]["paragraphs"]
+        for question in paragraph["qas"]
+    ]
+    config = retriever(server.dataset("squad.json", rows), kind="squad", measures=["recall_5"])
+    found = await values(server, config, rows_target(row("b", ["Rome is the capital of Italy."])))
+    assert found == {"recall_5": 1.0}
 
 
 RAGAS = [

@@ -4,7 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Annotated, Final, Protocol, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from nemo_local_evaluator.datasets import DatasetReader, DatasetSource, Row, Rows
 from nemo_local_evaluator.errors import EvaluationError, SampleError
@@ -105,7 +113,16 @@ class _Paragraph(_Record):
 
 
 class _Article(_Record):
+    """Of the original files, or one question of it in a row, as Hugging Face's copies have it."""
+
     paragraphs: list[_Paragraph]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_question(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "context" in value:
+            return {"paragraphs": [{"context": value["context"], "qas": [value]}]}
+        return value
 
 
 async def read_squad(source: DatasetSource, datasets: DatasetReader) -> JudgedQueries:
