@@ -8,11 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import httpx
-
 from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.evaluations import Observer, Outcome, Planner, Resources
 from nemo_local_evaluator.harness import Harness
+from nemo_local_evaluator.http_clients import open_http_clients
 from nemo_local_evaluator.model_client import ModelClient
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.settings import RegisteredModel
@@ -45,16 +44,15 @@ async def evaluate_once(assignment: Assignment, observer: Observer) -> Outcome:
 
 @asynccontextmanager
 async def _resources(assignment: Assignment) -> AsyncIterator[Resources]:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     with (
         TemporaryDirectory(prefix="nemo-local-evaluator-") as scratch,
         closing(ScoringPool(workers=os.cpu_count() or 1)) as scoring,
     ):
-        async with httpx.AsyncClient(limits=limits, follow_redirects=False) as http:
+        async with open_http_clients() as http:
             yield Resources(
                 # No database here; what is downloaded goes where it would be, and with the directory.
                 datasets=DatasetReader(
-                    roots=assignment.roots, private=Path(scratch, "evaluator.db"), http=http
+                    roots=assignment.roots, private=Path(scratch, "evaluator.db"), http=http.next()
                 ),
                 models=ModelClient(http, retry_base=_RETRY_BASE_SECONDS),
                 scoring=scoring,
