@@ -95,7 +95,7 @@ def measure_data_task() -> None:
 
 
 def measure_parallel_calls() -> None:
-    with a_server() as server, slow_endpoint(delay=DELAY_SECONDS) as endpoint:
+    with slow_endpoint(delay=DELAY_SECONDS) as endpoint, a_server() as server:
         rows = "".join(json.dumps({"question": f"What is {number}?"}) + "\n" for number in range(CALLS))
         (server.datasets / "questions.jsonl").write_text(rows)
         (server.datasets / "few.jsonl").write_text(rows[: rows.index("\n") + 1])

@@ -8,13 +8,16 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NewType
+from typing import TYPE_CHECKING, Any, Final, NewType
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templates import Context, TemplateEnvironment
+
+if TYPE_CHECKING:
+    from pytrec_eval import RelevanceEvaluator
 
 __all__ = ["GradedDocuments", "Passages", "Ranking", "TextKey", "is_measure", "text_key"]
 
@@ -90,11 +93,9 @@ class Ranking:
 
     def __init__(self, params: Mapping[str, Any], _environment: TemplateEnvironment) -> None:
         self._measures = RankingParams.model_validate(params).measures
+        self._evaluator = _evaluator()
 
     def score(self, context: Context) -> Scored:
-        # It brings numpy, which a worker does not need for most jobs.
-        from pytrec_eval import RelevanceEvaluator  # noqa: PLC0415
-
         judgement = context["sample"].get("judgement")
         try:
             documents = RankedRow.model_validate(context["item"]).documents
@@ -102,11 +103,22 @@ class Ranking:
             if not grades:
                 msg = "nothing was judged about the row's query"
                 raise SampleError(msg)
-            evaluator = RelevanceEvaluator({"query": grades}, self._measures)
+            evaluator = self._evaluator({"query": grades}, self._measures)
             return Scored(evaluator.evaluate({"query": _run(documents, names)})["query"])
         except ValueError as error:  # pydantic's, and that of half a surrogate pair in an id
             msg = f"the row holds no ranking: {error}"
             raise SampleError(msg) from error
+
+
+def _evaluator() -> "type[RelevanceEvaluator]":
+    """Raises EvaluationError."""
+    try:
+        # It brings numpy, which most jobs have no need for.
+        from pytrec_eval import RelevanceEvaluator  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = "pytrec_eval is missing, which has no wheel for this machine: pip install pytrec-eval-terrier"
+        raise EvaluationError(msg) from error
+    return RelevanceEvaluator
 
 
 def compare(

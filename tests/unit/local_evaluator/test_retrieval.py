@@ -2,12 +2,16 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from pytrec_eval import RelevanceEvaluator
 
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.metrics import RANKING, build_metric
+from nemo_local_evaluator.templates import TemplateEnvironment
 from tests.unit.local_evaluator.harness import Evaluator, rows_target
 
 MEASURES = ("recall_5", "recall_10", "ndcg_cut_5", "ndcg_cut_10")
@@ -361,6 +365,12 @@ async def test_what_is_not_supported_fails_and_says_what_is(
     job = await server.run(config, rows_target(row("q1", ["d1"])))
     assert job["status"] == "failed"
     assert message in job["status_details"]["message"]
+
+
+def test_a_machine_without_trec_eval_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytrec_eval", None)
+    with pytest.raises(EvaluationError, match="pip install pytrec-eval-terrier"):
+        build_metric(RANKING, {"measures": ["recall_5"]}, TemplateEnvironment())
 
 
 async def test_a_pipeline_fails_and_says_what_is_supported(server: Evaluator) -> None:
