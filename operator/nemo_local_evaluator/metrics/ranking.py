@@ -150,12 +150,12 @@ def _having(documents: Sequence[Document], wanted: Passages) -> tuple[list[str],
 
 def _run(documents: Sequence[Document], names: Sequence[str]) -> dict[str, float]:
     """Scores by name; a document that was retrieved twice, in parts, stands where it stood first."""
-    scores = [document.score for document in documents]
-    ranked = [float(-rank) for rank in range(len(documents))]
+    scores = [document.score for document in documents if document.score is not None]
+    if len(scores) < len(documents):
+        scores = [float(-rank) for rank in range(len(documents))]
     run: dict[str, float] = {}
-    for rank, (name, score) in enumerate(zip(names, scores, strict=True)):
-        value = ranked[rank] if score is None or None in scores else score
-        run[name] = max(value, run.get(name, value))
+    for name, score in zip(names, scores, strict=True):
+        run[name] = max(score, run.get(name, score))
     return run
 
 

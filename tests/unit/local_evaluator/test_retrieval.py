@@ -352,6 +352,10 @@ async def test_the_library_may_be_the_metric_s_type(server: Evaluator) -> None:
             "metric 'faithfulness' has type 'faithfulness', not supported here; supported are recall_K and",
         ),
         (
+            {"metrics": {"context": {"type": "pytrec_eval"}}},
+            "metric 'context' has type 'pytrec_eval', not supported here; supported are recall_K and",
+        ),
+        (
             {"type": "mteb"},
             "task 'qa' has type 'mteb', not supported here; supported are beir, squad, ragas",
         ),
@@ -371,6 +375,13 @@ def test_a_machine_without_trec_eval_is_told_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "pytrec_eval", None)
     with pytest.raises(EvaluationError, match="pip install pytrec-eval-terrier"):
         build_metric(RANKING, {"measures": ["recall_5"]}, TemplateEnvironment())
+
+
+async def test_groups_of_groups_fail_and_say_what_is_supported(server: Evaluator) -> None:
+    groups = {"all": {"groups": {"some": {"tasks": ["qa"]}}}}
+    job = await server.run(retriever(None, kind="ragas", groups=groups), rows_target(*RAGAS))
+    assert job["status"] == "failed"
+    assert "group 'all' has groups of its own, not supported here" in job["status_details"]["message"]
 
 
 async def test_a_pipeline_fails_and_says_what_is_supported(server: Evaluator) -> None:

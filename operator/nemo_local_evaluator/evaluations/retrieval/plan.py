@@ -126,6 +126,9 @@ def _bare(key: str) -> str:
 
 
 def _members(name: str, group: Group, tasks: Mapping[str, RankingTask]) -> list[str]:
+    if group.groups:
+        msg = f"group {name!r} has groups of its own, not supported here; groups hold tasks"
+        raise UnsupportedError(msg)
     members = group.tasks or list(tasks)
     if unknown := set(members) - set(tasks):
         msg = f"group {name!r} has a task {min(unknown)!r} that the config has not"
