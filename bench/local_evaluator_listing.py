@@ -53,7 +53,7 @@ def _fill(database: Database, store: JobStore, count: int) -> None:
 
 def _job(number: int) -> StoredJob:
     moment = identity.to_wire(BEGINNING + timedelta(seconds=number))
-    common = {"namespace": "bench", "created_at": moment, "updated_at": moment}
+    common: dict[str, Any] = {"namespace": "bench", "created_at": moment, "updated_at": moment}
     config = Config(
         type="custom", name=f"config-{number % CONFIGS}", id=f"eval-config-{number % CONFIGS}", **common
     )

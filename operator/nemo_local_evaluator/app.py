@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from nemo_local_evaluator.api import configs, jobs, live, results, targets
 from nemo_local_evaluator.api.errors import install_error_handlers
 from nemo_local_evaluator.api.quirks import install_quirks
+from nemo_local_evaluator.http_clients import open_http_clients
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.services import build_services
 from nemo_local_evaluator.settings import Settings
@@ -27,8 +28,7 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
                 ScoringPool(workers=settings.scoring_workers, step_seconds=settings.step_seconds)
             ) as scoring,
         ):
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-            async with httpx.AsyncClient(transport=transport, limits=limits, follow_redirects=False) as http:
+            async with open_http_clients(transport=transport) as http:
                 services = build_services(settings, database=database, http=http, scoring=scoring)
                 app.state.services = services
                 scoring.start()

@@ -47,8 +47,8 @@ class JobArtifacts:
         file = self._samples.get(task)
         if file is None:
             file = self._samples[task] = self._open(self._directory / "samples" / _file_name(task))
-        json.dump(document, file)
-        file.write("\n")
+        # Not json.dump(), which is written in Python.
+        file.write(json.dumps(document) + "\n")
 
     def _open(self, path: Path) -> TextIOWrapper:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,6 +10,7 @@
     + DatabaseInUseError
     + DatabaseTooNewError
     + ContradictingQuirksError
+  x InvalidDocumentError    ends an evaluation without a server before it starts
   x EvaluationError       ends one job; the message is the job's last word to its owner
     + UnsupportedError    valid for NeMo Evaluator, but not evaluated here
   x SampleError           ends one sample, which counts as not-a-number
@@ -57,6 +58,10 @@ class DatabaseTooNewError(StartRefusedError):
 
 
 class ContradictingQuirksError(StartRefusedError):
+    pass
+
+
+class InvalidDocumentError(LocalEvaluatorError):
     pass
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from nemo_local_evaluator.errors import EvaluationError, SampleError
+from nemo_local_evaluator.http_clients import HttpClients
 from nemo_local_evaluator.masking import MASK
 from nemo_local_evaluator.prompts import Generates
 
@@ -54,7 +55,7 @@ def parse_url(url: str) -> httpx.URL:
 
 
 class ModelClient:
-    def __init__(self, http: httpx.AsyncClient, *, retry_base: float) -> None:
+    def __init__(self, http: HttpClients, *, retry_base: float) -> None:
         self._http = http
         self._retry_base = retry_base
 
@@ -65,7 +66,7 @@ class ModelClient:
             path=url.path.rstrip("/").removesuffix("/completions").removesuffix("/chat") + "/models"
         )
         try:
-            async with self._http.stream(
+            async with self._http.next().stream(
                 "GET", models, headers=_headers(endpoint), timeout=_CONNECT_TIMEOUT
             ) as response:
                 status = response.status_code
@@ -97,7 +98,7 @@ class ModelClient:
             # httpx bounds each read; an endpoint that trickles bytes needs a bound on the whole.
             async with (
                 asyncio.timeout(endpoint.timeout),
-                self._http.stream(
+                self._http.next().stream(
                     "POST",
                     call_url(endpoint.url, kind),
                     # Not json=, which writes UTF-8: a row may hold half a surrogate pair.

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import httpx
-
 from nemo_local_evaluator.artifacts import Artifacts
 from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.entities import CONFIG, TARGET, EntityService
 from nemo_local_evaluator.evaluations import Planner, Resources
+from nemo_local_evaluator.http_clients import HttpClients
 from nemo_local_evaluator.jobs import JobService, JobWork
 from nemo_local_evaluator.live import LiveService
 from nemo_local_evaluator.model_client import ModelClient
@@ -30,7 +29,7 @@ class Services:
 
 
 def build_services(
-    settings: Settings, *, database: Database, http: httpx.AsyncClient, scoring: ScoringPool
+    settings: Settings, *, database: Database, http: HttpClients, scoring: ScoringPool
 ) -> Services:
     store = JobStore(database)
     configs = EntityService(
@@ -41,7 +40,7 @@ def build_services(
     )
     artifacts = Artifacts(settings.artifacts)
     resources = Resources(
-        datasets=DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http),
+        datasets=DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http.next()),
         models=ModelClient(http, retry_base=settings.retry_base),
         scoring=scoring,
         harness=settings.harness,

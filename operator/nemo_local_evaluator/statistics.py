@@ -5,6 +5,7 @@ otherwise left out.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -31,24 +32,66 @@ class RunningStatistics:
 
     def score(self, *, nan_count: int) -> dict[str, Any]:
         """The score as a result holds it; at least one value must have been added."""
-        mean = self._sum.value / self.count
-        variance = self._squared_deviations / self.count
-        stddev = math.sqrt(variance)
-        return {
-            "value": mean,
-            "stats": {
-                "count": self.count,
-                "sum": self._sum.value,
-                "sum_squared": self._sum_squared.value,
-                "mean": mean,
-                "min": self._min,
-                "max": self._max,
-                "variance": variance,
-                "stddev": stddev,
-                "stderr": stddev / math.sqrt(self.count),
-                "nan_count": nan_count,
-            },
-        }
+        return _score(
+            count=self.count,
+            total=self._sum.value,
+            sum_squared=self._sum_squared.value,
+            low=self._min,
+            high=self._max,
+            squared_deviations=self._squared_deviations,
+            nan_count=nan_count,
+        )
+
+
+def pooled(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One score, over all samples of several: each as `RunningStatistics.score` gives it."""
+    parts = [score["stats"] for score in scores]
+    count = sum(part["count"] for part in parts)
+    total = math.fsum(part["sum"] for part in parts)
+    mean = total / count
+    # What varies within the parts, and what between them.
+    squared_deviations = math.fsum(
+        part["count"] * (part["variance"] + (part["mean"] - mean) ** 2) for part in parts
+    )
+    return _score(
+        count=count,
+        total=total,
+        sum_squared=math.fsum(part["sum_squared"] for part in parts),
+        low=min(part["min"] for part in parts),
+        high=max(part["max"] for part in parts),
+        squared_deviations=squared_deviations,
+        nan_count=sum(part["nan_count"] for part in parts),
+    )
+
+
+def _score(
+    *,
+    count: int,
+    total: float,
+    sum_squared: float,
+    low: float,
+    high: float,
+    squared_deviations: float,
+    nan_count: int,
+) -> dict[str, Any]:
+    mean = total / count
+    variance = squared_deviations / count
+    stddev = math.sqrt(variance)
+    return {
+        "value": mean,
+        "stats": {
+            "count": count,
+            "sum": total,
+            "sum_squared": sum_squared,
+            "mean": mean,
+            "min": low,
+            "max": high,
+            "variance": variance,
+            "stddev": stddev,
+            "stderr": stddev / math.sqrt(count),
+            "nan_count": nan_count,
+        },
+    }
 
 
 class _Sum:

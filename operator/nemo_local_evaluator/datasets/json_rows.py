@@ -1,4 +1,4 @@
-"""JSON arrays of objects, and JSON Lines, one row at a time.
+"""JSON arrays of objects, and JSON Lines, one row at a time; JSON objects that hold rows, whole.
 
 Arrays are read through a window with the standard library's decoder, so that both formats agree on every
 value. A streaming parser was no choice: ijson takes gigabytes for 100 kB of nested brackets, and has other
@@ -18,21 +18,53 @@ from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
 from nemo_local_evaluator.errors import EvaluationError
 
 _CHUNK_BYTES: Final = 256 * 1024
+MAX_OBJECT_CHARACTERS: Final = 64 * 1024 * 1024
+"""Of a dataset that is one object: the training set of SQuAD 2.0 has 42 million."""
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _KINDS: Final = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 def read_json(file: BinaryIO, name: str) -> Iterator[SizedRow]:
     window = _Window(file, name)
-    if window.next_mark() != "[":
-        raise bad_file(name, "is not a JSON array of objects")
+    match window.next_mark():
+        case "[":
+            yield from _array(window, name)
+        case "{":
+            yield from _rows_of_object(window, name)
+        case _:
+            raise bad_file(name, "is not a JSON array of objects")
+    if window.next_mark():
+        raise bad_file(name, "goes on after the end of its array or object")
+
+
+def _array(window: "_Window", name: str) -> Iterator[SizedRow]:
     window.position += 1
     if window.next_mark() == "]":
         window.position += 1
     else:
         yield from _elements(window, name)
-    if window.next_mark():
-        raise bad_file(name, "goes on after the end of its array")
+
+
+def _rows_of_object(window: "_Window", name: str) -> Iterator[SizedRow]:
+    """SQuAD has its rows in `data`, RAGAS has columns. Such a document is read whole."""
+    document, size = window.value(most=MAX_OBJECT_CHARACTERS)
+    rows = document.get("data")
+    if not isinstance(rows, list):
+        rows = _of_columns(document)
+    if rows is None:
+        what = (
+            "is not a JSON array of objects, nor an object with one in 'data' or with columns of one length"
+        )
+        raise bad_file(name, what)
+    for number, row in enumerate(rows, start=1):
+        yield _object(row, name=name, number=number), size // len(rows)
+
+
+def _of_columns(document: Row) -> list[Row] | None:
+    columns = list(document.values())
+    if not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+        return None
+    return [dict(zip(document, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
 
 def read_json_lines(file: BinaryIO, name: str) -> Iterator[SizedRow]:
@@ -95,8 +127,8 @@ class _Window:
             if not self._extend():
                 return ""
 
-    def value(self) -> tuple[Any, int]:
-        """The next value, and of how many characters it is."""
+    def value(self, *, most: int = MAX_ROW_BYTES) -> tuple[Any, int]:
+        """The next value, and of how many characters it is, `most` at most."""
         self.next_mark()
         while True:
             start = self.position
@@ -104,8 +136,8 @@ class _Window:
                 value, self.position = _DECODER.raw_decode(self._text, start)
             except json.JSONDecodeError as error:
                 # Wrong, or only not read to its end: more text tells which.
-                if len(self._text) - start > MAX_ROW_BYTES:
-                    what = f"is larger than {MAX_ROW_BYTES // 1024**2} MiB, or not JSON: {error.msg}"
+                if len(self._text) - start > most:
+                    what = f"is larger than {most // 1024**2} MiB, or not JSON: {error.msg}"
                     raise bad_row(self._name, self.number, what) from error
                 if not self._extend():
                     raise _not_json(self._name, self.number, error, start=start) from error

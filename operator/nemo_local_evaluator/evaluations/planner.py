@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from nemo_local_evaluator.evaluations import agentic, custom, harness, similarity
+from nemo_local_evaluator.evaluations import agentic, custom, harness, retrieval, similarity
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
@@ -21,6 +21,8 @@ class _Family(Protocol):
 _FAMILIES: Final[Mapping[str, _Family]] = {
     "agentic": agentic.plan,
     "custom": custom.plan,
+    "rag": retrieval.plan,
+    "retriever": retrieval.plan,
     "similarity_metrics": similarity.plan,
 }
 

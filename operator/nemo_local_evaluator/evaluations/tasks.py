@@ -168,6 +168,9 @@ class _TaskRun:
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(min(self._lanes, -(-rows.count // size))):
                     lanes.create_task(self._lane(feed, size))
+        except ExceptionGroup as errors:
+            # A dataset that is no longer what was checked stops all lanes, and is told as itself.
+            raise errors.exceptions[0] from errors
         finally:
             await feed.close()
         return self._scores.result()

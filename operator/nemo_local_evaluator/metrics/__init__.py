@@ -18,6 +18,7 @@ from nemo_local_evaluator.metrics.base import (
 from nemo_local_evaluator.metrics.bleu import Bleu, SimilarityBleu, corpus_bleu
 from nemo_local_evaluator.metrics.llm_judge import LlmJudge
 from nemo_local_evaluator.metrics.number_check import NumberCheck
+from nemo_local_evaluator.metrics.ranking import Ranking
 from nemo_local_evaluator.metrics.rouge import Rouge
 from nemo_local_evaluator.metrics.squad import F1, ExactMatch
 from nemo_local_evaluator.metrics.string_check import StringCheck
@@ -27,6 +28,7 @@ from nemo_local_evaluator.templates import TemplateEnvironment
 
 __all__ = [
     "JUDGE",
+    "RANKING",
     "SIMILARITY_BLEU",
     "TOOL_CALL_ACCURACY",
     "Judge",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 JUDGE: Final = "llm-judge"
+RANKING: Final = "retriever.ranking"
 SIMILARITY_BLEU: Final = "similarity_metrics.bleu"
 TOOL_CALL_ACCURACY: Final = "agentic.tool_call_accuracy"
 
@@ -53,6 +56,7 @@ _OF_CUSTOM_TASKS: Final[Mapping[str, MetricFactory]] = {
     "tool-calling": ToolCalling,
 }
 _OF_OTHER_EVALUATIONS: Final[Mapping[str, MetricFactory]] = {
+    RANKING: Ranking,
     SIMILARITY_BLEU: SimilarityBleu,
     TOOL_CALL_ACCURACY: ToolCallAccuracy,
 }

@@ -57,6 +57,24 @@ async def test_an_array_is_read_through_whatever_window_its_rows_straddle(tmp_pa
     assert await read(tmp_path, "rows.json") == rows
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"version": "1", "data": [{"x": 1}, {"x": 2}]}',
+        b' {"x": [1, 2]} ',
+    ],
+)
+async def test_an_object_may_hold_the_rows_or_their_columns(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "rows.json").write_bytes(content)
+    assert await read(tmp_path, "rows.json") == [{"x": 1}, {"x": 2}]
+
+
+async def test_an_object_may_be_larger_than_a_row_of_an_array(tmp_path: Path) -> None:
+    rows = [{"text": "x" * LARGE}, {"text": "y"}]
+    (tmp_path / "rows.json").write_text(json.dumps({"data": rows}))
+    assert await read(tmp_path, "rows.json") == rows
+
+
 async def test_parquet_values_become_what_json_can_carry(tmp_path: Path) -> None:
     parquet(
         tmp_path / "rows.parquet",
@@ -102,6 +120,14 @@ async def test_parquet_values_become_what_json_can_carry(tmp_path: Path) -> None
     [
         ("rows.json", b"", "'rows.json' is not a JSON array of objects"),
         ("rows.json", b'{"x": 1}', "is not a JSON array of objects"),
+        (
+            "rows.json",
+            b'{"x": [1, 2], "y": [1]}',
+            "nor an object with one in 'data' or with columns of one length",
+        ),
+        ("rows.json", b'{"data": [{"x": 1}, 2]}', "row 2 is a number, not an object"),
+        ("rows.json", b'{"data": [{"x": 1}]} []', "goes on after the end of its array or object"),
+        ("rows.json", b"{}", "has no rows"),
         ("rows.json", b"[]", "has no rows"),
         ("rows.json", b"[{]", "row 1 is not JSON: Expecting property name"),
         ("rows.json", b'[{"x": 1}, {"x": 2}', "row 2 is followed by neither a comma nor the end"),

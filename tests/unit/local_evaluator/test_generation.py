@@ -1,6 +1,7 @@
 """What is asked of the model, and what becomes of its answers and failures."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -283,3 +284,20 @@ async def test_an_endpoint_that_wants_another_key_is_told_before_any_job(server:
     refusal = await server.refused(400, "POST", "jobs", body)
     assert "answers 401: check its api_key" in refusal
     assert "s3cret" not in refusal
+
+
+async def test_a_dataset_that_shrinks_meanwhile_is_what_the_job_fails_for(
+    server: Evaluator, model: FakeModel
+) -> None:
+    # More than is read ahead.
+    rows = [{"question": f"{number}?", "answer": "x" * 8_000} for number in range(600)]
+    dataset = server.dataset("rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        (server.data / "rows.jsonl").write_text(json.dumps(rows[0]) + "\n")
+        return await echo(request)
+
+    model.answer = answer
+    job = await server.run(chat_config(dataset), model_target())
+    assert job["status"] == "failed"
+    assert job["status_details"]["message"].startswith("dataset 'rows.jsonl'")

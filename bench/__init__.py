@@ -1,0 +1,1 @@
+"""Measurements: run by hand, printed as ratios taken side by side, never asserted by tests."""

@@ -1,0 +1,136 @@
+"""From the documents of a job to the evaluation of what a retriever has found."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import ValidationError
+
+from nemo_local_evaluator.datasets import DatasetSource, Row
+from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.evaluations.base import Evaluation, Resources
+from nemo_local_evaluator.evaluations.endpoints import Endpoints
+from nemo_local_evaluator.evaluations.retrieval.evaluation import (
+    FORMATS,
+    RankingTask,
+    RetrievalEvaluation,
+)
+from nemo_local_evaluator.evaluations.rows import limit_of, rows_of, source_of
+from nemo_local_evaluator.metrics.ranking import is_measure
+from nemo_local_evaluator.schemas import (
+    CachedOutputs,
+    ConfigInput,
+    Dataset,
+    Document,
+    Group,
+    Metric,
+    Params,
+    TargetInput,
+    Task,
+)
+
+__all__ = ["plan"]
+
+_SUPPORTED: Final = "supported are recall_K and ndcg_cut_K of documents that the target has retrieved already"
+_PREFIX: Final = "retriever"
+
+
+class _Retrieval(Document):
+    """What a target of type `retriever` or `rag` holds."""
+
+    cached_outputs: CachedOutputs | None = None
+    dataset: str | Dataset | None = None
+
+
+def plan(
+    config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
+) -> Evaluation:
+    """Raises EvaluationError."""
+    del endpoints  # No model is called.
+    if not config.tasks:
+        msg = "config has no tasks"
+        raise EvaluationError(msg)
+    dataset = _retrieved(target)
+    retrieved = rows_of(target, dataset, owner="the target")
+    limit = limit_of(dataset, config.params or Params())
+    tasks = {name: _task(name, task, retrieved, limit) for name, task in config.tasks.items()}
+    groups = {name: _members(name, group, tasks) for name, group in (config.groups or {}).items()}
+    return RetrievalEvaluation(tasks, groups=groups, resources=resources)
+
+
+def _retrieved(target: TargetInput) -> str | Dataset | None:
+    match target.type:
+        case "retriever" | "rag":
+            return _in_pipeline(target)
+        case "cached_outputs" if target.cached_outputs is not None:
+            return target.cached_outputs.files_url
+        case "dataset":
+            return target.dataset
+        case "model":
+            msg = f"a model retrieves nothing; {_SUPPORTED}"
+            raise UnsupportedError(msg)
+        case _:
+            return None
+
+
+def _in_pipeline(target: TargetInput) -> str | Dataset | None:
+    document = target.retriever if target.type == "retriever" else target.rag
+    try:
+        retrieval = _Retrieval.model_validate(document or {})
+    except ValidationError as error:
+        msg = f"target.{target.type} is not as it should be: {error.errors()[0]['msg']}"
+        raise EvaluationError(msg) from error
+    if retrieval.cached_outputs is not None:
+        return retrieval.cached_outputs.files_url
+    if retrieval.dataset is None and "pipeline" in (document or {}):
+        msg = (
+            f"{target.type}.pipeline needs embedding services, which are not called here; {_SUPPORTED}:"
+            f" give {target.type}.cached_outputs"
+        )
+        raise UnsupportedError(msg)
+    return retrieval.dataset
+
+
+def _task(name: str, task: Task, retrieved: list[Row] | DatasetSource, limit: int | None) -> RankingTask:
+    if task.type not in FORMATS:
+        msg = f"task {name!r} has type {task.type!r}, not supported here; supported are {', '.join(FORMATS)}"
+        raise UnsupportedError(msg)
+    if not task.metrics:
+        msg = f"task {name!r} has no metrics"
+        raise EvaluationError(msg)
+    judged = None
+    if task.dataset is not None or task.type != "ragas":
+        judged = source_of(task.dataset, owner=f"task {name!r}")
+    return RankingTask(
+        format=task.type,
+        retrieved=retrieved,
+        limit=limit,
+        judged=judged,
+        measures={
+            f"{_PREFIX}.{_bare(key)}": _measure(key, metric, task=name)
+            for key, metric in task.metrics.items()
+        },
+    )
+
+
+def _measure(key: str, metric: Metric, *, task: str) -> str:
+    # The newest documentation gives the library as the type, and the measure by the metric's name.
+    measure = _bare(key) if metric.type == "pytrec_eval" else metric.type
+    if not is_measure(measure):
+        msg = f"task {task!r}, metric {key!r} has type {metric.type!r}, not supported here; {_SUPPORTED}"
+        raise UnsupportedError(msg)
+    return measure
+
+
+def _bare(key: str) -> str:
+    return key.removeprefix(f"{_PREFIX}.").removeprefix(f"{_PREFIX}_")
+
+
+def _members(name: str, group: Group, tasks: Mapping[str, RankingTask]) -> list[str]:
+    if group.groups:
+        msg = f"group {name!r} has groups of its own, not supported here; groups hold tasks"
+        raise UnsupportedError(msg)
+    members = group.tasks or list(tasks)
+    if unknown := set(members) - set(tasks):
+        msg = f"group {name!r} has a task {min(unknown)!r} that the config has not"
+        raise EvaluationError(msg)
+    return members

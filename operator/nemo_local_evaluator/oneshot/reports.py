@@ -1,0 +1,75 @@
+"""How far an evaluation is, on stderr: a bar where somebody watches, else a line now and then."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from nemo_local_evaluator.evaluations import Progress
+
+__all__ = ["Report"]
+
+MAX_MESSAGES: Final = 20
+"""An endpoint that is gone fails every sample with the same words."""
+_PER_CENT_A_LINE: Final = 10
+
+
+class Report:
+    """An Observer for a terminal or a log; to be used as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._messages = 0
+        self._told: int | None = None
+        self._bar = Bar(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("samples"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._line = self._bar.add_task("starting", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def progress(self, progress: Progress) -> None:
+        running = [name for name, status in progress.task_status.items() if status == "running"]
+        self._bar.update(
+            self._line,
+            description=", ".join(running) or "evaluating",
+            completed=progress.processed,
+            total=progress.total,
+        )
+        reached = int(progress.percent) // _PER_CENT_A_LINE
+        if self._bar.disable and reached != self._told:
+            self._told = reached
+            self._print(f"{progress.percent:g} % ({progress.processed} of {progress.total} samples)")
+
+    def log(self, message: str) -> None:
+        self._messages += 1
+        if self._messages <= MAX_MESSAGES:
+            self._print(message)
+        elif self._messages == MAX_MESSAGES + 1:
+            self._print("Further messages are left out.")
+
+    def sample(self, task: str, document: Mapping[str, Any]) -> None:
+        """Samples are in the result, as far as it keeps them."""
+
+    def _print(self, message: str) -> None:
+        self._bar.console.print(message, markup=False, highlight=False, soft_wrap=True)

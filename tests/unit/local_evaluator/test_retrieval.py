@@ -1,0 +1,429 @@
+"""Retrieval: scores against trec_eval's own, examples worked by hand, and NeMo's shapes of results."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from pytrec_eval import RelevanceEvaluator
+
+from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.metrics import RANKING, build_metric
+from nemo_local_evaluator.templates import TemplateEnvironment
+from tests.unit.local_evaluator.harness import Evaluator, rows_target
+
+MEASURES = ("recall_5", "recall_10", "ndcg_cut_5", "ndcg_cut_10")
+
+CORPUS = {f"d{number}": f"Document number {number}." for number in range(1, 15)}
+QUERIES = {"q1": "First query?", "q2": "Second query?", "q3": "Third query?", "q4": "Fourth query?"}
+QRELS = {
+    "q1": {"d1": 2, "d2": 1, "d3": 0},
+    "q2": {"d4": 1, "d5": 1},
+    "q3": {"d6": 1},
+    "q4": {f"d{number}": 1 for number in range(1, 13)},
+}
+
+
+def beir(server: Evaluator, name: str = "tiny", *, split: str = "test") -> dict[str, Any]:
+    """A dataset of BEIR's layout in the server's data directory."""
+    home = server.data / name
+    (home / "qrels").mkdir(parents=True)
+    (home / "corpus.jsonl").write_text(
+        lines({"_id": key, "title": "", "text": text} for key, text in CORPUS.items())
+    )
+    (home / "queries.jsonl").write_text(lines({"_id": key, "text": text} for key, text in QUERIES.items()))
+    judged = [
+        f"{query}\t{document}\t{grade}" for query, of in QRELS.items() for document, grade in of.items()
+    ]
+    (home / "qrels" / f"{split}.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]) + "\n")
+    return {"files_url": f"file://{name}/"}
+
+
+def lines(rows: Any) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def retriever(
+    dataset: Mapping[str, Any] | None, *, kind: str = "beir", measures: Sequence[str] = MEASURES, **more: Any
+) -> dict[str, Any]:
+    task = {"type": kind, "metrics": {measure: {"type": measure} for measure in measures}}
+    if dataset is not None:
+        task["dataset"] = dataset
+    return {"type": "retriever", "tasks": {"qa": task}, **more}
+
+
+def cached(server: Evaluator, *rows: Mapping[str, Any], kind: str = "retriever") -> dict[str, Any]:
+    (server.data / "outputs.jsonl").write_text(lines(rows))
+    return {"type": kind, kind: {"cached_outputs": {"files_url": "file://outputs.jsonl"}}}
+
+
+def row(query_id: str, documents: object) -> dict[str, Any]:
+    return {"query_id": query_id, "retrieved_docs": documents}
+
+
+async def result(server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
+    job = await server.run(config, target)
+    assert job["status"] == "completed", job["status_details"]
+    return await server.get(f"jobs/{job['id']}/results")
+
+
+async def scores(
+    server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """By measure."""
+    metrics = (await result(server, config, target))["tasks"]["qa"]["metrics"]
+    return {name.removeprefix("retriever."): one["scores"][name[10:]] for name, one in metrics.items()}
+
+
+async def values(server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, float]:
+    return {name: score["value"] for name, score in (await scores(server, config, target)).items()}
+
+
+def dcg(*grades: float) -> float:
+    return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, start=1))
+
+
+async def test_an_example_worked_by_hand(server: Evaluator) -> None:
+    documents = ["d9", "d2", "d3", "d8", "d7", "d1"]
+    found = await values(server, retriever(beir(server)), cached(server, row("q1", documents)))
+    ideal = dcg(2, 1)
+    assert found == pytest.approx(
+        {
+            "recall_5": 1 / 2,
+            "recall_10": 1.0,
+            "ndcg_cut_5": dcg(0, 1) / ideal,
+            "ndcg_cut_10": dcg(0, 1, 0, 0, 0, 2) / ideal,
+        }
+    )
+
+
+async def test_scores_are_those_of_trec_eval(server: Evaluator) -> None:
+    run = {
+        "q1": {"d3": 0.9, "d1": 0.5, "d2": 0.5, "d11": 0.5, "d12": 0.5, "d13": 0.5},  # ties
+        "q2": {"d9": 3.0, "d4": 2.0},  # fewer than any cut
+        "q3": {"d1": 1.0, "d2": 0.9},  # nothing relevant found
+        "q4": {f"d{number}": 1 / number for number in range(1, 15)},  # more relevant ones than any cut
+    }
+    reference = RelevanceEvaluator(QRELS, MEASURES).evaluate(run)
+    target = cached(
+        server,
+        *(
+            row(query, [{"_id": document, "score": score} for document, score in of.items()])
+            for query, of in run.items()
+        ),
+    )
+    found = await scores(server, retriever(beir(server)), target)
+    for measure in MEASURES:
+        expected = [reference[query][measure] for query in run]
+        assert found[measure]["value"] == pytest.approx(sum(expected) / 4)
+        assert found[measure]["stats"]["sum_squared"] == pytest.approx(sum(one**2 for one in expected))
+        assert (found[measure]["stats"]["min"], found[measure]["stats"]["max"]) == pytest.approx(
+            (min(expected), max(expected))
+        )
+
+
+async def test_the_three_ways_to_write_a_ranking_are_one(server: Evaluator) -> None:
+    config = retriever(beir(server), measures=["ndcg_cut_10"])
+    by_score = {"d9": 0.1, "d2": 0.7, "d1": 0.3}
+    written = (
+        [{"_id": "d2"}, {"_id": "d1"}, {"_id": "d9"}],
+        ["d2", "d1", "d9"],
+        by_score,
+        [CORPUS["d2"], CORPUS["d1"].upper(), "Something else."],
+        [{"title": "", "text": text} for text in (CORPUS["d2"], CORPUS["d1"], CORPUS["d9"])],
+    )
+    expected = dcg(1, 2) / dcg(2, 1)
+    for documents in written:
+        found = await values(server, config, cached(server, row("q1", documents)))
+        assert found == {"ndcg_cut_10": pytest.approx(expected)}, documents
+
+
+async def test_a_query_may_be_named_by_its_text(server: Evaluator) -> None:
+    target = rows_target({"query": "first  QUERY?", "retrieved_docs": ["d1", "d2"]})
+    found = await values(server, retriever(beir(server), measures=["recall_5"]), target)
+    assert found == {"recall_5": 1.0}
+
+
+async def test_parts_of_one_document_count_once(server: Evaluator) -> None:
+    target = rows_target(row("q2", ["d4", "d4", "d4", "d4", "d4", "d5"]))
+    found = await values(server, retriever(beir(server), measures=["recall_5"]), target)
+    assert found == {"recall_5": 1.0}
+
+
+async def test_a_query_for_which_nothing_was_retrieved_scores_nothing(server: Evaluator) -> None:
+    target = rows_target(row("q1", []), row("q3", ["d6"]))
+    found = await scores(server, retriever(beir(server), measures=["ndcg_cut_5"]), target)
+    assert found["ndcg_cut_5"]["value"] == 0.5
+    assert found["ndcg_cut_5"]["stats"]["count"] == 2
+
+
+async def test_queries_without_judgements_are_no_part_of_the_mean(server: Evaluator) -> None:
+    strangers = [row(f"stranger-{number}", ["d1"]) for number in range(30)]
+    target = rows_target(*strangers, row("q3", ["d6"]), {"query_id": "q1"})
+    found = await scores(server, retriever(beir(server), measures=["recall_5"]), target)
+    assert found["recall_5"]["value"] == 1.0
+    assert (found["recall_5"]["stats"]["count"], found["recall_5"]["stats"]["nan_count"]) == (1, 31)
+
+
+async def test_no_query_with_judgements_fails_the_job(server: Evaluator) -> None:
+    job = await server.run(retriever(beir(server)), rows_target(row("stranger", ["d1"])))
+    assert job["status"] == "failed"
+    assert "nothing was judged about the row's query" in job["status_details"]["message"]
+
+
+async def test_the_split_names_the_judgements(server: Evaluator) -> None:
+    dataset = beir(server, split="dev") | {"split": "dev"}
+    found = await values(server, retriever(dataset, measures=["recall_5"]), rows_target(row("q3", ["d6"])))
+    assert found == {"recall_5": 1.0}
+
+
+async def test_a_wrong_judgement_is_told_with_its_row(server: Evaluator) -> None:
+    dataset = beir(server)
+    with (server.data / "tiny/qrels/test.tsv").open("a") as file:
+        file.write("q9\td1\tvery\n")
+    job = await server.run(retriever(dataset), rows_target(row("q1", ["d1"])))
+    assert job["status"] == "failed"
+    message = job["status_details"]["message"]
+    assert message.startswith("dataset 'qrels/test.tsv', row 19: score: Input should be a valid integer")
+
+
+SQUAD: dict[str, Any] = {
+    "version": "1.1",
+    "data": [
+        {
+            "title": "Cities",
+            "paragraphs": [
+                {
+                    "context": "Paris is the capital of France.",
+                    "qas": [{"id": "a", "question": "What is France's capital?", "answers": []}],
+                },
+                {
+                    "context": "Rome is the capital of Italy.",
+                    "qas": [{"id": "b", "question": "What is Italy's capital?", "answers": []}],
+                },
+            ],
+        }
+    ],
+}
+
+
+async def test_in_squad_the_paragraph_of_the_question_is_relevant(server: Evaluator) -> None:
+    config = retriever(server.dataset("squad.json", SQUAD), kind="squad", measures=["recall_5", "ndcg_cut_5"])
+    rome, paris = "Rome is the  capital of Italy.", {"title": "x", "text": "Paris is the capital of France."}
+    target = rows_target(
+        {"query": "What is France's capital?", "retrieved_docs": [rome, paris]},
+        {"query_id": "b", "retrieved_docs": [paris]},
+    )
+    found = await values(server, config, target)
+    assert found == pytest.approx({"recall_5": 1 / 2, "ndcg_cut_5": dcg(0, 1) / 2})
+
+
+async def test_squad_may_have_a_question_in_each_row(server: Evaluator) -> None:
+    rows = [
+        {"id": question["id"], "context": paragraph["context"], "question": question["question"]}
+        for paragraph in SQUAD["data"][0]["paragraphs"]
+        for question in paragraph["qas"]
+    ]
+    config = retriever(server.dataset("squad.json", rows), kind="squad", measures=["recall_5"])
+    found = await values(server, config, rows_target(row("b", ["Rome is the capital of Italy."])))
+    assert found == {"recall_5": 1.0}
+
+
+RAGAS = [
+    {
+        "question": "What is the capital of France?",
+        "answer": "Paris",
+        "contexts": ["Rome is in Italy.", "Paris is the capital of France.", "France is a country."],
+        "ground_truths": ["paris is the capital of france"],
+    },
+    {
+        "question": "Which colours has its flag?",
+        "answer": "Blue and white",
+        "contexts": ["The flag is blue and white."],
+        "ground_truths": ["blue", "white", "red"],
+    },
+]
+
+
+async def test_in_ragas_documents_with_a_ground_truth_are_relevant(server: Evaluator) -> None:
+    # Of the second question's flag, one document is relevant and "red" was not found in any.
+    config = retriever(None, kind="ragas", measures=["recall_5", "ndcg_cut_5"])
+    expected = {"recall_5": (1 + 1 / 2) / 2, "ndcg_cut_5": (dcg(0, 1) + 1 / dcg(1, 1)) / 2}
+    assert await values(server, config, rows_target(*RAGAS)) == pytest.approx(expected)
+
+
+async def test_ragas_is_read_by_rows_and_by_columns(server: Evaluator) -> None:
+    columns = {key: [one[key] for one in RAGAS] for key in RAGAS[0]}
+    by_form = []
+    for name, content in (("rows.json", RAGAS), ("columns.json", columns)):
+        dataset = server.dataset(name, content)
+        target = {"type": "rag", "rag": {"cached_outputs": dataset}}
+        config = retriever(None, kind="ragas", measures=["recall_5"])
+        by_form.append(await values(server, {**config, "type": "rag"}, target))
+    assert by_form[0] == by_form[1] == {"recall_5": 0.75}
+
+
+async def test_ground_truths_may_lie_apart_from_what_was_retrieved(server: Evaluator) -> None:
+    judged = [{key: one[key] for key in ("question", "ground_truths")} for one in RAGAS]
+    retrieved = [{key: one[key] for key in ("question", "contexts")} for one in RAGAS]
+    config = retriever(server.dataset("truths.json", judged), kind="ragas", measures=["recall_5"])
+    assert await values(server, config, cached(server, *retrieved)) == {"recall_5": 0.75}
+
+
+async def test_a_limit_is_one_of_retrieved_rows(server: Evaluator) -> None:
+    config = retriever(beir(server), measures=["recall_5"], params={"limit_samples": 1})
+    found = await scores(server, config, rows_target(row("q3", ["d6"]), row("q3", [])))
+    assert (found["recall_5"]["value"], found["recall_5"]["stats"]["count"]) == (1.0, 1)
+
+
+async def test_results_are_where_nemo_has_them(server: Evaluator) -> None:
+    target = rows_target(row("q3", ["d6"]), row("q3", ["d1"]))
+    found = await result(server, retriever(beir(server), measures=["recall_5"]), target)
+    assert found["groups"] == {}
+    assert found["tasks"]["qa"]["metrics"] == {
+        "retriever.recall_5": {
+            "scores": {
+                "recall_5": {
+                    "value": 0.5,
+                    "stats": {
+                        "count": 2,
+                        "sum": 1.0,
+                        "sum_squared": 1.0,
+                        "mean": 0.5,
+                        "min": 0.0,
+                        "max": 1.0,
+                        "variance": 0.25,
+                        "stddev": 0.5,
+                        "stderr": pytest.approx(0.3535534),
+                        "nan_count": 0,
+                    },
+                }
+            }
+        }
+    }
+
+
+async def test_groups_pool_the_queries_of_their_tasks(server: Evaluator) -> None:
+    dataset = beir(server)
+    both = retriever(dataset, measures=["recall_5", "recall_10"])["tasks"]["qa"]
+    ragas = retriever(None, kind="ragas", measures=["recall_5"])["tasks"]["qa"]
+    config = {
+        "type": "rag",
+        "tasks": {"qa": both, "texts": ragas},
+        "groups": {"evaluation": {}, "beir": {"tasks": ["qa"]}},
+    }
+    rows = [row("q3", ["d6"]), row("q2", ["d4"]), {"query_id": "q1", "contexts": [], "ground_truths": ["x"]}]
+    found = (await result(server, config, rows_target(*rows)))["groups"]
+    pooled = found["evaluation"]["metrics"]["evaluation"]["scores"]
+    # Of qa 1, 1/2 and 0; of texts the last row's 0.
+    assert pooled["recall_5"]["value"] == pytest.approx(1.5 / 4)
+    assert pooled["recall_5"]["stats"] == pytest.approx(
+        {
+            "count": 4,
+            "sum": 1.5,
+            "sum_squared": 1.25,
+            "mean": 0.375,
+            "min": 0.0,
+            "max": 1.0,
+            "variance": 1.25 / 4 - 0.375**2,
+            "stddev": math.sqrt(1.25 / 4 - 0.375**2),
+            "stderr": math.sqrt(1.25 / 4 - 0.375**2) / 2,
+            "nan_count": 2,
+        }
+    )
+    assert pooled["recall_10"]["stats"]["count"] == 3
+    assert found["beir"]["metrics"]["evaluation"]["scores"]["recall_5"]["value"] == pytest.approx(0.5)
+
+
+async def test_the_library_may_be_the_metric_s_type(server: Evaluator) -> None:
+    config = retriever(beir(server))
+    config["tasks"]["qa"]["metrics"] = {"retriever_recall_5": {"type": "pytrec_eval"}}
+    found = await result(server, config, rows_target(row("q3", ["d6"])))
+    assert found["tasks"]["qa"]["metrics"]["retriever.recall_5"]["scores"]["recall_5"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"metrics": {"faithfulness": {"type": "faithfulness"}}},
+            "metric 'faithfulness' has type 'faithfulness', not supported here; supported are recall_K and",
+        ),
+        (
+            {"metrics": {"context": {"type": "pytrec_eval"}}},
+            "metric 'context' has type 'pytrec_eval', not supported here; supported are recall_K and",
+        ),
+        (
+            {"type": "mteb"},
+            "task 'qa' has type 'mteb', not supported here; supported are beir, squad, ragas",
+        ),
+    ],
+)
+async def test_what_is_not_supported_fails_and_says_what_is(
+    server: Evaluator, change: Mapping[str, Any], message: str
+) -> None:
+    config = retriever({"files_url": "file://tiny/"})
+    config["tasks"]["qa"] |= change
+    job = await server.run(config, rows_target(row("q1", ["d1"])))
+    assert job["status"] == "failed"
+    assert message in job["status_details"]["message"]
+
+
+def test_a_machine_without_trec_eval_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytrec_eval", None)
+    with pytest.raises(EvaluationError, match="pip install pytrec-eval-terrier"):
+        build_metric(RANKING, {"measures": ["recall_5"]}, TemplateEnvironment())
+
+
+async def test_groups_of_groups_fail_and_say_what_is_supported(server: Evaluator) -> None:
+    groups = {"all": {"groups": {"some": {"tasks": ["qa"]}}}}
+    job = await server.run(retriever(None, kind="ragas", groups=groups), rows_target(*RAGAS))
+    assert job["status"] == "failed"
+    assert "group 'all' has groups of its own, not supported here" in job["status_details"]["message"]
+
+
+async def test_a_pipeline_fails_and_says_what_is_supported(server: Evaluator) -> None:
+    model = {"api_endpoint": {"url": "http://model.test/v1/embeddings", "model_id": "e5"}}
+    pipeline = {"query_embedding_model": model, "index_embedding_model": model, "top_k": 5}
+    job = await server.run(
+        retriever(beir(server)), {"type": "retriever", "retriever": {"pipeline": pipeline}}
+    )
+    assert job["status"] == "failed"
+    assert "retriever.pipeline needs embedding services" in job["status_details"]["message"]
+    assert "give retriever.cached_outputs" in job["status_details"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("config", "target", "said"),
+    [
+        (retriever(None), rows_target(row("q1", [])), "task 'qa' has no dataset"),
+        (
+            retriever({"files_url": "file://gone/"}),
+            rows_target(row("q1", [])),
+            "does not exist",
+        ),
+        (
+            retriever({"files_url": "file://gone/"}, measures=[]),
+            rows_target(row("q1", [])),
+            "task 'qa' has no metrics",
+        ),
+        (retriever(None, kind="ragas"), {"type": "retriever", "retriever": {}}, "the target has no dataset"),
+        (
+            retriever(None, kind="ragas", groups={"all": {"tasks": ["other"]}}),
+            rows_target(row("q1", [])),
+            "group 'all' has a task 'other' that the config has not",
+        ),
+        (
+            retriever(None, kind="ragas"),
+            {"type": "cached_outputs", "cached_outputs": {"files_url": "file://gone.jsonl"}},
+            "does not exist",
+        ),
+    ],
+)
+async def test_what_cannot_be_evaluated_is_refused(
+    server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any], said: str
+) -> None:
+    detail = await server.refused(400, "POST", "jobs", {"config": config, "target": target})
+    assert said in detail
