@@ -16,11 +16,19 @@ import httpx
 import kopf
 
 from . import __version__
-from .evaluator import EvaluatorClient
+from .evaluator import EvaluatorClient, KnownSecrets
 from .handlers import Context, build_registry
 from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client
 from .polling import Poller
-from .reconcile import BenchmarkReconciler, EvaluatorGate, Following, JobReconciler, Waiting, WorkQueue
+from .reconcile import (
+    BenchmarkReconciler,
+    EvaluatorGate,
+    Following,
+    JobReconciler,
+    SecretReader,
+    Waiting,
+    WorkQueue,
+)
 from .resources import NemoBenchmark, NemoEvalJob
 from .settings import Settings
 
@@ -38,15 +46,18 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
     async with AsyncExitStack() as stack:
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
+        known = KnownSecrets()
         evaluator = EvaluatorClient(
             await stack.enter_async_context(_evaluator_http(settings)),
             deadline=settings.request_timeout_seconds,
+            known=known,
         )
         await _until_served(kube)
         queue, following, waiting = WorkQueue(), Following(), Waiting()
         gate = EvaluatorGate(evaluator, queue, following)
+        secrets = SecretReader(kube, known)
         benchmarks = BenchmarkReconciler(
-            kube=kube, evaluator=evaluator, queue=queue, gate=gate, waiting=waiting
+            kube=kube, evaluator=evaluator, queue=queue, gate=gate, waiting=waiting, secrets=secrets
         )
         jobs = JobReconciler(
             kube=kube,
@@ -55,6 +66,7 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             gate=gate,
             following=following,
             waiting=waiting,
+            secrets=secrets,
             settle=timedelta(seconds=settings.settle_seconds),
         )
         poller = Poller(

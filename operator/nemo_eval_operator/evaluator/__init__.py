@@ -7,21 +7,26 @@ from .errors import (
     EvaluatorError,
     Malformed,
     Missing,
+    Oversized,
     Rejected,
     Unauthorized,
     Unavailable,
     Unsupported,
 )
+from .redaction import MASK, KnownSecrets, readable
 from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
+    "MASK",
     "Ambiguous",
     "Conflicting",
     "EvaluatorClient",
     "EvaluatorError",
     "JobStatus",
+    "KnownSecrets",
     "Malformed",
     "Missing",
+    "Oversized",
     "Rejected",
     "RemoteConfig",
     "RemoteJob",
@@ -29,4 +34,5 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unsupported",
+    "readable",
 ]

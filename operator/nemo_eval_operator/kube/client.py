@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 
-__all__ = ["KubeClient", "ObjectKey", "OwnerReference"]
+__all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
@@ -54,6 +54,15 @@ class OwnerReference(BaseModel):
     uid: str
     api_version: str = Field(default=f"{GROUP}/{VERSION}", serialization_alias="apiVersion")
     controller: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A Secret as it was read; what is no text in it is left out."""
+
+    uid: str
+    resource_version: str
+    values: dict[str, str] = field(repr=False)
 
 
 class _Details(BaseModel):
@@ -122,12 +131,18 @@ class KubeClient:
         *,
         owner: OwnerReference,
         labels: dict[str, str],
+        annotations: dict[str, str],
+        identity: str,
         data: dict[str, str],
     ) -> bool:
-        """Create an immutable ConfigMap. False: one of that name exists and has another owner."""
+        """Create an immutable ConfigMap, or find that it was created before.
+
+        False: one of that name exists that has another owner, or another value of annotation `identity`.
+        """
         metadata: JsonObject = {
             "name": name,
             "labels": dict[str, JsonValue](labels),
+            "annotations": dict[str, JsonValue](annotations),
             "ownerReferences": [owner.model_dump()],
         }
         body: JsonObject = {
@@ -142,7 +157,7 @@ class KubeClient:
             await self._send("POST", path, json=body)
         except Outdated:
             found = await self._get(f"{path}/{name}") or {}
-            return owner.uid in _owner_uids(found)
+            return owner.uid in _owner_uids(found) and _annotation(found, identity) == annotations[identity]
         return True
 
     async def create_event(
@@ -182,17 +197,16 @@ class KubeClient:
         }
         await self._send("POST", f"/api/v1/namespaces/{key.namespace}/events", json=body)
 
-    async def get_secret_value(self, namespace: str, name: str, key: str) -> str | None:
-        """One value of a Secret; None where the Secret, the key or readable text is missing."""
-        secret = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{_segment(name)}")
-        data = (secret or {}).get("data")
-        encoded = data.get(key) if isinstance(data, dict) else None
-        if not isinstance(encoded, str):
+    async def get_secret(self, namespace: str, name: str) -> Secret | None:
+        """A Secret's readable values; None where there is no such Secret."""
+        document = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{_segment(name)}")
+        if document is None:
             return None
-        try:
-            return base64.b64decode(encoded).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return None
+        meta, data = document.get("metadata"), document.get("data")
+        read = ObjectMeta.model_validate(meta)
+        encoded = data if isinstance(data, dict) else {}
+        values = {key: text for key, value in encoded.items() if (text := _decoded(value)) is not None}
+        return Secret(uid=read.uid, resource_version=read.resource_version, values=values)
 
     async def _get(self, path: str) -> JsonObject | None:
         try:
@@ -260,9 +274,25 @@ def _read(response: httpx.Response) -> JsonObject:
         ) from error
 
 
+def _decoded(value: JsonValue) -> str | None:
+    """A value of a Secret, if it is text."""
+    try:
+        return base64.b64decode(value).decode() if isinstance(value, str) else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
 def _owner_uids(document: JsonObject) -> list[JsonValue]:
     match document:
         case {"metadata": {"ownerReferences": [*owners]}}:
             return [owner.get("uid") for owner in owners if isinstance(owner, dict)]
         case _:
             return []
+
+
+def _annotation(document: JsonObject, name: str) -> JsonValue:
+    match document:
+        case {"metadata": {"annotations": dict(annotations)}}:
+            return annotations.get(name)
+        case _:
+            return None

@@ -5,7 +5,7 @@ create" is one function here, with its test.
 """
 
 from . import benchmark_status, job_status
-from .benchmark import BenchmarkFacts, ConfigGone, was_ready
+from .benchmark import BenchmarkFacts, ConfigGone, has_new_secrets, was_ready
 from .benchmark import decide as decide_benchmark
 from .clock import timestamp
 from .drift import update_body
@@ -14,8 +14,10 @@ from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
 from .marks import FINALIZER, carries_attempt, claim_of
-from .requests import SecretValues, UnusableTargetPath, carries_config, config_body, config_name, job_body
-from .results import RESULTS_KEY, config_map_name, results_document
+from .plain_secrets import event_of_plain_secrets, plain_secrets
+from .requests import SecretValues, carries_config, config_body, config_name, job_body
+from .results import RESULTS_KEY, config_map_names, label_value, results_document
+from .target_paths import UnusableTargetPath
 
 __all__ = [
     "FINALIZER",
@@ -36,16 +38,20 @@ __all__ = [
     "carries_config",
     "claim_of",
     "config_body",
-    "config_map_name",
+    "config_map_names",
     "config_name",
     "decide_benchmark",
     "decide_job",
     "event_of_change",
     "event_of_ignored_ttl",
+    "event_of_plain_secrets",
     "glimpse_of",
     "glimpse_told_by",
+    "has_new_secrets",
     "job_body",
     "job_status",
+    "label_value",
+    "plain_secrets",
     "results_document",
     "timestamp",
     "update_body",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import RemoteConfig
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import BenchmarkDeletionPolicy, BenchmarkStatus, NemoBenchmark
+from nemo_eval_operator.resources import (
+    BenchmarkDeletionPolicy,
+    BenchmarkStatus,
+    NemoBenchmark,
+    SecretVersion,
+)
 
 from . import benchmark_status
 from .drift import drifted_paths, leftover_paths
@@ -25,7 +31,7 @@ from .steps import (
     UpdateConfig,
 )
 
-__all__ = ["BenchmarkFacts", "BenchmarkStep", "ConfigGone", "decide", "was_ready"]
+__all__ = ["BenchmarkFacts", "BenchmarkStep", "ConfigGone", "decide", "has_new_secrets", "was_ready"]
 
 RELEASE_PATIENCE: Final = timedelta(seconds=60)
 """How long a deleted benchmark waits for its config to be removed; a namespace's deletion waits with it."""
@@ -55,12 +61,13 @@ class BenchmarkFacts:
     """What the world says besides the object. `remote` None: not asked yet.
 
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
-    `failed`: the last call to the evaluator did.
+    `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
     """
 
     now: datetime
     desired: JsonObject
     resync_seconds: float
+    secrets: list[SecretVersion] = field(default_factory=list)
     remote: RemoteConfig | ConfigGone | None = None
     updated: bool = False
     replaced: bool = False
@@ -87,17 +94,24 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
 
 
 def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
-    """Our config exists. A new spec is always sent, since a changed secret cannot be seen in the answer."""
+    """Our config exists. New Secrets are always sent, since the answer does not show what it holds."""
     drift = list(drifted_paths(facts.desired, remote.document))
     new_spec = benchmark.status.config_generation != benchmark.metadata.generation
-    if not facts.updated and not facts.replaced and (drift or new_spec):
+    new_secrets = has_new_secrets(benchmark, facts.secrets)
+    if not facts.updated and not facts.replaced and (drift or new_spec or new_secrets):
         return UpdateConfig()
     if drift and new_spec and not facts.replaced:
         return ReplaceConfig()
     # What still differs is the server's own way of keeping it: its defaults, or what it does not let go.
     kept = leftover_paths(facts.desired, remote.document)
     differences = [*drift, *(".".join(path) for path in kept)]
-    return _record(benchmark, benchmark_status.ready(benchmark, facts.now, remote, differences), facts)
+    status = benchmark_status.ready(benchmark, facts.now, remote, differences, facts.secrets)
+    return _record(benchmark, status, facts)
+
+
+def has_new_secrets(benchmark: NemoBenchmark, secrets: Sequence[SecretVersion]) -> bool:
+    """Whether the evaluator was given values of other versions of the benchmark's Secrets."""
+    return list(secrets) != (benchmark.status.secrets or [])
 
 
 def was_ready(benchmark: NemoBenchmark) -> bool:

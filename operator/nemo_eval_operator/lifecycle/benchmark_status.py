@@ -15,7 +15,7 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
+from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, SecretVersion
 
 from .conditions import Standing, Verdict, conditions_of, reason_of_absence
 from .marks import ADOPT_ANNOTATION
@@ -26,14 +26,26 @@ MAX_DIFFERENCES: Final = 5
 
 
 def ready(
-    benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig, differences: Sequence[str]
+    benchmark: NemoBenchmark,
+    now: datetime,
+    remote: RemoteConfig,
+    differences: Sequence[str],
+    secrets: Sequence[SecretVersion] = (),
 ) -> BenchmarkStatus:
-    """The evaluator has the config; `differences` are paths where it insists on something else."""
+    """The evaluator has the config, with the values of `secrets`.
+
+    `differences` are paths where it insists on something else.
+    """
     name = f"{remote.namespace}/{remote.name}"
     but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
     verdict = Verdict(Standing.READY, "ConfigReady", f"the evaluator has it as config {name}{but}")
     return _with(benchmark, now, verdict).model_copy(
-        update={"config": name, "config_id": remote.id, "config_generation": benchmark.metadata.generation}
+        update={
+            "config": name,
+            "config_id": remote.id,
+            "config_generation": benchmark.metadata.generation,
+            "secrets": list(secrets) or None,
+        }
     )
 
 

@@ -33,11 +33,12 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Results that are fetched and kept in a ConfigMap."""
+    """Results that are fetched and kept in a ConfigMap; `url` is where the evaluator has them."""
 
     results: Results
     config_map: str
     key: str
+    url: str
     truncated: bool
 
 

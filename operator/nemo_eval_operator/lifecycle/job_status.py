@@ -160,7 +160,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
         samples = job.status.progress.samples_processed
     scores = scores_of(stored.results)
     where = f"full results in ConfigMap {stored.config_map}"
-    cut = "; rows were dropped to fit, the evaluator has them all" if stored.truncated else ""
+    cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
     verdict = Verdict(Standing.COMPLETE, "Completed", f"{len(scores)} scores; {where}{cut}")
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
@@ -170,7 +170,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
             "results_ref": ResultsRef(
                 config_map=stored.config_map,
                 key=stored.key,
-                url=f"/v1/evaluation/jobs/{job.status.job_id}/results",
+                url=stored.url,
                 truncated=stored.truncated or None,
             ),
         }
@@ -178,7 +178,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
 
 
 def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
-    said = remote.status_details.message or "the evaluator gave no message"
+    said = remote.readable_message or "the evaluator gave no message"
     message = f"{said} (remote job {remote.id})"
     return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "EvaluationFailed", message))
 
@@ -212,9 +212,17 @@ def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
     return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
 
 
-def results_pending(job: NemoEvalJob, now: datetime, problem: str) -> EvalJobStatus:
-    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation."""
+def results_pending(
+    job: NemoEvalJob, now: datetime, problem: str, *, given_up: bool = False
+) -> EvalJobStatus:
+    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation.
+
+    `given_up`: it will not mend by itself, so whoever waits is told at once; the job still goes on trying.
+    """
     message = f"the evaluation completed, its results are not here yet: {problem}"
+    if given_up:
+        message += f". Remote job {job.status.job_id} keeps them; they are still tried for"
+        return _with(job, now, Phase.RUNNING, Verdict(Standing.STALLED, "ResultsNotKept", message))
     return _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "ResultsUnavailable", message))
 
 

@@ -15,6 +15,7 @@ from nemo_eval_operator.evaluator import (
     Conflicting,
     EvaluatorClient,
     EvaluatorError,
+    KnownSecrets,
     Missing,
     Rejected,
     RemoteConfig,
@@ -30,6 +31,7 @@ from nemo_eval_operator.lifecycle import (
     config_body,
     config_name,
     decide_benchmark,
+    plain_secrets,
     update_body,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -47,8 +49,9 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark
 
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, SecretMissing, first_problem, key_of
+from .objects import ObjectWriter, first_problem, key_of
 from .queue import RetryLater, WorkQueue
+from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader
 from .waiting import Waiting
 
 __all__ = ["BenchmarkReconciler"]
@@ -60,6 +63,9 @@ MAX_STEPS: Final = 12
 
 RESYNC_SECONDS: Final = 300.0
 """How often an unchanged benchmark is compared with the evaluator: drift is rare, and one GET each."""
+
+SECRETS_RESYNC_SECONDS: Final = 60.0
+"""The same where it names Secrets, which cannot be watched. A job that is submitted looks by itself."""
 
 
 class BenchmarkReconciler:
@@ -73,12 +79,14 @@ class BenchmarkReconciler:
         queue: WorkQueue,
         gate: EvaluatorGate,
         waiting: Waiting,
+        secrets: SecretReader,
     ) -> None:
         self._kube = kube
         self._evaluator = evaluator
         self._queue = queue
         self._gate = gate
         self._waiting = waiting
+        self._secrets = secrets
         self._objects = ObjectWriter(kube)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -99,16 +107,23 @@ class BenchmarkReconciler:
 
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
         try:
-            desired = await self._desired(benchmark)
+            secrets = await self._secrets_of(benchmark)
+            desired = config_body(benchmark, secrets.values)
         except SecretMissing as error:
             await self._objects.record(
                 benchmark, benchmark_status.secret_missing(benchmark, _now(), str(error))
             )
-            raise RetryLater from error
+            raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableTargetPath as error:
             await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
             return None
-        facts = BenchmarkFacts(now=_now(), desired=desired, resync_seconds=RESYNC_SECONDS)
+        facts = BenchmarkFacts(
+            now=_now(),
+            desired=desired,
+            secrets=secrets.versions,
+            resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
+        )
+        known = KnownSecrets([*secrets.values.values(), *plain_secrets(benchmark).values()])
         for _ in range(MAX_STEPS):
             facts = replace(facts, now=_now())
             match decide_benchmark(benchmark, facts):
@@ -130,7 +145,7 @@ class BenchmarkReconciler:
                     | DeleteConfig() as step
                 ):
                     try:
-                        facts = await self._call(benchmark, facts, step)
+                        facts = _hiding(await self._call(benchmark, facts, step), known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, error)
@@ -194,12 +209,11 @@ class BenchmarkReconciler:
             return replace(facts, remote=remote, replaced=True)
         return replace(facts, remote=remote, updated=True)
 
-    async def _desired(self, benchmark: NemoBenchmark) -> JsonObject:
+    async def _secrets_of(self, benchmark: NemoBenchmark) -> ReadSecrets:
         if benchmark.metadata.deletion_timestamp is not None:
             # A deletion must not wait for a Secret that was deleted with the namespace.
-            return config_body(benchmark, {})
-        secrets = await self._objects.secrets(benchmark.metadata.namespace, benchmark.spec.values_from)
-        return config_body(benchmark, secrets)
+            return ReadSecrets({}, [])
+        return await self._secrets.read(benchmark)
 
     async def _put_off(self, benchmark: NemoBenchmark, error: EvaluatorError) -> float:
         """Say what the evaluator said, and when to ask again."""
@@ -233,6 +247,13 @@ class BenchmarkReconciler:
         await self._objects.report(
             benchmark, benchmark_status.invalid(benchmark, _now(), first_problem(error))
         )
+
+
+def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
+    """The config as the evaluator has it, without the secrets that a server forgets to mask."""
+    if not isinstance(facts.remote, RemoteConfig):
+        return facts
+    return replace(facts, remote=facts.remote.hiding(known))
 
 
 def _now() -> datetime:

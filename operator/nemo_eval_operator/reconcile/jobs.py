@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from nemo_eval_operator.evaluator import (
     EvaluatorClient,
     EvaluatorError,
+    JobStatus,
     Missing,
     Rejected,
     RemoteJob,
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectGone, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkUnusable,
     Event,
@@ -28,6 +29,7 @@ from nemo_eval_operator.lifecycle import (
     decide_job,
     event_of_ignored_ttl,
     glimpse_told_by,
+    has_new_secrets,
     job_status,
     was_ready,
 )
@@ -50,7 +52,8 @@ from .following import Following
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, first_problem, key_of
 from .queue import RetryLater, WorkQueue
-from .results import ResultsKeeper
+from .results import ResultsKeeper, ResultsNotKept
+from .secrets import SecretReader
 from .submission import Submitter
 from .waiting import Waiting
 
@@ -81,6 +84,7 @@ class JobReconciler:
         gate: EvaluatorGate,
         following: Following,
         waiting: Waiting,
+        secrets: SecretReader,
         settle: timedelta,
     ) -> None:
         self._kube = kube
@@ -91,8 +95,9 @@ class JobReconciler:
         self._waiting = waiting
         self._settle = settle
         self._objects = ObjectWriter(kube)
-        self._results = ResultsKeeper(kube)
-        self._submitter = Submitter(self._objects, evaluator, queue, gate)
+        self._secrets = secrets
+        self._results = ResultsKeeper(kube, evaluator, secrets)
+        self._submitter = Submitter(self._objects, evaluator, queue, gate, secrets)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
@@ -187,6 +192,8 @@ class JobReconciler:
         remote = self._following.take_news(key_of(job), status.job_id)
         if remote is None and (deleting or glimpse_told_by(status).state != "active"):
             remote = await self._try_to_observe(status.job_id)
+        if isinstance(remote, RemoteJob) and remote.status == JobStatus.FAILED:
+            remote = remote.hiding(await self._secrets.known_to(job))
         return replace(facts, remote=remote)
 
     async def _benchmark_of(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
@@ -206,6 +213,10 @@ class JobReconciler:
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
         if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
             said = benchmark.status.message or "it has not been handled yet"
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
+            self._queue.add(key)
+            said = "its Secrets have changed, and the evaluator is being given the new values"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark
@@ -252,11 +263,13 @@ class JobReconciler:
     async def _collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
         try:
-            return await self._results.keep(job, await self._evaluator.get_results(job_id))
-        except (EvaluatorError, KubeRefused) as error:
-            status = job_status.results_pending(job, datetime.now(UTC), str(error))
+            return await self._results.collect(job, job_id)
+        except ResultsNotKept as problem:
+            status = job_status.results_pending(
+                job, datetime.now(UTC), str(problem), given_up=problem.given_up
+            )
             self._keep_following(await self._objects.record(job, status))
-            raise RetryLater from error
+            raise RetryLater(problem.retry_seconds) from problem
 
     def _keep_following(self, job: NemoEvalJob) -> None:
         status = job.status

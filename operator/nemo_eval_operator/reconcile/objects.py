@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
-from nemo_eval_operator.lifecycle import FINALIZER, Event, SecretValues, claim_of, event_of_change, timestamp
+from nemo_eval_operator.lifecycle import (
+    FINALIZER,
+    Event,
+    claim_of,
+    event_of_change,
+    event_of_plain_secrets,
+    timestamp,
+)
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
     EvalJobStatus,
     NemoBenchmark,
     NemoEvalJob,
-    ValueFrom,
 )
 
-__all__ = ["ObjectWriter", "SecretMissing", "first_problem", "key_of"]
+__all__ = ["ObjectWriter", "first_problem", "key_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +39,8 @@ Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob)
 _json_object = TypeAdapter(JsonObject)
 
 
-class SecretMissing(Exception):
-    """A Secret or key that spec.valuesFrom names is not there."""
-
-
 class ObjectWriter:
-    """Writes statuses, finalizers and events, and reads the Secrets that a spec names."""
+    """Writes statuses, finalizers and events."""
 
     def __init__(self, kube: KubeClient) -> None:
         self._kube = kube
@@ -60,6 +61,9 @@ class ObjectWriter:
         written = await self._kube.replace_status(key_of(thing), thing.metadata, body)
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
+        first_of_generation = thing.status.observed_generation != status.observed_generation
+        if first_of_generation and (warning := event_of_plain_secrets(thing)):
+            await self.tell(thing, warning)
         return written
 
     async def claim(self, thing: Kind) -> Kind:
@@ -107,21 +111,6 @@ class ObjectWriter:
             )
         except KubeError as error:
             logger.warning("event not posted: %s", error)
-
-    async def secrets(self, namespace: str, sources: Sequence[ValueFrom]) -> SecretValues:
-        """The values of `sources`, read now. Raises SecretMissing, which names what to create."""
-        values: dict[str, str] = {}
-        for source in sources:
-            reference = source.secret_key_ref
-            value = await self._kube.get_secret_value(namespace, reference.name, reference.key)
-            if value is not None:
-                values[source.target_path] = value
-            elif not reference.optional:
-                raise SecretMissing(
-                    f"Secret {namespace}/{reference.name} has no key {reference.key!r}, "
-                    f"which spec.valuesFrom needs for {source.target_path}"
-                )
-        return values
 
 
 def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:

@@ -27,10 +27,11 @@ Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 
 
 class RetryLater(Exception):
-    """The object cannot be brought further now; look again after a backoff, at least `seconds`."""
+    """The object cannot be brought further now; look again after a backoff of `seconds` to `at_most`."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
+    def __init__(self, seconds: float = 0.0, *, at_most: float = MAX_BACKOFF_SECONDS) -> None:
         self.seconds = seconds
+        self.at_most = at_most
         super().__init__(f"retry after at least {seconds} s")
 
 
@@ -81,7 +82,7 @@ class WorkQueue:
             logger.debug("%s changed meanwhile, reading it again", key)
             self._back_off(key)
         except RetryLater as retry:
-            self._back_off(key, at_least=retry.seconds)
+            self._back_off(key, at_least=retry.seconds, at_most=retry.at_most)
         except KubeError as error:
             logger.warning("%s: %s", key, error)
             self._back_off(key)
@@ -94,10 +95,12 @@ class WorkQueue:
             if rest is not None:
                 self.add_after(key, rest)
 
-    def _back_off(self, key: ObjectKey, *, at_least: float = 0.0) -> None:
+    def _back_off(
+        self, key: ObjectKey, *, at_least: float = 0.0, at_most: float = MAX_BACKOFF_SECONDS
+    ) -> None:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        ceiling = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
+        ceiling = min(at_most, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
         jittered = ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         self.add_after(key, max(at_least, jittered))
 

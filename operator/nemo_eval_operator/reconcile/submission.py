@@ -28,8 +28,9 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, SecretMissing, key_of
+from .objects import ObjectWriter, key_of
 from .queue import RetryLater, WorkQueue
+from .secrets import SECRET_RECHECK_SECONDS, SecretMissing, SecretReader
 
 __all__ = ["Submitter"]
 
@@ -47,9 +48,15 @@ class Submitter:
     """Submits jobs and finds those whose submission got no answer."""
 
     def __init__(
-        self, objects: ObjectWriter, evaluator: EvaluatorClient, queue: WorkQueue, gate: EvaluatorGate
+        self,
+        objects: ObjectWriter,
+        evaluator: EvaluatorClient,
+        queue: WorkQueue,
+        gate: EvaluatorGate,
+        secrets: SecretReader,
     ) -> None:
         self._objects = objects
+        self._secrets = secrets
         self._evaluator = evaluator
         self._queue = queue
         self._gate = gate
@@ -75,12 +82,12 @@ class Submitter:
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
         try:
-            body, secrets = await self._job_body(job, benchmark, nonce)
+            body = await self._job_body(job, benchmark, nonce)
         except SecretMissing as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
             )
-            raise RetryLater from error
+            raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableTargetPath as error:
             await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
             raise RetryLater(INVALID_RETRY_SECONDS) from error
@@ -91,7 +98,6 @@ class Submitter:
         try:
             remote = await self._evaluator.create_job(body)
         except EvaluatorError as error:
-            error.forget(secrets)
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
             return self._after_failure(job, benchmark, error)
         return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
@@ -114,16 +120,12 @@ class Submitter:
             case _:
                 return job
 
-    async def _job_body(
-        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str
-    ) -> tuple[JsonObject, list[str]]:
-        """What to POST, and the secret values in it."""
-        namespace = job.metadata.namespace
-        secrets = await self._objects.secrets(namespace, job.spec.values_from)
-        copied = benchmark.spec.values_from if benchmark and carries_config(job, secrets) else []
-        inherited = await self._objects.secrets(namespace, copied)
-        body = job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
-        return body, [*secrets.values(), *inherited.values()]
+    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
+        """What to POST; it holds the values of Secrets."""
+        secrets = (await self._secrets.read(job)).values
+        copied = benchmark if benchmark is not None and carries_config(job, secrets) else None
+        inherited = {} if copied is None else (await self._secrets.read(copied)).values
+        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
 
     async def look_up(self, job: NemoEvalJob, created_since: datetime) -> LookUp:
         """All jobs with this attempt's mark, oldest first; more than one are reduced to the oldest."""

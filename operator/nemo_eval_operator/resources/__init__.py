@@ -33,7 +33,7 @@ from nemo_eval_operator.resources.meta import (
     KubeModel,
     ObjectMeta,
 )
-from nemo_eval_operator.resources.values import SecretKeyRef, ValueFrom
+from nemo_eval_operator.resources.values import SecretKeyRef, SecretVersion, ValueFrom
 
 BENCHMARK_PLURAL = NemoBenchmark.PLURAL
 EVALJOB_PLURAL = NemoEvalJob.PLURAL
@@ -62,6 +62,7 @@ __all__ = [
     "SamplingParams",
     "Score",
     "SecretKeyRef",
+    "SecretVersion",
     "Submission",
     "ValueFrom",
 ]

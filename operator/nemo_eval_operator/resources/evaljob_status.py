@@ -64,7 +64,7 @@ class ResultsRef(KubeModel):
         None, description="ConfigMap in this namespace that holds the results as JSON."
     )
     key: str | None = Field(None, description="Key within the ConfigMap.")
-    url: str | None = Field(None, description="Where the evaluator answers with them, below its base URL.")
+    url: str | None = Field(None, description="Where the evaluator answers with them.")
     truncated: bool | None = Field(
         None,
         description="True if the results are too large for a ConfigMap, so that url alone has all of them.",

@@ -186,4 +186,4 @@ async def test_an_odd_number_is_no_number(field: str, value: object) -> None:
 async def test_a_message_without_end_is_cut() -> None:
     item = JOB | {"status": "failed", "status_details": {"message": "x" * 40_000}}
     job = await answering(200, item).client.get_job("eval-1")
-    assert len(job.status_details.message or "") == 1_000
+    assert len(job.readable_message or "") == 1_000

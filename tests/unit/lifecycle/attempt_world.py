@@ -212,7 +212,7 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
     except EvaluatorError as error:
         yield from record(job, job_status.results_pending(job, clock(), error.detail))
         raise
-    return Stored(results=results, config_map="results", key="results.json", truncated=False)
+    return Stored(results=results, config_map="results", key="results.json", url="u", truncated=False)
 
 
 def submit(job: NemoEvalJob, clock: Callable[[], datetime], gate: Gate) -> Generator[Call, Any, NemoEvalJob]:

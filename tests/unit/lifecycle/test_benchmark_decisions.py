@@ -24,6 +24,7 @@ from nemo_eval_operator.lifecycle import (
     benchmark_status,
     config_body,
     decide_benchmark,
+    has_new_secrets,
     was_ready,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -37,7 +38,7 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     UpdateConfig,
 )
-from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
+from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, SecretVersion
 
 from .objects import (
     HELD,
@@ -55,6 +56,7 @@ from .objects import (
 )
 
 ADOPT = {"annotations": {"evaluator.nemo.dev/adopt": "true"}}
+SECRET = SecretVersion(name="hub", uid="s-1", resource_version="7")
 WANTED = {"type": "gsm8k", "params": {"limit_samples": 10}}
 
 
@@ -115,7 +117,7 @@ class TestPresent:
             (ready(), {}, ObserveConfig()),
             ({}, {"remote": ConfigGone()}, CreateConfig()),
             (ready(), {"remote": ConfigGone()}, CreateConfig()),
-            # A new spec is always sent: a changed secret cannot be seen in the answer.
+            # A new spec is always sent: the answer does not show which secret the server holds.
             ({}, {"remote": ours()}, UpdateConfig()),
             (ready(generation=0), {"remote": ours()}, UpdateConfig()),
             (ready(), {"remote": ours()}, Rest(300.0)),
@@ -129,6 +131,29 @@ class TestPresent:
     ) -> None:
         thing = bench(status=status)
         assert decide_benchmark(thing, known(thing, **world)) == step
+
+    @pytest.mark.parametrize(
+        ("given", "now"),
+        [
+            ([], [SECRET]),
+            ([SECRET], []),
+            ([SECRET], [SECRET.model_copy(update={"resource_version": "8"})]),
+            ([SECRET], [SECRET.model_copy(update={"uid": "another of that name"})]),
+            ([SECRET], [SECRET, SECRET.model_copy(update={"name": "more"})]),
+        ],
+    )
+    def test_another_version_of_a_secret_is_sent_and_then_known(
+        self, given: list[SecretVersion], now: list[SecretVersion]
+    ) -> None:
+        thing = bench(status=ready() | {"secrets": [version.to_manifest() for version in given]})
+        assert has_new_secrets(thing, now)
+        assert decide_benchmark(thing, known(thing, remote=ours(), secrets=now)) == UpdateConfig()
+        world = known(thing, remote=ours(), secrets=now, updated=True)
+        step = decide_benchmark(thing, world)
+        assert isinstance(step, Record)
+        written = thing.model_copy(update={"status": step.status})
+        assert not has_new_secrets(written, now)
+        assert decide_benchmark(written, known(thing, remote=ours(), secrets=now)) == Rest(300.0)
 
     @pytest.mark.parametrize("sent", [{"updated": True}, {"replaced": True}])
     def test_a_config_as_it_should_be_is_ready(self, sent: dict[str, Any]) -> None:

@@ -210,6 +210,7 @@ class TestGlimpses:
                 followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
                 Glimpse("completed", 99),
             ),
+            (followed(conditions=working("ResultsNotKept")), Glimpse("completed", None)),
         ],
     )
     def test_what_a_status_tells_of_its_job(self, status: dict[str, Any], glimpse: Glimpse) -> None:
