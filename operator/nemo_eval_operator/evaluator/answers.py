@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import httpx
 from pydantic import JsonValue, ValidationError
@@ -27,10 +27,13 @@ from .redaction import MAX_TEXT_CHARACTERS, KnownSecrets
 
 __all__ = ["Answer"]
 
-MAX_REFUSAL_BYTES = 64 * 1024
+MAX_REFUSAL_BYTES: Final = 64 * 1024
 """Read of an error's body; 1,000 characters of it are shown."""
 
-MAX_EXCERPT_CHARACTERS = 200
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
+"""A server may wish for patience, but not for the rest of the day."""
+
+MAX_EXCERPT_CHARACTERS: Final = 200
 """Shown of a body that is not NeMo's, such as a gateway's page."""
 
 
@@ -140,7 +143,7 @@ class Answer:
     def _retry_after(self) -> float | None:
         """Seconds from a Retry-After header; its date form is rare here and counts as not sent."""
         value = self.headers.get("Retry-After", "")
-        return float(value) if value.isascii() and value.isdigit() else None
+        return min(float(value), MAX_RETRY_AFTER_SECONDS) if value.isascii() and value.isdigit() else None
 
 
 def _field_error(problem: JsonValue) -> str:

@@ -91,7 +91,8 @@ class KnownSecrets:
                 return document
 
     def _all(self) -> Iterator[str]:
-        for forms in self._forms.values():
+        # A copy: large documents are searched in a thread, while others learn.
+        for forms in list(self._forms.values()):
             yield from forms
 
 

@@ -31,7 +31,6 @@ from nemo_eval_operator.lifecycle import (
     config_body,
     config_name,
     decide_benchmark,
-    plain_secrets,
     update_body,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -123,7 +122,6 @@ class BenchmarkReconciler:
             secrets=secrets.versions,
             resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
         )
-        known = KnownSecrets([*secrets.values.values(), *plain_secrets(benchmark).values()])
         for _ in range(MAX_STEPS):
             facts = replace(facts, now=_now())
             match decide_benchmark(benchmark, facts):
@@ -145,7 +143,7 @@ class BenchmarkReconciler:
                     | DeleteConfig() as step
                 ):
                     try:
-                        facts = _hiding(await self._call(benchmark, facts, step), known)
+                        facts = _hiding(await self._call(benchmark, facts, step), self._secrets.known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, error)

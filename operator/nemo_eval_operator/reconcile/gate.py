@@ -24,9 +24,6 @@ logger = logging.getLogger(__name__)
 FIRST_PROBE_SECONDS: Final = 1.0
 MAX_PROBE_SECONDS: Final = 30.0
 
-MAX_RETRY_AFTER_SECONDS: Final = 300.0
-"""A server may wish for patience, but not for the rest of the day."""
-
 REPORT_AFTER_PROBES: Final = 3
 """Failed probes, about 5 s, after which running jobs say that they cannot be followed: a blip is no news."""
 
@@ -51,7 +48,7 @@ class EvaluatorGate:
             logger.warning("evaluator out of reach: %s", error)
         self.outage = error.detail
         wished = error.retry_after if isinstance(error, Unavailable) else None
-        self._retry_after = min(wished or 0.0, MAX_RETRY_AFTER_SECONDS)
+        self._retry_after = wished or 0.0
         self._open.clear()
         self._closed.set()
 

@@ -193,7 +193,8 @@ class JobReconciler:
         if remote is None and (deleting or glimpse_told_by(status).state != "active"):
             remote = await self._try_to_observe(status.job_id)
         if isinstance(remote, RemoteJob) and remote.status == JobStatus.FAILED:
-            remote = remote.hiding(await self._secrets.known_to(job))
+            await self._secrets.recall(job)
+            remote = remote.hiding(self._secrets.known)
         return replace(facts, remote=remote)
 
     async def _benchmark_of(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:

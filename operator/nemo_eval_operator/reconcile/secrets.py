@@ -6,8 +6,6 @@ noticed when somebody reads: at each submission, and for benchmarks every RECHEC
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -31,10 +29,6 @@ SECRET_RECHECK_SECONDS: Final = 30.0
 """How long a new or changed Secret goes unnoticed at most. One GET a Secret, and only where one is named."""
 
 
-MAX_REMEMBERED: Final = 10_000
-"""Objects whose values are kept in memory; after a restart they are read again."""
-
-
 class SecretMissing(Exception):
     """A Secret or key that spec.valuesFrom names is not there."""
 
@@ -48,20 +42,15 @@ class ReadSecrets:
 
 
 class SecretReader:
-    """Reads Secrets, each once a call, and remembers what was given to whom.
-
-    `known` learns every value: no error of the evaluator's may show one. What may be echoed in
-    larger things, such as results, is looked for by object (`known_to`), as each value costs a search.
-    """
+    """Reads Secrets, each once a call. `known` learns every value: none is shown, whoever repeats it."""
 
     def __init__(self, kube: KubeClient, known: KnownSecrets) -> None:
         self._kube = kube
-        self._known = known
-        self._given: OrderedDict[str, set[str]] = OrderedDict()
+        self.known = known
 
     async def read(self, thing: NemoBenchmark | NemoEvalJob) -> ReadSecrets:
         """What spec.valuesFrom of `thing` names. Raises SecretMissing, which says what to create."""
-        secrets = await self._fetch(thing.metadata.namespace, thing.spec.values_from)
+        secrets = await self._fetch(thing)
         values: dict[str, str] = {}
         for source in thing.spec.values_from:
             reference = source.secret_key_ref
@@ -71,48 +60,37 @@ class SecretReader:
                 values[source.target_path] = value
             elif not reference.optional:
                 raise SecretMissing(_what_is_missing(thing, source, secret))
-        self._remember(thing, values.values())
         return ReadSecrets(values, _versions(secrets))
 
     async def versions(self, benchmark: NemoBenchmark) -> list[SecretVersion]:
         """The versions of a benchmark's Secrets as they are now."""
-        return _versions(await self._fetch(benchmark.metadata.namespace, benchmark.spec.values_from))
+        return _versions(await self._fetch(benchmark))
 
-    async def known_to(self, job: NemoEvalJob) -> KnownSecrets:
-        """What the evaluator was given for `job` and could echo.
+    async def recall(self, job: NemoEvalJob) -> None:
+        """Learn again what the evaluator was given for `job`: this process may have started since.
 
-        Read anew, as this process may have started since; a value that was rotated before
-        that, while the job ran, is no longer known to anybody.
+        A value that was rotated before that, while the job ran, is no longer known to anybody.
         """
-        values = await self._values_of(job)
+        await self._fetch(job)
         if job.spec.benchmark_ref is not None:
             key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
             document = await self._kube.get(key)
             with suppress(ValidationError):
                 if document is not None:
-                    values |= await self._values_of(NemoBenchmark.model_validate(document))
-        return KnownSecrets(values)
+                    await self._fetch(NemoBenchmark.model_validate(document))
 
-    async def _values_of(self, thing: NemoBenchmark | NemoEvalJob) -> set[str]:
-        secrets = await self._fetch(thing.metadata.namespace, thing.spec.values_from)
+    async def _fetch(self, thing: NemoBenchmark | NemoEvalJob) -> dict[str, Secret | None]:
+        """The Secrets that `thing` names; their values and those in its spec are known from now on."""
         references = [source.secret_key_ref for source in thing.spec.values_from]
-        found = [(secret, reference.key) for reference in references if (secret := secrets[reference.name])]
-        return self._remember(thing, [secret.values[key] for secret, key in found if key in secret.values])
-
-    def _remember(self, thing: NemoBenchmark | NemoEvalJob, values: Iterable[str]) -> set[str]:
-        """All that `thing` ever gave the evaluator, as far as we saw it."""
-        uid = thing.metadata.uid
-        given = self._given.pop(uid, set()) | set(values) | set(plain_secrets(thing).values())
-        if given:
-            self._given[uid] = given
-            self._known.learn(given)
-        if len(self._given) > MAX_REMEMBERED:
-            self._given.popitem(last=False)
-        return given
-
-    async def _fetch(self, namespace: str, sources: Iterable[ValueFrom]) -> dict[str, Secret | None]:
-        names = {source.secret_key_ref.name for source in sources}
-        return {name: await self._kube.get_secret(namespace, name) for name in sorted(names)}
+        names = sorted({reference.name for reference in references})
+        secrets = {name: await self._kube.get_secret(thing.metadata.namespace, name) for name in names}
+        self.known.learn(plain_secrets(thing).values())
+        self.known.learn(
+            secret.values[reference.key]
+            for reference in references
+            if (secret := secrets[reference.name]) is not None and reference.key in secret.values
+        )
+        return secrets
 
 
 def _versions(secrets: dict[str, Secret | None]) -> list[SecretVersion]:

@@ -81,10 +81,9 @@ async def test_a_job_may_echo_what_it_and_its_benchmark_were_given() -> None:
     bench = benchmark(config=config, valuesFrom=[source("params.extra.hf_token")])
     server.put("nemobenchmarks", "qa", bench.model_dump(mode="json", by_alias=True))
     job = evaljob(meta={"uid": f"{UID}-job"}, valuesFrom=[source("target.x", name="keys", key="api")])
-    said = "hf-canary api-canary plain-canary"
-    assert (await SecretReader(server.client, KnownSecrets()).known_to(job)).hide(
-        said
-    ) == "****** ****** ******"
+    known = KnownSecrets()
+    await SecretReader(server.client, known).recall(job)
+    assert known.hide("hf-canary api-canary plain-canary") == "****** ****** ******"
 
 
 async def test_a_value_that_was_rotated_meanwhile_is_still_known() -> None:
@@ -94,7 +93,8 @@ async def test_a_value_that_was_rotated_meanwhile_is_still_known() -> None:
     job = evaljob(valuesFrom=[source("config.a")], config={"type": "gsm8k"})
     await reader.read(job)
     server.put_secret("hub", token="second-canary")
-    assert (await reader.known_to(job)).hide("first-canary second-canary") == "****** ******"
+    await reader.recall(job)
+    assert reader.known.hide("first-canary second-canary") == "****** ******"
 
 
 @pytest.mark.parametrize("document", [None, {"spec": 7}])
@@ -104,4 +104,6 @@ async def test_a_benchmark_that_is_gone_or_unreadable_holds_up_nothing(document:
         server.put("nemobenchmarks", "qa", document)
     server.put_secret("hub", token="hf-canary")
     job = evaljob(valuesFrom=[source("config.a"), source("config.b", name="gone")])
-    assert (await SecretReader(server.client, KnownSecrets()).known_to(job)).hide("hf-canary") == "******"
+    known = KnownSecrets()
+    await SecretReader(server.client, known).recall(job)
+    assert known.hide("hf-canary") == "******"
