@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
@@ -36,6 +37,10 @@ __all__ = ["run_operator"]
 
 logger = logging.getLogger(__name__)
 
+RECURSION_LIMIT: Final = 60_000
+"""The API server takes objects that are 10,000 levels deep, and Kopf reads and copies what it watches, at up
+to four calls a level. At Python's own limit one such object would end the watch, and with it the operator."""
+
 CRD_RECHECK_SECONDS: Final = 2.0
 
 POLLER_CONNECTIONS: Final = 16
@@ -44,6 +49,7 @@ POLLER_CONNECTIONS: Final = 16
 
 async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
     async with AsyncExitStack() as stack:
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
         known = KnownSecrets()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
@@ -27,8 +28,6 @@ __all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
 JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
-
-_json_object = TypeAdapter(JsonObject)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,7 +119,7 @@ class KubeClient:
     async def delete(self, key: ObjectKey, uid: str) -> None:
         body: JsonObject = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         try:
-            await self._send("DELETE", key.path, json=body)
+            await self._send("DELETE", key.path, body=body)
         except ObjectGone:
             return
 
@@ -154,7 +153,7 @@ class KubeClient:
         }
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
-            await self._send("POST", path, json=body)
+            await self._send("POST", path, body=body)
         except Outdated:
             found = await self._get(f"{path}/{name}") or {}
             return owner.uid in _owner_uids(found) and _annotation(found, identity) == annotations[identity]
@@ -195,7 +194,7 @@ class KubeClient:
             "lastTimestamp": time,
             "count": 1,
         }
-        await self._send("POST", f"/api/v1/namespaces/{key.namespace}/events", json=body)
+        await self._send("POST", f"/api/v1/namespaces/{key.namespace}/events", body=body)
 
     async def get_secret(self, namespace: str, name: str) -> Secret | None:
         """A Secret's readable values; None where there is no such Secret."""
@@ -223,15 +222,15 @@ class KubeClient:
         ]
         return _read(
             await self._send(
-                "PATCH", key.path + subresource, json=[*preconditions, *operations], headers=JSON_PATCH
+                "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
             )
         )
 
     async def _send(
-        self, method: str, path: str, *, json: JsonValue = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         try:
-            response = await self._http.request(method, path, json=json, headers=headers)
+            response = await self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise KubeUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
         if response.is_success:
@@ -266,12 +265,14 @@ def _refusal(response: httpx.Response) -> KubeError:
 
 
 def _read(response: httpx.Response) -> JsonObject:
+    # Not pydantic's parser, which ends at a depth of 200: what is deeper has to be told so, not passed over.
     try:
-        return _json_object.validate_json(response.content)
-    except ValidationError as error:
-        raise KubeUnavailable(
-            f"{response.request.url.path} answered something other than an object"
-        ) from error
+        document: JsonValue = json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        raise KubeUnavailable(f"{response.request.url.path} answered something other than JSON") from error
+    if not isinstance(document, dict):
+        raise KubeUnavailable(f"{response.request.url.path} answered something other than an object")
+    return document
 
 
 def _decoded(value: JsonValue) -> str | None:

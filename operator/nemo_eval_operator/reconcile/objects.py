@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,6 +33,9 @@ from nemo_eval_operator.resources import (
 __all__ = ["ObjectWriter", "first_problem", "key_of"]
 
 logger = logging.getLogger(__name__)
+
+MAX_PATH_PARTS: Final = 6
+"""Shown of a path that is too deep, as spec.config.params.extra: whose field it is."""
 
 Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob)
 
@@ -120,4 +123,7 @@ def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
 def first_problem(error: ValidationError) -> str:
     """The first validation error, as `spec.config.type: Field required`; values are not repeated."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+    parts = [str(part) for part in problem["loc"]]
+    if problem["type"] == "recursion_depth_exceeded":
+        return f"{'.'.join(parts[:MAX_PATH_PARTS])}…: nested too deeply to be read"
+    return f"{'.'.join(parts)}: {problem['msg']}"
