@@ -164,7 +164,7 @@ RAW_REFUSED: dict[str, tuple[str, str]] = {
         "",
     ),
     "a field twice": (
-        f"{{apiVersion: {API_VERSION}, kind: NemoBenchmark, metadata: {{name: it}}, spec: {{config: 1, config: 2}}}}",
+        f"{{apiVersion: {API_VERSION}, kind: NemoBenchmark, spec: {{config: 1, config: 2}}}}",
         "already",
     ),
     "no YAML": ("\x00\x01\x02", ""),
