@@ -1,6 +1,6 @@
 """The NeMo Evaluator's REST API: client, answers and errors. Knows nothing of Kubernetes."""
 
-from .client import EvaluatorClient
+from .client import MAX_RESULTS_BYTES, EvaluatorClient
 from .errors import (
     Ambiguous,
     Conflicting,
@@ -18,6 +18,7 @@ from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
     "MASK",
+    "MAX_RESULTS_BYTES",
     "Ambiguous",
     "Conflicting",
     "EvaluatorClient",

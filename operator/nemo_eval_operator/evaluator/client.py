@@ -24,7 +24,7 @@ from .errors import Ambiguous, Malformed, Oversized, Unavailable
 from .redaction import KnownSecrets
 from .wire import JobPage, RemoteConfig, RemoteJob, Results
 
-__all__ = ["EvaluatorClient"]
+__all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
 
 CONFIGS: Final = "/v1/evaluation/configs"
 JOBS: Final = "/v1/evaluation/jobs"
@@ -96,9 +96,9 @@ class EvaluatorClient:
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", _job_path(job_id))
 
-    async def get_results(self, job_id: str) -> Results:
+    async def get_results(self, job_id: str, *, limit: int = MAX_RESULTS_BYTES) -> Results:
         """What the job came to. Raises Malformed also where these are the results of another job."""
-        answer = await self._send("GET", _job_path(job_id) + "/results", limit=MAX_RESULTS_BYTES)
+        answer = await self._send("GET", _job_path(job_id) + "/results", limit=limit)
         try:
             results = Results.of(answer.document())
         except ValidationError as error:

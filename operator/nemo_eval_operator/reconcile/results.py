@@ -8,7 +8,14 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError, Malformed, Results
+from nemo_eval_operator.evaluator import (
+    MAX_RESULTS_BYTES,
+    EvaluatorClient,
+    EvaluatorError,
+    Malformed,
+    Oversized,
+    Results,
+)
 from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference
 from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_names, label_value, results_document
 from nemo_eval_operator.resources import NemoEvalJob
@@ -26,6 +33,9 @@ MAX_TRIES: Final = 10
 
 GIVEN_UP_RETRY_SECONDS: Final = 300.0
 """From then on they are still looked for, as whoever mends the cause should not have to tell us."""
+
+SMALL_RESULTS_BYTES: Final = 1024**2
+"""What fits into a ConfigMap, and so nearly all results."""
 
 OUTAGE_CODES: Final = frozenset({None, 429, 502, 503, 504})
 """Nobody answered, or a gateway for it: an outage, which is waited for however long it takes."""
@@ -48,15 +58,13 @@ class ResultsKeeper:
         self._evaluator = evaluator
         self._secrets = secrets
         self._tries: dict[str, int] = {}
-        # Results may be large: only those of one job are in memory at a time.
         self._one_at_a_time = asyncio.Lock()
 
     async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
         uid = job.metadata.uid
         try:
-            async with self._one_at_a_time:
-                stored = await self._keep(job, await self._fetch(job, job_id))
+            stored = await self._fetch_and_keep(job, job_id)
         except (EvaluatorError, KubeRefused) as error:
             if not isinstance(error, EvaluatorError) or error.status_code not in OUTAGE_CODES:
                 self._tries[uid] = self._tries.get(uid, 0) + 1
@@ -68,8 +76,16 @@ class ResultsKeeper:
         """The object is done, or gone."""
         self._tries.pop(uid, None)
 
-    async def _fetch(self, job: NemoEvalJob, job_id: str) -> Results:
-        results = await self._evaluator.get_results(job_id)
+    async def _fetch_and_keep(self, job: NemoEvalJob, job_id: str) -> Stored:
+        """Large results only of one job at a time: those of all workers at once would not fit into memory."""
+        try:
+            return await self._keep(job, await self._fetch(job, job_id, limit=SMALL_RESULTS_BYTES))
+        except Oversized:
+            async with self._one_at_a_time:
+                return await self._keep(job, await self._fetch(job, job_id, limit=MAX_RESULTS_BYTES))
+
+    async def _fetch(self, job: NemoEvalJob, job_id: str, *, limit: int) -> Results:
+        results = await self._evaluator.get_results(job_id, limit=limit)
         if not results.tasks and not results.groups:
             # A result exists from the start of a job and fills up; a completed job has something in it.
             raise Malformed(

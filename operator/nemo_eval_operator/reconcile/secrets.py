@@ -1,7 +1,7 @@
 """Reads the Secrets that specs name, at the moment they are used, and sees to it that nobody repeats them.
 
 The operator may only `get` single Secrets: it neither lists nor watches them. So a change is
-noticed when somebody reads: at each submission, and for benchmarks every RECHECK_SECONDS.
+noticed when somebody reads: at each submission, and for benchmarks every minute.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nemo_eval_operator.resources import (
 __all__ = ["SECRET_RECHECK_SECONDS", "ReadSecrets", "SecretMissing", "SecretReader"]
 
 SECRET_RECHECK_SECONDS: Final = 30.0
-"""How long a new or changed Secret goes unnoticed at most. One GET a Secret, and only where one is named."""
+"""How long a Secret that was missing goes unnoticed at most: somebody is waiting for it."""
 
 
 class SecretMissing(Exception):

@@ -197,6 +197,19 @@ async def test_a_kubernetes_api_that_does_not_answer_is_not() -> None:
         await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
 
 
+async def test_large_results_are_read_too_and_cut_to_what_a_config_map_holds() -> None:
+    server = ApiServer()
+    rows = {"t": EM["qa"] | {"data": {"samples": ["x" * 1_000] * 3_000}}}
+    stored = await keeper(server, answering(200, WHOLE | {"tasks": rows})).collect(JOB, "eval-1")
+    assert stored.truncated
+    assert stored.results.tasks == rows
+    text = server.config_map("qa-llama-results")["data"]["results.json"]
+    assert len(text) < 900 * 1024
+    kept = json.loads(text)
+    assert kept["tasks"]["t"]["metrics"] == EM["qa"]["metrics"]
+    assert URL in kept["truncated"]
+
+
 async def test_no_secret_is_kept_with_the_results() -> None:
     canary = "hf-canary/+5f1c9"
     server = ApiServer()
