@@ -104,10 +104,10 @@ class _Answer(BaseModel):
 class StatusDetails(_Answer):
     """How a job stands; a server that words it differently must not stop us from following the job.
 
-    `message` is the evaluator's text as it came: `RemoteJob.readable_message` is the one to show.
+    `raw_message` is the evaluator's text as it came: `RemoteJob.readable_message` is the one to show.
     """
 
-    message: Annotated[str | None, BeforeValidator(_text)] = None
+    raw_message: Annotated[str | None, BeforeValidator(_text)] = Field(None, validation_alias="message")
     progress: Annotated[float | None, BeforeValidator(_number)] = None
     samples_processed: Annotated[int | None, BeforeValidator(_count)] = None
 
@@ -128,13 +128,13 @@ class RemoteJob(_Answer):
     @property
     def readable_message(self) -> str | None:
         """What the evaluator says of the job, in one line, without what looks like a credential."""
-        return readable(self.status_details.message or "", MAX_MESSAGE_CHARACTERS).strip() or None
+        return readable(self.status_details.raw_message or "", MAX_MESSAGE_CHARACTERS).strip() or None
 
     def hiding(self, known: KnownSecrets) -> Self:
         """The job with `known` values masked in its message."""
         details = self.status_details
-        message = None if details.message is None else known.hide(details.message)
-        return self.model_copy(update={"status_details": details.model_copy(update={"message": message})})
+        said = None if details.raw_message is None else known.hide(details.raw_message)
+        return self.model_copy(update={"status_details": details.model_copy(update={"raw_message": said})})
 
 
 class RemoteConfig(_Answer):

@@ -193,7 +193,8 @@ async def test_status_details_as_recorded() -> None:
         "samples_processed": 794,
     }
     job = await answering(200, JOB | {"status": "completed", "status_details": details}).client.get_job("x")
-    assert job.status_details.model_dump() == {k: v for k, v in details.items() if k != "task_status"}
+    assert (job.status_details.progress, job.status_details.samples_processed) == (100.0, 794)
+    assert job.readable_message == "Job completed successfully."
     assert job.is_terminal
 
 
