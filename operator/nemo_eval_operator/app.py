@@ -20,7 +20,9 @@ from . import __version__
 from .evaluator import EvaluatorClient, KnownSecrets
 from .handlers import Context, build_registry
 from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client
+from .metrics import Metrics
 from .polling import Poller
+from .probes import serve_probes
 from .reconcile import (
     BenchmarkReconciler,
     EvaluatorGate,
@@ -43,6 +45,9 @@ to four calls a level. At Python's own limit one such object would end the watch
 
 CRD_RECHECK_SECONDS: Final = 2.0
 
+DRAIN_MARGIN_SECONDS: Final = 5.0
+"""Beyond the longest call to the evaluator, for writing down what came of it."""
+
 POLLER_CONNECTIONS: Final = 16
 """Connections to the evaluator beside one for each worker, so that nobody waits for one."""
 
@@ -59,11 +64,20 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             known=known,
         )
         await _until_served(kube)
+        metrics = Metrics()
+        if settings.health_port:
+            await stack.enter_async_context(serve_probes(settings.health_port, metrics))
         queue, following, waiting = WorkQueue(), Following(), Waiting()
         gate = EvaluatorGate(evaluator, queue, following)
         secrets = SecretReader(kube, known)
         benchmarks = BenchmarkReconciler(
-            kube=kube, evaluator=evaluator, queue=queue, gate=gate, waiting=waiting, secrets=secrets
+            kube=kube,
+            evaluator=evaluator,
+            queue=queue,
+            gate=gate,
+            waiting=waiting,
+            secrets=secrets,
+            metrics=metrics,
         )
         jobs = JobReconciler(
             kube=kube,
@@ -73,6 +87,7 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             following=following,
             waiting=waiting,
             secrets=secrets,
+            metrics=metrics,
             settle=timedelta(seconds=settings.settle_seconds),
         )
         poller = Poller(
@@ -96,6 +111,7 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
         # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
         await asyncio.sleep(0)
         await _watch(settings, Context(queue=queue, credentials=credentials))
+        await queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
         for task in background:
             task.cancel()
 
@@ -117,7 +133,6 @@ async def _serves(kube: KubeClient, plural: str) -> bool:
 
 
 async def _watch(settings: Settings, context: Context) -> None:
-    health = f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None
     await kopf.operator(
         registry=build_registry(),
         settings=kopf_settings(),
@@ -125,7 +140,6 @@ async def _watch(settings: Settings, context: Context) -> None:
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
-        liveness_endpoint=health,
     )
 
 

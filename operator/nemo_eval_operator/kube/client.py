@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
@@ -26,6 +26,9 @@ from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdate
 __all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
+
+PAGE_SIZE: Final = 500
+"""Objects asked for at once, as kubectl does."""
 
 JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
 
@@ -91,6 +94,20 @@ class KubeClient:
 
     async def get(self, key: ObjectKey) -> JsonObject | None:
         return await self._get(key.path)
+
+    async def list_all(self, plural: str, namespace: str) -> AsyncIterator[JsonObject]:
+        """All objects of the kind in the namespace."""
+        path, token = f"{API}/namespaces/{_segment(namespace)}/{plural}", ""
+        while True:
+            page = await self._get(f"{path}?limit={PAGE_SIZE}&continue={quote(token, safe='')}") or {}
+            items, meta = page.get("items"), page.get("metadata")
+            for item in items if isinstance(items, list) else ():
+                if isinstance(item, dict):
+                    yield item
+            following = meta.get("continue") if isinstance(meta, dict) else None
+            if not isinstance(following, str) or not following:
+                return
+            token = following
 
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.

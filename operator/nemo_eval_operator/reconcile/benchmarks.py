@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import ValidationError
-
 from nemo_eval_operator.evaluator import (
     Conflicting,
     EvaluatorClient,
@@ -31,6 +29,10 @@ from nemo_eval_operator.lifecycle import (
     config_body,
     config_name,
     decide_benchmark,
+    is_used_by,
+    read_benchmark,
+    read_job,
+    release_benchmark_seconds,
     update_body,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -44,11 +46,13 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     UpdateConfig,
 )
+from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import NemoBenchmark
+from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoBenchmark
 
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, first_problem, key_of
+from .patience import within
 from .queue import RetryLater, WorkQueue
 from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader
 from .waiting import Waiting
@@ -79,6 +83,7 @@ class BenchmarkReconciler:
         gate: EvaluatorGate,
         waiting: Waiting,
         secrets: SecretReader,
+        metrics: Metrics,
     ) -> None:
         self._kube = kube
         self._evaluator = evaluator
@@ -86,7 +91,7 @@ class BenchmarkReconciler:
         self._gate = gate
         self._waiting = waiting
         self._secrets = secrets
-        self._objects = ObjectWriter(kube)
+        self._objects = ObjectWriter(kube, metrics)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
@@ -94,12 +99,12 @@ class BenchmarkReconciler:
         if document is None:
             self._wake_jobs(key)
             return None
+        benchmark, unreadable = read_benchmark(document)
         try:
-            benchmark = NemoBenchmark.model_validate(document)
-        except ValidationError as error:
-            await self._report_unreadable(document, error)
-            return None
-        try:
+            if unreadable is not None and benchmark.metadata.deletion_timestamp is None:
+                problem = first_problem(unreadable)
+                await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), problem))
+                return None
             return await self._pursue(benchmark)
         except ObjectGone:
             return None
@@ -116,12 +121,9 @@ class BenchmarkReconciler:
         except UnusableTargetPath as error:
             await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
             return None
-        facts = BenchmarkFacts(
-            now=_now(),
-            desired=desired,
-            secrets=secrets.versions,
-            resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
-        )
+        return await self._step_by_step(benchmark, await self._facts(benchmark, desired, secrets))
+
+    async def _step_by_step(self, benchmark: NemoBenchmark, facts: BenchmarkFacts) -> float | None:
         for _ in range(MAX_STEPS):
             facts = replace(facts, now=_now())
             match decide_benchmark(benchmark, facts):
@@ -143,14 +145,37 @@ class BenchmarkReconciler:
                     | DeleteConfig() as step
                 ):
                     try:
-                        facts = _hiding(await self._call(benchmark, facts, step), self._secrets.known)
+                        async with within(release_benchmark_seconds(benchmark, _now())):
+                            facts = _hiding(await self._call(benchmark, facts, step), self._secrets.known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, error)
-                        logger.info("%s: %s", key_of(benchmark), error)
+                        await self._learn_of_failure(benchmark, error)
                         facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
+
+    async def _learn_of_failure(self, benchmark: NemoBenchmark, error: EvaluatorError) -> None:
+        """Of many deletions only the first few may find out by themselves that nobody answers."""
+        logger.info("%s: %s", key_of(benchmark), error)
+        if release_benchmark_seconds(benchmark, _now()):
+            await self._gate.learn(error)
+
+    async def _facts(
+        self, benchmark: NemoBenchmark, desired: JsonObject, secrets: ReadSecrets
+    ) -> BenchmarkFacts:
+        facts = BenchmarkFacts(
+            now=_now(),
+            desired=desired,
+            secrets=secrets.versions,
+            resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
+        )
+        if benchmark.metadata.deletion_timestamp is None:
+            return facts
+        namespace = benchmark.metadata.namespace
+        jobs = [read_job(document)[0] async for document in self._kube.list_all(EVALJOB_PLURAL, namespace)]
+        users = tuple(job.metadata.name for job in jobs if is_used_by(benchmark, job))
+        return replace(facts, users=users, failed=self._gate.outage is not None)
 
     async def _call(
         self,
@@ -231,20 +256,6 @@ class BenchmarkReconciler:
     def _wake_jobs(self, benchmark: ObjectKey) -> None:
         for job in self._waiting.take(benchmark):
             self._queue.add(job)
-
-    async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
-        """The API server let it in, but it is no NemoBenchmark to us: say so on the object."""
-        spec: JsonObject = {"config": {"type": "unreadable"}}
-        try:
-            benchmark = NemoBenchmark.model_validate({**document, "spec": spec})
-        except ValidationError:
-            benchmark = NemoBenchmark.model_validate({**document, "spec": spec, "status": {}})
-        if benchmark.metadata.deletion_timestamp is not None:
-            await self._objects.release(benchmark, left_behind=benchmark.status.config)
-            return
-        await self._objects.report(
-            benchmark, benchmark_status.invalid(benchmark, _now(), first_problem(error))
-        )
 
 
 def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:

@@ -45,6 +45,9 @@ class WorkQueue:
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def add(self, key: ObjectKey) -> None:
         """Reconcile `key` as soon as a worker is free; once, however often it is added before that."""
@@ -61,18 +64,34 @@ class WorkQueue:
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
 
     async def work(self, reconcile: Reconcile) -> None:
-        """Reconcile keys for ever. Any number of these may run beside each other."""
-        while True:
+        """Reconcile keys until the queue is closed. Any number of these may run beside each other."""
+        while not self._closed:
             key = await self._ready.get()
+            if self._closed:
+                return
             self._queued.discard(key)
             self._active.add(key)
+            self._idle.clear()
             try:
                 await self._attend(key, reconcile)
             finally:
                 self._active.discard(key)
+                if not self._active:
+                    self._idle.set()
                 if key in self._again:
                     self._again.discard(key)
                     self.add(key)
+
+    async def drain(self, seconds: float) -> None:
+        """Take up nothing more, and wait until what is being reconciled is done, at most so long.
+
+        A submission that is cut off has to be looked for later; one that ends is simply known.
+        """
+        self._closed = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            logger.warning("not finished within %.0f s: %s", seconds, ", ".join(map(str, self._active)))
 
     async def _attend(self, key: ObjectKey, reconcile: Reconcile) -> None:
         self._drop_timer(key)

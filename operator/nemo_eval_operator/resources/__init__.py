@@ -18,6 +18,7 @@ from nemo_eval_operator.resources.evaljob import (
     NemoEvalJob,
 )
 from nemo_eval_operator.resources.evaljob_status import (
+    AttemptRecord,
     EvalJobStatus,
     Phase,
     Progress,
@@ -44,6 +45,7 @@ __all__ = [
     "EVALJOB_PLURAL",
     "GROUP",
     "VERSION",
+    "AttemptRecord",
     "BenchmarkDeletionPolicy",
     "BenchmarkRef",
     "BenchmarkSpec",
