@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
@@ -16,11 +17,21 @@ import httpx
 import kopf
 
 from . import __version__
-from .evaluator import EvaluatorClient
+from .evaluator import EvaluatorClient, KnownSecrets
 from .handlers import Context, build_registry
 from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client
+from .metrics import Metrics
 from .polling import Poller
-from .reconcile import BenchmarkReconciler, EvaluatorGate, Following, JobReconciler, Waiting, WorkQueue
+from .probes import serve_probes
+from .reconcile import (
+    BenchmarkReconciler,
+    EvaluatorGate,
+    Following,
+    JobReconciler,
+    SecretReader,
+    Waiting,
+    WorkQueue,
+)
 from .resources import NemoBenchmark, NemoEvalJob
 from .settings import Settings
 
@@ -28,7 +39,14 @@ __all__ = ["run_operator"]
 
 logger = logging.getLogger(__name__)
 
+RECURSION_LIMIT: Final = 60_000
+"""The API server takes objects that are 10,000 levels deep, and Kopf reads and copies what it watches, at up
+to four calls a level. At Python's own limit one such object would end the watch, and with it the operator."""
+
 CRD_RECHECK_SECONDS: Final = 2.0
+
+DRAIN_MARGIN_SECONDS: Final = 5.0
+"""Beyond the longest call to the evaluator, for writing down what came of it."""
 
 POLLER_CONNECTIONS: Final = 16
 """Connections to the evaluator beside one for each worker, so that nobody waits for one."""
@@ -36,17 +54,30 @@ POLLER_CONNECTIONS: Final = 16
 
 async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
     async with AsyncExitStack() as stack:
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
+        known = KnownSecrets()
         evaluator = EvaluatorClient(
             await stack.enter_async_context(_evaluator_http(settings)),
             deadline=settings.request_timeout_seconds,
+            known=known,
         )
         await _until_served(kube)
+        metrics = Metrics()
+        if settings.health_port:
+            await stack.enter_async_context(serve_probes(settings.health_port, metrics))
         queue, following, waiting = WorkQueue(), Following(), Waiting()
         gate = EvaluatorGate(evaluator, queue, following)
+        secrets = SecretReader(kube, known)
         benchmarks = BenchmarkReconciler(
-            kube=kube, evaluator=evaluator, queue=queue, gate=gate, waiting=waiting
+            kube=kube,
+            evaluator=evaluator,
+            queue=queue,
+            gate=gate,
+            waiting=waiting,
+            secrets=secrets,
+            metrics=metrics,
         )
         jobs = JobReconciler(
             kube=kube,
@@ -55,6 +86,8 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             gate=gate,
             following=following,
             waiting=waiting,
+            secrets=secrets,
+            metrics=metrics,
             settle=timedelta(seconds=settings.settle_seconds),
         )
         poller = Poller(
@@ -78,6 +111,7 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
         # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
         await asyncio.sleep(0)
         await _watch(settings, Context(queue=queue, credentials=credentials))
+        await queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
         for task in background:
             task.cancel()
 
@@ -99,7 +133,6 @@ async def _serves(kube: KubeClient, plural: str) -> bool:
 
 
 async def _watch(settings: Settings, context: Context) -> None:
-    health = f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None
     await kopf.operator(
         registry=build_registry(),
         settings=kopf_settings(),
@@ -107,7 +140,6 @@ async def _watch(settings: Settings, context: Context) -> None:
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
-        liveness_endpoint=health,
     )
 
 

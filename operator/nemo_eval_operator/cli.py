@@ -45,7 +45,7 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         typer.Option(help="Kubeconfig file; default: the pod's service account, else kubectl's own."),
     ] = None,
     health_port: Annotated[
-        int | None, typer.Option(help="Port of /healthz; 0 turns it off.", show_default="8080")
+        int | None, typer.Option(help="Port of /healthz and /metrics; 0 turns it off.", show_default="8080")
     ] = None,
     log_format: Annotated[
         LogFormat | None, typer.Option(help="For collectors or for people.", show_default="json")

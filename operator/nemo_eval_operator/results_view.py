@@ -9,6 +9,7 @@ from kubernetes import client
 from pydantic import JsonValue, TypeAdapter
 from urllib3.exceptions import HTTPError
 
+from nemo_eval_operator.evaluator import readable
 from nemo_eval_operator.kube import Credentials
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
@@ -83,5 +84,5 @@ def _answer(entry: JsonValue) -> str:
 
 
 def _cell(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(readable(text, len(text)).split())
     return line if len(line) <= MAX_CELL_CHARACTERS else line[: MAX_CELL_CHARACTERS - 1] + "…"

@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         ),
     )
     workers: int = Field(16, ge=1, le=256, description="Objects reconciled at the same time.")
-    health_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz; 0 turns it off.")
+    health_port: int = Field(
+        8080, ge=0, le=65535, description="Port of /healthz and /metrics; 0 turns it off."
+    )
     log_format: LogFormat = Field(LogFormat.JSON, description="json for collectors, console for people.")
     log_level: str = Field(
         "INFO", pattern="(?i)^(debug|info|warning|error)$", description="Least level logged."

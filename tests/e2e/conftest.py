@@ -10,6 +10,7 @@ from testbed.cluster import Cluster
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes
 from testbed.stack import start_evaluator, start_operator
+from tests.e2e.lab import Lab
 from tests.e2e.parrot import Parrot
 from tests.e2e.world import ROWS, World
 
@@ -56,6 +57,16 @@ def operator(
 @pytest.fixture
 def world(cluster: Cluster, operator: None, namespace: str, evaluator_url: str) -> World:
     return World(cluster, namespace, evaluator_url)
+
+
+@pytest.fixture
+def lab(
+    cluster: Cluster, crds: None, namespace: str, datasets: Path, parrot: Parrot, tmp_path: Path
+) -> Iterator[Lab]:
+    """A namespace whose evaluator and operator the test starts, halts and kills itself."""
+    with Processes() as processes:
+        yield Lab(cluster, namespace, processes, tmp_path, datasets, parrot)
+        processes.check()
 
 
 @pytest.fixture

@@ -344,13 +344,15 @@ def test_a_job_whose_status_was_lost_is_adopted_not_run_again(
 def test_two_operators_at_once_submit_each_job_once(faulty: World, start: StartOperator) -> None:
     start(faulty.evaluator_url)
     start(faulty.evaluator_url)
-    names = [f"twice-{number}" for number in range(12)]
+    names = [f"twice-{number}" for number in range(40)]
     faulty.apply(data_benchmark(), *(data_job(name) for name in names))
 
     for name in names:
         faulty.until_phase(name, "Succeeded")
 
-    assert [len(faulty.remote_jobs(name)) for name in names] == [1] * len(names)
+    marks = [remote["custom_fields"] for remote in faulty.remote_jobs()]
+    assert sorted(mark["k8s-name"] for mark in marks) == sorted(names)
+    assert {mark["k8s-attempt"] for mark in marks} == {"1"}
 
 
 def test_the_operator_stops_when_it_is_told_to(faulty: World, start: StartOperator) -> None:

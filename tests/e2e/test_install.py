@@ -102,7 +102,7 @@ def test_a_secret_value_reaches_the_evaluator_and_nothing_else(
         )
         world.apply(benchmark(), job)
         status = world.until_reason(JOB, "secretive", "SecretNotFound")
-        assert f"Secret {namespace}/keys has no key 'api'" in status["message"]
+        assert f"Secret {namespace}/keys with key 'api' is needed" in status["message"]
         world.apply(
             {
                 "apiVersion": "v1",

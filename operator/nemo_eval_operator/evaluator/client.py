@@ -2,7 +2,8 @@
 
 Nothing here retries: whether a call may be made again is the caller's decision
 (`errors`), above all for the POST that starts a job. Redirects are not followed,
-so credentials stay with the host that they were meant for.
+so credentials stay with the host that they were meant for. No answer is trusted to
+be short, to be JSON, or to keep to itself what we sent.
 """
 
 from __future__ import annotations
@@ -14,35 +15,37 @@ from typing import Final
 from urllib.parse import quote
 
 import httpx
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from nemo_eval_operator.nemo import JsonObject
 
-from .errors import (
-    Ambiguous,
-    Conflicting,
-    EvaluatorError,
-    Malformed,
-    Missing,
-    Rejected,
-    Unauthorized,
-    Unavailable,
-    Unsupported,
-)
+from .answers import Answer
+from .errors import Ambiguous, Malformed, Oversized, Unavailable
+from .redaction import KnownSecrets
 from .wire import JobPage, RemoteConfig, RemoteJob, Results
 
-__all__ = ["EvaluatorClient"]
+__all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
 
 CONFIGS: Final = "/v1/evaluation/configs"
 JOBS: Final = "/v1/evaluation/jobs"
 
-PAGE_SIZE: Final = 100
-"""Jobs asked for at once. The default of v1 servers is unknown, so it is always sent."""
+PAGE_SIZES: Final = (100, 10, 2)
+"""Jobs asked for at once; fewer where a page is too large. The default of v1 servers is unknown, so it is
+always sent."""
 
 MAX_PAGES: Final = 10_000
 """Where a list is given up as endless: a million jobs at our page size."""
 
-_json_object = TypeAdapter(JsonObject)
+PLAIN: Final = {"Accept-Encoding": "identity"}
+"""Compressed bodies are not asked for: a kilobyte on the wire can be a megabyte in memory."""
+
+MIB: Final = 1024 * 1024
+
+MAX_RESULTS_BYTES: Final = 32 * MIB
+"""Results with all their rows; more than that would never fit into a ConfigMap, nor several into memory."""
+
+MAX_ANSWER_BYTES: Final = 8 * MIB
+"""Any other answer. A job embeds its config and target, which fit into an object of at most 1.5 MiB."""
 
 
 class EvaluatorClient:
@@ -51,12 +54,17 @@ class EvaluatorClient:
     `deadline` is how many seconds a whole call may take: httpx's time-outs are for
     each read, so that an answer which trickles would never end.
 
+    `known` are values that no error may show, though a server echoes them.
+
     Every method raises EvaluatorError and nothing else.
     """
 
-    def __init__(self, http: httpx.AsyncClient, *, deadline: float = 60.0) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, *, deadline: float = 60.0, known: KnownSecrets | None = None
+    ) -> None:
         self._http = http
         self._deadline = deadline
+        self._known = known or KnownSecrets()
 
     async def create_config(self, config: JsonObject) -> RemoteConfig:
         return _remote_config(await self._send("POST", CONFIGS, body=config))
@@ -88,13 +96,21 @@ class EvaluatorClient:
     async def delete_job(self, job_id: str) -> None:
         await self._send("DELETE", _job_path(job_id))
 
-    async def get_results(self, job_id: str) -> Results:
-        response = await self._send("GET", _job_path(job_id) + "/results")
-        document = _document(response)
+    async def get_results(self, job_id: str, *, limit: int = MAX_RESULTS_BYTES) -> Results:
+        """What the job came to. Raises Malformed also where these are the results of another job."""
+        answer = await self._send("GET", _job_path(job_id) + "/results", limit=limit)
         try:
-            return Results.model_validate({**document, "document": document})
+            results = Results.of(answer.document())
         except ValidationError as error:
-            raise _malformed(response, error) from error
+            raise answer.malformed(error) from error
+        if results.job != job_id:
+            raise answer.malformed(f"job: these are the results of {results.job}")
+        return results
+
+    def results_url(self, job_id: str) -> str:
+        """Where the evaluator answers with a job's results; without credentials that its URL may hold."""
+        base = self._http.base_url.copy_with(userinfo=b"")
+        return str(base).rstrip("/") + _job_path(job_id) + "/results"
 
     async def list_jobs(
         self, *, created_since: datetime | None = None, status: str | None = None
@@ -105,8 +121,26 @@ class EvaluatorClient:
         check what they get. Without a count of pages, one that brings nothing new is the end.
         """
         seen: set[str] = set()
+        for page_size in PAGE_SIZES:
+            try:
+                async for job in self._pages(page_size, created_since, status):
+                    if job.id not in seen:
+                        seen.add(job.id)
+                        yield job
+            except Oversized:
+                # Each job brings its config and its rows along: fewer of them at once.
+                if page_size == PAGE_SIZES[-1]:
+                    raise
+            else:
+                return
+
+    async def _pages(
+        self, page_size: int, created_since: datetime | None, status: str | None
+    ) -> AsyncIterator[RemoteJob]:
+        """The jobs of all pages; one may come twice where others push it on while pages are turned."""
+        seen: set[str] = set()
         for page_number in range(1, MAX_PAGES + 1):
-            page = await self._job_page(page_number, created_since, status)
+            page = await self._job_page(page_number, page_size, created_since, status)
             fresh = [job for job in page.data if job.id not in seen]
             for job in fresh:
                 seen.add(job.id)
@@ -117,17 +151,19 @@ class EvaluatorClient:
                 return
         raise Malformed(f"GET {JOBS}: still new jobs after {MAX_PAGES} pages")
 
-    async def _job_page(self, number: int, created_since: datetime | None, status: str | None) -> JobPage:
-        params = {"page": str(number), "page_size": str(PAGE_SIZE), "sort": "-created_at"}
+    async def _job_page(
+        self, number: int, page_size: int, created_since: datetime | None, status: str | None
+    ) -> JobPage:
+        params = {"page": str(number), "page_size": str(page_size), "sort": "-created_at"}
         if created_since is not None:
             params["filter[created_at][gte]"] = created_since.astimezone(UTC).replace(tzinfo=None).isoformat()
         if status is not None:
             params["filter[status]"] = status
-        response = await self._send("GET", JOBS, params=params)
+        answer = await self._send("GET", JOBS, params=params)
         try:
-            return JobPage.model_validate_json(response.content)
+            return JobPage.model_validate(answer.document())
         except ValidationError as error:
-            raise _malformed(response, error) from error
+            raise answer.malformed(error) from error
 
     async def _send(
         self,
@@ -136,12 +172,15 @@ class EvaluatorClient:
         *,
         body: JsonObject | None = None,
         params: dict[str, str] | None = None,
-    ) -> httpx.Response:
+        limit: int = MAX_ANSWER_BYTES,
+    ) -> Answer:
+        exchange = self._http.stream(
+            method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
+        )
         try:
-            async with asyncio.timeout(self._deadline):
-                response = await self._http.request(
-                    method, path, json=body, params=params, follow_redirects=False
-                )
+            async with asyncio.timeout(self._deadline), exchange as response:
+                name = f"{method} {response.request.url.path}"
+                return await Answer.read(response, request=name, limit=limit, known=self._known)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(f"cannot connect to {self._http.base_url}: {_reason(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -150,9 +189,6 @@ class EvaluatorClient:
             raise Ambiguous(f"{method} {path}: no whole answer within {self._deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Ambiguous(f"{method} {path}: {_reason(error)}") from error
-        if not response.is_success:
-            raise _refusal(response)
-        return response
 
 
 def _config_path(namespace: str, name: str) -> str:
@@ -168,100 +204,18 @@ def _segment(name: str) -> str:
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
-def _remote_job(response: httpx.Response) -> RemoteJob:
+def _remote_job(answer: Answer) -> RemoteJob:
     try:
-        return RemoteJob.model_validate_json(response.content)
+        return RemoteJob.model_validate(answer.document())
     except ValidationError as error:
-        raise _malformed(response, error) from error
+        raise answer.malformed(error) from error
 
 
-def _remote_config(response: httpx.Response) -> RemoteConfig:
-    document = _document(response)
+def _remote_config(answer: Answer) -> RemoteConfig:
     try:
-        return RemoteConfig.model_validate({**document, "document": document})
+        return RemoteConfig.of(answer.document())
     except ValidationError as error:
-        raise _malformed(response, error) from error
-
-
-def _document(response: httpx.Response) -> JsonObject:
-    try:
-        return _json_object.validate_json(response.content)
-    except ValidationError as error:
-        raise _malformed(response, error) from error
-
-
-def _malformed(response: httpx.Response, error: ValidationError) -> Malformed:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "body"
-    request = response.request
-    return Malformed(
-        f"{request.method} {request.url.path} answered {response.status_code}, but {where}: {first['msg']}",
-        status_code=response.status_code,
-    )
-
-
-def _refusal(response: httpx.Response) -> EvaluatorError:
-    code = response.status_code
-    detail = f"{response.request.method} {response.request.url.path} answered {code}: {_detail(response)}"
-    match code:
-        case 401 | 403:
-            return Unauthorized(detail, status_code=code)
-        case 404 if _speaks_nemo(response):
-            return Missing(detail, status_code=code)
-        case 404:
-            return Unavailable(detail, status_code=code)
-        case 405 | 501:
-            return Unsupported(detail, status_code=code)
-        case 408:
-            return Ambiguous(detail, status_code=code)
-        case 409:
-            return Conflicting(detail, status_code=code)
-        case 429:
-            return Unavailable(detail, status_code=code, retry_after=_retry_after(response))
-        case _ if response.is_redirect:
-            return Unavailable(f"{detail} (redirects are not followed)", status_code=code)
-        case _ if response.is_client_error:
-            return Rejected(detail, status_code=code)
-        case _:
-            return Ambiguous(detail, status_code=code)
-
-
-def _speaks_nemo(response: httpx.Response) -> bool:
-    """Whether the evaluator itself said 404: an ingress without an evaluator behind it says so too."""
-    try:
-        return "detail" in _json_object.validate_json(response.content)
-    except ValidationError:
-        return False
-
-
-def _detail(response: httpx.Response) -> str:
-    """NeMo's own words: FastAPI's `detail`, a text or a list of field errors; else the body's beginning."""
-    try:
-        body = _json_object.validate_json(response.content)
-    except ValidationError:
-        return " ".join(response.text.split())[:200] or response.reason_phrase
-    match body.get("detail"):
-        case str(text):
-            return text
-        case [*problems]:
-            return "; ".join(_field_error(problem) for problem in problems)
-        case _:
-            return " ".join(response.text.split())[:200]
-
-
-def _field_error(problem: JsonValue) -> str:
-    match problem:
-        case {"loc": [*location], "msg": str(message)}:
-            path = ".".join(str(part) for part in location if part != "body")
-            return f"{path}: {message}" if path else message
-        case _:
-            return str(problem)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds from a Retry-After header; its date form is rare here and counts as not sent."""
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+        raise answer.malformed(error) from error
 
 
 def _reason(error: Exception) -> str:

@@ -9,13 +9,14 @@ EvaluatorError
 │   └── Unauthorized      401, 403: credentials or a gateway, nothing about the request
 └── Ambiguous             the evaluator may have acted: look before doing it again
     └── Malformed         it answered 2xx, but not with what the API promises
+        └── Oversized     with more than we read
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Final
+
+from .redaction import readable
 
 __all__ = [
     "Ambiguous",
@@ -23,30 +24,15 @@ __all__ = [
     "EvaluatorError",
     "Malformed",
     "Missing",
+    "Oversized",
     "Rejected",
     "Unauthorized",
     "Unavailable",
     "Unsupported",
-    "redacted",
 ]
 
 MAX_DETAIL_CHARACTERS: Final = 1_000
 """A detail is shown in a condition and an event; an event's message may hold 1,024 characters."""
-
-
-SECRET_SHAPES: Final = re.compile(
-    r"(?P<scheme>\b(?:bearer|basic)\s+)\S+|\b(?:sk|hf|nvapi|ghp|glpat)[-_][\w-]{6,}|(?P<userinfo>://)[^/@\s]+@",
-    re.IGNORECASE,
-)
-"""What credentials look like; evaluators and model endpoints quote them in their messages."""
-
-
-def redacted(text: str, known: Iterable[str] = ()) -> str:
-    """`text` without what looks like a credential, and without the `known` ones."""
-    for secret in known:
-        if secret:
-            text = text.replace(secret, "******")
-    return SECRET_SHAPES.sub(lambda found: f"{found['scheme'] or found['userinfo'] or ''}******", text)
 
 
 class EvaluatorError(Exception):
@@ -57,14 +43,9 @@ class EvaluatorError(Exception):
     """
 
     def __init__(self, detail: str, *, status_code: int | None = None) -> None:
-        self.detail = redacted(detail)[:MAX_DETAIL_CHARACTERS]
+        self.detail = readable(detail, MAX_DETAIL_CHARACTERS)
         self.status_code = status_code
         super().__init__(self.detail)
-
-    def forget(self, secrets: Iterable[str]) -> None:
-        """Take the values that the request carried out of what is shown to people."""
-        self.detail = redacted(self.detail, secrets)
-        self.args = (self.detail,)
 
 
 class Rejected(EvaluatorError):
@@ -106,3 +87,7 @@ class Ambiguous(EvaluatorError):
 
 class Malformed(Ambiguous):
     """A 2xx answer whose body is not what the API promises."""
+
+
+class Oversized(Malformed):
+    """A 2xx answer with a body that is longer than we read."""

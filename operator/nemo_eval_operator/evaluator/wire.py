@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +24,7 @@ from pydantic import (
 
 from nemo_eval_operator.nemo import JsonObject
 
-from .errors import redacted
+from .redaction import MAX_TEXT_CHARACTERS, KnownSecrets, readable
 
 __all__ = ["JobPage", "JobStatus", "JsonObject", "RemoteConfig", "RemoteJob", "Results", "StatusDetails"]
 
@@ -48,11 +48,11 @@ def _null_as_empty(value: object) -> object:
 
 
 def _word(value: object) -> str:
-    return value if isinstance(value, str) else "unknown"
+    return value if isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS else "unknown"
 
 
-def _readable(value: object) -> str | None:
-    return redacted(value)[:MAX_MESSAGE_CHARACTERS] if isinstance(value, str) else None
+def _text(value: object) -> str | None:
+    return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else None
 
 
 def _number(value: object) -> float | None:
@@ -74,7 +74,11 @@ def _none_if_unreadable(value: object, validate: ValidatorFunctionWrapHandler) -
     return time
 
 
+MAX_NAME_CHARACTERS: Final = 512
+"""Ids and names go into a status. Real ones have tens of characters."""
+
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 NullableObject = Annotated[JsonObject, BeforeValidator(_null_as_empty)]
 
 
@@ -94,13 +98,16 @@ _TERMINAL: Final = frozenset(JobStatus)
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class StatusDetails(_Answer):
-    """How a job stands; a server that words it differently must not stop us from following the job."""
+    """How a job stands; a server that words it differently must not stop us from following the job.
 
-    message: Annotated[str | None, BeforeValidator(_readable)] = None
+    `raw_message` is the evaluator's text as it came: `RemoteJob.readable_message` is the one to show.
+    """
+
+    raw_message: Annotated[str | None, BeforeValidator(_text)] = Field(None, validation_alias="message")
     progress: Annotated[float | None, BeforeValidator(_number)] = None
     samples_processed: Annotated[int | None, BeforeValidator(_count)] = None
 
@@ -108,7 +115,7 @@ class StatusDetails(_Answer):
 class RemoteJob(_Answer):
     """A v1 job. `custom_fields` carries our mark; `status` stays a string, since new words may appear."""
 
-    id: str = Field(min_length=1)
+    id: Identifier
     status: Annotated[str, BeforeValidator(_word)] = "unknown"
     created_at: Annotated[UtcTime | None, WrapValidator(_none_if_unreadable)] = None
     status_details: Annotated[StatusDetails, BeforeValidator(_object)] = StatusDetails()
@@ -118,32 +125,64 @@ class RemoteJob(_Answer):
     def is_terminal(self) -> bool:
         return JobStatus.is_terminal(self.status)
 
+    @property
+    def readable_message(self) -> str | None:
+        """What the evaluator says of the job, in one line, without what looks like a credential."""
+        return readable(self.status_details.raw_message or "", MAX_MESSAGE_CHARACTERS).strip() or None
+
+    def hiding(self, known: KnownSecrets) -> Self:
+        """The job with `known` values masked in its message."""
+        details = self.status_details
+        said = None if details.raw_message is None else known.hide(details.raw_message)
+        return self.model_copy(update={"status_details": details.model_copy(update={"raw_message": said})})
+
 
 class RemoteConfig(_Answer):
     """An evaluation config; `document` is the whole answer, for the drift compare."""
 
-    id: str | None = None
-    name: str
-    namespace: str = "default"
+    id: Identifier | None = None
+    name: Identifier
+    namespace: Identifier = "default"
     custom_fields: NullableObject = Field(default_factory=dict)
     document: JsonObject
+
+    @classmethod
+    def of(cls, document: JsonObject) -> Self:
+        """Raises ValidationError where the document has not the form of a config."""
+        return cls.model_validate({**document, "document": document})
+
+    def hiding(self, known: KnownSecrets) -> Self:
+        """The config with `known` values masked wherever they are echoed."""
+        hidden = known.hide_in(self.document)
+        return self if hidden is self.document or not isinstance(hidden, dict) else self.of(hidden)
 
 
 class Results(_Answer):
     """The results of a job; `document` is the whole answer, kept for the user."""
 
-    job: str
+    job: Identifier
     tasks: NullableObject = Field(default_factory=dict)
     groups: NullableObject = Field(default_factory=dict)
     document: JsonObject
 
+    @classmethod
+    def of(cls, document: JsonObject) -> Self:
+        """Raises ValidationError where the document has not the form of results."""
+        return cls.model_validate({**document, "document": document})
+
+    def hiding(self, known: KnownSecrets) -> Self:
+        """The results with `known` values masked wherever they are echoed."""
+        hidden = known.hide_in(self.document)
+        return self if hidden is self.document or not isinstance(hidden, dict) else self.of(hidden)
+
 
 def _with_id(value: object) -> object:
-    if not isinstance(value, list):
-        return value
-    return [
-        item for item in value if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]
-    ]
+    return [item for item in value if _is_job(item)] if isinstance(value, list) else value
+
+
+def _is_job(item: object) -> bool:
+    name = item.get("id") if isinstance(item, dict) else None
+    return isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARACTERS
 
 
 class Pagination(_Answer):

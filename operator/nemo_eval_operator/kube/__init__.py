@@ -1,6 +1,6 @@
 """The Kubernetes API, as far as Kopf does not speak it for us. Knows nothing of the evaluator."""
 
-from .client import KubeClient, ObjectKey, OwnerReference
+from .client import KubeClient, ObjectKey, OwnerReference, Secret
 from .config import Credentials, KubeConfigMissing, http_client
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 
@@ -15,5 +15,6 @@ __all__ = [
     "ObjectKey",
     "Outdated",
     "OwnerReference",
+    "Secret",
     "http_client",
 ]

@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 
-__all__ = ["KubeClient", "ObjectKey", "OwnerReference"]
+__all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
-JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
+PAGE_SIZE: Final = 500
+"""Objects asked for at once, as kubectl does."""
 
-_json_object = TypeAdapter(JsonObject)
+JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,6 +56,15 @@ class OwnerReference(BaseModel):
     uid: str
     api_version: str = Field(default=f"{GROUP}/{VERSION}", serialization_alias="apiVersion")
     controller: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A Secret as it was read; what is no text in it is left out."""
+
+    uid: str
+    resource_version: str
+    values: dict[str, str] = field(repr=False)
 
 
 class _Details(BaseModel):
@@ -84,6 +95,20 @@ class KubeClient:
     async def get(self, key: ObjectKey) -> JsonObject | None:
         return await self._get(key.path)
 
+    async def list_all(self, plural: str, namespace: str) -> AsyncIterator[JsonObject]:
+        """All objects of the kind in the namespace."""
+        path, token = f"{API}/namespaces/{_segment(namespace)}/{plural}", ""
+        while True:
+            page = await self._get(f"{path}?limit={PAGE_SIZE}&continue={quote(token, safe='')}") or {}
+            items, meta = page.get("items"), page.get("metadata")
+            for item in items if isinstance(items, list) else ():
+                if isinstance(item, dict):
+                    yield item
+            following = meta.get("continue") if isinstance(meta, dict) else None
+            if not isinstance(following, str) or not following:
+                return
+            token = following
+
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.
 
@@ -111,7 +136,7 @@ class KubeClient:
     async def delete(self, key: ObjectKey, uid: str) -> None:
         body: JsonObject = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         try:
-            await self._send("DELETE", key.path, json=body)
+            await self._send("DELETE", key.path, body=body)
         except ObjectGone:
             return
 
@@ -122,12 +147,18 @@ class KubeClient:
         *,
         owner: OwnerReference,
         labels: dict[str, str],
+        annotations: dict[str, str],
+        identity: str,
         data: dict[str, str],
     ) -> bool:
-        """Create an immutable ConfigMap. False: one of that name exists and has another owner."""
+        """Create an immutable ConfigMap, or find that it was created before.
+
+        False: one of that name exists that has another owner, or another value of annotation `identity`.
+        """
         metadata: JsonObject = {
             "name": name,
             "labels": dict[str, JsonValue](labels),
+            "annotations": dict[str, JsonValue](annotations),
             "ownerReferences": [owner.model_dump()],
         }
         body: JsonObject = {
@@ -139,10 +170,10 @@ class KubeClient:
         }
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
-            await self._send("POST", path, json=body)
+            await self._send("POST", path, body=body)
         except Outdated:
             found = await self._get(f"{path}/{name}") or {}
-            return owner.uid in _owner_uids(found)
+            return owner.uid in _owner_uids(found) and _annotation(found, identity) == annotations[identity]
         return True
 
     async def create_event(
@@ -180,19 +211,18 @@ class KubeClient:
             "lastTimestamp": time,
             "count": 1,
         }
-        await self._send("POST", f"/api/v1/namespaces/{key.namespace}/events", json=body)
+        await self._send("POST", f"/api/v1/namespaces/{key.namespace}/events", body=body)
 
-    async def get_secret_value(self, namespace: str, name: str, key: str) -> str | None:
-        """One value of a Secret; None where the Secret, the key or readable text is missing."""
-        secret = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{_segment(name)}")
-        data = (secret or {}).get("data")
-        encoded = data.get(key) if isinstance(data, dict) else None
-        if not isinstance(encoded, str):
+    async def get_secret(self, namespace: str, name: str) -> Secret | None:
+        """A Secret's readable values; None where there is no such Secret."""
+        document = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{_segment(name)}")
+        if document is None:
             return None
-        try:
-            return base64.b64decode(encoded).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return None
+        meta, data = document.get("metadata"), document.get("data")
+        read = ObjectMeta.model_validate(meta)
+        encoded = data if isinstance(data, dict) else {}
+        values = {key: text for key, value in encoded.items() if (text := _decoded(value)) is not None}
+        return Secret(uid=read.uid, resource_version=read.resource_version, values=values)
 
     async def _get(self, path: str) -> JsonObject | None:
         try:
@@ -209,15 +239,15 @@ class KubeClient:
         ]
         return _read(
             await self._send(
-                "PATCH", key.path + subresource, json=[*preconditions, *operations], headers=JSON_PATCH
+                "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
             )
         )
 
     async def _send(
-        self, method: str, path: str, *, json: JsonValue = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         try:
-            response = await self._http.request(method, path, json=json, headers=headers)
+            response = await self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise KubeUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
         if response.is_success:
@@ -252,12 +282,22 @@ def _refusal(response: httpx.Response) -> KubeError:
 
 
 def _read(response: httpx.Response) -> JsonObject:
+    # Not pydantic's parser, which ends at a depth of 200: what is deeper has to be told so, not passed over.
     try:
-        return _json_object.validate_json(response.content)
-    except ValidationError as error:
-        raise KubeUnavailable(
-            f"{response.request.url.path} answered something other than an object"
-        ) from error
+        document: JsonValue = json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        raise KubeUnavailable(f"{response.request.url.path} answered something other than JSON") from error
+    if not isinstance(document, dict):
+        raise KubeUnavailable(f"{response.request.url.path} answered something other than an object")
+    return document
+
+
+def _decoded(value: JsonValue) -> str | None:
+    """A value of a Secret, if it is text."""
+    try:
+        return base64.b64decode(value).decode() if isinstance(value, str) else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def _owner_uids(document: JsonObject) -> list[JsonValue]:
@@ -266,3 +306,11 @@ def _owner_uids(document: JsonObject) -> list[JsonValue]:
             return [owner.get("uid") for owner in owners if isinstance(owner, dict)]
         case _:
             return []
+
+
+def _annotation(document: JsonObject, name: str) -> JsonValue:
+    match document:
+        case {"metadata": {"annotations": dict(annotations)}}:
+            return annotations.get(name)
+        case _:
+            return None

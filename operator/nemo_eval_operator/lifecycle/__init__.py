@@ -5,20 +5,28 @@ create" is one function here, with its test.
 """
 
 from . import benchmark_status, job_status
-from .benchmark import BenchmarkFacts, ConfigGone, was_ready
+from .benchmark import BenchmarkFacts, ConfigGone, has_new_secrets, is_used_by, was_ready
 from .benchmark import decide as decide_benchmark
+from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import timestamp
 from .drift import update_body
-from .events import Event, event_of_change, event_of_ignored_ttl
+from .events import Event, event_of_change, event_of_ignored_rerun, event_of_ignored_ttl
 from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
-from .marks import FINALIZER, carries_attempt, claim_of
-from .requests import SecretValues, UnusableTargetPath, carries_config, config_body, config_name, job_body
-from .results import RESULTS_KEY, config_map_name, results_document
+from .job import depends_on_remote
+from .job_deletion import release_seconds as release_job_seconds
+from .lookup import pick_marked
+from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of
+from .plain_secrets import event_of_plain_secrets, plain_secrets
+from .readable import read_benchmark, read_job
+from .requests import SecretValues, carries_config, config_body, config_name, job_body
+from .results import RESULTS_KEY, config_map_names, label_value, results_document
+from .target_paths import UnusableTargetPath
 
 __all__ = [
     "FINALIZER",
+    "RERUN_ANNOTATION",
     "RESULTS_KEY",
     "BenchmarkFacts",
     "BenchmarkUnusable",
@@ -32,20 +40,32 @@ __all__ = [
     "Stored",
     "UnusableTargetPath",
     "benchmark_status",
-    "carries_attempt",
     "carries_config",
+    "carries_object",
     "claim_of",
     "config_body",
-    "config_map_name",
+    "config_map_names",
     "config_name",
     "decide_benchmark",
     "decide_job",
+    "depends_on_remote",
     "event_of_change",
+    "event_of_ignored_rerun",
     "event_of_ignored_ttl",
+    "event_of_plain_secrets",
     "glimpse_of",
     "glimpse_told_by",
+    "has_new_secrets",
+    "is_used_by",
     "job_body",
     "job_status",
+    "label_value",
+    "pick_marked",
+    "plain_secrets",
+    "read_benchmark",
+    "read_job",
+    "release_benchmark_seconds",
+    "release_job_seconds",
     "results_document",
     "timestamp",
     "update_body",

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import RemoteConfig
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import BenchmarkDeletionPolicy, BenchmarkStatus, NemoBenchmark
+from nemo_eval_operator.resources import (
+    BenchmarkDeletionPolicy,
+    BenchmarkStatus,
+    NemoBenchmark,
+    NemoEvalJob,
+    SecretVersion,
+)
 
 from . import benchmark_status
+from .benchmark_status import used_by
 from .drift import drifted_paths, leftover_paths
 from .marks import FINALIZER, carries_object, may_take_over
+from .requests import carries_config
 from .steps import (
     AddFinalizer,
     CreateConfig,
@@ -25,7 +34,16 @@ from .steps import (
     UpdateConfig,
 )
 
-__all__ = ["BenchmarkFacts", "BenchmarkStep", "ConfigGone", "decide", "was_ready"]
+__all__ = [
+    "BenchmarkFacts",
+    "BenchmarkStep",
+    "ConfigGone",
+    "decide",
+    "has_new_secrets",
+    "is_used_by",
+    "release_seconds",
+    "was_ready",
+]
 
 RELEASE_PATIENCE: Final = timedelta(seconds=60)
 """How long a deleted benchmark waits for its config to be removed; a namespace's deletion waits with it."""
@@ -55,16 +73,19 @@ class BenchmarkFacts:
     """What the world says besides the object. `remote` None: not asked yet.
 
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
-    `failed`: the last call to the evaluator did.
+    `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
+    `users`: jobs that run with the config, by name; counted for a deletion only.
     """
 
     now: datetime
     desired: JsonObject
     resync_seconds: float
+    secrets: list[SecretVersion] = field(default_factory=list)
     remote: RemoteConfig | ConfigGone | None = None
     updated: bool = False
     replaced: bool = False
     failed: bool = False
+    users: tuple[str, ...] = ()
 
 
 def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
@@ -81,23 +102,31 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
         case RemoteConfig() as remote if not carries_object(remote.custom_fields, benchmark.metadata):
             if may_take_over(benchmark.metadata) and not facts.replaced:
                 return ReplaceConfig() if facts.updated else UpdateConfig()
-            return _record(benchmark, benchmark_status.taken(benchmark, facts.now, remote), facts)
+            status = benchmark_status.taken(benchmark, facts.now, remote)
+            return _record(benchmark, status, rest=facts.resync_seconds)
         case RemoteConfig() as remote:
             return _present(benchmark, remote, facts)
 
 
 def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
-    """Our config exists. A new spec is always sent, since a changed secret cannot be seen in the answer."""
+    """Our config exists. New Secrets are always sent, since the answer does not show what it holds."""
     drift = list(drifted_paths(facts.desired, remote.document))
     new_spec = benchmark.status.config_generation != benchmark.metadata.generation
-    if not facts.updated and not facts.replaced and (drift or new_spec):
+    new_secrets = has_new_secrets(benchmark, facts.secrets)
+    if not facts.updated and not facts.replaced and (drift or new_spec or new_secrets):
         return UpdateConfig()
     if drift and new_spec and not facts.replaced:
         return ReplaceConfig()
     # What still differs is the server's own way of keeping it: its defaults, or what it does not let go.
     kept = leftover_paths(facts.desired, remote.document)
     differences = [*drift, *(".".join(path) for path in kept)]
-    return _record(benchmark, benchmark_status.ready(benchmark, facts.now, remote, differences), facts)
+    status = benchmark_status.ready(benchmark, facts.now, remote, differences, facts.secrets)
+    return _record(benchmark, status, rest=facts.resync_seconds)
+
+
+def has_new_secrets(benchmark: NemoBenchmark, secrets: Sequence[SecretVersion]) -> bool:
+    """Whether the evaluator was given values of other versions of the benchmark's Secrets."""
+    return list(secrets) != (benchmark.status.secrets or [])
 
 
 def was_ready(benchmark: NemoBenchmark) -> bool:
@@ -116,11 +145,17 @@ def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -
         return Rest()
     if benchmark.spec.deletion_policy is BenchmarkDeletionPolicy.ORPHAN:
         return RemoveFinalizer()
-    if facts.failed:
-        if facts.now < since + RELEASE_PATIENCE:
-            return Rest(RELEASE_RECHECK_SECONDS)
-        name = f"{facts.desired['namespace']}/{facts.desired['name']}"
+    left = (since + RELEASE_PATIENCE - facts.now).total_seconds()
+    name = f"{facts.desired['namespace']}/{facts.desired['name']}"
+    if left <= 0 and facts.users:
+        return RemoveFinalizer(left_behind=f"config {name}, still used by {used_by(facts.users)}")
+    if left <= 0 and facts.failed:
         return RemoveFinalizer(left_behind=f"config {name}, not deleted within {RELEASE_PATIENCE}")
+    if facts.users:
+        status = benchmark_status.in_use(benchmark, facts.now, facts.users, until=since + RELEASE_PATIENCE)
+        return _record(benchmark, status, rest=min(RELEASE_RECHECK_SECONDS, left))
+    if facts.failed:
+        return Rest(min(RELEASE_RECHECK_SECONDS, left))
     match facts.remote:
         case None:
             return ObserveConfig()
@@ -131,5 +166,20 @@ def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -
             return DeleteConfig() if ours else RemoveFinalizer()
 
 
-def _record(benchmark: NemoBenchmark, status: BenchmarkStatus, facts: BenchmarkFacts) -> BenchmarkStep:
-    return Record(status) if status != benchmark.status else Rest(facts.resync_seconds)
+def release_seconds(benchmark: NemoBenchmark, now: datetime) -> float | None:
+    """How long a deleted benchmark may still hold out for the evaluator; None for one that is not deleted."""
+    if benchmark.metadata.deletion_timestamp is None:
+        return None
+    return max(0.0, (benchmark.metadata.deletion_timestamp + RELEASE_PATIENCE - now).total_seconds())
+
+
+def is_used_by(benchmark: NemoBenchmark, job: NemoEvalJob) -> bool:
+    """Whether a job that may be running refers to the benchmark's config by name."""
+    ref, status = job.spec.benchmark_ref, job.status
+    may_run = status.submission is not None and status.completion_time is None
+    copied = carries_config(job, {source.target_path: "" for source in job.spec.values_from})
+    return ref is not None and ref.name == benchmark.metadata.name and may_run and not copied
+
+
+def _record(benchmark: NemoBenchmark, status: BenchmarkStatus, *, rest: float) -> BenchmarkStep:
+    return Record(status) if status != benchmark.status else Rest(rest)

@@ -15,25 +15,39 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
+from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, SecretVersion
 
+from .clock import timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of_absence
 from .marks import ADOPT_ANNOTATION
 
-__all__ = ["failing", "invalid", "ready", "secret_missing", "taken"]
+__all__ = ["failing", "in_use", "invalid", "ready", "secret_missing", "taken", "used_by"]
 
 MAX_DIFFERENCES: Final = 5
+MAX_USERS_NAMED: Final = 5
 
 
 def ready(
-    benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig, differences: Sequence[str]
+    benchmark: NemoBenchmark,
+    now: datetime,
+    remote: RemoteConfig,
+    differences: Sequence[str],
+    secrets: Sequence[SecretVersion] = (),
 ) -> BenchmarkStatus:
-    """The evaluator has the config; `differences` are paths where it insists on something else."""
+    """The evaluator has the config, with the values of `secrets`.
+
+    `differences` are paths where it insists on something else.
+    """
     name = f"{remote.namespace}/{remote.name}"
     but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
     verdict = Verdict(Standing.READY, "ConfigReady", f"the evaluator has it as config {name}{but}")
     return _with(benchmark, now, verdict).model_copy(
-        update={"config": name, "config_id": remote.id, "config_generation": benchmark.metadata.generation}
+        update={
+            "config": name,
+            "config_id": remote.id,
+            "config_generation": benchmark.metadata.generation,
+            "secrets": list(secrets) or None,
+        }
     )
 
 
@@ -62,6 +76,24 @@ def failing(benchmark: NemoBenchmark, now: datetime, error: EvaluatorError) -> B
         case _:
             verdict = Verdict(Standing.WORKING, "EvaluatorFailing", error.detail)
     return _with(benchmark, now, verdict)
+
+
+def in_use(
+    benchmark: NemoBenchmark, now: datetime, users: Sequence[str], *, until: datetime
+) -> BenchmarkStatus:
+    """Deleted, but jobs still run with the config; NeMo asks not to delete it meanwhile."""
+    message = (
+        f"config {benchmark.status.config} is used by {used_by(users)}. It is deleted when they have ended, "
+        f"or left in the evaluator at {timestamp(until)}"
+    )
+    return _with(benchmark, now, Verdict(Standing.WORKING, "ConfigInUse", message))
+
+
+def used_by(users: Sequence[str]) -> str:
+    """`2 running jobs: a, b`; of many only the first are named."""
+    named = ", ".join(sorted(users)[:MAX_USERS_NAMED])
+    more = ", …" if len(users) > MAX_USERS_NAMED else ""
+    return f"{len(users)} running job{'s' if len(users) > 1 else ''}: {named}{more}"
 
 
 def invalid(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:

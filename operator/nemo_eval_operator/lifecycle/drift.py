@@ -13,11 +13,10 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from nemo_eval_operator.evaluator import MASK
 from nemo_eval_operator.nemo import JsonObject
 
 __all__ = ["drifted_paths", "leftover_paths", "update_body"]
-
-MASK: Final = "******"
 
 MANAGED_FIELDS: Final = ("params", "tasks", "groups", "description", "project")
 """Where a key that we did not send is a remainder of an earlier spec, not the server's own."""

@@ -10,7 +10,7 @@ from nemo_eval_operator.resources import Condition, NemoEvalJob
 
 from .marks import owned_by_gitops
 
-__all__ = ["Event", "event_of_change", "event_of_ignored_ttl"]
+__all__ = ["Event", "event_of_change", "event_of_ignored_rerun", "event_of_ignored_ttl"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Event:
 
 TROUBLE = frozenset(
     {
+        "BackOff",
         "BenchmarkNotFound",
         "EvaluatorFailing",
         "EvaluatorRefusing",
@@ -40,16 +41,26 @@ QUIET = frozenset({"Submitting"})
 """Lasts for one request; the next reason tells how it went."""
 
 
-def event_of_ignored_ttl(job: NemoEvalJob) -> Event | None:
-    """Why a finished job stays although it has a time to live; None where it does not stay."""
-    owner = owned_by_gitops(job.metadata)
-    if owner is None or job.spec.ttl_seconds_after_finished is None or job.status.completion_time is None:
+def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
+    """Why a job that has just finished stays although it has a time to live; None where it does not stay."""
+    owner = owned_by_gitops(after.metadata)
+    ended = before.status.completion_time is None and after.status.completion_time is not None
+    if owner is None or after.spec.ttl_seconds_after_finished is None or not ended:
         return None
     message = (
         f"spec.ttlSecondsAfterFinished is ignored: {owner} says that a GitOps tool owns this object "
         "and would create it again"
     )
     return Event("Normal", "TTLIgnored", message)
+
+
+def event_of_ignored_rerun(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
+    """Why a job that is asked to run again does not; None where it does, or was not asked."""
+    asked = before.status.completion_time is not None and after.status.rerun != before.status.rerun
+    if not asked or after.status.completion_time is None:
+        return None
+    message = "spec.cancel is true and cannot be taken back: create a new NemoEvalJob to evaluate once more"
+    return Event("Warning", "RerunIgnored", message)
 
 
 def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> Event | None:

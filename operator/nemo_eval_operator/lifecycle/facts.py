@@ -25,7 +25,7 @@ class RemoteGone:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """What a look-up found: the jobs with this attempt's mark, oldest first."""
+    """What a look-up found: the jobs with the attempt's mark, oldest first."""
 
     begun: datetime
     found: tuple[RemoteJob, ...]
@@ -33,11 +33,12 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Results that are fetched and kept in a ConfigMap."""
+    """Results that are fetched and kept in a ConfigMap; `url` is where the evaluator has them."""
 
     results: Results
     config_map: str
     key: str
+    url: str
     truncated: bool
 
 
@@ -46,6 +47,7 @@ class Facts:
     """What the world says besides the object. None: not asked yet.
 
     `claimed`: the object, just now. `cancel_asked`: just now. `failed`: the last call to the evaluator.
+    `deleted`: the ids of the remote jobs that are surely no longer there.
     `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
     process' own clock the last one ended or was first seen: clocks of two nodes differ.
     `outage` says why the evaluator cannot be reached at the moment.
@@ -60,6 +62,6 @@ class Facts:
     remote: RemoteJob | RemoteGone | None = None
     stored: Stored | None = None
     claimed: bool = False
-    remote_deleted: bool = False
+    deleted: frozenset[str] = frozenset()
     cancel_asked: bool = False
     failed: bool = False

@@ -54,7 +54,7 @@ def glimpse_told_by(status: EvalJobStatus) -> Glimpse:
     match reason_of(status.conditions):
         case "EvaluatorUnreachable":
             state = "out of sight"
-        case "ResultsUnavailable":
+        case "ResultsUnavailable" | "ResultsNotKept":
             # Fetching them again has a backoff of its own, which the poller must not cut short.
             state = JobStatus.COMPLETED.value
         case _:

@@ -16,9 +16,11 @@ from nemo_eval_operator.evaluator import (
 )
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, Progress, ResultsRef, Submission
 
+from .attempts import is_retryable, rerun_value
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
 from .facts import Stored
+from .marks import RERUN_ANNOTATION, attempt_carried
 from .requests import model_name
 from .scores import MAX_SCORES, scores_of, summary_of
 
@@ -26,6 +28,7 @@ __all__ = [
     "adopted",
     "cancelled",
     "cancelling",
+    "deadline_exceeded",
     "ended_by_cancel",
     "failed",
     "invalid",
@@ -56,7 +59,9 @@ def waiting(job: NemoEvalJob, now: datetime, reason: str, message: str) -> EvalJ
 
 def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     message = "spec.suspend is true: nothing is submitted until it is false"
-    return _with(job, now, Phase.SUSPENDED, Verdict(Standing.SUSPENDED, "Suspended", message))
+    status = _with(job, now, Phase.SUSPENDED, Verdict(Standing.SUSPENDED, "Suspended", message))
+    # As in batch/v1: the time of activeDeadlineSeconds starts anew when the job is resumed.
+    return status.model_copy(update={"start_time": None})
 
 
 def invalid(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
@@ -77,6 +82,7 @@ def submitting(job: NemoEvalJob, now: datetime, nonce: str) -> EvalJobStatus:
     return status.model_copy(
         update={
             "attempt": job.status.attempt or 1,
+            "rerun": job.status.rerun if rerun_value(job) is None else rerun_value(job),
             "submission": Submission(nonce=nonce, time=micro_timestamp(now)),
         }
     )
@@ -96,8 +102,13 @@ def submitted(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStat
 
 
 def adopted(job: NemoEvalJob, now: datetime, found: Sequence[RemoteJob]) -> EvalJobStatus:
-    """The job of an earlier POST was found; the oldest is ours, the others are cancelled by the caller."""
-    return submitted(job, now, found[0])
+    """The job of an earlier POST was found; the first is ours, the others are cancelled by the caller."""
+    status = submitted(job, now, found[0])
+    if job.status.attempt is not None:
+        return status.model_copy(update={"adopted": True})
+    # Status was lost: what the annotation asked for may have been done, and nothing is run twice on a guess.
+    attempt = attempt_carried(found[0].custom_fields, job.metadata) or 1
+    return status.model_copy(update={"attempt": attempt, "rerun": rerun_value(job)})
 
 
 def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
@@ -160,7 +171,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
         samples = job.status.progress.samples_processed
     scores = scores_of(stored.results)
     where = f"full results in ConfigMap {stored.config_map}"
-    cut = "; rows were dropped to fit, the evaluator has them all" if stored.truncated else ""
+    cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
     verdict = Verdict(Standing.COMPLETE, "Completed", f"{len(scores)} scores; {where}{cut}")
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
@@ -170,7 +181,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
             "results_ref": ResultsRef(
                 config_map=stored.config_map,
                 key=stored.key,
-                url=f"/v1/evaluation/jobs/{job.status.job_id}/results",
+                url=stored.url,
                 truncated=stored.truncated or None,
             ),
         }
@@ -178,9 +189,12 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
 
 
 def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
-    said = remote.status_details.message or "the evaluator gave no message"
-    message = f"{said} (remote job {remote.id})"
-    return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "EvaluationFailed", message))
+    retries, reason, count = job.status.retries or 0, "EvaluationFailed", ""
+    if retries and retries >= job.spec.backoff_limit and is_retryable(job, remote):
+        reason, count = "BackoffLimitExceeded", f", after spec.backoffLimit={retries} retries"
+    said = remote.readable_message or "the evaluator gave no message"
+    message = f"{said} (remote job {remote.id}{count})"
+    return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, reason, message))
 
 
 def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobStatus:
@@ -190,8 +204,9 @@ def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobSt
             return ended_by_cancel(job, now, overdue=True)
         return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
     message = (
-        f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself: "
-        "create a new NemoEvalJob to evaluate once more"
+        f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself; to start "
+        f"another attempt: kubectl annotate --overwrite nemoevaljob {job.metadata.name} "
+        f'{RERUN_ANNOTATION}="$(date +%s)"'
     )
     return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "ExternalJobLost", message))
 
@@ -201,9 +216,13 @@ def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJo
     if job.spec.cancel:
         return cancelled(job, now, f"remote job {job.status.job_id} was cancelled as spec.cancel asks")
     if overdue:
-        message = f"cancelled after spec.activeDeadlineSeconds={job.spec.active_deadline_seconds}"
-        return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "DeadlineExceeded", message))
+        return deadline_exceeded(job, now)
     return cancelled(job, now, f"remote job {job.status.job_id} was cancelled in the evaluator")
+
+
+def deadline_exceeded(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    message = f"cancelled after spec.activeDeadlineSeconds={job.spec.active_deadline_seconds}"
+    return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "DeadlineExceeded", message))
 
 
 def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
@@ -212,9 +231,17 @@ def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
     return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
 
 
-def results_pending(job: NemoEvalJob, now: datetime, problem: str) -> EvalJobStatus:
-    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation."""
+def results_pending(
+    job: NemoEvalJob, now: datetime, problem: str, *, given_up: bool = False
+) -> EvalJobStatus:
+    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation.
+
+    `given_up`: it will not mend by itself, so whoever waits is told at once; the job still goes on trying.
+    """
     message = f"the evaluation completed, its results are not here yet: {problem}"
+    if given_up:
+        message += f". Remote job {job.status.job_id} keeps them; they are still tried for"
+        return _with(job, now, Phase.RUNNING, Verdict(Standing.STALLED, "ResultsNotKept", message))
     return _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "ResultsUnavailable", message))
 
 

@@ -16,7 +16,8 @@ from nemo_eval_operator.resources import ObjectMeta
 __all__ = [
     "ADOPT_ANNOTATION",
     "FINALIZER",
-    "carries_attempt",
+    "RERUN_ANNOTATION",
+    "attempt_carried",
     "carries_object",
     "claim_of",
     "is_claimed",
@@ -29,6 +30,7 @@ __all__ = [
 FINALIZER: Final = "evaluator.nemo.dev/finalizer"
 ADOPT_ANNOTATION: Final = "evaluator.nemo.dev/adopt"
 CLAIM_ANNOTATION: Final = "evaluator.nemo.dev/claimed-by-uid"
+RERUN_ANNOTATION: Final = "evaluator.nemo.dev/rerun"
 
 UID: Final = "k8s-uid"
 ATTEMPT: Final = "k8s-attempt"
@@ -55,9 +57,15 @@ def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> 
     return custom_fields.get(UID) == meta.uid
 
 
-def carries_attempt(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, attempt: int) -> bool:
-    """Uid and attempt: whoever submitted this attempt, and however often, it is the same evaluation."""
-    return carries_object(custom_fields, meta) and custom_fields.get(ATTEMPT) == str(attempt)
+def attempt_carried(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> int | None:
+    """The number of this object's attempt that a remote job is; None where it is none of its.
+
+    Uid and number, not the nonce: whoever submitted the attempt, and however often, it is one evaluation.
+    """
+    number = custom_fields.get(ATTEMPT)
+    if not carries_object(custom_fields, meta) or not isinstance(number, str) or not number.isdecimal():
+        return None
+    return int(number)
 
 
 def is_claimed(meta: ObjectMeta) -> bool:

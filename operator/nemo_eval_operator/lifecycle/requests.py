@@ -15,10 +15,10 @@ from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, JsonObject, M
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, SamplingParams
 
 from .marks import mark_of_attempt, mark_of_object
+from .target_paths import place
 
 __all__ = [
     "SecretValues",
-    "UnusableTargetPath",
     "carries_config",
     "config_body",
     "config_name",
@@ -28,14 +28,6 @@ __all__ = [
 
 SecretValues = Mapping[str, str]
 """The values that spec.valuesFrom names, by their target path."""
-
-
-class UnusableTargetPath(Exception):
-    """A targetPath leads through something that is not an object; `path` names it."""
-
-    def __init__(self, path: str, obstacle: str) -> None:
-        self.path = path
-        super().__init__(f"valuesFrom targetPath {path!r}: {obstacle!r} is not an object")
 
 
 def config_name(benchmark: NemoBenchmark) -> tuple[str, str]:
@@ -140,11 +132,4 @@ def _written(config: EvaluationConfig) -> JsonObject:
 
 def _set_values(body: JsonObject, values: SecretValues) -> None:
     for path, value in values.items():
-        *parents, last = path.split(".")
-        node = body
-        for parent in parents:
-            child = node.setdefault(parent, {})
-            if not isinstance(child, dict):
-                raise UnusableTargetPath(path, parent)
-            node = child
-        node[last] = value
+        place(body, path, value)

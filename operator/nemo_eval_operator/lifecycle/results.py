@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from nemo_eval_operator.evaluator import Results
 from nemo_eval_operator.nemo import JsonObject
 
-__all__ = ["MAX_DOCUMENT_BYTES", "RESULTS_KEY", "config_map_name", "results_document"]
+__all__ = ["MAX_DOCUMENT_BYTES", "RESULTS_KEY", "config_map_names", "label_value", "results_document"]
 
 RESULTS_KEY: Final = "results.json"
 
@@ -19,39 +19,79 @@ MAX_DOCUMENT_BYTES: Final = 900 * 1024
 """A ConfigMap may hold 1 MiB in all; the rest is room for its metadata."""
 
 MAX_NAME_CHARACTERS: Final = 253
+MAX_LABEL_CHARACTERS: Final = 63
 SUFFIX: Final = "-results"
 
-
-def config_map_name(job_name: str, *, distinct: str = "") -> str:
-    """`<job>-results`; a long name is cut and told apart by a hash; `distinct` avoids a taken name."""
-    suffix = f"-{distinct}{SUFFIX}" if distinct else SUFFIX
-    if len(job_name) + len(suffix) <= MAX_NAME_CHARACTERS:
-        return job_name + suffix
-    fingerprint = hashlib.sha256(job_name.encode()).hexdigest()[:8]
-    room = MAX_NAME_CHARACTERS - len(suffix) - len(fingerprint) - 1
-    return f"{job_name[:room].rstrip('-.')}-{fingerprint}{suffix}"
+ROWS_LEFT_OUT: Final = "lists such as rows are left out to fit into a ConfigMap"
+SCORES_ONLY: Final = "all but the scores is left out to fit into a ConfigMap"
+TOO_LARGE: Final = "the scores alone exceed a ConfigMap"
 
 
-def results_document(results: Results) -> tuple[str, bool]:
-    """The evaluator's own JSON, and whether rows had to be left out of it to fit a ConfigMap."""
+def config_map_names(job_name: str, *, uid: str, attempt: int) -> tuple[str, str]:
+    """`<job>-results`, from the second attempt `<job>-<attempt>-results`; and one for where that is taken."""
+    number = "" if attempt == 1 else f"-{attempt}"
+    return _shortened(job_name, f"{number}{SUFFIX}"), _shortened(job_name, f"-{uid[:8]}{number}{SUFFIX}")
+
+
+def label_value(name: str) -> str:
+    """An object's name as the value of a label, which holds less."""
+    return _shortened(name, "", room=MAX_LABEL_CHARACTERS)
+
+
+def _shortened(name: str, suffix: str, *, room: int = MAX_NAME_CHARACTERS) -> str:
+    """`name` and `suffix`; a long name is cut, and told from others that begin alike by a hash."""
+    if len(name) + len(suffix) <= room:
+        return name + suffix
+    fingerprint = hashlib.sha256(name.encode()).hexdigest()[:8]
+    kept = room - len(suffix) - len(fingerprint) - 1
+    return f"{name[:kept].rstrip('-.')}-{fingerprint}{suffix}"
+
+
+def results_document(results: Results, *, url: str) -> tuple[str, bool]:
+    """The evaluator's own JSON, and whether something had to be left out of it to fit a ConfigMap.
+
+    What is left out is said in the document itself, under `truncated`, with where all of it is.
+    """
     whole = _text(results.document)
-    if len(whole.encode()) <= MAX_DOCUMENT_BYTES:
+    if _fits(whole):
         return whole, False
-    aggregate = _text(_without_rows(results.document))
-    if len(aggregate.encode()) <= MAX_DOCUMENT_BYTES:
+    parts = {key: _without_lists(part) for key, part in results.document.items()}
+    aggregate = _text({**parts, "truncated": f"{ROWS_LEFT_OUT}; all of it: {url}"})
+    if _fits(aggregate):
         return aggregate, True
-    return _text({"job": results.job, "truncated": "the scores alone exceed a ConfigMap"}), True
+    scores = _text(
+        {
+            "job": results.job,
+            "tasks": _scores_only(results.tasks),
+            "groups": _scores_only(results.groups),
+            "truncated": f"{SCORES_ONLY}; all of it: {url}",
+        }
+    )
+    if _fits(scores):
+        return scores, True
+    return _text({"job": results.job, "truncated": f"{TOO_LARGE}; all of it: {url}"}), True
 
 
-def _without_rows(document: JsonObject) -> JsonObject:
-    tasks = document.get("tasks")
-    if not isinstance(tasks, dict):
-        return document
-    trimmed: dict[str, JsonValue] = {
-        name: {key: value for key, value in task.items() if key != "data"} if isinstance(task, dict) else task
-        for name, task in tasks.items()
-    }
-    return document | {"tasks": trimmed}
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= MAX_DOCUMENT_BYTES
+
+
+def _without_lists(part: JsonValue) -> JsonValue:
+    """Rows, samples and what else grows with the data are lists, wherever they stand; scores are not."""
+    if not isinstance(part, dict):
+        return part
+    return {key: _without_lists(value) for key, value in part.items() if not isinstance(value, list)}
+
+
+def _scores_only(level: JsonObject) -> JsonObject:
+    """Of tasks or groups: metrics, scores and groups within groups."""
+    kept: JsonObject = {}
+    for name, entry in level.items():
+        if isinstance(entry, dict):
+            groups = entry.get("groups")
+            nested = {"groups": _scores_only(groups)} if isinstance(groups, dict) and groups else {}
+            kept[name] = {"metrics": entry.get("metrics"), **nested}
+    return kept
 
 
 def _text(document: JsonObject) -> str:

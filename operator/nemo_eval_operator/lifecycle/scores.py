@@ -14,13 +14,19 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.evaluator import Results
+from nemo_eval_operator.evaluator import Results, readable
 from nemo_eval_operator.resources import Score
 
 __all__ = ["MAX_SCORES", "scores_of", "summary_of"]
 
 MAX_SCORES: Final = 50
 """Scores kept in status; etcd is no result store, the full document is in the ConfigMap."""
+
+MAX_NAME_CHARACTERS: Final = 256
+"""Kept of a name, so that MAX_SCORES of them stay far below what etcd takes."""
+
+MAX_COUNT: Final = 2**53
+"""From here on a number is no count, and no integer to Kubernetes."""
 
 SUMMARY_SCORES: Final = 3
 """As many as a terminal line of `kubectl get` can show."""
@@ -68,10 +74,10 @@ def _in_metrics(metrics: JsonValue, *, kind: str, owner: str) -> Iterator[Score]
 def _score(stats: JsonValue, *, kind: str, owner: str, metric: str, name: str, value: float) -> Score:
     known = stats if isinstance(stats, dict) else {}
     return Score(
-        task=owner if kind == "task" else None,
-        group=owner if kind == "group" else None,
-        metric=metric,
-        score=name,
+        task=_name(owner) if kind == "task" else None,
+        group=_name(owner) if kind == "group" else None,
+        metric=_name(metric),
+        score=_name(name),
         value=value,
         count=_count(known.get("count")),
         stddev=_number(known.get("stddev")),
@@ -93,4 +99,9 @@ def _number(value: JsonValue) -> float | None:
 
 def _count(value: JsonValue) -> int | None:
     number = _number(value)
-    return None if number is None else int(number)
+    return None if number is None or not 0 <= number < MAX_COUNT else int(number)
+
+
+def _name(text: str) -> str:
+    """What a server calls a score, fit for a terminal and for a status of bounded size."""
+    return readable(text, MAX_NAME_CHARACTERS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
+
 __all__ = [
     "AddFinalizer",
     "CancelJob",
@@ -14,6 +16,7 @@ __all__ = [
     "DeleteConfig",
     "DeleteJob",
     "DeleteObject",
+    "JobStep",
     "LookUpJob",
     "ObserveConfig",
     "Record",
@@ -22,6 +25,7 @@ __all__ = [
     "Rest",
     "SubmitJob",
     "UpdateConfig",
+    "record_or_rest",
 ]
 
 Status = TypeVar("Status")
@@ -65,9 +69,13 @@ class SubmitJob:
 
 @dataclass(frozen=True, slots=True)
 class LookUpJob:
-    """A POST may have been carried out: find the job by its mark among those created since."""
+    """A POST may have been carried out: find the job by its mark among those created since.
+
+    `attempt` None: whichever is the latest, since status no longer knows.
+    """
 
     created_since: datetime
+    attempt: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +116,22 @@ class ReplaceConfig:
 @dataclass(frozen=True, slots=True)
 class DeleteConfig:
     pass
+
+
+JobStep = (
+    Rest
+    | Record[EvalJobStatus]
+    | AddFinalizer
+    | RemoveFinalizer
+    | DeleteObject
+    | SubmitJob
+    | LookUpJob
+    | CancelJob
+    | DeleteJob
+    | CollectResults
+)
+
+
+def record_or_rest(job: NemoEvalJob, status: EvalJobStatus, *, rest: float | None = None) -> JobStep:
+    """Write the status if it says anything new, else rest."""
+    return Record(status) if status != job.status else Rest(rest)

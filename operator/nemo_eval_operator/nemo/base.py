@@ -15,7 +15,7 @@ JsonObject = dict[str, JsonValue]
 class NemoModel(BaseModel):
     """A schema of NeMo Evaluator, snake_case as on the wire."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), hide_input_in_errors=True)
 
     def to_request(self) -> dict[str, Any]:
         """What was written, ready for JSON: no defaults added, no nulls dropped, numbers as they were."""

@@ -5,6 +5,7 @@ from .following import Followed, Following
 from .gate import EvaluatorGate
 from .jobs import JobReconciler
 from .queue import Reconcile, RetryLater, WorkQueue
+from .secrets import SecretReader
 from .waiting import Waiting
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "JobReconciler",
     "Reconcile",
     "RetryLater",
+    "SecretReader",
     "Waiting",
     "WorkQueue",
 ]

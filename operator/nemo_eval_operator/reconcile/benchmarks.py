@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import ValidationError
-
 from nemo_eval_operator.evaluator import (
     Conflicting,
     EvaluatorClient,
     EvaluatorError,
+    KnownSecrets,
     Missing,
     Rejected,
     RemoteConfig,
@@ -30,6 +29,10 @@ from nemo_eval_operator.lifecycle import (
     config_body,
     config_name,
     decide_benchmark,
+    is_used_by,
+    read_benchmark,
+    read_job,
+    release_benchmark_seconds,
     update_body,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -43,12 +46,15 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     UpdateConfig,
 )
+from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import NemoBenchmark
+from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoBenchmark
 
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, SecretMissing, first_problem, key_of
+from .objects import ObjectWriter, first_problem, key_of
+from .patience import within
 from .queue import RetryLater, WorkQueue
+from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader
 from .waiting import Waiting
 
 __all__ = ["BenchmarkReconciler"]
@@ -60,6 +66,9 @@ MAX_STEPS: Final = 12
 
 RESYNC_SECONDS: Final = 300.0
 """How often an unchanged benchmark is compared with the evaluator: drift is rare, and one GET each."""
+
+SECRETS_RESYNC_SECONDS: Final = 60.0
+"""The same where it names Secrets, which cannot be watched. A job that is submitted looks by itself."""
 
 
 class BenchmarkReconciler:
@@ -73,13 +82,16 @@ class BenchmarkReconciler:
         queue: WorkQueue,
         gate: EvaluatorGate,
         waiting: Waiting,
+        secrets: SecretReader,
+        metrics: Metrics,
     ) -> None:
         self._kube = kube
         self._evaluator = evaluator
         self._queue = queue
         self._gate = gate
         self._waiting = waiting
-        self._objects = ObjectWriter(kube)
+        self._secrets = secrets
+        self._objects = ObjectWriter(kube, metrics)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
@@ -87,28 +99,31 @@ class BenchmarkReconciler:
         if document is None:
             self._wake_jobs(key)
             return None
+        benchmark, unreadable = read_benchmark(document)
         try:
-            benchmark = NemoBenchmark.model_validate(document)
-        except ValidationError as error:
-            await self._report_unreadable(document, error)
-            return None
-        try:
+            if unreadable is not None and benchmark.metadata.deletion_timestamp is None:
+                problem = first_problem(unreadable)
+                await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), problem))
+                return None
             return await self._pursue(benchmark)
         except ObjectGone:
             return None
 
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
         try:
-            desired = await self._desired(benchmark)
+            secrets = await self._secrets_of(benchmark)
+            desired = config_body(benchmark, secrets.values)
         except SecretMissing as error:
             await self._objects.record(
                 benchmark, benchmark_status.secret_missing(benchmark, _now(), str(error))
             )
-            raise RetryLater from error
+            raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableTargetPath as error:
             await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
             return None
-        facts = BenchmarkFacts(now=_now(), desired=desired, resync_seconds=RESYNC_SECONDS)
+        return await self._step_by_step(benchmark, await self._facts(benchmark, desired, secrets))
+
+    async def _step_by_step(self, benchmark: NemoBenchmark, facts: BenchmarkFacts) -> float | None:
         for _ in range(MAX_STEPS):
             facts = replace(facts, now=_now())
             match decide_benchmark(benchmark, facts):
@@ -130,14 +145,37 @@ class BenchmarkReconciler:
                     | DeleteConfig() as step
                 ):
                     try:
-                        facts = await self._call(benchmark, facts, step)
+                        async with within(release_benchmark_seconds(benchmark, _now())):
+                            facts = _hiding(await self._call(benchmark, facts, step), self._secrets.known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, error)
-                        logger.info("%s: %s", key_of(benchmark), error)
+                        await self._learn_of_failure(benchmark, error)
                         facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
+
+    async def _learn_of_failure(self, benchmark: NemoBenchmark, error: EvaluatorError) -> None:
+        """Of many deletions only the first few may find out by themselves that nobody answers."""
+        logger.info("%s: %s", key_of(benchmark), error)
+        if release_benchmark_seconds(benchmark, _now()):
+            await self._gate.learn(error)
+
+    async def _facts(
+        self, benchmark: NemoBenchmark, desired: JsonObject, secrets: ReadSecrets
+    ) -> BenchmarkFacts:
+        facts = BenchmarkFacts(
+            now=_now(),
+            desired=desired,
+            secrets=secrets.versions,
+            resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
+        )
+        if benchmark.metadata.deletion_timestamp is None:
+            return facts
+        namespace = benchmark.metadata.namespace
+        jobs = [read_job(document)[0] async for document in self._kube.list_all(EVALJOB_PLURAL, namespace)]
+        users = tuple(job.metadata.name for job in jobs if is_used_by(benchmark, job))
+        return replace(facts, users=users, failed=self._gate.outage is not None)
 
     async def _call(
         self,
@@ -194,12 +232,11 @@ class BenchmarkReconciler:
             return replace(facts, remote=remote, replaced=True)
         return replace(facts, remote=remote, updated=True)
 
-    async def _desired(self, benchmark: NemoBenchmark) -> JsonObject:
+    async def _secrets_of(self, benchmark: NemoBenchmark) -> ReadSecrets:
         if benchmark.metadata.deletion_timestamp is not None:
             # A deletion must not wait for a Secret that was deleted with the namespace.
-            return config_body(benchmark, {})
-        secrets = await self._objects.secrets(benchmark.metadata.namespace, benchmark.spec.values_from)
-        return config_body(benchmark, secrets)
+            return ReadSecrets({}, [])
+        return await self._secrets.read(benchmark)
 
     async def _put_off(self, benchmark: NemoBenchmark, error: EvaluatorError) -> float:
         """Say what the evaluator said, and when to ask again."""
@@ -220,19 +257,12 @@ class BenchmarkReconciler:
         for job in self._waiting.take(benchmark):
             self._queue.add(job)
 
-    async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
-        """The API server let it in, but it is no NemoBenchmark to us: say so on the object."""
-        spec: JsonObject = {"config": {"type": "unreadable"}}
-        try:
-            benchmark = NemoBenchmark.model_validate({**document, "spec": spec})
-        except ValidationError:
-            benchmark = NemoBenchmark.model_validate({**document, "spec": spec, "status": {}})
-        if benchmark.metadata.deletion_timestamp is not None:
-            await self._objects.release(benchmark, left_behind=benchmark.status.config)
-            return
-        await self._objects.report(
-            benchmark, benchmark_status.invalid(benchmark, _now(), first_problem(error))
-        )
+
+def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
+    """The config as the evaluator has it, without the secrets that a server forgets to mask."""
+    if not isinstance(facts.remote, RemoteConfig):
+        return facts
+    return replace(facts, remote=facts.remote.hiding(known))
 
 
 def _now() -> datetime:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError, Unavailable
+from nemo_eval_operator.evaluator import Ambiguous, EvaluatorClient, EvaluatorError, Unavailable
 from nemo_eval_operator.kube import ObjectKey
 
 from .following import Following
@@ -24,8 +25,8 @@ logger = logging.getLogger(__name__)
 FIRST_PROBE_SECONDS: Final = 1.0
 MAX_PROBE_SECONDS: Final = 30.0
 
-MAX_RETRY_AFTER_SECONDS: Final = 300.0
-"""A server may wish for patience, but not for the rest of the day."""
+CONFIRM_SECONDS: Final = 10.0
+"""An evaluator that answered somebody else not at all, and us not within this, is out of reach."""
 
 REPORT_AFTER_PROBES: Final = 3
 """Failed probes, about 5 s, after which running jobs say that they cannot be followed: a blip is no news."""
@@ -44,6 +45,7 @@ class EvaluatorGate:
         self._open.set()
         self._retry_after = 0.0
         self.outage: str | None = None
+        self.within_reach_since: datetime | None = None
 
     def close(self, error: EvaluatorError) -> None:
         """Nobody calls the evaluator for new work until a probe has reached it."""
@@ -51,18 +53,28 @@ class EvaluatorGate:
             logger.warning("evaluator out of reach: %s", error)
         self.outage = error.detail
         wished = error.retry_after if isinstance(error, Unavailable) else None
-        self._retry_after = min(wished or 0.0, MAX_RETRY_AFTER_SECONDS)
+        self._retry_after = wished or 0.0
         self._open.clear()
         self._closed.set()
+
+    async def learn(self, error: EvaluatorError) -> None:
+        """Close if a failed call says that nobody can be reached; where it does not say, ask."""
+        if isinstance(error, Unavailable):
+            self.close(error)
+        elif isinstance(error, Ambiguous) and error.status_code is None:
+            await self.close_if_unreachable(error)
 
     async def close_if_unreachable(self, error: EvaluatorError) -> None:
         """Close unless the evaluator answers otherwise: one job's trouble is not everybody's."""
         try:
-            await self._evaluator.check()
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self._evaluator.check()
         except EvaluatorError as confirmed:
             self.close(confirmed)
+        except TimeoutError:
+            self.close(error)
         else:
-            logger.warning("poll failed: %s", error)
+            logger.warning("a call failed, yet the evaluator answers: %s", error)
 
     def wait(self, key: ObjectKey) -> None:
         self._waiting.add(key)
@@ -99,6 +111,7 @@ class EvaluatorGate:
     def _reopen(self) -> None:
         logger.warning("evaluator within reach again")
         self.outage = None
+        self.within_reach_since = datetime.now(UTC)
         self._closed.clear()
         self._open.set()
         woken, self._waiting = self._waiting, set()

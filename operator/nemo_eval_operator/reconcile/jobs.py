@@ -12,23 +12,25 @@ from pydantic import ValidationError
 from nemo_eval_operator.evaluator import (
     EvaluatorClient,
     EvaluatorError,
-    Missing,
-    Rejected,
+    JobStatus,
     RemoteJob,
     Unavailable,
-    Unsupported,
 )
-from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectGone, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkUnusable,
-    Event,
     Facts,
     RemoteGone,
     Stored,
     decide_job,
+    depends_on_remote,
+    event_of_ignored_rerun,
     event_of_ignored_ttl,
     glimpse_told_by,
+    has_new_secrets,
     job_status,
+    read_job,
+    release_job_seconds,
     was_ready,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -43,14 +45,17 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     SubmitJob,
 )
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, EvalJobStatus, NemoBenchmark, NemoEvalJob
 
 from .following import Following
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, first_problem, key_of
+from .patience import within
 from .queue import RetryLater, WorkQueue
-from .results import ResultsKeeper
+from .remote_jobs import RemoteJobs
+from .results import ResultsKeeper, ResultsNotKept
+from .secrets import SecretReader
 from .submission import Submitter
 from .waiting import Waiting
 
@@ -58,8 +63,8 @@ __all__ = ["JobReconciler"]
 
 logger = logging.getLogger(__name__)
 
-MAX_STEPS: Final = 12
-"""The longest way, from a new object to its remote job, takes six; more is a loop, and a bug."""
+MAX_STEPS: Final = 20
+"""The longest way, a deletion that removes the jobs of six attempts, takes fewer; more is a bug."""
 
 WAITING_RECHECK_SECONDS: Final = 60.0
 """Waiting objects are woken by what they wait for; this is for a wake-up that was missed."""
@@ -81,18 +86,29 @@ class JobReconciler:
         gate: EvaluatorGate,
         following: Following,
         waiting: Waiting,
+        secrets: SecretReader,
+        metrics: Metrics,
         settle: timedelta,
     ) -> None:
         self._kube = kube
         self._evaluator = evaluator
-        self._queue = queue
         self._gate = gate
         self._following = following
         self._waiting = waiting
         self._settle = settle
-        self._objects = ObjectWriter(kube)
-        self._results = ResultsKeeper(kube)
-        self._submitter = Submitter(self._objects, evaluator, queue, gate)
+        self._queue = queue
+        self._secrets = secrets
+        self._objects = ObjectWriter(kube, metrics)
+        self._results = ResultsKeeper(kube, evaluator, secrets)
+        self._remote_jobs = RemoteJobs(self._objects, evaluator)
+        self._submitter = Submitter(
+            objects=self._objects,
+            evaluator=evaluator,
+            remote_jobs=self._remote_jobs,
+            queue=queue,
+            gate=gate,
+            secrets=secrets,
+        )
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
@@ -101,12 +117,12 @@ class JobReconciler:
             self._following.forget(key)
             self._waiting.forget(key)
             return None
+        job, unreadable = read_job(document)
         try:
-            job = NemoEvalJob.model_validate(document)
-        except ValidationError as error:
-            await self._report_unreadable(document, error)
-            return None
-        try:
+            if unreadable is not None and job.metadata.deletion_timestamp is None:
+                problem = first_problem(unreadable)
+                await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), problem))
+                return None
             return await self._pursue(job)
         except ObjectGone:
             self._following.forget(key)
@@ -139,12 +155,13 @@ class JobReconciler:
                     return None
                 case _:
                     try:
-                        job, facts = await self._advance(job, facts, step)
+                        async with within(release_job_seconds(job, datetime.now(UTC))):
+                            job, facts = await self._advance(job, facts, step)
                     except EvaluatorError as error:
                         if job.metadata.deletion_timestamp is None:
                             self._put_off(job, error)
                         # A deletion is bounded: what could not be done is weighed, not repeated for ever.
-                        logger.info("%s/%s: %s", key.namespace, key.name, error)
+                        await self._learn_of_failure(job, error)
                         facts = replace(facts, failed=True)
         logger.error("%s/%s is still not at rest after %d steps", key.namespace, key.name, MAX_STEPS)
         raise RetryLater
@@ -153,40 +170,52 @@ class JobReconciler:
         """Do a step after which there is more to decide."""
         match step:
             case Record(status):
-                finishes = job.status.completion_time is None
-                job = await self._objects.record(job, status)
-                if finishes and (event := event_of_ignored_ttl(job)):
-                    await self._objects.tell(job, event)
-                return job, facts
+                return await self._record(job, facts, status)
             case AddFinalizer():
                 return await self._objects.claim(job), replace(facts, claimed=True)
             case SubmitJob():
                 usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
                 return await self._submitter.submit(job, usable), replace(facts, lookup=None)
-            case LookUpJob(created_since):
-                return job, replace(facts, lookup=await self._submitter.look_up(job, created_since))
+            case LookUpJob():
+                return job, replace(facts, lookup=await self._submitter.look_up(job, step))
             case CancelJob(job_id):
-                job = await self._cancel(job, job_id)
-                return job, replace(facts, cancel_asked=True, remote=await self._observe(job_id))
+                job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
+                await self._remote_jobs.cancel(job, job_id)
+                remote = await self._remote_jobs.observe(job_id)
+                return job, replace(facts, cancel_asked=True, remote=remote)
             case DeleteJob(job_id):
-                await self._delete_remote(job_id)
-                return job, replace(facts, remote_deleted=True)
+                await self._remote_jobs.delete(job_id)
+                return job, replace(facts, deleted=facts.deleted | {job_id})
             case CollectResults(job_id):
                 return job, replace(facts, stored=await self._collect(job, job_id))
+
+    async def _record(
+        self, job: NemoEvalJob, facts: Facts, status: EvalJobStatus
+    ) -> tuple[NemoEvalJob, Facts]:
+        before = job
+        job = await self._objects.record(job, status)
+        for event in (event_of_ignored_ttl(before, job), event_of_ignored_rerun(before, job)):
+            if event is not None:
+                await self._objects.tell(job, event)
+        if (status.attempt, status.job_id) == (before.status.attempt, before.status.job_id):
+            return job, facts
+        # Another remote job asks other questions, and what was known of the last one is not true of it.
+        return job, await self._facts(job)
 
     async def _facts(self, job: NemoEvalJob) -> Facts:
         """Ask for what the decision about this job will need, and for nothing else."""
         facts = Facts(now=datetime.now(UTC), settle=self._settle, outage=self._gate.outage)
         status, deleting = job.status, job.metadata.deletion_timestamp is not None
-        if status.job_id is None:
-            if deleting or status.completion_time is not None:
-                return facts
+        if status.job_id is None and status.completion_time is None and not deleting:
             return replace(facts, benchmark=await self._benchmark_of(job))
-        if status.completion_time is not None and not deleting:
+        if status.job_id is None or not depends_on_remote(job):
             return facts
         remote = self._following.take_news(key_of(job), status.job_id)
         if remote is None and (deleting or glimpse_told_by(status).state != "active"):
-            remote = await self._try_to_observe(status.job_id)
+            remote = await self._try_to_observe(job, status.job_id)
+        if isinstance(remote, RemoteJob) and remote.status == JobStatus.FAILED:
+            await self._secrets.recall(job)
+            remote = remote.hiding(self._secrets.known)
         return replace(facts, remote=remote)
 
     async def _benchmark_of(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
@@ -207,56 +236,41 @@ class JobReconciler:
         if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
             said = benchmark.status.message or "it has not been handled yet"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
+            self._queue.add(key)
+            said = "its Secrets have changed, and the evaluator is being given the new values"
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark
 
-    async def _observe(self, job_id: str) -> RemoteJob | RemoteGone:
+    async def _try_to_observe(self, job: NemoEvalJob, job_id: str) -> RemoteJob | RemoteGone | None:
+        """None where the evaluator does not answer, which must not stop a deletion."""
+        deleting = job.metadata.deletion_timestamp is not None
+        if deleting and self._gate.outage is not None:
+            return None
         try:
-            return await self._evaluator.get_job(job_id)
-        except Missing:
-            return RemoteGone()
-
-    async def _try_to_observe(self, job_id: str) -> RemoteJob | RemoteGone | None:
-        """Like _observe; None where the evaluator does not answer, which must not stop a deletion."""
-        try:
-            return await self._observe(job_id)
+            async with within(release_job_seconds(job, datetime.now(UTC))):
+                return await self._remote_jobs.observe(job_id)
         except EvaluatorError as error:
-            if isinstance(error, Unavailable):
-                self._gate.close(error)
+            await self._learn_of_failure(job, error)
             return None
 
-    async def _cancel(self, job: NemoEvalJob, job_id: str) -> NemoEvalJob:
-        """Ask for cancellation; a server that has no such operation is asked to delete the job instead."""
-        job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
-        try:
-            await self._evaluator.cancel_job(job_id)
-        except (Missing, Unsupported) as error:
-            remote = await self._observe(job_id)
-            # Never one that has ended meanwhile: its result would go with it.
-            if isinstance(remote, RemoteJob) and not remote.is_terminal:
-                message = (
-                    f"this evaluator cannot cancel ({error.detail}): remote job {job_id} is deleted instead"
-                )
-                await self._objects.tell(job, Event("Warning", "CancelUnsupported", message))
-                await self._delete_remote(job_id)
-        except Rejected as error:
-            logger.info("remote job %s not cancelled, looking again: %s", job_id, error)
-        return job
-
-    async def _delete_remote(self, job_id: str) -> None:
-        try:
-            await self._evaluator.delete_job(job_id)
-        except Missing:
-            return
+    async def _learn_of_failure(self, job: NemoEvalJob, error: EvaluatorError) -> None:
+        """Of many deletions only the first few may find out by themselves that nobody answers."""
+        logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
+        if release_job_seconds(job, datetime.now(UTC)) != 0:
+            await self._gate.learn(error)
 
     async def _collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
         try:
-            return await self._results.keep(job, await self._evaluator.get_results(job_id))
-        except (EvaluatorError, KubeRefused) as error:
-            status = job_status.results_pending(job, datetime.now(UTC), str(error))
+            return await self._results.collect(job, job_id)
+        except ResultsNotKept as problem:
+            status = job_status.results_pending(
+                job, datetime.now(UTC), str(problem), given_up=problem.given_up
+            )
             self._keep_following(await self._objects.record(job, status))
-            raise RetryLater from error
+            raise RetryLater(problem.retry_seconds) from problem
 
     def _keep_following(self, job: NemoEvalJob) -> None:
         status = job.status
@@ -273,15 +287,3 @@ class JobReconciler:
             self._gate.wait(key_of(job))
         self._keep_following(job)
         raise RetryLater from error
-
-    async def _report_unreadable(self, document: JsonObject, error: ValidationError) -> None:
-        """The API server let it in, but it is no NemoEvalJob to us: say so on the object."""
-        try:
-            job = NemoEvalJob.model_validate({**document, "spec": {}})
-        except ValidationError:
-            job = NemoEvalJob.model_validate({**document, "spec": {}, "status": {}})
-        if job.metadata.deletion_timestamp is not None:
-            remains = f"remote job {job.status.job_id}" if job.status.job_id else None
-            await self._objects.release(job, left_behind=remains)
-            return
-        await self._objects.report(job, job_status.invalid(job, datetime.now(UTC), first_problem(error)))

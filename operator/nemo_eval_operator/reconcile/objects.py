@@ -8,59 +8,64 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
-from nemo_eval_operator.lifecycle import FINALIZER, Event, SecretValues, claim_of, event_of_change, timestamp
+from nemo_eval_operator.lifecycle import (
+    FINALIZER,
+    Event,
+    claim_of,
+    event_of_change,
+    event_of_plain_secrets,
+    timestamp,
+)
+from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
     EvalJobStatus,
     NemoBenchmark,
     NemoEvalJob,
-    ValueFrom,
+    ObjectMeta,
 )
 
-__all__ = ["ObjectWriter", "SecretMissing", "first_problem", "key_of"]
+__all__ = ["ObjectWriter", "first_problem", "key_of"]
 
 logger = logging.getLogger(__name__)
+
+MAX_PATH_PARTS: Final = 6
+"""Shown of a path that is too deep, as spec.config.params.extra: whose field it is."""
 
 Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob)
 
 _json_object = TypeAdapter(JsonObject)
 
 
-class SecretMissing(Exception):
-    """A Secret or key that spec.valuesFrom names is not there."""
-
-
 class ObjectWriter:
-    """Writes statuses, finalizers and events, and reads the Secrets that a spec names."""
+    """Writes statuses, finalizers and events."""
 
-    def __init__(self, kube: KubeClient) -> None:
+    def __init__(self, kube: KubeClient, metrics: Metrics) -> None:
         self._kube = kube
+        self._metrics = metrics
 
     async def record(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus) -> Kind:
         """Write `status` where it differs, tell of the change, and return the object as it is now.
 
         Raises Outdated where somebody else wrote first, ObjectGone where the object is gone.
         """
-        written = await self.report(thing, status)
-        return thing if written is None else type(thing).model_validate(written)
-
-    async def report(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus) -> JsonObject | None:
-        """As record, for an object that cannot be read whole: returns what was written, if anything was."""
         if status == thing.status:
-            return None
+            return thing
         body = _json_object.validate_python(status.to_manifest())
         written = await self._kube.replace_status(key_of(thing), thing.metadata, body)
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
-        return written
+        first_of_generation = thing.status.observed_generation != status.observed_generation
+        if first_of_generation and (warning := event_of_plain_secrets(thing)):
+            await self.tell(thing, warning)
+        return _as_written(thing, written).model_copy(update={"status": status})
 
     async def claim(self, thing: Kind) -> Kind:
         """Add the finalizer, and in the same write a mark that outlives a lost status."""
@@ -70,19 +75,27 @@ class ObjectWriter:
             [*thing.metadata.finalizers, FINALIZER],
             annotations={**thing.metadata.annotations, **claim_of(thing.metadata)},
         )
-        return type(thing).model_validate(written)
+        return _as_written(thing, written)
 
     async def remove_finalizer(self, thing: Kind, *, left_behind: str | None = None) -> Kind:
-        """Let the object go; what stays in the evaluator against the user's wish is told in an event."""
-        return type(thing).model_validate(await self.release(thing, left_behind=left_behind))
-
-    async def release(self, thing: Kind, *, left_behind: str | None) -> JsonObject:
-        """As remove_finalizer, for an object that cannot be read whole."""
-        if left_behind is not None:
-            message = f"left behind in the evaluator: {left_behind}"
-            await self.tell(thing, Event("Warning", "LeftInEvaluator", message))
+        """Let the object go; what stays in the evaluator against the user's wish is told and counted."""
         remaining = [name for name in thing.metadata.finalizers if name != FINALIZER]
-        return await self._kube.replace_finalizers(key_of(thing), thing.metadata, remaining)
+        written = await self._kube.replace_finalizers(key_of(thing), thing.metadata, remaining)
+        if left_behind is not None:
+            await self._tell_of_left_behind(thing, left_behind)
+        return _as_written(thing, written)
+
+    async def _tell_of_left_behind(self, thing: NemoBenchmark | NemoEvalJob, left_behind: str) -> None:
+        is_job = isinstance(thing, NemoEvalJob)
+        remote = thing.status.job_id if isinstance(thing, NemoEvalJob) else thing.status.config
+        self._metrics.left_behind(
+            "job" if is_job else "config",
+            namespace=thing.metadata.namespace,
+            name=thing.metadata.name,
+            remote=remote or "",
+        )
+        message = f"left behind in the evaluator: {left_behind}"
+        await self.tell(thing, Event("Warning", "LeftInEvaluator", message))
 
     async def delete(self, thing: Kind) -> None:
         await self._kube.delete(key_of(thing), thing.metadata.uid)
@@ -108,20 +121,10 @@ class ObjectWriter:
         except KubeError as error:
             logger.warning("event not posted: %s", error)
 
-    async def secrets(self, namespace: str, sources: Sequence[ValueFrom]) -> SecretValues:
-        """The values of `sources`, read now. Raises SecretMissing, which names what to create."""
-        values: dict[str, str] = {}
-        for source in sources:
-            reference = source.secret_key_ref
-            value = await self._kube.get_secret_value(namespace, reference.name, reference.key)
-            if value is not None:
-                values[source.target_path] = value
-            elif not reference.optional:
-                raise SecretMissing(
-                    f"Secret {namespace}/{reference.name} has no key {reference.key!r}, "
-                    f"which spec.valuesFrom needs for {source.target_path}"
-                )
-        return values
+
+def _as_written(thing: Kind, written: JsonObject) -> Kind:
+    """The object after a write of ours: its precondition says that the spec is still the same."""
+    return thing.model_copy(update={"metadata": ObjectMeta.model_validate(written["metadata"])})
 
 
 def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
@@ -131,4 +134,7 @@ def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
 def first_problem(error: ValidationError) -> str:
     """The first validation error, as `spec.config.type: Field required`; values are not repeated."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+    parts = [str(part) for part in problem["loc"]]
+    if problem["type"] == "recursion_depth_exceeded":
+        return f"{'.'.join(parts[:MAX_PATH_PARTS])}…: nested too deeply to be read"
+    return f"{'.'.join(parts)}: {problem['msg']}"

@@ -27,10 +27,11 @@ Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 
 
 class RetryLater(Exception):
-    """The object cannot be brought further now; look again after a backoff, at least `seconds`."""
+    """The object cannot be brought further now; look again after a backoff of `seconds` to `at_most`."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
+    def __init__(self, seconds: float = 0.0, *, at_most: float = MAX_BACKOFF_SECONDS) -> None:
         self.seconds = seconds
+        self.at_most = at_most
         super().__init__(f"retry after at least {seconds} s")
 
 
@@ -44,6 +45,9 @@ class WorkQueue:
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def add(self, key: ObjectKey) -> None:
         """Reconcile `key` as soon as a worker is free; once, however often it is added before that."""
@@ -60,18 +64,34 @@ class WorkQueue:
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
 
     async def work(self, reconcile: Reconcile) -> None:
-        """Reconcile keys for ever. Any number of these may run beside each other."""
-        while True:
+        """Reconcile keys until the queue is closed. Any number of these may run beside each other."""
+        while not self._closed:
             key = await self._ready.get()
+            if self._closed:
+                return
             self._queued.discard(key)
             self._active.add(key)
+            self._idle.clear()
             try:
                 await self._attend(key, reconcile)
             finally:
                 self._active.discard(key)
+                if not self._active:
+                    self._idle.set()
                 if key in self._again:
                     self._again.discard(key)
                     self.add(key)
+
+    async def drain(self, seconds: float) -> None:
+        """Take up nothing more, and wait until what is being reconciled is done, at most so long.
+
+        A submission that is cut off has to be looked for later; one that ends is simply known.
+        """
+        self._closed = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            logger.warning("not finished within %.0f s: %s", seconds, ", ".join(map(str, self._active)))
 
     async def _attend(self, key: ObjectKey, reconcile: Reconcile) -> None:
         self._drop_timer(key)
@@ -81,7 +101,7 @@ class WorkQueue:
             logger.debug("%s changed meanwhile, reading it again", key)
             self._back_off(key)
         except RetryLater as retry:
-            self._back_off(key, at_least=retry.seconds)
+            self._back_off(key, at_least=retry.seconds, at_most=retry.at_most)
         except KubeError as error:
             logger.warning("%s: %s", key, error)
             self._back_off(key)
@@ -94,10 +114,12 @@ class WorkQueue:
             if rest is not None:
                 self.add_after(key, rest)
 
-    def _back_off(self, key: ObjectKey, *, at_least: float = 0.0) -> None:
+    def _back_off(
+        self, key: ObjectKey, *, at_least: float = 0.0, at_most: float = MAX_BACKOFF_SECONDS
+    ) -> None:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        ceiling = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
+        ceiling = min(at_most, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
         jittered = ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         self.add_after(key, max(at_least, jittered))
 

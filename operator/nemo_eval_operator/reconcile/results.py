@@ -1,40 +1,119 @@
-"""Keeps a finished job's results where kubectl can read them: an immutable ConfigMap that the job owns."""
+"""Fetches a finished job's results and keeps them where kubectl can read them: an immutable ConfigMap.
+
+What goes wrong here never fails the evaluation: it is tried again, and what people are told grows graver.
+"""
 
 from __future__ import annotations
 
-from nemo_eval_operator.evaluator import Results
+import asyncio
+from typing import Final
+
+from nemo_eval_operator.evaluator import (
+    MAX_RESULTS_BYTES,
+    EvaluatorClient,
+    EvaluatorError,
+    Malformed,
+    Oversized,
+    Results,
+)
 from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference
-from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_name, results_document
+from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_names, label_value, results_document
 from nemo_eval_operator.resources import NemoEvalJob
 
-__all__ = ["ResultsKeeper"]
+from .secrets import SecretReader
 
-JOB_LABEL = "evaluator.nemo.dev/job"
+__all__ = ["ResultsKeeper", "ResultsNotKept"]
+
+JOB_LABEL: Final = "evaluator.nemo.dev/job"
+JOB_ID_ANNOTATION: Final = "evaluator.nemo.dev/job-id"
+URL_ANNOTATION: Final = "evaluator.nemo.dev/results-url"
+
+MAX_TRIES: Final = 10
+"""After so many, some six minutes of backoff, a person is asked to look."""
+
+GIVEN_UP_RETRY_SECONDS: Final = 300.0
+"""From then on they are still looked for, as whoever mends the cause should not have to tell us."""
+
+SMALL_RESULTS_BYTES: Final = 1024**2
+"""What fits into a ConfigMap, and so nearly all results."""
+
+OUTAGE_CODES: Final = frozenset({None, 429, 502, 503, 504})
+"""Nobody answered, or a gateway for it: an outage, which is waited for however long it takes."""
+
+
+class ResultsNotKept(Exception):
+    """The results cannot be read or kept now. `given_up`: a person has to look at the cause."""
+
+    def __init__(self, problem: Exception, *, given_up: bool) -> None:
+        self.given_up = given_up
+        self.retry_seconds = GIVEN_UP_RETRY_SECONDS if given_up else 0.0
+        super().__init__(str(problem))
 
 
 class ResultsKeeper:
-    """Stores results; storing the same twice, as after a crash, changes nothing."""
+    """Keeps results; keeping the same twice, as after a crash, changes nothing."""
 
-    def __init__(self, kube: KubeClient) -> None:
+    def __init__(self, kube: KubeClient, evaluator: EvaluatorClient, secrets: SecretReader) -> None:
         self._kube = kube
+        self._evaluator = evaluator
+        self._secrets = secrets
+        self._tries: dict[str, int] = {}
+        self._one_at_a_time = asyncio.Lock()
 
-    async def keep(self, job: NemoEvalJob, results: Results) -> Stored:
-        document, truncated = results_document(results)
-        name = config_map_name(job.metadata.name)
-        if not await self._create(job, name, document):
-            # A ConfigMap of that name is somebody else's: ours takes one that cannot be.
-            name = config_map_name(job.metadata.name, distinct=job.metadata.uid[:8])
-            if not await self._create(job, name, document):
-                raise KubeRefused(f"ConfigMaps of both possible names exist and are not this job's: {name}")
-        return Stored(results=results, config_map=name, key=RESULTS_KEY, truncated=truncated)
+    async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
+        """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
+        uid = job.metadata.uid
+        try:
+            stored = await self._fetch_and_keep(job, job_id)
+        except (EvaluatorError, KubeRefused) as error:
+            if not isinstance(error, EvaluatorError) or error.status_code not in OUTAGE_CODES:
+                self._tries[uid] = self._tries.get(uid, 0) + 1
+            raise ResultsNotKept(error, given_up=self._tries.get(uid, 0) >= MAX_TRIES) from error
+        self.forget(uid)
+        return stored
 
-    async def _create(self, job: NemoEvalJob, name: str, document: str) -> bool:
+    def forget(self, uid: str) -> None:
+        """The object is done, or gone."""
+        self._tries.pop(uid, None)
+
+    async def _fetch_and_keep(self, job: NemoEvalJob, job_id: str) -> Stored:
+        """Large results only of one job at a time: those of all workers at once would not fit into memory."""
+        try:
+            return await self._keep(job, await self._fetch(job, job_id, limit=SMALL_RESULTS_BYTES))
+        except Oversized:
+            async with self._one_at_a_time:
+                return await self._keep(job, await self._fetch(job, job_id, limit=MAX_RESULTS_BYTES))
+
+    async def _fetch(self, job: NemoEvalJob, job_id: str, *, limit: int) -> Results:
+        results = await self._evaluator.get_results(job_id, limit=limit)
+        if not results.tasks and not results.groups:
+            # A result exists from the start of a job and fills up; a completed job has something in it.
+            raise Malformed(
+                f"{self._evaluator.results_url(job_id)} has no tasks and no groups yet", status_code=200
+            )
+        await self._secrets.recall(job)
+        # Each known value is searched for in all of it: not where others wait.
+        return await asyncio.to_thread(results.hiding, self._secrets.known)
+
+    async def _keep(self, job: NemoEvalJob, results: Results) -> Stored:
+        url = self._evaluator.results_url(results.job)
+        document, truncated = results_document(results, url=url)
+        names = config_map_names(job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1)
+        for name in names:
+            if await self._create(job, name, results.job, url, document):
+                return Stored(results=results, config_map=name, key=RESULTS_KEY, url=url, truncated=truncated)
+        raise KubeRefused(
+            f"ConfigMaps {' and '.join(names)} exist and are not of this run: delete one of them"
+        )
+
+    async def _create(self, job: NemoEvalJob, name: str, job_id: str, url: str, document: str) -> bool:
         meta = job.metadata
         return await self._kube.create_config_map(
             meta.namespace,
             name,
             owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
-            # A label's value holds at most 63 characters; an object's name may be longer.
-            labels={JOB_LABEL: meta.name} if len(meta.name) <= 63 else {},  # noqa: PLR2004
+            labels={JOB_LABEL: label_value(meta.name)},
+            annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
+            identity=JOB_ID_ANNOTATION,
             data={RESULTS_KEY: document},
         )

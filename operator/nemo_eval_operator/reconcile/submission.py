@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator import (
+    Ambiguous,
     EvaluatorClient,
     EvaluatorError,
     Missing,
@@ -19,17 +20,21 @@ from nemo_eval_operator.lifecycle import (
     Event,
     LookUp,
     UnusableTargetPath,
-    carries_attempt,
     carries_config,
+    carries_object,
     job_body,
     job_status,
+    pick_marked,
 )
+from nemo_eval_operator.lifecycle.steps import LookUpJob
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, SecretMissing, key_of
+from .objects import ObjectWriter, key_of
 from .queue import RetryLater, WorkQueue
+from .remote_jobs import RemoteJobs
+from .secrets import SECRET_RECHECK_SECONDS, SecretMissing, SecretReader
 
 __all__ = ["Submitter"]
 
@@ -47,16 +52,28 @@ class Submitter:
     """Submits jobs and finds those whose submission got no answer."""
 
     def __init__(
-        self, objects: ObjectWriter, evaluator: EvaluatorClient, queue: WorkQueue, gate: EvaluatorGate
+        self,
+        *,
+        objects: ObjectWriter,
+        evaluator: EvaluatorClient,
+        remote_jobs: RemoteJobs,
+        queue: WorkQueue,
+        gate: EvaluatorGate,
+        secrets: SecretReader,
     ) -> None:
         self._objects = objects
+        self._secrets = secrets
         self._evaluator = evaluator
+        self._remote_jobs = remote_jobs
         self._queue = queue
         self._gate = gate
         self._quiet: dict[str, tuple[str, datetime]] = {}
 
     def quiet_since(self, job: NemoEvalJob) -> datetime | None:
-        """When by our own clock the last submission ended, or when we first saw that there was one."""
+        """When by our own clock the last submission ended, or when we first saw that there was one.
+
+        Or when the evaluator came back, if that was later: one that stood still goes on with what it had.
+        """
         submission = job.status.submission
         if submission is None or job.status.job_id is not None:
             self._quiet.pop(job.metadata.uid, None)
@@ -65,7 +82,7 @@ class Submitter:
         if written != submission.time:
             since = datetime.now(UTC)
         self._quiet[job.metadata.uid] = (submission.time, since)
-        return since
+        return max(since, self._gate.within_reach_since or since)
 
     async def submit(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> NemoEvalJob:
         """Write the intent, POST, write what came of it; the job as it is then.
@@ -75,12 +92,12 @@ class Submitter:
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
         try:
-            body, secrets = await self._job_body(job, benchmark, nonce)
+            body = await self._job_body(job, benchmark, nonce)
         except SecretMissing as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
             )
-            raise RetryLater from error
+            raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableTargetPath as error:
             await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
             raise RetryLater(INVALID_RETRY_SECONDS) from error
@@ -91,12 +108,11 @@ class Submitter:
         try:
             remote = await self._evaluator.create_job(body)
         except EvaluatorError as error:
-            error.forget(secrets)
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
-            return self._after_failure(job, benchmark, error)
+            return await self._after_failure(job, benchmark, error)
         return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
 
-    def _after_failure(
+    async def _after_failure(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, error: EvaluatorError
     ) -> NemoEvalJob:
         """The job, if there is more to decide about it at once; raises RetryLater if time has to pass."""
@@ -107,6 +123,10 @@ class Submitter:
                 return job
             case Unavailable():
                 raise RetryLater(error.retry_after or 0.0) from error
+            case Ambiguous(status_code=None):
+                # Where nobody answers, one submission has waited for that long enough.
+                await self._gate.close_if_unreachable(error)
+                return job
             case Missing() | Unsupported():
                 if benchmark is not None:
                     self._queue.add(key_of(benchmark))
@@ -114,33 +134,29 @@ class Submitter:
             case _:
                 return job
 
-    async def _job_body(
-        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str
-    ) -> tuple[JsonObject, list[str]]:
-        """What to POST, and the secret values in it."""
-        namespace = job.metadata.namespace
-        secrets = await self._objects.secrets(namespace, job.spec.values_from)
-        copied = benchmark.spec.values_from if benchmark and carries_config(job, secrets) else []
-        inherited = await self._objects.secrets(namespace, copied)
-        body = job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
-        return body, [*secrets.values(), *inherited.values()]
+    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
+        """What to POST; it holds the values of Secrets."""
+        secrets = (await self._secrets.read(job)).values
+        copied = benchmark if benchmark is not None and carries_config(job, secrets) else None
+        inherited = {} if copied is None else (await self._secrets.read(copied)).values
+        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
 
-    async def look_up(self, job: NemoEvalJob, created_since: datetime) -> LookUp:
-        """All jobs with this attempt's mark, oldest first; more than one are reduced to the oldest."""
+    async def look_up(self, job: NemoEvalJob, step: LookUpJob) -> LookUp:
+        """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest."""
         begun = datetime.now(UTC)
         # Twice before it counts as none: a job that is deleted while we turn pages can hide another.
-        found = await self._marked(job, created_since) or await self._marked(job, created_since)
-        found.sort(key=lambda remote: (remote.created_at or begun, remote.id))
+        found = await self._marked(job, step) or await self._marked(job, step)
         for extra in found[1:]:
             if not extra.is_terminal:
-                await self._evaluator.cancel_job(extra.id)
+                await self._remote_jobs.cancel(job, extra.id)
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
         return LookUp(begun=begun, found=tuple(found))
 
-    async def _marked(self, job: NemoEvalJob, created_since: datetime) -> list[RemoteJob]:
-        return [
+    async def _marked(self, job: NemoEvalJob, step: LookUpJob) -> list[RemoteJob]:
+        listed = [
             remote
-            async for remote in self._evaluator.list_jobs(created_since=created_since)
-            if carries_attempt(remote.custom_fields, job.metadata, job.status.attempt or 1)
+            async for remote in self._evaluator.list_jobs(created_since=step.created_since)
+            if carries_object(remote.custom_fields, job.metadata)
         ]
+        return pick_marked(listed, job.metadata, step.attempt)

@@ -18,6 +18,7 @@ from nemo_eval_operator.resources.evaljob import (
     NemoEvalJob,
 )
 from nemo_eval_operator.resources.evaljob_status import (
+    AttemptRecord,
     EvalJobStatus,
     Phase,
     Progress,
@@ -33,7 +34,7 @@ from nemo_eval_operator.resources.meta import (
     KubeModel,
     ObjectMeta,
 )
-from nemo_eval_operator.resources.values import SecretKeyRef, ValueFrom
+from nemo_eval_operator.resources.values import SecretKeyRef, SecretVersion, ValueFrom
 
 BENCHMARK_PLURAL = NemoBenchmark.PLURAL
 EVALJOB_PLURAL = NemoEvalJob.PLURAL
@@ -44,6 +45,7 @@ __all__ = [
     "EVALJOB_PLURAL",
     "GROUP",
     "VERSION",
+    "AttemptRecord",
     "BenchmarkDeletionPolicy",
     "BenchmarkRef",
     "BenchmarkSpec",
@@ -62,6 +64,7 @@ __all__ = [
     "SamplingParams",
     "Score",
     "SecretKeyRef",
+    "SecretVersion",
     "Submission",
     "ValueFrom",
 ]

@@ -15,7 +15,7 @@ from nemo_eval_operator.resources.meta import (
 )
 from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import immutable, rule, validations
-from nemo_eval_operator.resources.values import ValuesFrom
+from nemo_eval_operator.resources.values import SecretVersion, ValuesFrom
 
 _RENAMED = (
     "spec.config.{0} is immutable, because changing it would orphan the config in NeMo: create a new "
@@ -77,6 +77,14 @@ class BenchmarkStatus(KubeModel):
     )
     config_generation: int | None = Field(
         None, description="The metadata.generation that the evaluator has; older while an edit is on its way."
+    )
+    secrets: list[SecretVersion] | None = Field(
+        None,
+        description=(
+            "The Secrets of valuesFrom as they were when the evaluator was given their values; another "
+            "version is sent anew."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     message: str | None = Field(None, description="Where things stand, in one sentence.")
 

@@ -132,8 +132,9 @@ class EvalJobSpec(KubeModel):
     suspend: bool = Field(
         False,
         description=(
-            "If true, nothing is submitted to the evaluator until it is set to false. A run that is already "
-            "submitted goes on; cancel ends it."
+            "If true, nothing is submitted to the evaluator until it is set to false. Unlike the pods of a "
+            "batch/v1 Job, a run that is already submitted goes on: the evaluator cannot pause it, and to "
+            "stop it would throw its work away; cancel does that."
         ),
     )
     cancel: bool = Field(
@@ -143,8 +144,19 @@ class EvalJobSpec(KubeModel):
         None,
         ge=1,
         description=(
-            "Seconds from startTime after which a run that is not finished is cancelled and has failed. "
-            "Absent: no limit."
+            "Seconds from startTime after which a run that is not finished is cancelled and has failed, "
+            "retries and the waits before them included. Absent: no limit."
+        ),
+    )
+    backoff_limit: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description=(
+            "How often a failed run is submitted again, after 10, 20, 40 s and so on, at most six minutes. "
+            "Only failures that the evaluator blames on infrastructure count, and those of a job whose "
+            "submission got no answer; a failed evaluation is a result. Evaluations are dear: the default "
+            "is never."
         ),
     )
     ttl_seconds_after_finished: int | None = Field(
@@ -161,7 +173,7 @@ class EvalJobSpec(KubeModel):
         le=3600,
         description=(
             "Seconds that the deletion of this object waits for the run to end, before it lets go and "
-            "names the job left behind in an event."
+            "names the job left behind in an event and a metric."
         ),
     )
     deletion_policy: JobDeletionPolicy = Field(

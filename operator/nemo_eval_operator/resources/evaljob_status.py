@@ -31,6 +31,16 @@ class Submission(KubeModel):
     time: Timestamp = Field(description="When the intent was written, with microseconds.")
 
 
+class AttemptRecord(KubeModel):
+    """What is kept of an attempt after which another one was started."""
+
+    number: int = Field(ge=1, description="Number of the attempt.")
+    job_id: str | None = Field(None, description="Id of its job in NeMo, if it came to one.")
+    outcome: str = Field(description="How it ended: the reason that the conditions gave.")
+    start_time: Timestamp | None = Field(None, description="When it was submitted.")
+    completion_time: Timestamp = Field(description="When it ended.")
+
+
 class Progress(KubeModel):
     """How far the evaluator says it is; many evaluation types never say."""
 
@@ -64,7 +74,7 @@ class ResultsRef(KubeModel):
         None, description="ConfigMap in this namespace that holds the results as JSON."
     )
     key: str | None = Field(None, description="Key within the ConfigMap.")
-    url: str | None = Field(None, description="Where the evaluator answers with them, below its base URL.")
+    url: str | None = Field(None, description="Where the evaluator answers with them.")
     truncated: bool | None = Field(
         None,
         description="True if the results are too large for a ConfigMap, so that url alone has all of them.",
@@ -83,8 +93,26 @@ class EvalJobStatus(KubeModel):
     attempt: int | None = Field(
         None, ge=0, description="Number of the attempt; each is at most one job in NeMo."
     )
+    retries: int | None = Field(
+        None, ge=0, description="How many attempts were retries, of those that spec.backoffLimit allows."
+    )
+    rerun: str | None = Field(
+        None,
+        description=(
+            "Value of the annotation evaluator.nemo.dev/rerun that was acted on last; another one starts "
+            "another attempt."
+        ),
+    )
+    history: list[AttemptRecord] | None = Field(
+        None,
+        description="Earlier attempts, the last five, oldest first.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     submission: Submission | None = Field(
         None, description="The intent to create a job in NeMo, written before the request is sent."
+    )
+    adopted: bool | None = Field(
+        None, description="True if the submission got no answer and its job was found by its mark."
     )
     job_id: str | None = Field(None, description="Id of the job in NeMo, e.g. eval-WF5xprkaQpjTNZLpsNb1Y1.")
     progress: Progress | None = Field(None, description="How far the evaluator says it is.")

@@ -31,6 +31,7 @@ class KubeModel(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         protected_namespaces=(),
+        hide_input_in_errors=True,
     )
 
     def to_manifest(self) -> dict[str, Any]:

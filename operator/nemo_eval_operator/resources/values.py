@@ -3,11 +3,15 @@
 The shape is that of Flux's HelmRelease.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from nemo_eval_operator.resources.meta import DNS_SUBDOMAIN, KubeModel
+
+# Keys of any characters, dots and brackets in them behind a backslash, and indices: as `helm --set` has it.
+_KEY = r"([^.\[\]\\]|\\.)+(\[[0-9]{1,5}\])*"
+TARGET_PATH: Final = rf"^{_KEY}(\.{_KEY})*$"
 
 
 class SecretKeyRef(KubeModel):
@@ -37,10 +41,20 @@ class ValueFrom(KubeModel):
             description=(
                 "Where the value goes, as a dotted path. In a NemoBenchmark relative to spec.config, e.g. "
                 "params.extra.hf_token; in a NemoEvalJob it starts with config. or target., e.g. "
-                "target.model.api_endpoint.api_key."
+                "target.model.api_endpoint.api_key. rows[0].key is an item of a list; a backslash before a "
+                "dot or bracket makes it a part of the key."
             ),
+            pattern=TARGET_PATH,
         ),
     ]
+
+
+class SecretVersion(KubeModel):
+    """Which version of a Secret was read. It tells nothing of the values, as even a hash of them would."""
+
+    name: str = Field(description="Name of the Secret.")
+    uid: str = Field(description="Its metadata.uid.")
+    resource_version: str = Field(description="Its metadata.resourceVersion.")
 
 
 ValuesFrom = Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets
 
 BASE_URL = "http://evaluator.test:7331"
 
@@ -23,11 +23,12 @@ class Scripted:
     answer: Answer
     base_url: str = BASE_URL
     requests: list[httpx.Request] = field(default_factory=list)
+    known: KnownSecrets = field(default_factory=KnownSecrets)
 
     @property
     def client(self) -> EvaluatorClient:
-        transport = httpx.MockTransport(self._handle)
-        return EvaluatorClient(httpx.AsyncClient(base_url=self.base_url, transport=transport))
+        http = httpx.AsyncClient(base_url=self.base_url, transport=httpx.MockTransport(self._handle))
+        return EvaluatorClient(http, known=self.known)
 
     @property
     def only_request(self) -> httpx.Request:

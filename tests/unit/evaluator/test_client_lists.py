@@ -172,10 +172,10 @@ async def test_what_is_no_job_does_not_hide_the_others() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("progress", 1e400), ("progress", "half"), ("samples_processed", -1), ("message", {})],
+    [("progress", 1e400), ("progress", "half"), ("samples_processed", -1), ("raw_message", {})],
 )
 async def test_an_odd_number_is_no_number(field: str, value: object) -> None:
-    item = JOB | {"status_details": {field: value}}
+    item = JOB | {"status_details": {field.removeprefix("raw_"): value}}
     content = json.dumps({"data": [item]}).encode()
     (job,) = [
         job async for job in Scripted(lambda _: httpx.Response(200, content=content)).client.list_jobs()
@@ -186,4 +186,4 @@ async def test_an_odd_number_is_no_number(field: str, value: object) -> None:
 async def test_a_message_without_end_is_cut() -> None:
     item = JOB | {"status": "failed", "status_details": {"message": "x" * 40_000}}
     job = await answering(200, item).client.get_job("eval-1")
-    assert len(job.status_details.message or "") == 1_000
+    assert len(job.readable_message or "") == 1_000

@@ -7,6 +7,7 @@ a fault of the test's choice; whoever does not get an answer died in between.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,16 +26,19 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
+from nemo_eval_operator.evaluator.wire import StatusDetails
 from nemo_eval_operator.lifecycle import (
     FINALIZER,
+    RERUN_ANNOTATION,
     Facts,
     LookUp,
     RemoteGone,
     Stored,
-    carries_attempt,
     decide_job,
+    depends_on_remote,
     job_body,
     job_status,
+    pick_marked,
 )
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
@@ -127,13 +131,8 @@ def reconcile(clock: Callable[[], datetime], gate: Gate) -> Operator:
     if job is None:
         return
     deleting = job.metadata.deletion_timestamp is not None
-    facts = Facts(now=clock(), settle=SETTLE, outage=gate.outage)
-    if job.status.job_id is not None and (deleting or job.status.completion_time is None):
-        try:
-            facts = replace(facts, remote=(yield from observe(job.status.job_id)))
-        except EvaluatorError as error:
-            gate.outage = error.detail if isinstance(error, Unavailable) else gate.outage
-    for _ in range(12):
+    facts = yield from gather(job, clock, gate)
+    for _ in range(20):
         facts = replace(facts, now=clock(), outage=gate.outage)
         step = decide_job(job, facts)
         match step:
@@ -156,54 +155,65 @@ def reconcile(clock: Callable[[], datetime], gate: Gate) -> Operator:
     raise AssertionError(f"still not at rest: {step}")
 
 
+def gather(job: NemoEvalJob, clock: Callable[[], datetime], gate: Gate) -> Generator[Call, Any, Facts]:
+    facts = Facts(now=clock(), settle=SETTLE, outage=gate.outage)
+    if job.status.job_id is not None and depends_on_remote(job):
+        try:
+            return replace(facts, remote=(yield from observe(job.status.job_id)))
+        except EvaluatorError as error:
+            gate.outage = error.detail if isinstance(error, Unavailable) else gate.outage
+    return facts
+
+
 def advance(
     job: NemoEvalJob, facts: Facts, step: object, clock: Callable[[], datetime], gate: Gate
 ) -> Generator[Call, Any, tuple[NemoEvalJob, Facts]]:
     match step:
         case Record(status):
-            return (yield from record(job, status)), facts
+            known = (job.status.attempt, job.status.job_id)
+            job = yield from record(job, status)
+            if (status.attempt, status.job_id) != known:
+                facts = yield from gather(job, clock, gate)
+            return job, facts
         case AddFinalizer():
             job = yield Call("hold", job=job)
             return job, replace(facts, claimed=True)
         case SubmitJob():
             return (yield from submit(job, clock, gate)), replace(facts, lookup=None)
-        case LookUpJob(created_since):
-            return job, replace(facts, lookup=(yield from look_up(job, created_since, clock)))
+        case LookUpJob():
+            return job, replace(facts, lookup=(yield from look_up(job, step, clock)))
         case CancelJob(job_id):
-            job = yield from cancel(job, job_id, clock)
+            job = yield from record(job, job_status.cancelling(job, clock()))
+            yield from cancel(job_id)
             return job, replace(facts, cancel_asked=True, remote=(yield from observe(job_id)))
         case DeleteJob(job_id):
             yield from delete(job_id)
-            return job, replace(facts, remote_deleted=True)
+            return job, replace(facts, deleted=facts.deleted | {job_id})
         case CollectResults(job_id):
             return job, replace(facts, stored=(yield from collect(job, job_id, clock)))
         case _:
             raise AssertionError(step)
 
 
-def look_up(
-    job: NemoEvalJob, created_since: datetime, clock: Callable[[], datetime]
-) -> Generator[Call, Any, LookUp]:
-    begun, attempt = clock(), job.status.attempt or 1
-    listed: list[RemoteJob] = yield Call("list", since=created_since)
-    found = [entry for entry in listed if carries_attempt(entry.custom_fields, job.metadata, attempt)]
-    found.sort(key=lambda entry: (entry.created_at or begun, entry.id))
+def look_up(job: NemoEvalJob, step: LookUpJob, clock: Callable[[], datetime]) -> Generator[Call, Any, LookUp]:
+    begun = clock()
+    listed: list[RemoteJob] = yield Call("list", since=step.created_since)
+    found = pick_marked(listed, job.metadata, step.attempt)
     for extra in found[1:]:
         if not extra.is_terminal:
-            yield Call("cancel", job_id=extra.id)
+            yield from cancel(extra.id)
     return LookUp(begun=begun, found=tuple(found))
 
 
-def cancel(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Generator[Call, Any, NemoEvalJob]:
-    job = yield from record(job, job_status.cancelling(job, clock()))
+def cancel(job_id: str) -> Generator[Call, Any, None]:
     try:
         yield Call("cancel", job_id=job_id)
     except (Missing, Unsupported):
-        if isinstance((yield from observe(job_id)), RemoteJob):
+        remote = yield from observe(job_id)
+        if isinstance(remote, RemoteJob) and not remote.is_terminal:
             yield from delete(job_id)
     except Rejected:
         pass
-    return job
 
 
 def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Generator[Call, Any, Stored]:
@@ -212,7 +222,7 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
     except EvaluatorError as error:
         yield from record(job, job_status.results_pending(job, clock(), error.detail))
         raise
-    return Stored(results=results, config_map="results", key="results.json", truncated=False)
+    return Stored(results=results, config_map="results", key="results.json", url="u", truncated=False)
 
 
 def submit(job: NemoEvalJob, clock: Callable[[], datetime], gate: Gate) -> Generator[Call, Any, NemoEvalJob]:
@@ -242,10 +252,12 @@ class World:
 
     skew: timedelta = timedelta()
     now: datetime = NOW
-    thing: NemoEvalJob | None = field(default_factory=lambda: evaljob(config={"type": "gsm8k"}))
+    thing: NemoEvalJob | None = field(
+        default_factory=lambda: evaljob(config={"type": "gsm8k"}, backoffLimit=1)
+    )
     left_behind: str | None = None
     jobs: dict[str, RemoteJob] = field(default_factory=dict)
-    created: int = 0
+    created: Counter[str] = field(default_factory=Counter)
     flights: list[tuple[datetime, JsonObject]] = field(default_factory=list)
 
     def clock(self) -> datetime:
@@ -262,21 +274,30 @@ class World:
         self.now = target
 
     def create(self, body: JsonObject) -> RemoteJob:
-        self.created += 1
-        job_id = f"eval-{self.created}"
+        mark = body["custom_fields"]
+        assert isinstance(mark, dict)
+        self.created[str(mark["k8s-attempt"])] += 1
+        job_id = f"eval-{self.created.total()}"
         time = (self.now + self.skew).replace(tzinfo=None).isoformat()
-        made = remote("created", job_id, created_at=time, custom_fields=body["custom_fields"])
+        made = remote("created", job_id, created_at=time, custom_fields=mark)
         self.jobs[job_id] = made
         return made
 
-    def set_state(self, job_id: str, state: str) -> None:
-        self.jobs[job_id] = self.jobs[job_id].model_copy(update={"status": state})
+    def set_state(self, job_id: str, state: str, message: str | None = None) -> None:
+        details = StatusDetails(message=message)
+        self.jobs[job_id] = self.jobs[job_id].model_copy(update={"status": state, "status_details": details})
 
     def edit(self, **spec: Any) -> None:
         """A user changes the spec."""
         if self.thing is not None:
             meta = {"generation": self.thing.metadata.generation + 1}
             self._replace(self.thing.spec.model_copy(update=spec), self.thing.status, meta)
+
+    def ask_again(self, value: str) -> None:
+        """A user sets the annotation that starts another attempt."""
+        if self.thing is not None:
+            annotations = self.thing.metadata.annotations | {RERUN_ANNOTATION: value}
+            self._replace(self.thing.spec, self.thing.status, {"annotations": annotations})
 
     def delete_object(self) -> None:
         if self.thing is None or self.thing.metadata.deletion_timestamp is not None:

@@ -162,6 +162,7 @@ def stored(*, truncated: bool = False, **document: Any) -> Stored:
         results=results(**(document or {"tasks": EM})),
         config_map="qa-llama-results",
         key="results.json",
+        url="http://evaluator.test/v1/evaluation/jobs/eval-1/results",
         truncated=truncated,
     )
 

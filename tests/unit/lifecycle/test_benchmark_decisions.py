@@ -24,6 +24,9 @@ from nemo_eval_operator.lifecycle import (
     benchmark_status,
     config_body,
     decide_benchmark,
+    has_new_secrets,
+    is_used_by,
+    release_benchmark_seconds,
     was_ready,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -37,7 +40,7 @@ from nemo_eval_operator.lifecycle.steps import (
     Rest,
     UpdateConfig,
 )
-from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark
+from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, NemoEvalJob, SecretVersion
 
 from .objects import (
     HELD,
@@ -49,12 +52,23 @@ from .objects import (
     ago,
     benchmark,
     condition,
+    evaljob,
+    finished,
+    followed,
+    intent,
     remote_config,
     stamp,
     told,
 )
 
 ADOPT = {"annotations": {"evaluator.nemo.dev/adopt": "true"}}
+
+
+def secret_at(path: str) -> dict[str, Any]:
+    return {"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": path}
+
+
+SECRET = SecretVersion(name="hub", uid="s-1", resource_version="7")
 WANTED = {"type": "gsm8k", "params": {"limit_samples": 10}}
 
 
@@ -115,7 +129,7 @@ class TestPresent:
             (ready(), {}, ObserveConfig()),
             ({}, {"remote": ConfigGone()}, CreateConfig()),
             (ready(), {"remote": ConfigGone()}, CreateConfig()),
-            # A new spec is always sent: a changed secret cannot be seen in the answer.
+            # A new spec is always sent: the answer does not show which secret the server holds.
             ({}, {"remote": ours()}, UpdateConfig()),
             (ready(generation=0), {"remote": ours()}, UpdateConfig()),
             (ready(), {"remote": ours()}, Rest(300.0)),
@@ -129,6 +143,29 @@ class TestPresent:
     ) -> None:
         thing = bench(status=status)
         assert decide_benchmark(thing, known(thing, **world)) == step
+
+    @pytest.mark.parametrize(
+        ("given", "now"),
+        [
+            ([], [SECRET]),
+            ([SECRET], []),
+            ([SECRET], [SECRET.model_copy(update={"resource_version": "8"})]),
+            ([SECRET], [SECRET.model_copy(update={"uid": "another of that name"})]),
+            ([SECRET], [SECRET, SECRET.model_copy(update={"name": "more"})]),
+        ],
+    )
+    def test_another_version_of_a_secret_is_sent_and_then_known(
+        self, given: list[SecretVersion], now: list[SecretVersion]
+    ) -> None:
+        thing = bench(status=ready() | {"secrets": [version.to_manifest() for version in given]})
+        assert has_new_secrets(thing, now)
+        assert decide_benchmark(thing, known(thing, remote=ours(), secrets=now)) == UpdateConfig()
+        world = known(thing, remote=ours(), secrets=now, updated=True)
+        step = decide_benchmark(thing, world)
+        assert isinstance(step, Record)
+        written = thing.model_copy(update={"status": step.status})
+        assert not has_new_secrets(written, now)
+        assert decide_benchmark(written, known(thing, remote=ours(), secrets=now)) == Rest(300.0)
 
     @pytest.mark.parametrize("sent", [{"updated": True}, {"replaced": True}])
     def test_a_config_as_it_should_be_is_ready(self, sent: dict[str, Any]) -> None:
@@ -240,9 +277,72 @@ class TestDeleted:
     @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
     def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, world: dict[str, Any]) -> None:
         soon, late = self.deleted(59), self.deleted(60)
-        assert decide_benchmark(soon, known(soon, failed=True, **world)) == Rest(2.0)
+        assert decide_benchmark(soon, known(soon, failed=True, **world)) == Rest(1.0)
         left = "config team-a/qa, not deleted within 0:01:00"
         assert decide_benchmark(late, known(late, failed=True, **world)) == RemoveFinalizer(left_behind=left)
+
+
+class TestDeletedInUse:
+    """Jobs run with the config: they are waited for and counted, in bounded time."""
+
+    @staticmethod
+    def deleted(seconds_ago: float, status: dict[str, Any] | None = None) -> NemoBenchmark:
+        meta = {"deletionTimestamp": stamp(ago(seconds_ago))}
+        return bench(meta=meta, status=ready() if status is None else status)
+
+    @pytest.mark.parametrize("world", [{}, {"remote": ours()}, {"failed": True}])
+    def test_jobs_that_run_with_it_are_waited_for_and_counted(self, world: dict[str, Any]) -> None:
+        thing = self.deleted(0)
+        facts = known(thing, users=("b", "a"), **world)
+        step = decide_benchmark(thing, facts)
+        assert verdict(step) == (WORKING, "ConfigInUse")
+        assert isinstance(step, Record)
+        assert step.status.message is not None
+        assert "config team-a/qa is used by 2 running jobs: a, b." in step.status.message
+        waiting = thing.model_copy(update={"status": step.status})
+        assert decide_benchmark(waiting, facts) == Rest(2.0)
+
+    def test_when_the_last_one_has_ended_it_is_deleted(self) -> None:
+        thing = self.deleted(30)
+        assert decide_benchmark(thing, known(thing)) == ObserveConfig()
+        assert decide_benchmark(thing, known(thing, remote=ours())) == DeleteConfig()
+
+    def test_a_config_that_is_still_used_in_the_end_is_left_and_not_deleted(self) -> None:
+        thing = self.deleted(60)
+        step = decide_benchmark(thing, known(thing, users=("a",), remote=ours()))
+        assert step == RemoveFinalizer(left_behind="config team-a/qa, still used by 1 running job: a")
+
+    def test_of_many_only_some_are_named(self) -> None:
+        thing = self.deleted(60)
+        users = tuple(f"job-{number}" for number in range(9))
+        step = decide_benchmark(thing, known(thing, users=users))
+        assert isinstance(step, RemoveFinalizer)
+        assert step.left_behind is not None
+        assert step.left_behind.endswith("9 running jobs: job-0, job-1, job-2, job-3, job-4, …")
+
+    @pytest.mark.parametrize(
+        ("job", "uses"),
+        [
+            (evaljob(status=followed()), True),
+            (evaljob(status=intent()), True),
+            (evaljob(), False),
+            (evaljob(status=finished()), False),
+            (evaljob(status=followed(), benchmarkRef={"name": "other"}), False),
+            (evaljob(status=followed(), config={"type": "gsm8k"}), False),
+            (evaljob(status=followed(), samplingParams={"temperature": 0.5}), False),
+            (evaljob(status=followed(), valuesFrom=[secret_at("config.params.extra.hf_token")]), False),
+            (evaljob(status=followed(), valuesFrom=[secret_at("target.model.api_key")]), True),
+        ],
+    )
+    def test_a_job_uses_the_config_if_it_refers_to_it_and_may_be_running(
+        self, job: NemoEvalJob, uses: bool
+    ) -> None:
+        assert is_used_by(bench(), job) is uses
+
+    @pytest.mark.parametrize(("seconds_ago", "left"), [(0, 60.0), (59, 1.0), (60, 0.0), (100, 0.0)])
+    def test_its_time_is_one_minute(self, seconds_ago: float, left: float) -> None:
+        assert release_benchmark_seconds(self.deleted(seconds_ago), NOW) == left
+        assert release_benchmark_seconds(bench(), NOW) is None
 
 
 class TestStatus:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.lifecycle import FINALIZER, BenchmarkUnusable, Facts, RemoteGone, decide_job
-from nemo_eval_operator.lifecycle.job import JobStep
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
     CancelJob,
     CollectResults,
     DeleteJob,
     DeleteObject,
+    JobStep,
     LookUpJob,
     Record,
     RemoveFinalizer,
@@ -79,7 +79,7 @@ class TestNotSubmitted:
         claimed = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": UID}, "finalizers": finalizers}
         job = evaljob(meta=claimed | {"creationTimestamp": stamp(ago(5000))})
         step = decide_job(job, facts())
-        assert step == LookUpJob(created_since=ago(5000) - timedelta(hours=25))
+        assert step == LookUpJob(created_since=ago(5000) - timedelta(hours=25), attempt=None)
         assert verdict(decide_job(job, facts(lookup=lookup(remote())))) == ("Running", "Running")
         nothing = decide_job(job, facts(lookup=lookup()))
         assert nothing == (SubmitJob() if finalizers else AddFinalizer())
@@ -136,7 +136,7 @@ class TestUncertain:
 
     def test_it_is_looked_for_among_those_created_since_with_slack_for_the_evaluators_clock(self) -> None:
         step = decide_job(evaljob(meta=HELD, status=intent(10)), facts())
-        assert step == LookUpJob(created_since=ago(10) - timedelta(hours=25))
+        assert step == LookUpJob(created_since=ago(10) - timedelta(hours=25), attempt=1)
 
     def test_an_outage_is_waited_out_in_silence(self) -> None:
         assert decide_job(evaljob(meta=HELD, status=intent(10)), facts(outage=OUTAGE)) == Rest()
@@ -448,7 +448,7 @@ class TestDeleted:
             ({"remote": remote(), "failed": True}, Rest(2.0)),
             ({}, Rest(2.0)),
             ({"failed": True}, Rest(2.0)),
-            ({"outage": OUTAGE}, Rest(2.0)),
+            ({"outage": OUTAGE}, Rest(60.0)),
         ],
     )
     def test_a_running_job_is_cancelled_and_awaited(
@@ -470,7 +470,7 @@ class TestDeleted:
         assert decide_job(self.deleted(followed(), since=since), ended) == RemoveFinalizer()
         job = self.deleted(followed(), since=since, deletionPolicy="Delete")
         assert decide_job(job, ended) == DeleteJob("eval-1")
-        deleted = facts(remote=remote(word), remote_deleted=True)
+        deleted = facts(remote=remote(word), deleted=frozenset({"eval-1"}))
         assert decide_job(job, deleted) == RemoveFinalizer()
 
     def test_a_finished_run_is_not_cancelled_whatever_the_evaluator_makes_of_it(self) -> None:
@@ -528,7 +528,7 @@ class TestDeleted:
     @pytest.mark.parametrize("seconds", [0, 10_000])
     def test_a_job_that_may_exist_is_looked_for_first(self, seconds: float) -> None:
         job = self.deleted(intent(10), since=ago(seconds))
-        assert decide_job(job, facts()) == LookUpJob(created_since=ago(10) - timedelta(hours=25))
+        assert decide_job(job, facts()) == LookUpJob(created_since=ago(10) - timedelta(hours=25), attempt=1)
 
     @pytest.mark.parametrize("seconds", [0, 10_000])
     def test_what_is_found_is_adopted_and_then_cancelled(self, seconds: float) -> None:

@@ -71,6 +71,12 @@ TRANSITIONS: dict[str, tuple[EvalJobStatus, str, str, dict[str, str]]] = {
         "ResultsUnavailable",
         WORKING,
     ),
+    "results not kept": (
+        job_status.results_pending(RUNNING, NOW, "no result yet", given_up=True),
+        "Running",
+        "ResultsNotKept",
+        STALLED,
+    ),
     "succeeded": (
         job_status.succeeded(RUNNING, NOW, remote("completed"), stored()),
         "Succeeded",
@@ -264,7 +270,7 @@ class TestEnds:
         assert status.results_ref.to_manifest() == {
             "configMap": "qa-llama-results",
             "key": "results.json",
-            "url": "/v1/evaluation/jobs/eval-1/results",
+            "url": "http://evaluator.test/v1/evaluation/jobs/eval-1/results",
         }
 
     def test_success_without_progress_or_scores_is_success(self) -> None:
@@ -275,7 +281,10 @@ class TestEnds:
     def test_results_that_were_cut_say_so(self) -> None:
         status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(truncated=True))
         assert status.message is not None
-        assert status.message.endswith("rows were dropped to fit, the evaluator has them all")
+        assert status.message.endswith(
+            "rows were dropped to fit, all of them are at "
+            "http://evaluator.test/v1/evaluation/jobs/eval-1/results"
+        )
         assert status.results_ref is not None
         assert status.results_ref.truncated is True
 
@@ -310,7 +319,7 @@ class TestEnds:
         lost = job_status.lost(RUNNING, NOW).message
         assert lost is not None
         assert "no longer has job eval-1" in lost
-        assert "create a new NemoEvalJob" in lost
+        assert 'kubectl annotate --overwrite nemoevaljob qa-llama evaluator.nemo.dev/rerun="' in lost
         gone = job_status.lost(evaljob(status=followed(phase="Cancelling")), NOW)
         assert gone.message == "remote job eval-1 is gone after its cancellation"
 

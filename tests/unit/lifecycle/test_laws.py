@@ -1,7 +1,8 @@
 """The two laws of an attempt, against every order of faults, deaths and two operators that hypothesis finds.
 
 1. It is never more than one remote job, if a POST's effect appears within `settle` of its intent.
-2. The results of a job that completed end up in status.
+2. The results of a job that completed end up in status, and stay in its history where it is run again.
+3. Nothing is stuck: when the faults end, the run ends.
 
 And of a deletion: an object that goes without naming what stays leaves nothing running.
 """
@@ -44,6 +45,9 @@ FATES = st.sampled_from(
     [*(fault for fault in Fault if fault in MET["post"]), *[Fault.LOST, Fault.DIED_MEANWHILE] * 4]
 )
 """What can happen to the first POST; a job that appears later is the hardest."""
+
+MAX_KEPT = 6
+"""Attempts of which nothing is dropped: the present one and five in history."""
 
 DEATHS = {Fault.DIED_BEFORE, Fault.DIED_AFTER, Fault.DIED_MEANWHILE}
 
@@ -89,15 +93,18 @@ class Attempt(RuleBasedStateMachine):
         self.world.pass_time(seconds)
 
     @precondition(lambda self: self.world.jobs)
-    @rule(state=st.sampled_from(["pending", "running", "completed", "failed", "cancelled", "unknown"]))
-    def the_evaluator_goes_on(self, state: str) -> None:
+    @rule(
+        state=st.sampled_from(["pending", "running", "completed", "failed", "cancelled", "unknown"]),
+        message=st.sampled_from(["dataset not found", "The server was restarted while the job was running."]),
+    )
+    def the_evaluator_goes_on(self, state: str, message: str) -> None:
         for job_id, job in self.world.jobs.items():
             if not job.is_terminal and (state != "cancelled" or job.status == "cancelling"):
-                self.world.set_state(job_id, state)
+                self.world.set_state(job_id, state, message)
 
     @invariant()
     def one_attempt_is_at_most_one_remote_job(self) -> None:
-        assert self.world.created <= 1
+        assert set(self.world.created.values()) <= {1}
 
     @invariant()
     def what_goes_silently_leaves_nothing_running(self) -> None:
@@ -111,7 +118,7 @@ class Attempt(RuleBasedStateMachine):
         self.passes = [None, None]
         self.gates = [Gate(), Gate()]
         self.world.edit(suspend=False)
-        for _ in range(8):
+        for _ in range(12):
             self.world.pass_time(60)
             for job_id, job in self.world.jobs.items():
                 if not job.is_terminal:
@@ -124,13 +131,17 @@ class Attempt(RuleBasedStateMachine):
             return
         status = self.world.thing.status
         assert status.completion_time is not None
-        state = next((job.status for job in self.world.jobs.values()), None)
+        state = self.world.jobs[status.job_id].status if status.job_id in self.world.jobs else None
         if state == "completed":
             assert (status.phase, status.score) == (Phase.SUCCEEDED, "em=0.5")
         elif state is None:
             assert self.rejected or self.cancelled
         else:
             assert status.phase in {Phase.FAILED, Phase.CANCELLED}
+        history = {entry.job_id: entry.outcome for entry in status.history or []}
+        for job_id, job in self.world.jobs.items():
+            if job.status == "completed" and job_id != status.job_id and (status.attempt or 0) <= MAX_KEPT:
+                assert history[job_id] == "Completed"
 
     def go_on_until(self, who: int, kind: str) -> bool:
         """Whether a call of this kind was about to be made before the operator came to rest."""
@@ -172,7 +183,11 @@ class Attempt(RuleBasedStateMachine):
 
 
 class SteeredAttempt(Attempt):
-    """The same while somebody suspends, cancels and deletes it."""
+    """The same while somebody suspends it, cancels it, runs it again and deletes it."""
+
+    @rule(value=st.sampled_from(["one", "two"]))
+    def somebody_asks_for_another_attempt(self, value: str) -> None:
+        self.world.ask_again(value)
 
     @rule(value=st.booleans())
     def somebody_suspends(self, value: bool) -> None:
@@ -215,6 +230,6 @@ def test_a_look_up_counts_from_when_it_began() -> None:
     attempt.carry_out(0, Fault.SLOW, None)
     attempt.work_in_peace(0)
     attempt.work_in_peace(0)
-    assert attempt.world.created == 1
+    assert attempt.world.created == {"1": 1}
     assert attempt.world.thing is not None
     assert attempt.world.thing.status.job_id == "eval-1"

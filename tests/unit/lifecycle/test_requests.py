@@ -87,6 +87,10 @@ class TestConfigBody:
         assert "hf_x" not in thing.model_dump_json()
         assert thing == benchmark(config=CUSTOM)
 
+    def test_a_null_is_nothing_in_the_way(self) -> None:
+        body: Any = config_body(benchmark(config=CUSTOM), {"params.extra.seed.token": "hf_x"})
+        assert body["params"]["extra"] == {"seed": {"token": "hf_x"}}
+
     def test_parents_are_made_where_there_are_none(self) -> None:
         body = config_body(benchmark(), {"params.extra.hf_token": "hf_x"})
         assert body["params"] == {"extra": {"hf_token": "hf_x"}}
@@ -100,9 +104,11 @@ class TestConfigBody:
         ("path", "obstacle"),
         [
             ("type.token", "type"),
-            ("params.parallelism.token", "parallelism"),
-            ("params.extra.seed.token", "seed"),
-            ("tasks.sampled.metrics.bleu.params.references.0", "references"),
+            ("params.parallelism.token", "params.parallelism"),
+            (
+                "tasks.sampled.metrics.bleu.params.references.0",
+                "tasks.sampled.metrics.bleu.params.references",
+            ),
         ],
     )
     def test_a_path_through_what_is_no_object_is_refused(self, path: str, obstacle: str) -> None:

@@ -93,3 +93,15 @@ def test_a_summary_shows_four_digits(value: float, shown: str) -> None:
 def test_a_summary_is_three_scores_long() -> None:
     metrics = {f"m{number}": {"scores": {"s": {"value": number}}} for number in range(5)}
     assert summary_of(of_task({"metrics": metrics})) == "m0=0 m1=1 m2=2"
+
+
+@pytest.mark.parametrize("count", [-1, 1e300, 2**53, 10**400, math.nan, math.inf])
+def test_what_kubernetes_takes_for_no_integer_is_no_count(count: float) -> None:
+    (score,) = of_score({"value": 1, "stats": {"count": count, "nan_count": count}})
+    assert (score.count, score.nan_count) == (None, None)
+
+
+def test_names_are_fit_for_a_status_and_a_terminal() -> None:
+    (score,) = of_task({"metrics": {"m" * 10_000: {"scores": {"red\x1b[31m\nline": {"value": 1}}}}})
+    assert score.metric == "m" * 256
+    assert score.score == "red [31m line"

@@ -10,11 +10,11 @@ import pytest
 from nemo_eval_operator.lifecycle import (
     Event,
     Glimpse,
-    carries_attempt,
     event_of_change,
     event_of_ignored_ttl,
     glimpse_of,
     glimpse_told_by,
+    pick_marked,
     timestamp,
 )
 from nemo_eval_operator.lifecycle.clock import duration_text, micro_timestamp, parse_timestamp
@@ -86,7 +86,25 @@ class TestMarks:
         ],
     )
     def test_a_job_is_known_by_uid_and_attempt(self, fields: dict[str, Any], ours: bool) -> None:
-        assert carries_attempt(fields, self.meta, 2) is ours
+        job = remote(custom_fields=fields)
+        assert pick_marked([job], self.meta, 2) == ([job] if ours else [])
+
+    def test_of_several_the_oldest_comes_first_and_an_undated_one_last(self) -> None:
+        times = {"eval-c": "2026-03-01T12:00:00", "eval-b": "2026-03-01T12:00:00", "eval-a": None}
+        fields = mark_of_attempt(self.meta, attempt=1, nonce="n-1")
+        jobs = [remote(job_id=name, created_at=time, custom_fields=fields) for name, time in times.items()]
+        assert [job.id for job in pick_marked(jobs, self.meta, 1)] == ["eval-b", "eval-c", "eval-a"]
+
+    def test_where_status_was_lost_the_latest_attempt_comes_first(self) -> None:
+        jobs = [
+            remote(
+                job_id=f"eval-{number}",
+                created_at=f"2026-03-01T12:00:0{number}",
+                custom_fields=mark_of_attempt(self.meta, attempt=number, nonce="n"),
+            )
+            for number in (1, 3, 2)
+        ]
+        assert [job.id for job in pick_marked(jobs, self.meta, None)] == ["eval-3", "eval-2", "eval-1"]
 
     def test_a_config_is_known_by_uid(self) -> None:
         assert carries_object(mark_of_object(self.meta), self.meta)
@@ -155,7 +173,9 @@ class TestEvents:
     def test_a_time_to_live_that_is_ignored_is_told(
         self, meta: dict[str, Any], ttl: int | None, status: dict[str, Any], told: bool
     ) -> None:
-        event = event_of_ignored_ttl(evaljob(meta=meta, status=status, ttlSecondsAfterFinished=ttl))
+        event = event_of_ignored_ttl(
+            evaljob(), evaljob(meta=meta, status=status, ttlSecondsAfterFinished=ttl)
+        )
         assert (event is not None) is told
         assert event is None or (event.type, event.reason) == ("Normal", "TTLIgnored")
         assert event is None or "helm.toolkit.fluxcd.io/name" in event.message
@@ -210,6 +230,7 @@ class TestGlimpses:
                 followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
                 Glimpse("completed", 99),
             ),
+            (followed(conditions=working("ResultsNotKept")), Glimpse("completed", None)),
         ],
     )
     def test_what_a_status_tells_of_its_job(self, status: dict[str, Any], glimpse: Glimpse) -> None:

@@ -1,0 +1,113 @@
+"""The attempts of a job: when another one starts, what it begins with, and what is kept of the earlier ones.
+
+Words and delays are batch/v1 Job's: `backoffLimit` counts retries; they wait 10 s, 20 s, 40 s, at most
+six minutes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator import RemoteJob
+from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, NemoEvalJob
+
+from .clock import parse_timestamp, timestamp
+from .conditions import reason_of
+from .failures import is_infrastructure
+from .marks import RERUN_ANNOTATION
+
+__all__ = [
+    "is_retryable",
+    "may_retry",
+    "next_attempt",
+    "remote_ids",
+    "rerun_value",
+    "rerun_wanted",
+    "retry_delay",
+    "retry_due",
+]
+
+HISTORY_LENGTH: Final = 5
+"""Earlier attempts kept in status, which lives in etcd."""
+
+FIRST_RETRY: Final = timedelta(seconds=10)
+MAX_RETRY: Final = timedelta(minutes=6)
+
+
+def rerun_value(job: NemoEvalJob) -> str | None:
+    """What the rerun annotation says now."""
+    return job.metadata.annotations.get(RERUN_ANNOTATION)
+
+
+def rerun_wanted(job: NemoEvalJob) -> bool:
+    """Whether the annotation has a value that no attempt was started for yet."""
+    value = rerun_value(job)
+    return value is not None and value != job.status.rerun
+
+
+def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:
+    """What the evaluator blames on infrastructure, and what was only found by its mark.
+
+    The submission of the latter already went wrong.
+    """
+    return bool(job.status.adopted) or is_infrastructure(failed.readable_message)
+
+
+def may_retry(job: NemoEvalJob, failed: RemoteJob) -> bool:
+    """Whether a failed remote job is followed by another attempt."""
+    return is_retryable(job, failed) and (job.status.retries or 0) < job.spec.backoff_limit
+
+
+def retry_delay(retries: int) -> timedelta:
+    """How long the retry of this number, from 1, waits."""
+    doublings: int = 2 ** min(retries - 1, 10)
+    return min(MAX_RETRY, FIRST_RETRY * doublings)
+
+
+def retry_due(job: NemoEvalJob) -> datetime | None:
+    """When a retry may be submitted; None where the attempt to come is none."""
+    if not job.status.retries or not job.status.history:
+        return None
+    return parse_timestamp(job.status.history[-1].completion_time) + retry_delay(job.status.retries)
+
+
+def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJobStatus:
+    """The status with which the attempt after `ended` begins; nothing of it is submitted yet."""
+    number = ended.attempt or 1
+    entry = AttemptRecord(
+        number=number,
+        job_id=ended.job_id,
+        outcome=reason_of(ended.conditions) or "Unknown",
+        start_time=_started(ended),
+        completion_time=ended.completion_time or timestamp(now),
+    )
+    return ended.model_copy(
+        update={
+            "attempt": number + 1,
+            "rerun": rerun_value(job),
+            "history": [*(ended.history or []), entry][-HISTORY_LENGTH:],
+            "submission": None,
+            "adopted": None,
+            "job_id": None,
+            "progress": None,
+            "completion_time": None,
+            "duration": None,
+            "score": None,
+            "scores": None,
+            "results_ref": None,
+        }
+    )
+
+
+def remote_ids(status: EvalJobStatus) -> list[str]:
+    """The remote jobs of this and of the earlier attempts."""
+    earlier = [entry.job_id for entry in status.history or []]
+    return [job_id for job_id in (*earlier, status.job_id) if job_id is not None]
+
+
+def _started(status: EvalJobStatus) -> str | None:
+    """The attempt's own start; startTime is the run's, and a retry does not move it."""
+    if status.submission is None:
+        return status.start_time
+    return timestamp(parse_timestamp(status.submission.time))

@@ -1,0 +1,31 @@
+"""Which failures of a remote job are the infrastructure's, so that the same evaluation may well succeed.
+
+The API has one word, `failed`, and a message for people. So the messages that are known to speak of a server
+or a node are listed here; everything else is the evaluation's own failure, which is a result.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["is_infrastructure"]
+
+INFRASTRUCTURE: Final = re.compile(
+    r"""
+      \bserver\ was\ restarted\b                       # the local evaluator, after a restart
+    | \b(PreemptionByScheduler|DeletionByTaintManager   # reasons of a pod's condition DisruptionTarget
+        |EvictionByEvictionAPI|DeletionByPodGC|TerminationByKubelet|DisruptionTarget)\b
+    | \b(NodeLost|NodeShutdown)\b                       # the kubelet's
+    | \breason:\ (Evicted|Preempted|Preempting|Shutdown)\b
+    | \b(pod|job|container|workload)\ (\S+\ )?((was|has\ been)\ )?(evicted|preempted)\b
+    | \bnode\ (\S+\ )?((was|is|has\ been)\ )?(lost|drained|shut\ ?down|not\ ?ready)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Source: Kubernetes, "Disruptions", pod disruption conditions. NeMo documents no texts of its own."""
+
+
+def is_infrastructure(message: str | None) -> bool:
+    """Whether the message of a failed job blames a server or node; in doubt it does not."""
+    return message is not None and INFRASTRUCTURE.search(message) is not None

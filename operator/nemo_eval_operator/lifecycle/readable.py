@@ -1,0 +1,76 @@
+"""What can still be read of an object that cannot be read whole: enough to let it go in an orderly way.
+
+The CRD keeps such objects out; one may yet come of a newer version of the CRD, or where no schema can
+tell text from a number.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.resources import (
+    BenchmarkSpec,
+    BenchmarkStatus,
+    EvalJobSpec,
+    EvalJobStatus,
+    NemoBenchmark,
+    NemoEvalJob,
+)
+
+__all__ = ["read_benchmark", "read_job"]
+
+STEERING = ("deletionPolicy", "cancelTimeoutSeconds")
+REMEMBERED = ("attempt", "submission", "jobId", "history", "rerun", "config", "configId", "configGeneration")
+"""Fields of a status without which what is in the evaluator could not be found again."""
+
+
+def read_job(document: JsonObject) -> tuple[NemoEvalJob, ValidationError | None]:
+    """The job; with the reason where its spec cannot be read, and then the spec is a stand-in.
+
+    Raises ValidationError where not even metadata can be read.
+    """
+    readable = {**document, "status": _readable_status(EvalJobStatus, document.get("status"))}
+    try:
+        return NemoEvalJob.model_validate(readable), None
+    except ValidationError as error:
+        spec = _readable(EvalJobSpec, {}, document.get("spec"), STEERING)
+        return NemoEvalJob.model_validate({**readable, "spec": spec}), error
+
+
+def read_benchmark(document: JsonObject) -> tuple[NemoBenchmark, ValidationError | None]:
+    """As read_job. The stand-in's config is the one that status names, else that of the object's own name."""
+    status = _readable_status(BenchmarkStatus, document.get("status"))
+    try:
+        return NemoBenchmark.model_validate({**document, "status": status}), None
+    except ValidationError as error:
+        config: JsonObject = {"type": "unreadable"}
+        if isinstance(known := status.get("config"), str):
+            config["namespace"], _, config["name"] = known.partition("/")
+        spec = _readable(BenchmarkSpec, {"config": config}, document.get("spec"), STEERING)
+        return NemoBenchmark.model_validate({**document, "spec": spec, "status": status}), error
+
+
+def _readable_status(model: type[BaseModel], status: JsonValue) -> JsonObject:
+    whole = status if isinstance(status, dict) else {}
+    return whole if _fits(model, whole) else _readable(model, {}, whole, REMEMBERED)
+
+
+def _readable(
+    model: type[BaseModel], base: JsonObject, part: JsonValue, fields: tuple[str, ...]
+) -> JsonObject:
+    """`base` and those of the fields of `part` with which it still fits the model."""
+    kept = dict(base)
+    given = part if isinstance(part, dict) else {}
+    for name in fields:
+        if name in given and _fits(model, {**kept, name: given[name]}):
+            kept[name] = given[name]
+    return kept
+
+
+def _fits(model: type[BaseModel], part: JsonObject) -> bool:
+    try:
+        model.model_validate(part)
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,170 @@
+"""Secrets: read when they are used, sent on when they change, and shown to nobody whoever repeats them."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.processes import Processes
+from testbed.stack import start_operator
+from tests.e2e.proxy import Proxy
+from tests.e2e.telltale import Telltale
+from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+
+StartOperator = Callable[[str], Path]
+
+HUB, API, PLAIN_HUB, PLAIN_API = (
+    f"canary/{name}+5f1c9 é" for name in ("hub", "api", "plain-hub", "plain-api")
+)
+CANARIES = (HUB, API, PLAIN_HUB, PLAIN_API)
+
+FATES = {
+    "refused": "EvaluatorRejected",
+    "broken": "SubmissionUncertain",
+    "unauthorized": "EvaluatorUnauthorized",
+    "malformed": "SubmissionUncertain",
+    "failing": "EvaluationFailed",
+    "unreadable": "ResultsUnavailable",
+    "fine": "Completed",
+}
+
+
+@pytest.fixture
+def start(cluster: Cluster, crds: None, namespace: str, tmp_path: Path) -> Iterator[StartOperator]:
+    """Starts an operator for this test's namespace against the evaluator at a URL; returns its log."""
+    with Processes() as processes:
+
+        def start(evaluator_url: str) -> Path:
+            start_operator(
+                processes,
+                tmp_path,
+                kubeconfig=cluster.kubeconfig,
+                evaluator_url=evaluator_url,
+                namespaces=[namespace],
+                env={"NEMO_LOG_LEVEL": "debug"},
+            )
+            return tmp_path / "operator.log"
+
+        yield start
+        processes.check()
+
+
+def secret(name: str, **values: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+
+
+def source(name: str, key: str, path: str, **reference: Any) -> dict[str, Any]:
+    return {"secretKeyRef": {"name": name, "key": key, **reference}, "targetPath": path}
+
+
+def forms(value: str) -> set[str]:
+    """A value as it is and as servers encode it; of its base64 what does not depend on the neighbours."""
+    encoded = value.encode()
+    shifted = (base64.b64encode(bytes(shift) + encoded).decode()[4:-4] for shift in range(3))
+    return {value, quote(value), quote(value, safe=""), json.dumps(value)[1:-1], encoded.hex(), *shifted}
+
+
+def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
+    cluster: Cluster, namespace: str, start: StartOperator
+) -> None:
+    benchmark = data_benchmark(
+        "told", config={"type": "gsm8k", "params": {"extra": {"other_token": PLAIN_HUB}}}
+    )
+    benchmark["spec"]["valuesFrom"] = [source("hub", "token", "params.extra.hf_token")]
+    jobs = []
+    for fate in FATES:
+        endpoint = {"url": "http://nim.test", "model_id": fate}
+        job = data_job(fate, of="told", target={"type": "model", "model": {"api_endpoint": endpoint}})
+        if fate == "fine":
+            endpoint["api_key"] = PLAIN_API
+        else:
+            job["spec"]["valuesFrom"] = [source("keys", "api", "target.model.api_endpoint.api_key")]
+        jobs.append(job)
+
+    with Telltale() as telltale:
+        world = World(cluster, namespace, telltale.url)
+        log = start(telltale.url)
+        world.apply(secret("hub", token=HUB), secret("keys", api=API), benchmark)
+        world.until_reason(BENCHMARK, "told", "ConfigReady")
+        world.apply(*jobs)
+        for name, reason in FATES.items():
+            world.until_reason(JOB, name, reason, seconds=60)
+        assert all(value in telltale.gossip for value in CANARIES), "it knows them all"
+
+    found = json.loads(world.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "json"))
+    for thing in found["items"]:
+        thing.pop("spec", None)
+        thing["metadata"].get("annotations", {}).pop("kubectl.kubernetes.io/last-applied-configuration", None)
+    places = {"objects": json.dumps(found, ensure_ascii=False), "log": log.read_text()}
+    for place, text in places.items():
+        for value in CANARIES:
+            hits = [form for form in forms(value) if form in text]
+            assert not hits, (
+                f"in {place}: {[text[text.index(hit) - 300 : text.index(hit) + 80] for hit in hits]}"
+            )
+    assert "******" in places["objects"], "they were repeated"
+    for name, path in (
+        ("told", "spec.config.params.extra.other_token"),
+        ("fine", "spec.target.model.api_endpoint.api_key"),
+    ):
+        assert path in world.event(name, "PlainTextSecret")["message"]
+
+
+def test_a_changed_secret_reaches_the_config_before_the_next_job(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    world = World(cluster, namespace, evaluator_url)
+    with Proxy(evaluator_url) as proxy:
+        start(proxy.url)
+        benchmark = data_benchmark(
+            valuesFrom=[
+                source("hub", "token", "params.extra.hf_token"),
+                source("hub", "late", r"params.extra.judges[0].late\.key", optional=True),
+            ]
+        )
+        world.apply(secret("hub", token="first-value"), benchmark, data_job("before"))
+        world.until_phase("before", "Succeeded")
+        assert [value in extras(proxy) for value in ("first-value", "second-value")] == [True, False]
+
+        world.apply(secret("hub", token="second-value", late="late-value"), data_job("after"))
+        world.until_phase("after", "Succeeded")
+
+    sent = [(method, path) for method, path, body in proxy.bodies if method in {"PATCH", "POST"}]
+    update = max(number for number, (method, _) in enumerate(sent) if method == "PATCH")
+    assert sent.index(("POST", "/v1/evaluation/jobs"), update) > update, "the job came after the update"
+    assert '"hf_token":"second-value"' in extras(proxy)
+    assert '"judges":[{"late.key":"late-value"}]' in extras(proxy)
+    assert "value" not in json.dumps(world.status(BENCHMARK, "rows")["secrets"])
+
+
+def extras(proxy: Proxy) -> str:
+    return " ".join(body.decode() for method, path, body in proxy.bodies if "/configs" in path)
+
+
+def test_what_is_missing_is_named_and_found_when_it_comes(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    world = World(cluster, namespace, evaluator_url)
+    start(evaluator_url)
+    world.apply(
+        data_benchmark(valuesFrom=[source("hub", "token", "params.extra.hf_token")]), data_job("patient")
+    )
+    status = world.until_reason(BENCHMARK, "rows", "SecretNotFound")
+    needed = f"Secret {namespace}/hub with key 'token' is needed for params.extra.hf_token: it "
+    assert status["message"] == needed + "does not exist"
+    assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
+
+    world.apply(secret("hub", other="x"))
+    eventually(
+        lambda: world.status(BENCHMARK, "rows")["message"] == needed + "has no such key, or no text there",
+        "the key is named",
+    )
+    world.apply(secret("hub", token="hf_x"))
+
+    world.until_phase("patient", "Succeeded")
+    assert world.event("rows", "SecretNotFound")

@@ -1,0 +1,229 @@
+"""Results reach a ConfigMap whatever stands in the way at first, and no secret reaches it with them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.evaluator import KnownSecrets
+from nemo_eval_operator.kube import KubeUnavailable
+from nemo_eval_operator.reconcile.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
+from nemo_eval_operator.reconcile.secrets import SecretReader
+from nemo_eval_operator.resources import NemoEvalJob
+from tests.unit.evaluator.scripted import Scripted, answering, answering_raw
+from tests.unit.lifecycle.objects import EM, UID, evaljob, followed
+
+from .api_server import CONFIG_MAPS, ApiServer
+
+URL = "http://evaluator.test:7331/v1/evaluation/jobs/eval-1/results"
+WHOLE = {"job": "eval-1", "tasks": EM, "groups": {}, "anything": [1, None]}
+
+JOB = evaljob(status=followed())
+
+
+def keeper(server: ApiServer, evaluator: Scripted) -> ResultsKeeper:
+    return ResultsKeeper(server.client, evaluator.client, SecretReader(server.client, KnownSecrets()))
+
+
+async def problem_of(results: ResultsKeeper, job: NemoEvalJob = JOB) -> ResultsNotKept:
+    with pytest.raises(ResultsNotKept) as caught:
+        await results.collect(job, "eval-1")
+    return caught.value
+
+
+async def test_results_are_kept_in_full_and_say_where_they_are_from() -> None:
+    server = ApiServer()
+    stored = await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
+    assert (stored.config_map, stored.key, stored.url, stored.truncated) == (
+        "qa-llama-results",
+        "results.json",
+        URL,
+        False,
+    )
+    kept = server.config_map("qa-llama-results")
+    assert json.loads(kept["data"]["results.json"]) == WHOLE
+    assert kept["immutable"] is True
+    meta = kept["metadata"]
+    assert meta["labels"] == {"evaluator.nemo.dev/job": "qa-llama"}
+    assert meta["annotations"] == {
+        "evaluator.nemo.dev/job-id": "eval-1",
+        "evaluator.nemo.dev/results-url": URL,
+    }
+    (owner,) = meta["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == (
+        "NemoEvalJob",
+        "qa-llama",
+        UID,
+        True,
+    )
+
+
+async def test_keeping_them_again_changes_nothing() -> None:
+    server = ApiServer()
+    results = keeper(server, answering(200, WHOLE))
+    first, second = [await results.collect(JOB, "eval-1") for _ in range(2)]
+    assert first == second
+    assert [path for path in server.documents if path.startswith(CONFIG_MAPS)] == [
+        f"{CONFIG_MAPS}/qa-llama-results"
+    ]
+
+
+def config_map(uid: str, job_id: str) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "qa-llama-results",
+            "ownerReferences": [{"uid": uid}],
+            "annotations": {"evaluator.nemo.dev/job-id": job_id},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        {"metadata": {"name": "qa-llama-results"}},
+        # A job of that name was deleted and created anew; its ConfigMap is not collected yet.
+        config_map("another", "eval-0"),
+        config_map("another", "eval-1"),
+        # The same object, after its status was lost with an earlier run.
+        config_map(UID, "eval-0"),
+    ],
+    ids=["somebody's", "predecessor's", "odd", "of an earlier run"],
+)
+async def test_a_name_that_is_taken_is_left_alone(taken: dict[str, Any]) -> None:
+    server = ApiServer()
+    server.documents[f"{CONFIG_MAPS}/qa-llama-results"] = taken
+    stored = await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
+    assert stored.config_map == "qa-llama-6f1c0d3a-results"
+    assert server.config_map("qa-llama-results") == taken
+
+
+async def test_each_attempt_has_a_config_map_of_its_own() -> None:
+    server = ApiServer()
+    results = keeper(server, answering(200, WHOLE))
+    await results.collect(JOB, "eval-1")
+    again = evaljob(status=followed(attempt=2))
+    assert (await results.collect(again, "eval-1")).config_map == "qa-llama-2-results"
+
+
+async def test_both_names_taken_is_for_a_person_to_mend() -> None:
+    server = ApiServer()
+    for name in ("qa-llama-results", "qa-llama-6f1c0d3a-results"):
+        server.documents[f"{CONFIG_MAPS}/{name}"] = {"metadata": {"name": name}}
+    said = str(await problem_of(keeper(server, answering(200, WHOLE))))
+    assert "qa-llama-results and qa-llama-6f1c0d3a-results exist and are not of this run" in said
+
+
+@pytest.mark.parametrize(
+    "evaluator",
+    [
+        answering_raw(b'{"surprise": ['),
+        answering(200, {"job": "eval-1", "tasks": {}, "groups": {}}),
+        answering(200, {"job": "eval-1"}),
+        answering(200, WHOLE | {"job": "eval-2"}),
+        answering(200, WHOLE | {"tasks": []}),
+        answering(404, {"detail": "no result"}),
+        answering_raw(b"default backend", 404),
+        answering(401, {"detail": "who are you"}),
+        answering(500, {"detail": "oh"}),
+    ],
+    ids=[
+        "garbage",
+        "partial",
+        "empty",
+        "another's",
+        "no tasks",
+        "missing",
+        "gateway",
+        "unauthorized",
+        "broken",
+    ],
+)
+async def test_what_does_not_mend_is_reported_in_the_end(evaluator: Scripted) -> None:
+    server = ApiServer()
+    results = keeper(server, evaluator)
+    for _ in range(MAX_TRIES - 1):
+        problem = await problem_of(results)
+        assert (problem.given_up, problem.retry_seconds) == (False, 0.0)
+    problem = await problem_of(results)
+    assert (problem.given_up, problem.retry_seconds) == (True, 300.0)
+
+    evaluator.answer = answering(200, WHOLE).answer
+    await results.collect(JOB, "eval-1")
+    evaluator.answer = answering(500, {}).answer
+    assert not (await problem_of(results)).given_up, "a success starts the count anew"
+
+
+def unreachable(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+def silent(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("")
+
+
+@pytest.mark.parametrize(
+    "evaluator",
+    [
+        Scripted(unreachable),
+        Scripted(silent),
+        answering(429, {}, Retry_After="1"),
+        answering_raw(b"", 502),
+        answering_raw(b"", 503),
+        answering_raw(b"", 504),
+    ],
+    ids=["unreachable", "silent", "busy", "502", "503", "504"],
+)
+async def test_an_outage_is_waited_for_however_long_it_takes(evaluator: Scripted) -> None:
+    results = keeper(ApiServer(), evaluator)
+    for _ in range(3 * MAX_TRIES):
+        assert not (await problem_of(results)).given_up
+
+
+async def test_a_config_map_that_is_refused_is_a_problem_of_the_results() -> None:
+    server = ApiServer()
+    server.refusal = httpx.Response(403, json={"message": "exceeded quota"})
+    assert "exceeded quota" in str(await problem_of(keeper(server, answering(200, WHOLE))))
+
+
+async def test_a_kubernetes_api_that_does_not_answer_is_not() -> None:
+    server = ApiServer()
+    server.refusal = httpx.Response(503, json={"message": "leader changed"})
+    with pytest.raises(KubeUnavailable):
+        await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
+
+
+async def test_large_results_are_read_too_and_cut_to_what_a_config_map_holds() -> None:
+    server = ApiServer()
+    rows = {"t": EM["qa"] | {"data": {"samples": ["x" * 1_000] * 3_000}}}
+    stored = await keeper(server, answering(200, WHOLE | {"tasks": rows})).collect(JOB, "eval-1")
+    assert stored.truncated
+    assert stored.results.tasks == rows
+    text = server.config_map("qa-llama-results")["data"]["results.json"]
+    assert len(text) < 900 * 1024
+    kept = json.loads(text)
+    assert kept["tasks"]["t"]["metrics"] == EM["qa"]["metrics"]
+    assert URL in kept["truncated"]
+
+
+async def test_no_secret_is_kept_with_the_results() -> None:
+    canary = "hf-canary/+5f1c9"
+    server = ApiServer()
+    server.put_secret("hub", token=canary)
+    source = {"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "config.params.extra.hf_token"}
+    job = evaljob(status=followed(), valuesFrom=[source])
+    encoded = base64.b64encode(canary.encode()).decode()
+    metrics = {canary: {"scores": {canary: {"value": 0.5}}}}
+    echoing = WHOLE | {"tasks": {"t": {"metrics": metrics, "data": [f"Bearer {canary}", {"b64": encoded}]}}}
+
+    stored: Any = await keeper(server, answering(200, echoing)).collect(job, "eval-1")
+
+    kept = json.dumps([server.config_map("qa-llama-results"), stored.results.model_dump(mode="json")])
+    assert canary not in kept
+    assert encoded not in kept
+    assert "Bearer ******" in kept
+    assert "******" in stored.results.tasks["t"]["metrics"]

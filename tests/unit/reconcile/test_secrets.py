@@ -1,0 +1,109 @@
+"""Secrets are read when they are used, each once, and what was read is remembered as not to be shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nemo_eval_operator.evaluator import KnownSecrets
+from nemo_eval_operator.reconcile.secrets import SecretMissing, SecretReader
+from tests.unit.lifecycle.objects import UID, benchmark, evaljob
+
+from .api_server import ApiServer
+
+
+def source(path: str, *, name: str = "hub", key: str = "token", **reference: Any) -> dict[str, Any]:
+    return {"secretKeyRef": {"name": name, "key": key} | reference, "targetPath": path}
+
+
+async def test_values_are_read_with_their_versions_and_each_secret_once() -> None:
+    server, known = ApiServer(), KnownSecrets()
+    server.put_secret("hub", version="7", token="hf-canary", other="other-canary")
+    server.put_secret("keys", api="api-canary")
+    thing = benchmark(
+        valuesFrom=[source("a.b"), source("a.c", key="other"), source("d", name="keys", key="api")]
+    )
+    read = await SecretReader(server.client, known).read(thing)
+    assert read.values == {"a.b": "hf-canary", "a.c": "other-canary", "d": "api-canary"}
+    assert [version.to_manifest() for version in read.versions] == [
+        {"name": "hub", "uid": "uid-of-hub", "resourceVersion": "7"},
+        {"name": "keys", "uid": "uid-of-keys", "resourceVersion": "1"},
+    ]
+    assert len(server.requests) == 2
+    assert known.hide("hf-canary other-canary api-canary") == "****** ****** ******"
+    assert "canary" not in repr(read.versions)
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ({}, "it does not exist"),
+        ({"other": "x"}, "it has no such key, or no text there"),
+    ],
+)
+async def test_what_is_missing_is_named(secret: dict[str, str], said: str) -> None:
+    server = ApiServer()
+    if secret:
+        server.put_secret("hub", **secret)
+    with pytest.raises(SecretMissing) as caught:
+        await SecretReader(server.client, KnownSecrets()).read(evaljob(valuesFrom=[source("config.a")]))
+    assert str(caught.value) == f"Secret team-a/hub with key 'token' is needed for config.a: {said}"
+
+
+async def test_a_value_that_is_no_text_is_missing() -> None:
+    server = ApiServer()
+    server.put_secret("hub", token="x")
+    server.documents["/api/v1/namespaces/team-a/secrets/hub"]["data"]["token"] = "/////w=="
+    with pytest.raises(SecretMissing, match="no text there"):
+        await SecretReader(server.client, KnownSecrets()).read(evaljob(valuesFrom=[source("config.a")]))
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_what_is_optional_is_passed_over_until_it_is_there(exists: bool) -> None:
+    server = ApiServer()
+    if exists:
+        server.put_secret("hub", other="x")
+    reader = SecretReader(server.client, KnownSecrets())
+    thing = benchmark(valuesFrom=[source("a.b", optional=True)])
+    before = await reader.read(thing)
+    assert before.values == {}
+    server.put_secret("hub", version="2", token="hf-canary")
+    assert await reader.versions(thing) != before.versions, "its appearance is a change"
+    assert (await reader.read(thing)).values == {"a.b": "hf-canary"}
+
+
+async def test_a_job_may_echo_what_it_and_its_benchmark_were_given() -> None:
+    server = ApiServer()
+    server.put_secret("hub", token="hf-canary")
+    server.put_secret("keys", api="api-canary")
+    config = {"type": "gsm8k", "params": {"extra": {"x_api_key": "plain-canary"}}}
+    bench = benchmark(config=config, valuesFrom=[source("params.extra.hf_token")])
+    server.put("nemobenchmarks", "qa", bench.model_dump(mode="json", by_alias=True))
+    job = evaljob(meta={"uid": f"{UID}-job"}, valuesFrom=[source("target.x", name="keys", key="api")])
+    known = KnownSecrets()
+    await SecretReader(server.client, known).recall(job)
+    assert known.hide("hf-canary api-canary plain-canary") == "****** ****** ******"
+
+
+async def test_a_value_that_was_rotated_meanwhile_is_still_known() -> None:
+    server = ApiServer()
+    server.put_secret("hub", token="first-canary")
+    reader = SecretReader(server.client, KnownSecrets())
+    job = evaljob(valuesFrom=[source("config.a")], config={"type": "gsm8k"})
+    await reader.read(job)
+    server.put_secret("hub", token="second-canary")
+    await reader.recall(job)
+    assert reader.known.hide("first-canary second-canary") == "****** ******"
+
+
+@pytest.mark.parametrize("document", [None, {"spec": 7}])
+async def test_a_benchmark_that_is_gone_or_unreadable_holds_up_nothing(document: object) -> None:
+    server = ApiServer()
+    if isinstance(document, dict):
+        server.put("nemobenchmarks", "qa", document)
+    server.put_secret("hub", token="hf-canary")
+    job = evaljob(valuesFrom=[source("config.a"), source("config.b", name="gone")])
+    known = KnownSecrets()
+    await SecretReader(server.client, known).recall(job)
+    assert known.hide("hf-canary") == "******"

@@ -1,0 +1,74 @@
+"""What has been begun when the operator is told to stop, and what a deletion still waits for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.reconcile import WorkQueue
+from nemo_eval_operator.reconcile.patience import within
+
+FIRST, SECOND = (ObjectKey("nemoevaljobs", "team-a", name) for name in ("first", "second"))
+
+
+class Work:
+    """Goes on when the test lets it."""
+
+    def __init__(self) -> None:
+        self.begun: list[ObjectKey] = []
+        self.done: list[ObjectKey] = []
+        self.at_work, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        self.begun.append(key)
+        self.at_work.set()
+        await self.may_end.wait()
+        self.done.append(key)
+        return None
+
+
+async def test_what_is_at_work_is_finished_and_nothing_more_is_taken_up() -> None:
+    queue, work = WorkQueue(), Work()
+    worker = asyncio.create_task(queue.work(work.reconcile))
+    queue.add(FIRST)
+    await work.at_work.wait()
+    queue.add(SECOND)
+
+    drained = asyncio.create_task(queue.drain(60))
+    await asyncio.sleep(0)
+    work.may_end.set()
+    await drained
+    await worker
+
+    assert (work.begun, work.done) == ([FIRST], [FIRST])
+
+
+async def test_an_idle_worker_takes_up_nothing_either() -> None:
+    queue, work = WorkQueue(), Work()
+    worker = asyncio.create_task(queue.work(work.reconcile))
+    await asyncio.sleep(0)
+
+    await queue.drain(60)
+    queue.add(FIRST)
+    await worker
+
+    assert work.begun == []
+
+
+async def test_what_never_ends_is_not_waited_for_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    queue, work = WorkQueue(), Work()
+    worker = asyncio.create_task(queue.work(work.reconcile))
+    queue.add(FIRST)
+    await work.at_work.wait()
+
+    await queue.drain(0.01)
+
+    assert "first" in caplog.text
+    worker.cancel()
+
+
+async def test_a_deletion_that_has_no_time_left_still_gives_each_call_a_try() -> None:
+    async with within(0.0):
+        await asyncio.sleep(0)
