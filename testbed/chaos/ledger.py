@@ -41,9 +41,10 @@ class Ledger:
     deleted: set[str] = field(default_factory=set)  # names of objects that the operator deleted
     left_behind: set[str] = field(default_factory=set)  # names of objects that an event says so of
     recoveries: dict[str, float] = field(default_factory=dict)  # the longest of each object, in seconds
+    slowest_submission: float = 0.0  # seconds from a POST's arrival here to the evaluator's answer
     _steps: Steps = field(default_factory=Steps)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _under_way: dict[int, str] = field(default_factory=dict)
+    _under_way: dict[int, tuple[str, float]] = field(default_factory=dict)
     _disturbed: set[str] = field(default_factory=set)
     _fault_ended: float = 0.0
 
@@ -52,7 +53,7 @@ class Ledger:
         with self._lock:
             name = subject_of(exchange) or self._owner_of(exchange)
             if moment is Moment.ARRIVED and name is not None and exchange.method != "GET":
-                self._under_way[id(exchange)] = name
+                self._under_way[id(exchange)] = name, self.clock()
             if moment is Moment.ANSWERED and exchange.status is not None and exchange.status < 300:  # noqa: PLR2004
                 self._note(exchange, name)
             if moment is Moment.FORWARDED:
@@ -63,7 +64,7 @@ class Ledger:
     def disturb(self) -> None:
         """Whoever had a request under way is disturbed until the operator writes to it again."""
         with self._lock:
-            self._disturbed |= set(self._under_way.values())
+            self._disturbed |= {name for name, _ in self._under_way.values()}
             self._under_way.clear()
 
     def fault_ended(self) -> None:
@@ -99,6 +100,8 @@ class Ledger:
         job_id = json.loads(exchange.answer or b"{}")["id"]
         attempt = (marks["k8s-uid"], marks["k8s-attempt"])
         self.jobs[job_id] = RemoteJob(job_id, attempt, marks["k8s-name"])
+        _, arrived = self._under_way.get(id(exchange), ("", self.clock()))
+        self.slowest_submission = max(self.slowest_submission, self.clock() - arrived)
 
     def _note_received(self, exchange: Exchange) -> None:
         if exchange.method != "POST" or exchange.path != JOBS_PATH or exchange.answer is None:

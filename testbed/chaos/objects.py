@@ -1,6 +1,8 @@
 """Whoever uses the cluster while everything breaks: creates, changes and lists objects past the proxies."""
 
 import ssl
+import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,9 @@ __all__ = ["Objects", "remote_jobs"]
 _API: Final = "/apis/evaluator.nemo.dev/v1alpha1/namespaces"
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 _PAGE_SIZE: Final = 500
+_PATIENCE_SECONDS: Final = 60
+_RETRY_SECONDS: Final = 0.2
+_COMING_UP: Final = {429, 500, 503}
 
 
 class Objects:
@@ -36,22 +41,21 @@ class Objects:
 
     def create(self, manifest: dict[str, Any]) -> None:
         plural = f"{manifest['kind'].lower()}s"
-        self._http.post(f"{self._path}/{plural}", json=manifest).raise_for_status()
+        # A conflict is a try of our own that was carried out.
+        self._send("POST", f"{self._path}/{plural}", json=manifest, also_good={httpx.codes.CONFLICT})
 
     def act(self, act: Act, name: str) -> None:
         """Do to a job what its kind wants; one that is gone already is left in peace."""
         path = f"{self._path}/nemoevaljobs/{name}"
         match act:
             case Act.DELETE:
-                answer = self._http.delete(path)
+                self._send("DELETE", path, also_good={httpx.codes.NOT_FOUND})
             case Act.CANCEL:
-                answer = self._http.patch(path, json={"spec": {"cancel": True}}, headers=_MERGE_PATCH)
+                self._merge(path, {"spec": {"cancel": True}})
             case Act.RESUME:
-                answer = self._http.patch(path, json={"spec": {"suspend": False}}, headers=_MERGE_PATCH)
+                self._merge(path, {"spec": {"suspend": False}})
             case Act.NOTHING:
                 return
-        if answer.status_code != httpx.codes.NOT_FOUND:
-            answer.raise_for_status()
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """All NemoEvalJobs by name."""
@@ -64,8 +68,29 @@ class Objects:
         return self._list(f"{self._core}/configmaps")
 
     def _list(self, path: str) -> dict[str, dict[str, Any]]:
-        answer = self._http.get(path).raise_for_status().json()
+        answer = self._send("GET", path).json()
         return {item["metadata"]["name"]: item for item in answer["items"]}
+
+    def _merge(self, path: str, patch: dict[str, Any]) -> None:
+        self._send("PATCH", path, json=patch, headers=_MERGE_PATCH, also_good={httpx.codes.NOT_FOUND})
+
+    def _send(
+        self, method: str, path: str, *, also_good: Collection[int] = (), **request: Any
+    ) -> httpx.Response:
+        """A person is patient with an API server that comes up again. Raises httpx.HTTPError in the end."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                answer = self._http.request(method, path, **request)
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                if answer.status_code in also_good:
+                    return answer
+                if answer.status_code not in _COMING_UP or time.monotonic() > deadline:
+                    return answer.raise_for_status()
+            time.sleep(_RETRY_SECONDS)
 
 
 def remote_jobs(evaluator_url: str, namespace: str) -> list[dict[str, Any]]:

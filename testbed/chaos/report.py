@@ -27,6 +27,7 @@ class Tally:
     objects_created: int = 0
     disturbances: Counter[Disturbance] = field(default_factory=Counter)
     longest_recovery_seconds: float = 0.0
+    slowest_submission_seconds: float = 0.0
     quiet_after_seconds: float = 0.0
     took_seconds: float = 0.0
 
@@ -78,6 +79,7 @@ def _count_lines(verdict: Verdict, tally: Tally) -> Iterator[str]:
     yield f"contradicted      {len(verdict.contradicted)}"
     yield f"left running      {len(verdict.left_running)}"
     yield f"longest recovery  {tally.longest_recovery_seconds:.1f} s"
+    yield f"slowest POST      {tally.slowest_submission_seconds:.1f} s"
     yield f"quiet after       {tally.quiet_after_seconds:.1f} s"
 
 

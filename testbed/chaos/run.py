@@ -1,6 +1,7 @@
 """A run: rounds in which the operator dies, then peace, then the comparison."""
 
 import random
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ from testbed.chaos.stage import CUT_OFF, Stage
 from testbed.chaos.trap import Coverage, Trap
 from testbed.chaos.verdict import Verdict, judge
 from testbed.chaos.workload import BENCHMARKS, Act, Kind, manifest_of
-from testbed.faults import FaultProxy, Rule
+from testbed.faults import Exchange, FaultProxy, Moment, Rule
 
 __all__ = ["Run"]
 
 _TICK_SECONDS: Final = 0.05
 _QUIET_SECONDS: Final = 300  # more than the longest backoff of the operator, 120 s
+_START_SECONDS: Final = 60  # in which a new operator makes its first request
 _UNDISTURBED_SECONDS: Final = 1.0  # so that a cut comes upon an operator at work
 
 
@@ -37,8 +39,9 @@ class Run:
     def __post_init__(self) -> None:
         self.dice = random.Random(self.tally.seed)  # noqa: S311 - guards nothing
         self.trap = Trap(self.stage.kill_operator)
+        self.heard = threading.Event()
         for proxy in (self.stage.to_evaluator, self.stage.to_apiserver):
-            proxy.observers += [self.ledger.observe, self.trap.observe]
+            proxy.observers += [self._hear, self.ledger.observe, self.trap.observe]
 
     def rounds(self, number: int) -> None:
         for benchmark in BENCHMARKS:
@@ -59,15 +62,18 @@ class Run:
         self.tally.took_seconds = time.monotonic() - begun
 
     def conclude(self) -> Verdict:
-        """Peace; wait until everything has come to rest, and compare."""
+        """Restart what is around the living operator once more; then peace, and the comparison at rest."""
         self._set_rules([], [])
         self._start_operator()
+        self._restart("evaluator")
+        self._restart("kube-apiserver")
         begun = time.monotonic()
         while (busy := self._busy()) and time.monotonic() - begun < _QUIET_SECONDS:
             self._wait(1.0)
         self.tally.quiet_after_seconds = time.monotonic() - begun
         self.tally.faults_struck = self.stage.to_evaluator.struck + self.stage.to_apiserver.struck
         self.tally.longest_recovery_seconds = max(self.ledger.recoveries.values(), default=0.0)
+        self.tally.slowest_submission_seconds = self.ledger.slowest_submission
         if busy:
             print(f"not quiet after {_QUIET_SECONDS} s: {', '.join(busy)}", flush=True)
         return judge(
@@ -83,9 +89,10 @@ class Run:
         self._set_rules(*rules_of(round_))
         self.trap.arm(round_.spot)
         self._start_operator()
-        deadline = time.monotonic() + round_.kill_after
         for kind in round_.kinds:
             self._create(kind)
+        self._wait(_START_SECONDS, until=self.heard)
+        deadline = time.monotonic() + round_.kill_after
         self._disturb(round_)
         self._wait(deadline - time.monotonic())
         struck = self.trap.struck.is_set()
@@ -132,6 +139,7 @@ class Run:
         self.ledger.fault_ended()
 
     def _start_operator(self) -> None:
+        self.heard.clear()
         self.stage.start_operator()
         self.ledger.fault_ended()
 
@@ -146,10 +154,16 @@ class Run:
         if kind.act is not Act.NOTHING:
             self._due.append((time.monotonic() + kind.after, kind.act, manifest["metadata"]["name"]))
 
-    def _wait(self, seconds: float) -> None:
-        """Do meanwhile what is due; ends at once when the trap has struck."""
+    def _hear(self, _exchange: Exchange, _moment: Moment) -> bool:
+        self.heard.set()
+        return False
+
+    def _wait(self, seconds: float, *, until: threading.Event | None = None) -> None:
+        """Do meanwhile what is due; ends at once when the trap has struck, or when `until` happens."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self.trap.struck.is_set():
+            if until is not None and until.is_set():
+                return
             for entry in [entry for entry in self._due if entry[0] <= time.monotonic()]:
                 self._due.remove(entry)
                 self.objects.act(entry[1], entry[2])
