@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from testbed.chaos.steps import JOBS_PATH, Step, Steps, patched_status, patched_uid, subject_of
 from testbed.faults import Exchange, Fault, Moment
@@ -54,7 +55,7 @@ class Ledger:
             name = subject_of(exchange) or self._owner_of(exchange)
             if moment is Moment.ARRIVED and name is not None and exchange.method != "GET":
                 self._under_way[id(exchange)] = name, self.clock()
-            if moment is Moment.ANSWERED and exchange.status is not None and exchange.status < 300:  # noqa: PLR2004
+            if moment is Moment.ANSWERED and _succeeded(exchange):
                 self._note(exchange, name)
             if moment is Moment.FORWARDED:
                 self._under_way.pop(id(exchange), None)
@@ -97,19 +98,17 @@ class Ledger:
 
     def _note_submission(self, exchange: Exchange) -> None:
         marks = json.loads(exchange.body)["custom_fields"]
-        job_id = json.loads(exchange.answer or b"{}")["id"]
+        job_id = json.loads(exchange.answer or b"")["id"]
         attempt = (marks["k8s-uid"], marks["k8s-attempt"])
         self.jobs[job_id] = RemoteJob(job_id, attempt, marks["k8s-name"])
         _, arrived = self._under_way.get(id(exchange), ("", self.clock()))
         self.slowest_submission = max(self.slowest_submission, self.clock() - arrived)
 
     def _note_received(self, exchange: Exchange) -> None:
-        if exchange.method != "POST" or exchange.path != JOBS_PATH or exchange.answer is None:
+        if self._steps.of(exchange) is not Step.SUBMIT or not _succeeded(exchange):
             return
         if exchange.rule is None or exchange.rule.fault in _ANSWER_STAYS:
-            job = self.jobs.get(json.loads(exchange.answer).get("id"))
-            if job is not None:
-                job.answer_received = True
+            self.jobs[json.loads(exchange.answer or b"")["id"]].answer_received = True
 
     def _note_event(self, exchange: Exchange) -> None:
         event = json.loads(exchange.body)
@@ -130,3 +129,7 @@ class Ledger:
         if not exchange.path.startswith(f"{JOBS_PATH}/"):
             return None
         return self.jobs.get(exchange.path.removeprefix(f"{JOBS_PATH}/").partition("/")[0])
+
+
+def _succeeded(exchange: Exchange) -> bool:
+    return exchange.status is not None and exchange.status < HTTPStatus.MULTIPLE_CHOICES

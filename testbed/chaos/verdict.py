@@ -95,14 +95,12 @@ def _lost(
         if _status(listed.get(thing.get("status", {}).get("jobId"))) == "completed"
         and not _has_result(thing, config_maps)
     ]
-    completed = {job["custom_fields"].get("k8s-name") for job in remote_completed(listed)}
+    completed = {
+        job["custom_fields"].get("k8s-name") for job in listed.values() if job["status"] == "completed"
+    }
     # An object that was removed after its time to live must have had its results before.
     expired = [name for name in ledger.deleted if name in completed and name not in ledger.stored]
     return [*kept, *expired]
-
-
-def remote_completed(listed: Mapping[str, Document]) -> list[Document]:
-    return [job for job in listed.values() if job["status"] == "completed"]
 
 
 def _has_result(thing: Document, config_maps: Mapping[str, Document]) -> bool:
