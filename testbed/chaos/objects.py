@@ -54,6 +54,8 @@ class Objects:
                 self._merge(path, {"spec": {"cancel": True}})
             case Act.RESUME:
                 self._merge(path, {"spec": {"suspend": False}})
+            case Act.RERUN:
+                self._merge(path, {"metadata": {"annotations": {"evaluator.nemo.dev/rerun": "once"}}})
             case Act.NOTHING:
                 return
 

@@ -21,6 +21,7 @@ __all__ = ["Run"]
 
 _TICK_SECONDS: Final = 0.05
 _QUIET_SECONDS: Final = 300  # more than the longest backoff of the operator, 120 s
+_REST_SECONDS: Final = 5.0  # without a sign of work; a rerun asked for last may not have begun
 _START_SECONDS: Final = 60  # in which a new operator makes its first request
 _UNDISTURBED_SECONDS: Final = 1.0  # so that a cut comes upon an operator at work
 
@@ -67,10 +68,7 @@ class Run:
         self._start_operator()
         self._restart("evaluator")
         self._restart("kube-apiserver")
-        begun = time.monotonic()
-        while (busy := self._busy()) and time.monotonic() - begun < _QUIET_SECONDS:
-            self._wait(1.0)
-        self.tally.quiet_after_seconds = time.monotonic() - begun
+        busy = self._until_quiet()
         self.tally.faults_struck = self.stage.to_evaluator.struck + self.stage.to_apiserver.struck
         self.tally.longest_recovery_seconds = max(self.ledger.recoveries.values(), default=0.0)
         self.tally.slowest_submission_seconds = self.ledger.slowest_submission
@@ -82,6 +80,19 @@ class Run:
             objects=self.objects.jobs(),
             config_maps=self.objects.config_maps(),
         )
+
+    def _until_quiet(self) -> list[str]:
+        """Wait until all has been at rest for a while; names of what is not, when patience is over."""
+        begun = last_busy = time.monotonic()
+        busy: list[str] = []
+        while (now := time.monotonic()) - begun < _QUIET_SECONDS:
+            if busy := self._busy():
+                last_busy = now
+            elif now - last_busy > _REST_SECONDS:
+                break
+            self._wait(1.0)
+        self.tally.quiet_after_seconds = last_busy - begun
+        return busy
 
     def _play(self, round_: Round) -> bool:
         """One round; True where the operator was killed at the spot that was planned."""

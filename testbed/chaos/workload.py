@@ -23,6 +23,7 @@ class Act(StrEnum):
     CANCEL = "cancel"
     DELETE = "delete"
     RESUME = "resume"
+    RERUN = "rerun"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ KINDS: Final = (
     Kind("cancelled", "chat", {"model": ENDLESS}, Act.CANCEL, 3.0),
     Kind("deleted", "chat", {"model": ENDLESS}, Act.DELETE, 3.0),
     Kind("overdue", "chat", {"model": ENDLESS, "activeDeadlineSeconds": 2}),
+    Kind("repeated", "rows", _ROWS, Act.RERUN, 4.0),
     Kind("regretted", "rows", _ROWS, Act.DELETE, 0.3),
 )
 
