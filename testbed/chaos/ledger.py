@@ -26,8 +26,6 @@ class RemoteJob:
     attempt: Attempt
     name: str
     answer_received: bool = False
-    cancelled_by_operator: bool = False
-    deleted_by_operator: bool = False
 
 
 @dataclass
@@ -45,7 +43,7 @@ class Ledger:
     slowest_submission: float = 0.0  # seconds from a POST's arrival here to the evaluator's answer
     _steps: Steps = field(default_factory=Steps)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _under_way: dict[int, tuple[str, float]] = field(default_factory=dict)
+    _under_way: dict[Exchange, str] = field(default_factory=dict)  # names of objects
     _disturbed: set[str] = field(default_factory=set)
     _fault_ended: float = 0.0
 
@@ -54,18 +52,18 @@ class Ledger:
         with self._lock:
             name = subject_of(exchange) or self._owner_of(exchange)
             if moment is Moment.ARRIVED and name is not None and exchange.method != "GET":
-                self._under_way[id(exchange)] = name, self.clock()
+                self._under_way[exchange] = name
             if moment is Moment.ANSWERED and _succeeded(exchange):
                 self._note(exchange, name)
             if moment is Moment.FORWARDED:
-                self._under_way.pop(id(exchange), None)
+                self._under_way.pop(exchange, None)
                 self._note_received(exchange)
         return False
 
     def disturb(self) -> None:
         """Whoever had a request under way is disturbed until the operator writes to it again."""
         with self._lock:
-            self._disturbed |= {name for name, _ in self._under_way.values()}
+            self._disturbed |= set(self._under_way.values())
             self._under_way.clear()
 
     def fault_ended(self) -> None:
@@ -75,7 +73,7 @@ class Ledger:
 
     def _note(self, exchange: Exchange, name: str | None) -> None:
         if name and exchange.method in {"PATCH", "DELETE"} and exchange.path.startswith("/apis/"):
-            self._moved_on(name)
+            self._moved_on(name, exchange)
         match self._steps.of(exchange):
             case Step.SUBMIT:
                 self._note_submission(exchange)
@@ -87,10 +85,6 @@ class Ledger:
                 self.stored.add(name)
             case Step.EXPIRE if name:
                 self.deleted.add(name)
-            case Step.CANCEL if job := self._job_of(exchange):
-                job.cancelled_by_operator = True
-            case Step.DELETE_REMOTE if job := self._job_of(exchange):
-                job.deleted_by_operator = True
             case None if exchange.path.endswith("/events"):
                 self._note_event(exchange)
             case _:
@@ -101,8 +95,7 @@ class Ledger:
         job_id = json.loads(exchange.answer or b"")["id"]
         attempt = (marks["k8s-uid"], marks["k8s-attempt"])
         self.jobs[job_id] = RemoteJob(job_id, attempt, marks["k8s-name"])
-        _, arrived = self._under_way.get(id(exchange), ("", self.clock()))
-        self.slowest_submission = max(self.slowest_submission, self.clock() - arrived)
+        self.slowest_submission = max(self.slowest_submission, self.clock() - exchange.arrived)
 
     def _note_received(self, exchange: Exchange) -> None:
         if self._steps.of(exchange) is not Step.SUBMIT or not _succeeded(exchange):
@@ -115,7 +108,11 @@ class Ledger:
         if event.get("reason") == "LeftInEvaluator":
             self.left_behind.add(event["involvedObject"]["name"])
 
-    def _moved_on(self, name: str) -> None:
+    def _moved_on(self, name: str, by: Exchange) -> None:
+        # What broke before this write is overcome; this one's answer may still get lost.
+        self._under_way = {
+            other: owner for other, owner in self._under_way.items() if owner != name or other is by
+        }
         if name in self._disturbed:
             self._disturbed.discard(name)
             took = self.clock() - self._fault_ended

@@ -14,7 +14,7 @@ __all__ = ["SPOTS", "Disturbance", "Round", "plan_round", "rules_of"]
 
 SPOTS: Final = tuple((step, moment) for step in Step for moment in MOMENT_NAMES)
 _NAMED_SHARE: Final = 0.75  # of all kills; the others come at random moments
-_PATIENCE_SECONDS: Final = 10.0  # with a spot that no request comes to
+_PATIENCE_SECONDS: Final = 8.0  # with a spot that no request comes to
 _JOBS_A_ROUND: Final = 3
 _KINDS: Final = {kind.name: kind for kind in KINDS}
 _LEADS_TO: Final = {
@@ -53,7 +53,7 @@ _WEIGHTS: Final = {
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds are counted from the first request of the operator that was started."""
+    """`kill_after` seconds, once the operator has made its first request and the disturbance is over."""
 
     kinds: tuple[Kind, ...]
     disturbance: Disturbance
@@ -76,7 +76,7 @@ def plan_round(dice: random.Random, coverage: Coverage, misses: Coverage) -> Rou
         kinds=(leading, *dice.choices(KINDS, k=_JOBS_A_ROUND - 1)),
         disturbance=dice.choices([*_WEIGHTS], weights=[*_WEIGHTS.values()])[0],
         spot=spot,
-        kill_after=_PATIENCE_SECONDS if spot else dice.uniform(0.0, 6.0),
+        kill_after=_PATIENCE_SECONDS if spot else dice.uniform(0.0, 4.0),
         cut_for=dice.uniform(0.5, 4.0),
         down_for=dice.uniform(0.0, 0.7),
     )

@@ -47,7 +47,13 @@ def report(verdict: Verdict, tally: Tally, coverage: Coverage) -> str:
 
 def write_json(path: Path, verdict: Verdict, tally: Tally, coverage: Coverage) -> None:
     kills = {f"{step.value}, {MOMENT_NAMES[moment]}": count for (step, moment), count in coverage.items()}
-    document = {"good": verdict.is_good, **vars(verdict), **vars(tally), "kills_at_steps": kills}
+    document = {
+        "good": verdict.is_good,
+        **vars(verdict),
+        "jobs_an_attempt": verdict.jobs_an_attempt,
+        **vars(tally),
+        "kills_at_steps": kills,
+    }
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -16,6 +16,7 @@ from testbed.chaos.trap import Coverage, Trap
 from testbed.chaos.verdict import Verdict, judge
 from testbed.chaos.workload import BENCHMARKS, Act, Kind, manifest_of
 from testbed.faults import Exchange, FaultProxy, Moment, Rule
+from testbed.processes import ProcessError
 
 __all__ = ["Run"]
 
@@ -103,9 +104,11 @@ class Run:
         for kind in round_.kinds:
             self._create(kind)
         self._wait(_START_SECONDS, until=self.heard)
-        deadline = time.monotonic() + round_.kill_after
+        if not self.heard.is_set():
+            msg = f"the operator has made no request in {_START_SECONDS} s"
+            raise ProcessError(msg)
         self._disturb(round_)
-        self._wait(deadline - time.monotonic())
+        self._wait(round_.kill_after)
         struck = self.trap.struck.is_set()
         self.trap.arm(None)
         if struck:

@@ -1,7 +1,8 @@
 """One request and its answer, as the proxy sees them pass."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from testbed.faults.rules import Rule
@@ -17,7 +18,7 @@ class Moment(Enum):
     FORWARDED = auto()  # the client has the answer
 
 
-@dataclass
+@dataclass(eq=False)
 class Exchange:
     """A request; `status` and `answer` are upstream's own, whatever the client was told."""
 
@@ -28,6 +29,7 @@ class Exchange:
     rule: Rule | None = None  # the one that struck
     status: int | None = None
     answer: bytes | None = None  # None too where it was passed on as a stream
+    arrived: float = field(default_factory=time.monotonic)
 
 
 Observer = Callable[[Exchange, Moment], bool]
