@@ -146,13 +146,13 @@ class FaultProxy:
         return False
 
     async def _forward(self, client: "_ClientSide", exchange: Exchange, request: h11.Request) -> None:
-        upstream_request = self._client.build_request(
-            exchange.method,
-            httpx.URL(self._upstream.url.rstrip("/") + request.target.decode()),
-            headers=[(name, value) for name, value in request.headers if name not in _HOP_BY_HOP],
-            content=exchange.body,
-        )
-        answer = await self._client.send(upstream_request, stream=True)
+        headers = [(name, value) for name, value in request.headers if name not in _HOP_BY_HOP]
+        if self._upstream.authorization and not any(name == b"authorization" for name, _ in headers):
+            headers.append((b"authorization", self._upstream.authorization.encode()))
+        url = self._upstream.url.rstrip("/") + request.target.decode()
+        # Not build_request(): what the client did not send, such as Accept-Encoding, is not ours to add.
+        passed_on = httpx.Request(exchange.method, url, headers=headers, content=exchange.body)
+        answer = await self._client.send(passed_on, stream=True)
         try:
             exchange.status = answer.status_code
             if "content-length" in answer.headers:

@@ -18,28 +18,31 @@ _CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Upstream:
-    """A server by its URL. `tls` says whom to trust and who we are; None trusts public authorities."""
+    """A server by its URL. `tls` says whom to trust and who we are; None trusts public authorities.
+
+    `authorization` is for requests that come without one.
+    """
 
     url: str
     tls: ssl.SSLContext | None = None
+    authorization: str | None = None
 
     @classmethod
     def of_kubeconfig(cls, kubeconfig: Path) -> Self:
         """The API server of its current context, found as the operator finds it.
 
-        Tokens come with each request from the client itself. A client certificate cannot be passed on:
-        whoever reaches the proxy has its rights.
+        A token that comes with a request is passed on. kubectl sends none to a server without TLS, and
+        a client certificate cannot be passed on: such requests have the kubeconfig's own rights.
         """
         credentials = Credentials.find(kubeconfig)
         tls = ssl.create_default_context(cafile=credentials.ca_path)
         if credentials.certificate:
             tls.load_cert_chain(*credentials.certificate)
-        return cls(credentials.server, tls)
+        return cls(credentials.server, tls, credentials.authorization())
 
     def client(self) -> httpx.AsyncClient:
         """A client without a limit of time or number: a watch may last for ever."""
         return httpx.AsyncClient(
-            base_url=self.url,
             verify=self.tls or True,
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=None),

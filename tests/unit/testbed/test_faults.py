@@ -10,7 +10,7 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from testbed.faults import BadRule, Exchange, Fault, FaultProxy, Moment, Rule, parse_rule
+from testbed.faults import BadRule, Exchange, Fault, FaultProxy, Moment, Rule, Upstream, parse_rule
 
 
 class Server:
@@ -86,6 +86,13 @@ def test_without_rules_everything_passes_through(client: httpx.Client, server: S
         answer = client.post("/jobs?dry=1", content=str(number), headers={"Authorization": "Bearer t"})
         assert (answer.status_code, answer.json()) == (201, {"got": str(number), "from": "Bearer t"})
     assert server.acted[0] == ("POST", "/jobs?dry=1", b"0")
+
+
+def test_a_request_without_credentials_has_those_of_the_upstream(server: Server) -> None:
+    with FaultProxy(Upstream(server.url, authorization="Bearer own")) as proxy:
+        assert httpx.get(proxy.url, trust_env=False).json()["from"] == "Bearer own"
+        theirs = httpx.get(proxy.url, headers={"Authorization": "Bearer t"}, trust_env=False)
+        assert theirs.json()["from"] == "Bearer t"
 
 
 def test_a_stream_is_passed_on_as_it_comes(client: httpx.Client, server: Server) -> None:
