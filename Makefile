@@ -7,6 +7,9 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv-$(UV_VERSION)/bin/uv)
 # The interpreter, where it is not to be the first suitable one: make test PYTHON=python3.13
 PYTHON ?=
 PYTEST_ARGS ?=
+# Of `make chaos`: how often the operator is killed, and the seed of the plan.
+ROUNDS ?= 200
+SEED ?= 1
 
 export UV
 export UV_PYTHON_DOWNLOADS := never
@@ -17,7 +20,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test demo lint typecheck generate
+.PHONY: help environment test demo chaos lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +28,7 @@ help: ## Show this help
 	@echo "  make demo KEEP=1                  leave everything up until Ctrl-C"
 	@echo "  make demo MODEL_URL=... MODEL=... evaluate your own OpenAI-compatible endpoint"
 	@echo "  make test PYTEST_ARGS='-k ...'    run some of the tests"
+	@echo "  make chaos ROUNDS=20 SEED=7       fewer kills (200), another plan"
 
 test: environment ## Run all tests, on a real Kubernetes API
 	$(BIN)/python -m testbed
@@ -35,6 +39,10 @@ ifeq ($(MODEL_URL),)
 	@$(BIN)/python -m testbed.model
 endif
 	@$(BIN)/python -m testbed.demo
+
+chaos: environment ## Kill the operator at every step, break all around it, and count
+	$(BIN)/python -m testbed
+	$(BIN)/python -m testbed.chaos --rounds $(ROUNDS) --seed $(SEED)
 
 lint: environment ## Check style, formatting and the rooms' boundaries
 	$(BIN)/ruff check

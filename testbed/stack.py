@@ -8,7 +8,7 @@ from pathlib import Path
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes, Program, free_port, http_ready
 
-__all__ = ["start_evaluator", "start_operator"]
+__all__ = ["operator_program", "start_evaluator", "start_operator"]
 
 
 def start_evaluator(
@@ -18,9 +18,10 @@ def start_evaluator(
     datasets: Path,
     models: Mapping[str, ModelEndpoint] | None = None,
     port: int | None = None,
+    workers: int = 4,
     quirks: Iterable[str] = (),
 ) -> str:
-    """The local NeMo Evaluator, reading data sets from DATASETS; returns its URL."""
+    """The local NeMo Evaluator, reading data sets from DATASETS, WORKERS jobs at once; returns its URL."""
     workdir.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     registry = workdir / "models.json"
@@ -34,7 +35,7 @@ def start_evaluator(
         "--port",
         str(port),
     ]
-    argv += ["--allow-path", str(datasets), "--models", str(registry)]
+    argv += ["--allow-path", str(datasets), "--models", str(registry), "--workers", str(workers)]
     for quirk in quirks:
         argv += ["--quirk", quirk]
     url = f"http://127.0.0.1:{port}"
@@ -54,6 +55,23 @@ def start_operator(
 ) -> str:
     """The operator, watching NAMESPACES or all of them; returns the URL of its health endpoint."""
     port = free_port()
+    program = operator_program(
+        workdir, kubeconfig=kubeconfig, evaluator_url=evaluator_url, namespaces=namespaces, env=env, port=port
+    )
+    processes.start(program)
+    return f"http://127.0.0.1:{port}/healthz"
+
+
+def operator_program(
+    workdir: Path,
+    *,
+    kubeconfig: Path,
+    evaluator_url: str,
+    port: int,
+    namespaces: Iterable[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> Program:
+    """The operator, to be started by those who want its process too; its health endpoint is at PORT."""
     argv = [_command("nemo-eval-operator"), "run", "--kubeconfig", str(kubeconfig)]
     argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
     for namespace in namespaces:
@@ -62,8 +80,7 @@ def start_operator(
     # The default suits evaluations of hours; here they take seconds.
     environment = {"NEMO_POLL_INTERVAL_SECONDS": "1", **(env or {})}
     log = workdir / "operator.log"
-    processes.start(Program("operator", argv, env=environment, log=log, ready=http_ready(health), grace=15))
-    return health
+    return Program("operator", argv, env=environment, log=log, ready=http_ready(health), grace=15)
 
 
 def _command(name: str) -> str:

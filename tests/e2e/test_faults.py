@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from testbed.cluster import Cluster
+from testbed.faults import Fault, FaultProxy, Rule
 from testbed.processes import Child, Processes, free_port
 from testbed.stack import start_evaluator, start_operator
 from tests.e2e.parrot import Parrot
-from tests.e2e.proxy import Fault, Proxy
 from tests.e2e.world import (
     BENCHMARK,
     JOB,
@@ -57,8 +57,8 @@ def start(
 
 
 @pytest.fixture
-def proxy(evaluator_url: str) -> Iterator[Proxy]:
-    with Proxy(evaluator_url) as proxy:
+def proxy(evaluator_url: str) -> Iterator[FaultProxy]:
+    with FaultProxy(evaluator_url) as proxy:
         yield proxy
 
 
@@ -73,10 +73,8 @@ def absent(cluster: Cluster, namespace: str) -> World:
     return World(cluster, namespace, f"http://127.0.0.1:{free_port()}")
 
 
-def on_first_submission(proxy: Proxy, fault: Fault) -> None:
-    proxy.rule = lambda method, path: (
-        fault if (method, path) == ("POST", JOBS_PATH) and proxy.count == 0 else None
-    )
+def on_first_submission(proxy: FaultProxy, fault: Fault) -> None:
+    proxy.rules = [Rule("POST", JOBS_PATH, fault, times=1)]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +83,7 @@ def on_first_submission(proxy: Proxy, fault: Fault) -> None:
     ids=lambda fault: fault.name,
 )
 def test_a_lost_answer_to_a_submission_is_looked_for_not_repeated(
-    faulty: World, proxy: Proxy, start: StartOperator, fault: Fault
+    faulty: World, proxy: FaultProxy, start: StartOperator, fault: Fault
 ) -> None:
     on_first_submission(proxy, fault)
     start(proxy.url)
@@ -93,14 +91,14 @@ def test_a_lost_answer_to_a_submission_is_looked_for_not_repeated(
 
     status = faulty.until_phase("once", "Succeeded")
 
-    assert proxy.count == 1, "the fault struck"
+    assert proxy.struck == 1, "the fault struck"
     (remote,) = faulty.remote_jobs("once")
     assert status["jobId"] == remote["id"]
     assert faulty.event("once", "SubmissionUncertain")
 
 
 def test_a_submission_that_never_arrived_is_made_again_once_that_is_certain(
-    faulty: World, proxy: Proxy, start: StartOperator
+    faulty: World, proxy: FaultProxy, start: StartOperator
 ) -> None:
     on_first_submission(proxy, Fault.DROP_BEFORE)
     start(proxy.url)
@@ -114,7 +112,7 @@ def test_a_submission_that_never_arrived_is_made_again_once_that_is_certain(
 
 
 def test_an_operator_killed_between_submission_and_answer_adopts_the_job(
-    faulty: World, proxy: Proxy, start: StartOperator
+    faulty: World, proxy: FaultProxy, start: StartOperator
 ) -> None:
     on_first_submission(proxy, Fault.HOLD_AFTER)
     operator = start(proxy.url)
@@ -147,7 +145,7 @@ def test_an_operator_killed_while_a_job_runs_goes_on_following_it(
 
 
 def test_deletion_while_the_submission_is_uncertain_cancels_what_was_submitted(
-    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
 ) -> None:
     outspoken.hush()
     on_first_submission(proxy, Fault.HOLD_AFTER)
@@ -183,17 +181,17 @@ def test_objects_wait_for_an_evaluator_that_is_not_there_and_go_on_when_it_is(
 
 
 def test_a_running_job_says_that_it_cannot_be_followed_and_then_goes_on(
-    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
 ) -> None:
     outspoken.hush()
     start(proxy.url)
     faulty.apply(benchmark(), model_job("unseen"))
     faulty.until_phase("unseen", "Running")
 
-    proxy.rule = lambda _method, _path: Fault.ERROR_AFTER
+    proxy.rules = [Rule("*", "*", Fault.ERROR_AFTER)]
     faulty.until_reason(JOB, "unseen", "EvaluatorUnreachable")
     assert faulty.conditions(JOB, "unseen") == {"Ready": "False", "Reconciling": "True"}
-    proxy.rule = lambda _method, _path: None
+    proxy.rules = []
     outspoken.speak()
 
     faulty.until_phase("unseen", "Succeeded")
@@ -237,46 +235,46 @@ def test_an_invalid_object_says_so_and_holds_up_nobody(faulty: World, start: Sta
 
 
 def test_results_of_an_unexpected_shape_are_read_again_until_they_make_sense(
-    faulty: World, proxy: Proxy, start: StartOperator
+    faulty: World, proxy: FaultProxy, start: StartOperator
 ) -> None:
-    proxy.rule = lambda _method, path: Fault.GARBAGE if path.endswith("/results") else None
+    proxy.rules = [Rule("*", "*/results", Fault.GARBAGE)]
     start(proxy.url)
     faulty.apply(data_benchmark(), data_job("garbled"))
 
     status = faulty.until_reason(JOB, "garbled", "ResultsUnavailable")
     assert "/results answered 200, but body" in status["message"]
     assert faulty.conditions(JOB, "garbled") == {"Ready": "False", "Reconciling": "True"}
-    proxy.rule = lambda _method, _path: None
+    proxy.rules = []
 
     faulty.until_phase("garbled", "Succeeded")
     assert faulty.event("garbled", "ResultsUnavailable")
 
 
 def test_a_gateway_that_lets_nobody_in_is_asked_ever_more_rarely(
-    faulty: World, proxy: Proxy, start: StartOperator
+    faulty: World, proxy: FaultProxy, start: StartOperator
 ) -> None:
     """Each try writes status twice; the echoes of those writes must not set off the next one."""
-    proxy.rule = lambda method, path: Fault.UNAUTHORIZED if (method, path) == ("POST", JOBS_PATH) else None
+    proxy.rules = [Rule("POST", JOBS_PATH, Fault.ERROR_BEFORE, 401)]
     start(proxy.url)
     faulty.apply(data_benchmark(), data_job("outside"))
-    eventually(lambda: proxy.count >= 1, "first try")
+    eventually(lambda: proxy.struck >= 1, "first try")
     begun = time.monotonic()
 
-    eventually(lambda: proxy.count >= 4, "three more tries")
+    eventually(lambda: proxy.struck >= 4, "three more tries")
 
     assert time.monotonic() - begun > 2, "tries back off"
     assert faulty.reason(JOB, "outside") == "EvaluatorUnauthorized"
     assert faulty.event("outside", "EvaluatorUnauthorized")
-    proxy.rule = lambda _method, _path: None
+    proxy.rules = []
     faulty.until_phase("outside", "Succeeded")
     assert len(faulty.remote_jobs("outside")) == 1
 
 
 def test_a_server_that_cannot_cancel_is_asked_to_delete(
-    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
 ) -> None:
     outspoken.hush()
-    proxy.rule = lambda _method, path: Fault.NOT_ALLOWED if path.endswith("/cancel") else None
+    proxy.rules = [Rule("*", "*/cancel", Fault.ERROR_BEFORE, 405)]
     start(proxy.url)
     faulty.apply(benchmark(), model_job("unstoppable"))
     faulty.until_phase("unstoppable", "Running")
@@ -289,13 +287,13 @@ def test_a_server_that_cannot_cancel_is_asked_to_delete(
 
 
 def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
-    faulty: World, proxy: Proxy, start: StartOperator, outspoken: Parrot
+    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
 ) -> None:
     outspoken.hush()
     start(proxy.url)
     faulty.apply(benchmark(), model_job("abandoned", cancelTimeoutSeconds=3))
     faulty.until_phase("abandoned", "Running")
-    proxy.rule = lambda _method, _path: Fault.ERROR_AFTER if _method == "GET" else Fault.DROP_BEFORE
+    proxy.rules = [Rule("GET", "*", Fault.ERROR_AFTER), Rule("*", "*", Fault.DROP_BEFORE)]
 
     faulty.kubectl("delete", JOB, "abandoned", "--timeout=30s")
 

@@ -8,9 +8,9 @@ import httpx
 import yaml
 
 from testbed.cluster import Cluster
+from testbed.faults import Exchange, FaultProxy, Moment
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.proxy import Proxy
 from tests.e2e.world import World, eventually
 from tests.unit.resources.manifests import CONFIG, TARGET
 
@@ -28,7 +28,15 @@ def test_every_field_of_nemos_schemas_arrives_as_it_was_written(
     manifest = tmp_path / "whole.yaml"
     manifest.write_text(yaml.safe_dump_all([benchmark, job], allow_unicode=True))
 
-    with Proxy(evaluator_url) as proxy, Processes() as processes:
+    posted: dict[str, dict[str, Any]] = {}
+
+    def observe(exchange: Exchange, moment: Moment) -> bool:
+        if exchange.method == "POST" and moment is Moment.FORWARDED:
+            posted[exchange.path.rpartition("/")[2]] = json.loads(exchange.body)
+        return False
+
+    with FaultProxy(evaluator_url) as proxy, Processes() as processes:
+        proxy.observers.append(observe)
         start_operator(
             processes,
             tmp_path,
@@ -37,8 +45,8 @@ def test_every_field_of_nemos_schemas_arrives_as_it_was_written(
             namespaces=[namespace],
         )
         world.kubectl("apply", "-f", str(manifest))
-        sent_config = eventually(lambda: _posted(proxy, "configs"), "config posted")
-        sent_job = eventually(lambda: _posted(proxy, "jobs"), "job posted")
+        sent_config = eventually(lambda: posted.get("configs"), "config posted")
+        sent_job = eventually(lambda: posted.get("jobs"), "job posted")
 
     marks = sent_config.pop("custom_fields")
     assert marks == {**config["custom_fields"], **_marks(marks)}
@@ -66,14 +74,6 @@ def test_any_config_type_passes_through(world: World) -> None:
         return sorted(config["type"] for config in configs) == sorted(types)
 
     eventually(arrived, "all types arrived")
-
-
-def _posted(proxy: Proxy, collection: str) -> dict[str, Any] | None:
-    for method, path, body in proxy.bodies:
-        if method == "POST" and path == f"/v1/evaluation/{collection}":
-            document: dict[str, Any] = json.loads(body)
-            return document
-    return None
 
 
 def _as_applied(value: Any) -> Any:
