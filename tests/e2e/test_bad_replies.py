@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 from typing_extensions import override
 
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import start_operator
 from tests.e2e.loopback import LoopbackServer, QuietHandler
-from tests.e2e.proxy import Proxy
 from tests.e2e.world import World, data_benchmark, data_job
 
 MIB = 1024**2
@@ -67,12 +67,17 @@ def oddities(elsewhere: str) -> list[Iterator[bytes]]:
     ]
 
 
-class Spoiler(Proxy):
-    """A proxy that answers the requests to `paths` with oddities first, one after the other."""
+class Spoiler(LoopbackServer):
+    """Forwards, but answers reads of jobs and results with oddities first, one after the other."""
 
     def __init__(self, upstream: str, elsewhere: str) -> None:
+        self.upstream = upstream
         self.oddities = {"job": oddities(elsewhere), "results": oddities(elsewhere)[1:5]}
-        super().__init__(upstream)
+        super().__init__()
+
+    @override
+    def release(self) -> None:
+        pass
 
     def next_for(self, path: str) -> Iterator[bytes] | None:
         kind = "results" if path.endswith("/results") else "job" if "/jobs/eval-" in path else ""
@@ -81,9 +86,9 @@ class Spoiler(Proxy):
 
     @override
     def handler(self) -> type[QuietHandler]:
-        spoiler, forwarding = self, super().handler()
+        spoiler = self
 
-        class Handler(forwarding):  # type: ignore[valid-type, misc]
+        class Handler(QuietHandler):
             def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
                 oddity = spoiler.next_for(self.path)
                 if oddity is None:
@@ -95,6 +100,20 @@ class Spoiler(Proxy):
                         self.wfile.write(part)
                 except OSError:
                     return  # whoever asked has had enough
+
+            def forward(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {"Content-Type": "application/json"}
+                answer = httpx.request(
+                    self.command, spoiler.upstream + self.path, content=body, headers=headers, timeout=30
+                )
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            do_POST = do_PATCH = do_DELETE = forward  # noqa: N815 - http.server's names
 
         return Handler
 

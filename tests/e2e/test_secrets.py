@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from testbed.cluster import Cluster
+from testbed.faults import Exchange, FaultProxy, Moment
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.proxy import Proxy
 from tests.e2e.telltale import Telltale
 from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
 
@@ -119,7 +119,15 @@ def test_a_changed_secret_reaches_the_config_before_the_next_job(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
-    with Proxy(evaluator_url) as proxy:
+    sent: list[Exchange] = []
+
+    def observe(exchange: Exchange, moment: Moment) -> bool:
+        if moment is Moment.ARRIVED and exchange.method in {"PATCH", "POST"}:
+            sent.append(exchange)
+        return False
+
+    with FaultProxy(evaluator_url) as proxy:
+        proxy.observers.append(observe)
         start(proxy.url)
         benchmark = data_benchmark(
             valuesFrom=[
@@ -129,21 +137,21 @@ def test_a_changed_secret_reaches_the_config_before_the_next_job(
         )
         world.apply(secret("hub", token="first-value"), benchmark, data_job("before"))
         world.until_phase("before", "Succeeded")
-        assert [value in extras(proxy) for value in ("first-value", "second-value")] == [True, False]
+        assert [value in configs_in(sent) for value in ("first-value", "second-value")] == [True, False]
 
         world.apply(secret("hub", token="second-value", late="late-value"), data_job("after"))
         world.until_phase("after", "Succeeded")
 
-    sent = [(method, path) for method, path, body in proxy.bodies if method in {"PATCH", "POST"}]
-    update = max(number for number, (method, _) in enumerate(sent) if method == "PATCH")
-    assert sent.index(("POST", "/v1/evaluation/jobs"), update) > update, "the job came after the update"
-    assert '"hf_token":"second-value"' in extras(proxy)
-    assert '"judges":[{"late.key":"late-value"}]' in extras(proxy)
+    calls = [(exchange.method, exchange.path) for exchange in sent]
+    update = max(number for number, (method, _) in enumerate(calls) if method == "PATCH")
+    assert ("POST", "/v1/evaluation/jobs") in calls[update:], "the job came after the update"
+    assert '"hf_token":"second-value"' in configs_in(sent)
+    assert '"judges":[{"late.key":"late-value"}]' in configs_in(sent)
     assert "value" not in json.dumps(world.status(BENCHMARK, "rows")["secrets"])
 
 
-def extras(proxy: Proxy) -> str:
-    return " ".join(body.decode() for method, path, body in proxy.bodies if "/configs" in path)
+def configs_in(sent: Sequence[Exchange]) -> str:
+    return " ".join(exchange.body.decode() for exchange in sent if "/configs" in exchange.path)
 
 
 def test_what_is_missing_is_named_and_found_when_it_comes(
