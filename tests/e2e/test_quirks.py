@@ -16,34 +16,33 @@ from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, da
 CANNOT_CANCEL = {Quirk.CANCEL_404, Quirk.CANCEL_405, Quirk.CANCEL_501}
 
 
-@pytest.fixture(params=list(Quirk))
+@pytest.fixture(scope="module", params=list(Quirk))
 def quirk(request: pytest.FixtureRequest) -> Quirk:
     return Quirk(request.param)
 
 
-@pytest.fixture
-def odd_world(
+@pytest.fixture(scope="module")
+def odd_evaluator(
     quirk: Quirk,
     cluster: Cluster,
     crds: None,
-    namespace: str,
-    outspoken: Parrot,
+    parrot: Parrot,
     datasets: Path,
-    tmp_path: Path,
-) -> Iterator[World]:
-    """A namespace with an evaluator of that quirk and an operator of its own."""
-    models = {"parrot": ModelEndpoint(outspoken.url, "parrot-1")}
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """An evaluator of that quirk, which an operator uses for all namespaces; its URL."""
+    workdir = tmp_path_factory.mktemp("odd")
+    models = {"parrot": ModelEndpoint(parrot.url, "parrot-1")}
     with Processes() as processes:
-        url = start_evaluator(processes, tmp_path, datasets=datasets, models=models, quirks=[quirk])
-        start_operator(
-            processes,
-            tmp_path,
-            kubeconfig=cluster.kubeconfig,
-            evaluator_url=url,
-            namespaces=[namespace],
-        )
-        yield World(cluster, namespace, url)
+        url = start_evaluator(processes, workdir, datasets=datasets, models=models, quirks=[quirk])
+        start_operator(processes, workdir, kubeconfig=cluster.kubeconfig, evaluator_url=url)
+        yield url
         processes.check()
+
+
+@pytest.fixture
+def odd_world(cluster: Cluster, odd_evaluator: str, namespace: str, outspoken: Parrot) -> World:
+    return World(cluster, namespace, odd_evaluator)
 
 
 def test_jobs_run_end_and_are_cancelled(quirk: Quirk, odd_world: World, outspoken: Parrot) -> None:
