@@ -9,6 +9,7 @@ PYTHON ?=
 PYTEST_ARGS ?=
 # Of `make chaos`: how often the operator is killed, and the seed of the plan.
 ROUNDS ?= 200
+SIZES ?= 100 1000 10000
 SEED ?= 1
 
 export UV
@@ -20,7 +21,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test demo chaos lint typecheck generate
+.PHONY: help environment test demo chaos bench lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +30,7 @@ help: ## Show this help
 	@echo "  make demo MODEL_URL=... MODEL=... evaluate your own OpenAI-compatible endpoint"
 	@echo "  make test PYTEST_ARGS='-k ...'    run some of the tests"
 	@echo "  make chaos ROUNDS=20 SEED=7       fewer kills (200), another plan"
+	@echo "  make bench SIZES='100 1000'       fewer jobs (100, 1,000 and 10,000: an hour)"
 
 test: environment ## Run all tests, on a real Kubernetes API
 	$(BIN)/python -m testbed
@@ -43,6 +45,11 @@ endif
 chaos: environment ## Kill the operator at every step, break all around it, and count
 	$(BIN)/python -m testbed
 	$(BIN)/python -m testbed.chaos --rounds $(ROUNDS) --seed $(SEED)
+
+bench: environment ## Measure the operator beside a tutorial's and beside the API server's own limit
+	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group bench
+	$(BIN)/python -m testbed
+	$(BIN)/python -m bench.scale --sizes $(SIZES)
 
 lint: environment ## Check style, formatting and the rooms' boundaries
 	$(BIN)/ruff check

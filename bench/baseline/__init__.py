@@ -1,0 +1,1 @@
+"""The operator that Kopf's tutorial leads to, to compare with."""

@@ -1,0 +1,243 @@
+"""One subject, one number of jobs: apply, drain, stand still, restart, finish; and what each took."""
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from bench.scale.objects import Objects, Seen, api_writes
+from bench.scale.process import Lag, cpu_seconds, peak_rss_mib, until_idle
+from testbed.processes import Child
+
+SINGLES: Final = 10
+STANDSTILL_SECONDS: Final = 40.0
+FINISHED_AT_ONCE: Final = 1000
+LIMIT_SECONDS: Final = 600.0
+"""For each phase; what is not done by then is told as such."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """An operator to measure: how to start it, and where its health endpoint is."""
+
+    name: str
+    start: Callable[[], tuple[Child, str]]
+
+
+@dataclass
+class Figures:
+    """Seconds unless said otherwise; None where it was not reached within the limit."""
+
+    subject: str
+    jobs: int
+    single_submitted_p50: float | None = None
+    single_submitted_p99: float | None = None
+    single_finished_p50: float | None = None
+    submitted_p50: float | None = None
+    submitted_p99: float | None = None
+    drained_per_second: float | None = None
+    cpu_per_1000_submitted: float | None = None
+    standstill_cpu_percent: float | None = None
+    standstill_requests_per_job_minute: float | None = None
+    standstill_requests_per_minute: float | None = None
+    restart_seconds: float | None = None
+    restart_posts: int | None = None
+    restart_gets: int | None = None
+    finished_p50: float | None = None
+    finished_p99: float | None = None
+    all_finished_seconds: float | None = None
+    writes_per_job: float | None = None
+    writes: dict[str, float] = field(default_factory=dict)
+    """API writes for each job over its life, by resource."""
+    peak_rss_mib: float = 0.0
+    loop_lag_p99: float | None = None
+    loop_lag_max: float | None = None
+    duplicates: int = 0
+    lost: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    kube: httpx.AsyncClient
+    evaluator: httpx.AsyncClient
+    namespace: str
+    say: Callable[[str], None]
+
+
+async def measure(subject: Subject, count: int, bench: Bench, *, stop: Callable[[Child], None]) -> Figures:
+    """All phases in order; the operator is running when this is called for the last time `stop`ped."""
+    figures = Figures(subject=subject.name, jobs=count)
+    objects, lag = Objects(bench.kube, bench.namespace), Lag()
+    operator, health = subject.start()
+    before = await api_writes(bench.kube)
+    async with objects.watched():
+        async with lag.probing(health):
+            await _singles(objects, figures, bench)
+            await _drain(objects, operator, figures, bench)
+            await _stand_still(operator, figures, bench)
+        figures.peak_rss_mib = peak_rss_mib(operator.pid)
+        stop(operator)
+        operator, health = await _restart(subject, figures, bench)
+        async with lag.probing(health):
+            await _finish(objects, figures, bench)
+    figures.peak_rss_mib = max(figures.peak_rss_mib, peak_rss_mib(operator.pid))
+    await _settle_writes(bench)
+    _count_writes(figures, await api_writes(bench.kube) - before, count + SINGLES)
+    stop(operator)
+    figures.loop_lag_p99, figures.loop_lag_max = quantile(lag.seconds, 0.99), max(lag.seconds, default=None)
+    ledger = (await bench.evaluator.get("/bench/ledger")).json()
+    figures.duplicates = ledger["duplicates"]
+    figures.lost = len(objects.seen.applied) - len(objects.seen.finished)
+    return figures
+
+
+async def _singles(objects: Objects, figures: Figures, bench: Bench) -> None:
+    """One job at a time on an idle system."""
+    waits, ends = [], []
+    for number in range(SINGLES):
+        name = f"single-{number}"
+        await objects.apply([name])
+        if await objects.until(lambda seen, name=name: name in seen.submitted, seconds=60):  # type: ignore[misc]
+            waits.append(objects.seen.submitted[name] - objects.seen.applied[name])
+        finished_at = (await bench.evaluator.post("/bench/finish?count=1")).json()
+        if await objects.until(lambda seen, name=name: name in seen.finished, seconds=60):  # type: ignore[misc]
+            ends.append(objects.seen.finished[name] - next(iter(finished_at.values())))
+    figures.single_submitted_p50 = quantile(waits, 0.5)
+    figures.single_submitted_p99 = quantile(waits, 0.99)
+    figures.single_finished_p50 = quantile(ends, 0.5)
+    bench.say(
+        f"one by one: submitted {shown(figures.single_submitted_p50)} s, "
+        f"finished {shown(figures.single_finished_p50)} s"
+    )
+
+
+async def _drain(objects: Objects, operator: Child, figures: Figures, bench: Bench) -> None:
+    names = [f"job-{number:05d}" for number in range(figures.jobs)]
+    used, started = cpu_seconds(operator.pid), time.time()
+    progress = asyncio.create_task(_tell_progress(objects, len(names), bench))
+    await objects.apply(names)
+    complete = await objects.until(
+        lambda seen: len(seen.submitted) >= len(names) + SINGLES, seconds=LIMIT_SECONDS
+    )
+    progress.cancel()
+    submitted = [objects.seen.submitted[name] for name in names if name in objects.seen.submitted]
+    waits = [
+        at - objects.seen.applied[name] for name, at in objects.seen.submitted.items() if name in set(names)
+    ]
+    figures.submitted_p50, figures.submitted_p99 = quantile(waits, 0.5), quantile(waits, 0.99)
+    if submitted:
+        figures.drained_per_second = len(submitted) / (max(submitted) - started)
+        figures.cpu_per_1000_submitted = (cpu_seconds(operator.pid) - used) / len(submitted) * 1000
+    bench.say(
+        f"drained {len(submitted)} of {len(names)}{'' if complete else ' (limit reached)'}: "
+        f"{shown(figures.drained_per_second)} jobs/s, p99 {shown(figures.submitted_p99)} s"
+    )
+
+
+async def _tell_progress(objects: Objects, total: int, bench: Bench) -> None:
+    while True:
+        await asyncio.sleep(15)
+        seen = objects.seen
+        bench.say(
+            f"  applied {len(seen.applied) - SINGLES}, submitted {len(seen.submitted) - SINGLES} of {total}"
+        )
+
+
+async def _stand_still(operator: Child, figures: Figures, bench: Bench) -> None:
+    """Everything runs, nothing changes."""
+    await until_idle(operator.pid, share=0.3, seconds=5, limit=60)
+    await bench.evaluator.post("/bench/reset")
+    used, started = cpu_seconds(operator.pid), time.monotonic()
+    await asyncio.sleep(STANDSTILL_SECONDS)
+    minutes = (time.monotonic() - started) / 60
+    figures.standstill_cpu_percent = (cpu_seconds(operator.pid) - used) / minutes / 60 * 100
+    requests: Mapping[str, int] = (await bench.evaluator.get("/bench/ledger")).json()["requests"]
+    figures.standstill_requests_per_minute = sum(requests.values()) / minutes
+    figures.standstill_requests_per_job_minute = sum(requests.values()) / minutes / figures.jobs
+    bench.say(
+        f"standing still: {shown(figures.standstill_cpu_percent)} % CPU, "
+        f"{shown(figures.standstill_requests_per_minute)} requests a minute"
+    )
+
+
+async def _restart(subject: Subject, figures: Figures, bench: Bench) -> tuple[Child, str]:
+    await bench.evaluator.post("/bench/reset")
+    started = time.monotonic()
+    operator, health = subject.start()
+    took = time.monotonic() - started
+    idle = await until_idle(operator.pid, share=0.5, seconds=3, limit=180)
+    figures.restart_seconds = None if idle is None else took + idle
+    requests: Mapping[str, int] = (await bench.evaluator.get("/bench/ledger")).json()["requests"]
+    figures.restart_posts = sum(count for route, count in requests.items() if route.startswith("POST"))
+    figures.restart_gets = sum(count for route, count in requests.items() if route.startswith("GET"))
+    bench.say(
+        f"restarted: steady after {shown(figures.restart_seconds)} s, "
+        f"{figures.restart_posts} POSTs, {figures.restart_gets} GETs"
+    )
+    return operator, health
+
+
+async def _finish(objects: Objects, figures: Figures, bench: Bench) -> None:
+    at_once = min(FINISHED_AT_ONCE, figures.jobs)
+    ends = await _finish_and_wait(objects, at_once, bench)
+    figures.finished_p50, figures.finished_p99 = quantile(ends, 0.5), quantile(ends, 0.99)
+    figures.all_finished_seconds = max(ends, default=None) if len(ends) == at_once else None
+    bench.say(
+        f"{at_once} finished at once: p50 {shown(figures.finished_p50)} s, "
+        f"all after {shown(figures.all_finished_seconds)} s"
+    )
+    if figures.jobs > at_once:
+        rest = await _finish_and_wait(objects, figures.jobs - at_once, bench)
+        bench.say(f"the other {len(rest)} finished after {shown(max(rest, default=None))} s")
+
+
+async def _finish_and_wait(objects: Objects, count: int, bench: Bench) -> list[float]:
+    finished_at: dict[str, float] = (await bench.evaluator.post(f"/bench/finish?count={count}")).json()
+    names = [name for name, job_id in objects.seen.job_ids.items() if job_id in finished_at]
+    await objects.until(
+        lambda seen: len(seen.finished) >= len(names) and all(name in seen.finished for name in names),
+        seconds=LIMIT_SECONDS,
+    )
+    return [
+        objects.seen.finished[name] - finished_at[objects.seen.job_ids[name]]
+        for name in names
+        if name in objects.seen.finished
+    ]
+
+
+async def _settle_writes(bench: Bench) -> None:
+    """Until the last event is posted: two counts in a row that are equal."""
+    last: Counter[str] = Counter()
+    for _ in range(30):
+        now = await api_writes(bench.kube)
+        if now == last:
+            return
+        last = now
+        await asyncio.sleep(1)
+
+
+def _count_writes(figures: Figures, writes: Counter[str], jobs: int) -> None:
+    writes["nemoevaljobs"] -= jobs  # our own creates
+    figures.writes = {resource: round(count / jobs, 2) for resource, count in writes.items() if count}
+    figures.writes_per_job = sum(writes.values()) / jobs
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    if len(values) < 2:
+        return values[0] if values else None
+    return statistics.quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]
+
+
+def shown(value: float | None) -> str:
+    return "not reached" if value is None else f"{value:.3g}"
+
+
+__all__ = ["Bench", "Figures", "Seen", "Subject", "measure", "quantile", "shown"]

@@ -1,0 +1,90 @@
+"""The report of a run: a table to read, JSON to compare with, and plots to look at."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.scale.measure import Figures, shown
+
+ROWS: Final = {
+    "single_submitted_p50": "one job, idle: apply to submitted, p50 (s)",
+    "single_submitted_p99": "one job, idle: apply to submitted, p99 (s)",
+    "single_finished_p50": "one job, idle: finished to status, p50 (s)",
+    "submitted_p50": "all at once: apply to submitted, p50 (s)",
+    "submitted_p99": "all at once: apply to submitted, p99 (s)",
+    "drained_per_second": "all at once: submitted (jobs/s)",
+    "cpu_per_1000_submitted": "CPU for 1,000 submissions (s)",
+    "standstill_cpu_percent": "all running, nothing changes: CPU (% of a core)",
+    "standstill_requests_per_minute": "all running: evaluator requests a minute",
+    "standstill_requests_per_job_minute": "all running: evaluator requests a job and minute",
+    "restart_seconds": "restart to steady (s)",
+    "restart_posts": "restart: POSTs to the evaluator",
+    "restart_gets": "restart: GETs to the evaluator",
+    "finished_p50": "up to 1,000 finish at once: in status, p50 (s)",
+    "finished_p99": "up to 1,000 finish at once: in status, p99 (s)",
+    "all_finished_seconds": "up to 1,000 finish at once: all in status (s)",
+    "writes_per_job": "API writes a job over its life",
+    "peak_rss_mib": "peak RSS (MiB)",
+    "loop_lag_p99": "health check answered, p99 (s)",
+    "loop_lag_max": "health check answered, worst (s)",
+    "duplicates": "duplicates",
+    "lost": "lost",
+}
+PLOTS: Final = {
+    "submitted_p99": "apply to submitted, p99 (s)",
+    "finished_p99": "finished to status, p99 (s)",
+    "standstill_cpu_percent": "CPU, nothing changing (%)",
+    "standstill_requests_per_minute": "evaluator requests a minute",
+    "peak_rss_mib": "peak RSS (MiB)",
+    "loop_lag_max": "worst health check (s)",
+}
+
+
+def write_report(
+    directory: Path, figures: Sequence[Figures], limit: dict[str, float], *, machine: str
+) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    table = _table(figures)
+    print(f"\n{table}")
+    text = (
+        f"Machine: {machine}.\n\nThe API server by itself, from a plain client with 16 connections: "
+        f"{limit['creates_per_second']:.0f} creates and "
+        f"{limit['status_patches_per_second']:.0f} status patches"
+        " a second.\n\n"
+        f"{table}\n"
+    )
+    (directory / "scale.md").write_text(text)
+    document = {"machine": machine, "limit": limit, "figures": [one.as_json() for one in figures]}
+    (directory / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
+    _plot(directory / "scale.png", figures)
+
+
+def _table(figures: Sequence[Figures]) -> str:
+    heads = [f"{one.subject} {one.jobs:,}" for one in figures]
+    lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
+    for key, label in ROWS.items():
+        cells = [shown(getattr(one, key)) for one in figures]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _plot(path: Path, figures: Sequence[Figures]) -> None:
+    import matplotlib as mpl  # noqa: PLC0415 - of the group bench
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(2, 3, figsize=(14, 8), layout="constrained")
+    for axis, (key, label) in zip(axes.flat, PLOTS.items(), strict=True):
+        for subject in dict.fromkeys(one.subject for one in figures):
+            points = [
+                (one.jobs, getattr(one, key))
+                for one in figures
+                if one.subject == subject and getattr(one, key)
+            ]
+            axis.loglog(*zip(*points, strict=True), marker="o", label=subject) if points else None
+        axis.set(title=label, xlabel="jobs")
+        axis.grid(visible=True, which="both", alpha=0.3)
+        axis.legend()
+    figure.savefig(path, dpi=110)
