@@ -31,7 +31,7 @@ class Report:
             TextColumn("samples"),
             TimeElapsedColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or console.is_dumb_terminal,
             transient=True,
         )
         self._line = self._bar.add_task("starting", total=None)

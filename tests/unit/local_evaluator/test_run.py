@@ -128,7 +128,8 @@ def test_progress_is_told_on_standard_error(home: Path) -> None:
     assert any(line.startswith("task 'qa', sample 3: metric 'score': template") for line in lines)
 
 
-def test_a_terminal_is_shown_a_bar() -> None:
+def test_a_terminal_is_shown_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
     terminal = Console(file=StringIO(), force_terminal=True, width=100, legacy_windows=False)
     with Report(terminal) as report:
         report.progress(Progress({"first": "completed", "qa": "running"}, processed=30, total=120))
@@ -139,6 +140,15 @@ def test_a_terminal_is_shown_a_bar() -> None:
     assert "30/120" in shown
     assert "task 'qa', sample 7: no answer" in shown
     assert "25 %" not in shown
+
+
+def test_a_terminal_that_cannot_go_back_is_shown_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Console(file=StringIO(), force_terminal=True, width=100, legacy_windows=False)
+    with Report(terminal) as report:
+        report.progress(Progress({"qa": "running"}, processed=30, total=120))
+    assert isinstance(terminal.file, StringIO)
+    assert terminal.file.getvalue() == "25 % (30 of 120 samples)\n"
 
 
 def test_messages_without_end_are_left_out(home: Path) -> None:
