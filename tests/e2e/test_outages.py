@@ -105,7 +105,8 @@ def test_a_benchmark_whose_evaluator_is_gone_is_let_go_and_counted(lab: Lab) -> 
     world.until_reason(BENCHMARK, "rows", "ConfigReady")
     lab.kill(evaluator)
 
-    world.kubectl("delete", BENCHMARK, "rows", "--timeout=80s")
+    world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
+    world.until_gone(BENCHMARK, "rows", seconds=100)
 
     assert f"config {world.namespace}/rows" in world.event("rows", "LeftInEvaluator")["message"]
     assert lab.metric(CONFIGS_LEFT) == 1
