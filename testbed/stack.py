@@ -76,11 +76,11 @@ def operator_program(
     argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
     for namespace in namespaces:
         argv += ["--namespace", namespace]
-    health = f"http://127.0.0.1:{port}/healthz"
     # The default suits evaluations of hours; here they take seconds.
     environment = {"NEMO_POLL_INTERVAL_SECONDS": "1", **(env or {})}
     log = workdir / "operator.log"
-    return Program("operator", argv, env=environment, log=log, ready=http_ready(health), grace=15)
+    ready = http_ready(f"http://127.0.0.1:{port}/readyz")
+    return Program("operator", argv, env=environment, log=log, ready=ready, grace=15)
 
 
 def _command(name: str) -> str:

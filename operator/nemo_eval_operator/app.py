@@ -1,14 +1,17 @@
 """The running operator: Kopf, the workers, the poller and the gate, supervised together.
 
 If one of them fails, all stop and the process ends: a pod that restarts is better
-than one that no longer polls and looks healthy.
+than one that no longer polls and looks healthy. So it is when the lease is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+import socket
 import sys
+import uuid
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
@@ -18,11 +21,12 @@ import kopf
 
 from . import __version__
 from .evaluator import EvaluatorClient, KnownSecrets
-from .handlers import Context, build_registry
-from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client
+from .handlers import Context, Echoes, build_registry
+from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client, pod_namespace
+from .leader import Election, Terms
 from .metrics import Metrics
 from .polling import Poller
-from .probes import serve_probes
+from .probes import Health, State, serve_probes
 from .reconcile import (
     BenchmarkReconciler,
     EvaluatorGate,
@@ -32,7 +36,7 @@ from .reconcile import (
     Waiting,
     WorkQueue,
 )
-from .resources import NemoBenchmark, NemoEvalJob
+from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob
 from .settings import Settings
 
 __all__ = ["run_operator"]
@@ -51,24 +55,60 @@ DRAIN_MARGIN_SECONDS: Final = 5.0
 POLLER_CONNECTIONS: Final = 16
 """Connections to the evaluator beside one for each worker, so that nobody waits for one."""
 
+CALL_MARGIN_SECONDS: Final = 10.0
+"""Beyond the time-out of a call to the evaluator, before a loop that made it counts as stuck."""
+
+LOOP_LAG_SECONDS: Final = 1.0
+"""Between two looks at how late the event loop is."""
+
+RECONCILIATION_SECONDS: Final = 3600.0
+"""Before a worker counts as stuck. A look-up reads a large evaluator's list twice, page by page;
+each of its calls has a time-out, so nothing but a bug takes as long as this."""
+
 
 async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
     sys.setrecursionlimit(RECURSION_LIMIT)
+    _cancel_on_signals()
+    health, metrics = Health(), Metrics()
     async with AsyncExitStack() as stack:
-        kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
-        known = KnownSecrets()
-        evaluator = EvaluatorClient(
-            await stack.enter_async_context(_evaluator_http(settings)),
-            deadline=settings.request_timeout_seconds,
-            known=known,
-        )
-        await _until_served(kube)
-        metrics = Metrics()
         if settings.health_port:
-            await stack.enter_async_context(serve_probes(settings.health_port, metrics))
-        queue, following, waiting = WorkQueue(), Following(), Waiting()
-        gate = EvaluatorGate(evaluator, queue, following)
+            await stack.enter_async_context(serve_probes(settings.health_port, health, metrics))
+        await _until_served(KubeClient(await stack.enter_async_context(http_client(credentials))))
+        election = None
+        if settings.leader_elect:
+            health.state = State.STANDBY
+            # Connections of its own: a renewal must not wait behind ten thousand status writes.
+            own = KubeClient(await stack.enter_async_context(http_client(credentials)))
+            election = Election(own, _terms(settings))
+            await stack.enter_async_context(election.leading())
+        health.state = State.ACTIVE
+        await _work(settings, credentials, health, metrics, election)
+
+
+async def _work(
+    settings: Settings,
+    credentials: Credentials,
+    health: Health,
+    metrics: Metrics,
+    election: Election | None,
+) -> None:
+    """Until a signal. When this returns or raises, nothing of it goes on."""
+    heartbeats = health.heartbeats
+    known = KnownSecrets()
+    echoes = Echoes(heartbeats, namespaces=bool(settings.namespaces))
+    async with AsyncExitStack() as stack:
+        kube = KubeClient(await stack.enter_async_context(http_client(credentials)), on_write=echoes.expect)
+        http = await stack.enter_async_context(_evaluator_http(settings, election))
+        evaluator, asked_by_poller = (
+            EvaluatorClient(http, deadline=settings.request_timeout_seconds, known=known, on_call=on_call)
+            for on_call in (metrics.evaluator_call, metrics.poll_call)
+        )
+        queue, following, waiting = WorkQueue(), Following(on_told=metrics.news_lag), Waiting()
+        metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
+        # Neither makes two calls without saying between them that it goes on.
+        call_seconds = settings.request_timeout_seconds + CALL_MARGIN_SECONDS
+        gate = EvaluatorGate(evaluator, queue, following, heartbeats.add("gate", limit=call_seconds))
         secrets = SecretReader(kube, known)
         benchmarks = BenchmarkReconciler(
             kube=kube,
@@ -78,6 +118,7 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             waiting=waiting,
             secrets=secrets,
             metrics=metrics,
+            selector=settings.selector,
         )
         jobs = JobReconciler(
             kube=kube,
@@ -88,14 +129,17 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             waiting=waiting,
             secrets=secrets,
             metrics=metrics,
+            selector=settings.selector,
             settle=timedelta(seconds=settings.settle_seconds),
         )
         poller = Poller(
-            evaluator=evaluator,
+            evaluator=asked_by_poller,
             following=following,
             queue=queue,
             gate=gate,
             interval=settings.poll_interval_seconds,
+            heartbeat=heartbeats.add("poller", limit=call_seconds),
+            metrics=metrics,
         )
 
         async def reconcile(key: ObjectKey) -> float | None:
@@ -106,14 +150,53 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
         background = [
             tasks.create_task(poller.run(), name="poller"),
             tasks.create_task(gate.run(), name="gate"),
-            *(tasks.create_task(queue.work(reconcile), name=f"worker-{n}") for n in range(settings.workers)),
+            tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
         ]
+        for name in (f"worker-{number}" for number in range(settings.workers)):
+            heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
+            background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))
+        if election is not None:
+            # Beside the workers: its failure cancels them at once, while Kopf takes its time.
+            background.append(tasks.create_task(election.renew(), name="lease"))
         # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
         await asyncio.sleep(0)
-        await _watch(settings, Context(queue=queue, credentials=credentials))
+        context = Context(
+            queue=queue, credentials=credentials, take_note=jobs.take_note, echoes=echoes, metrics=metrics
+        )
+        await _watch(settings, context)
+        _cancel_on_signals()
+        health.state = State.STOPPING
         await queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
         for task in background:
             task.cancel()
+
+
+async def _measure_loop_lag(metrics: Metrics) -> None:
+    """For ever."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOP_LAG_SECONDS
+        await asyncio.sleep(LOOP_LAG_SECONDS)
+        metrics.loop_lag(loop.time() - due)
+
+
+def _cancel_on_signals() -> None:
+    """End this task on SIGTERM and Ctrl-C; while Kopf runs, they are Kopf's."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        namespace=settings.lease_namespace or pod_namespace() or "default",
+        name=settings.lease_name,
+        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+        duration=settings.lease_duration_seconds,
+        renew_deadline=settings.lease_renew_deadline_seconds,
+        retry=settings.lease_retry_seconds,
+    )
 
 
 async def _until_served(kube: KubeClient) -> None:
@@ -135,7 +218,7 @@ async def _serves(kube: KubeClient, plural: str) -> bool:
 async def _watch(settings: Settings, context: Context) -> None:
     await kopf.operator(
         registry=build_registry(),
-        settings=kopf_settings(),
+        settings=kopf_settings(settings.selector),
         memo=context,
         standalone=True,
         clusterwide=not settings.namespaces,
@@ -143,10 +226,13 @@ async def _watch(settings: Settings, context: Context) -> None:
     )
 
 
-def kopf_settings() -> kopf.OperatorSettings:
+def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
     """Kopf as a watcher for very many objects of two kinds."""
     settings = kopf.OperatorSettings()
     settings.watching.chunk_size = 500
+    if selector.requirements:
+        for kind in (NemoBenchmark, NemoEvalJob):
+            settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.networking.connect_timeout = 10
@@ -155,11 +241,12 @@ def kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _evaluator_http(settings: Settings) -> httpx.AsyncClient:
+def _evaluator_http(settings: Settings, election: Election | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=str(settings.evaluator_url),
         headers={"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"},
         timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
         limits=httpx.Limits(max_connections=settings.workers + POLLER_CONNECTIONS),
         follow_redirects=False,
+        event_hooks={"request": [election.refuse_unless_held]} if election else {},
     )

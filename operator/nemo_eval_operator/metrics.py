@@ -1,21 +1,30 @@
-"""What Prometheus may ask about: counts, and the names of what a deletion had to leave in the evaluator.
+"""What Prometheus may ask about: how much is done, how long it takes, what a deletion had to leave behind.
 
 Names are unbounded, so they are no labels of a counter: only the last few are shown beside it.
 """
 
 from __future__ import annotations
 
+import sys
+from collections import Counter as Tally
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import time
 from typing import Final, Literal, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
 __all__ = ["Metrics"]
+
+PREFIX: Final = "nemo_eval_operator_"
+
+CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+LAG_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+LOOP_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+"""Upper bounds in seconds."""
 
 MAX_NAMED: Final = 50
 """Left-behind things that are named at a time; the events and the log name all of them."""
@@ -43,6 +52,86 @@ class Metrics:
             self._left_behind.labels(kind)
         self._named = _Named()
         self._registry.register(self._named)
+        self._phases = _Phases()
+        self._registry.register(self._phases)
+        self._submissions = self._counter("submissions", "POSTs of a job, by what came of them.", "outcome")
+        self._adoptions = self._counter(
+            "adoptions", "Jobs found in the evaluator where another POST would have made a second one."
+        )
+        self._duplicates = self._counter(
+            "duplicates_cancelled", "Second jobs of one attempt that were found and cancelled."
+        )
+        self._writes = self._counter("status_writes", "Statuses that were written.", "kind")
+        self._sweeps = self._counter("poll_sweeps", "Rounds in which the poller asked about due jobs.")
+        self._poll_requests = self._counter("poll_requests", "Requests of those rounds.")
+        self._calls = self._histogram(
+            "evaluator_request_seconds",
+            "Evaluator calls until the whole answer, by route and status code.",
+            CALL_BUCKETS,
+            "method",
+            "route",
+            "code",
+        )
+        self._submitted = self._histogram(
+            "submission_lag_seconds", "From an object's creation to its first submission.", LAG_BUCKETS
+        )
+        self._told = self._histogram(
+            "news_lag_seconds", "From what the poller saw of a job to the status that tells it.", LAG_BUCKETS
+        )
+        self._loop_lag = self._histogram(
+            "event_loop_lag_seconds", "How much too late the event loop woke a sleeper.", LOOP_BUCKETS
+        )
+
+    def _counter(self, name: str, told: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, told, labels, registry=self._registry)
+
+    def _histogram(self, name: str, told: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(PREFIX + name, told, labels, buckets=buckets, registry=self._registry)
+
+    def show_queue(self, *, depth: Callable[[], float], oldest_wait: Callable[[], float]) -> None:
+        """Ask these two whenever Prometheus asks."""
+        for name, told, ask in (
+            ("queue_depth", "Objects that wait for a worker.", depth),
+            ("queue_oldest_wait_seconds", "How long the first of them has waited.", oldest_wait),
+        ):
+            Gauge(PREFIX + name, told, registry=self._registry).set_function(ask)
+
+    def job_seen(self, uid: str, phase: str | None) -> None:
+        """A watch event showed a NemoEvalJob in `phase`; None: it is gone."""
+        self._phases.see(uid, phase)
+
+    def submission(self, outcome: str) -> None:
+        self._submissions.labels(outcome).inc()
+
+    def submission_lag(self, seconds: float) -> None:
+        self._submitted.observe(max(0.0, seconds))
+
+    def adopted(self) -> None:
+        self._adoptions.inc()
+
+    def duplicate_cancelled(self) -> None:
+        self._duplicates.inc()
+
+    def status_written(self, kind: str) -> None:
+        self._writes.labels(kind).inc()
+
+    def sweep(self) -> None:
+        self._sweeps.inc()
+
+    def evaluator_call(self, method: str, route: str, code: str, seconds: float) -> None:
+        """`code` "none": no answer, or none that could be read to its end."""
+        self._calls.labels(method, route, code).observe(seconds)
+
+    def poll_call(self, method: str, route: str, code: str, seconds: float) -> None:
+        """As evaluator_call, for a call of the poller."""
+        self._poll_requests.inc()
+        self.evaluator_call(method, route, code, seconds)
+
+    def news_lag(self, seconds: float) -> None:
+        self._told.observe(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        self._loop_lag.observe(max(0.0, seconds))
 
     def left_behind(self, kind: Literal["job", "config"], *, namespace: str, name: str, remote: str) -> None:
         """An object was let go although `remote` may still be in the evaluator; empty where unknown."""
@@ -52,6 +141,28 @@ class Metrics:
     def exposition(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _Phases(Collector):
+    """NemoEvalJobs by phase, as the watch showed them last."""
+
+    def __init__(self) -> None:
+        self._by_uid: dict[str, str] = {}
+        self._tally = Tally[str]()
+
+    def see(self, uid: str, phase: str | None) -> None:
+        if (before := self._by_uid.pop(uid, None)) is not None:
+            self._tally[before] -= 1
+        if phase is not None:
+            self._by_uid[uid] = sys.intern(phase)
+            self._tally[phase] += 1
+
+    @override
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(PREFIX + "jobs", "NemoEvalJobs by status.phase.", labels=["phase"])
+        for phase, count in sorted(self._tally.items()):
+            family.add_metric([phase], count)
+        yield family
 
 
 class _Named(Collector):

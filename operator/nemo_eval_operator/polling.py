@@ -1,7 +1,7 @@
-"""The one poller: asks the evaluator about all followed jobs and queues those with news.
+"""The one poller: asks the evaluator about the followed jobs that are due, and queues those with news.
 
-Few jobs are asked for one by one; many by listing the states that are not terminal,
-a page for a hundred jobs, with one GET for each job that is no longer on them.
+A list answers for a thousand jobs at once, a GET for one: what costs fewer requests is taken. A job that
+is due and no longer on the lists of the live states is asked for by itself.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from .evaluator import EvaluatorClient, EvaluatorError, Malformed, Missing, Rejected, RemoteJob
-from .lifecycle import RemoteGone
+from .evaluator import EvaluatorClient, EvaluatorError, Malformed, Missing, Oversized, Rejected, RemoteJob
+from .heartbeats import Heartbeat
+from .lifecycle import RemoteGone, poll_seconds
+from .metrics import Metrics
 from .reconcile import EvaluatorGate, Followed, Following, WorkQueue
 
 __all__ = ["Poller"]
@@ -23,14 +26,26 @@ logger = logging.getLogger(__name__)
 LIVE_STATES: Final = ("created", "pending", "running")
 """Those that NeMo's documentation lists for filter[status]; a cancelling job is asked for by itself."""
 
+PAGE_SIZES: Final = (1000, 100, 10)
+"""Jobs asked for at once. The next is taken once the evaluator has refused a page, or one was too large."""
+
 FEW_JOBS: Final = 8
 """Up to here single GETs are cheaper than one list for each live state."""
 
 MAX_CONCURRENT_GETS: Final = 8
 
+TOGETHER: Final = 0.5
+"""The part of the fast interval by which looks are brought forward, so that one list serves many."""
+
+CLOCK_SLACK: Final = timedelta(seconds=10)
+"""What two clocks may drift apart in a while; our times have whole seconds."""
+
+PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
+"""Where the answer to a sweep cannot be used: the jobs stay due."""
+
 
 class Poller:
-    """Sweeps all followed jobs every `interval` seconds, with jitter; idle while none is followed."""
+    """Looks at each followed job in its own rhythm, `interval` seconds at the fastest; idle while none is."""
 
     def __init__(
         self,
@@ -40,48 +55,121 @@ class Poller:
         queue: WorkQueue,
         gate: EvaluatorGate,
         interval: float,
+        heartbeat: Heartbeat,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._evaluator = evaluator
         self._following = following
         self._queue = queue
         self._gate = gate
         self._interval = interval
+        self._heartbeat = heartbeat
         self._gets = asyncio.Semaphore(MAX_CONCURRENT_GETS)
+        self._page_size = PAGE_SIZES[0]
+        self._live_jobs = 0
+        """On the lists of the live states, when they were last read to the end."""
+        self._filters = True
+        """Whether the evaluator heeds filter[status]."""
+        self._behind: timedelta | None = None
+        """How far the evaluator's clock is behind ours at most, judged by the jobs that were seen."""
 
     async def run(self) -> None:
         """Poll for ever."""
         while True:
-            await self._following.until_some()
+            await self._until_due()
+            self._heartbeat.rest()
             await self._gate.until_open()
+            self._heartbeat.beat()
             try:
                 await self.sweep()
             except (Malformed, Rejected) as error:
-                logger.warning("poll failed, next one in %.0f s: %s", self._interval, error)
+                logger.warning("poll failed, next one in %.0f s: %s", PAUSE_AFTER_FAILURE_SECONDS, error)
+                self._heartbeat.rest(PAUSE_AFTER_FAILURE_SECONDS)
+                await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
             except EvaluatorError as error:
+                self._heartbeat.beat()
                 await self._gate.close_if_unreachable(error)
-            await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load
+                self._heartbeat.rest(self._interval)
+                await asyncio.sleep(self._interval)
+
+    async def _until_due(self) -> None:
+        while True:
+            due, now = self._following.next_due(), asyncio.get_running_loop().time()
+            if due is not None and due <= now:
+                return
+            wait = None if due is None else due - now
+            self._heartbeat.rest(wait)
+            await self._following.until_changed(wait)
+            # Those that come together are looked at together.
+            await asyncio.sleep(min(self._interval, 1.0) * TOGETHER)
 
     async def sweep(self) -> None:
-        """Ask once about every followed job. Raises EvaluatorError where the evaluator does not answer."""
-        followed = self._following.all()
-        listed = await self._list_live() if len(followed) > FEW_JOBS else {}
-        unlisted = [job for job in followed if job.job_id not in listed]
-        for job in followed:
+        """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
+        self._metrics.sweep()
+        due = self._following.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
+        listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else {}
+        for job in due:
             if job.job_id in listed:
                 self._report(job, listed[job.job_id])
-        await self._get_each(unlisted)
+        self._heartbeat.beat()
+        await self._get_each([job for job in due if job.job_id not in listed])
 
-    async def _list_live(self) -> dict[str, RemoteJob]:
-        """Live jobs by id; empty where this server's lists cannot be used."""
+    def _requests_of_a_list(self) -> int:
+        """At least; the number of followed jobs stands in for those that a list was not read for yet."""
+        lists = len(LIVE_STATES) if self._filters else 1
+        jobs = max(self._live_jobs, len(self._following))
+        return max(FEW_JOBS, lists + jobs // self._page_size)
+
+    async def _list_live(self, due: Sequence[Followed]) -> dict[str, RemoteJob]:
+        """Live jobs by id, those that are due among them; empty where this server's lists cannot be used."""
+        oldest = self._oldest(due)
+        found: dict[str, RemoteJob] = {}
         try:
-            return {
-                remote.id: remote
-                for state in LIVE_STATES
-                async for remote in self._evaluator.list_jobs(status=state)
-            }
-        except (Malformed, Rejected) as error:
+            for state in LIVE_STATES:
+                self._heartbeat.beat()
+                async for remote in self._list(oldest, state):
+                    self._heartbeat.beat()
+                    found[remote.id] = remote
+                    if remote.is_terminal:
+                        self._notice_ignored_filters()
+                if not self._filters:
+                    break
+        except (Oversized, Rejected) as error:
+            self._take_smaller_pages(error)
+            return {}
+        except Malformed as error:
             logger.warning("jobs are asked for one by one, their list cannot be used: %s", error)
             return {}
+        if oldest is None:
+            self._live_jobs = len(found)
+        return found
+
+    def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[RemoteJob]:
+        status = state if self._filters else None
+        return self._evaluator.list_jobs(
+            created_since=created_since, status=status, page_sizes=(self._page_size,)
+        )
+
+    def _take_smaller_pages(self, error: EvaluatorError) -> None:
+        logger.warning("no pages of %d jobs, they are asked for one by one: %s", self._page_size, error)
+        self._page_size = next((size for size in PAGE_SIZES if size < self._page_size), self._page_size)
+
+    def _notice_ignored_filters(self) -> None:
+        if self._filters:
+            logger.warning("the evaluator ignores filter[status]: its list of all jobs is read instead")
+        self._filters = False
+
+    def _oldest(self, due: Sequence[Followed]) -> datetime | None:
+        """When by the evaluator's clock the oldest of them was created, or earlier; None: cannot be told.
+
+        What was not seen yet is judged by how far that clock was behind ours for others. A wrong guess
+        costs a GET for the job that it misses.
+        """
+        if self._behind is None and any(followed.created_at is None for followed in due):
+            return None
+        behind = (self._behind or timedelta()) + CLOCK_SLACK
+        return min(followed.created_at or followed.since - behind for followed in due)
 
     async def _get_each(self, jobs: Sequence[Followed]) -> None:
         """Raises the first error where no job could be asked for; a single broken one is only logged."""
@@ -98,7 +186,22 @@ class Poller:
                 self._report(followed, await self._evaluator.get_job(followed.job_id))
             except Missing:
                 self._report(followed, RemoteGone())
+            finally:
+                self._heartbeat.beat()
 
     def _report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> None:
+        self._following.schedule(followed, self._pace)
+        if isinstance(remote, RemoteJob) and remote.created_at is not None:
+            behind = followed.since - remote.created_at
+            self._behind = behind if self._behind is None else max(self._behind, behind)
         if self._following.report(followed, remote):
-            self._queue.add(followed.key)
+            self._queue.add(followed.key, urgent=True)
+
+    def _pace(self, followed: Followed) -> float:
+        seconds = poll_seconds(
+            datetime.now(UTC) - followed.since,
+            followed.seen.percent,
+            fast=self._interval,
+            override=followed.every,
+        )
+        return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load

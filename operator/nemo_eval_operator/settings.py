@@ -6,10 +6,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, HttpUrl, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from .resources import LabelSelector
+
 __all__ = ["LogFormat", "Settings"]
+
+RETRIES_BEFORE_DEADLINE = 2
+"""Renewals that may fail before the lease is given up."""
+
+
+def _parsed(value: object) -> object:
+    return LabelSelector.parse(value) if isinstance(value, str) else value
 
 
 class LogFormat(StrEnum):
@@ -34,8 +43,32 @@ class Settings(BaseSettings):
     namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Namespaces to watch, separated by commas; empty: all."
     )
+    selector: Annotated[LabelSelector, NoDecode, BeforeValidator(_parsed)] = Field(
+        LabelSelector(), description="Label selector: take care of what it matches only, jobs and benchmarks."
+    )
+    leader_elect: bool = Field(
+        False, description="Work only while holding a Lease, so that others may stand by."
+    )
+    lease_name: str = Field(
+        "nemo-eval-operator", description="Name of the Lease; each shard of operators needs its own."
+    )
+    lease_namespace: str | None = Field(
+        None, description="Namespace of the Lease; default: the pod's own, else default."
+    )
+    lease_duration_seconds: int = Field(
+        10, ge=3, le=600, description="Seconds after a leader's last renewal at which a standby takes over."
+    )
+    lease_renew_deadline_seconds: float = Field(
+        7.0, gt=0, le=600, description="Seconds after its last renewal at which a leader stops working."
+    )
+    lease_retry_seconds: float = Field(
+        2.0, gt=0, le=600, description="Seconds between two tries to acquire or renew the lease."
+    )
     poll_interval_seconds: float = Field(
-        5.0, ge=0.2, le=600, description="Seconds between two looks at the running jobs."
+        2.0,
+        ge=0.2,
+        le=600,
+        description="Seconds between two looks at a young job; five times as many at one that runs for long.",
     )
     request_timeout_seconds: float = Field(
         30.0, gt=0, le=600, description="Seconds after which a call to the evaluator is given up."
@@ -51,7 +84,7 @@ class Settings(BaseSettings):
     )
     workers: int = Field(16, ge=1, le=256, description="Objects reconciled at the same time.")
     health_port: int = Field(
-        8080, ge=0, le=65535, description="Port of /healthz and /metrics; 0 turns it off."
+        8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 turns it off."
     )
     log_format: LogFormat = Field(LogFormat.JSON, description="json for collectors, console for people.")
     log_level: str = Field(
@@ -62,6 +95,14 @@ class Settings(BaseSettings):
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _leader_gives_up_before_another_takes_over(self) -> Self:
+        if self.lease_renew_deadline_seconds < self.lease_retry_seconds * RETRIES_BEFORE_DEADLINE:
+            raise ValueError("lease_renew_deadline_seconds must be twice lease_retry_seconds or more")
+        if self.lease_duration_seconds <= self.lease_renew_deadline_seconds:
+            raise ValueError("lease_duration_seconds must be longer than lease_renew_deadline_seconds")
+        return self
 
     @model_validator(mode="after")
     def _settle_after_the_timeout(self) -> Self:

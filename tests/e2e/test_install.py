@@ -38,7 +38,13 @@ def test_the_service_account_may_do_all_that_the_operator_does(
     }
     values = [{"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "params.extra.hf_token"}]
     with Processes() as processes:
-        start_operator(processes, tmp_path, kubeconfig=kubeconfig, evaluator_url=evaluator_url)
+        start_operator(
+            processes,
+            tmp_path,
+            kubeconfig=kubeconfig,
+            evaluator_url=evaluator_url,
+            env={"NEMO_LEADER_ELECT": "true", "NEMO_LEASE_NAMESPACE": SYSTEM},
+        )
         world.apply(secret, data_benchmark(valuesFrom=values), benchmark())
         world.apply(data_job("done"), data_job("brief", ttlSecondsAfterFinished=0))
         world.until_phase("done", "Succeeded")
@@ -68,6 +74,7 @@ def test_the_service_account_may_do_all_that_the_operator_does(
         "delete configmaps",
         "get pods",
         "delete nemobenchmarks",
+        "get leases",
     ],
 )
 def test_the_service_account_may_not_do_more(cluster: Cluster, installed: None, question: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.metrics import MAX_NAMED, Metrics
-from nemo_eval_operator.probes import serve_probes
+from nemo_eval_operator.probes import Health, serve_probes
+from nemo_eval_operator.reconcile import WorkQueue
 from testbed.processes import free_port
 
 COUNTER = "nemo_eval_operator_left_behind_total"
@@ -53,11 +58,59 @@ def test_however_many_are_left_only_the_last_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "code", "text"), [("/healthz", 200, "{}"), ("/metrics", 200, COUNTER), ("/", 404, "")]
+    ("path", "code", "text"), [("/healthz", 200, "overdue"), ("/metrics", 200, COUNTER), ("/", 404, "")]
 )
 async def test_kubelet_and_prometheus_ask_the_same_port(path: str, code: int, text: str) -> None:
     port = free_port()
-    async with serve_probes(port, Metrics()), httpx.AsyncClient() as client:
+    async with serve_probes(port, Health(), Metrics()), httpx.AsyncClient() as client:
         answer = await client.get(f"http://127.0.0.1:{port}{path}")
     assert answer.status_code == code
     assert text in answer.text
+
+
+def test_jobs_are_counted_by_the_phase_in_which_they_were_seen_last() -> None:
+    metrics = Metrics()
+    for uid, phase in (("a", "Running"), ("b", "Running"), ("c", "Pending"), ("a", "Succeeded"), ("c", None)):
+        metrics.job_seen(uid, phase)
+    metrics.job_seen("never seen", None)
+
+    assert samples(metrics, "nemo_eval_operator_jobs") == [
+        ({"phase": "Pending"}, 0.0),
+        ({"phase": "Running"}, 1.0),
+        ({"phase": "Succeeded"}, 1.0),
+    ]
+
+
+async def test_the_queue_is_asked_whenever_prometheus_asks() -> None:
+    metrics, queue = Metrics(), WorkQueue()
+    metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
+    assert samples(metrics, "nemo_eval_operator_queue_depth") == [({}, 0.0)]
+    assert samples(metrics, "nemo_eval_operator_queue_oldest_wait_seconds") == [({}, 0.0)]
+
+    queue.add(ObjectKey("nemoevaljobs", "team-a", "one"))
+    queue.add(ObjectKey("nemoevaljobs", "team-a", "two"))
+    assert samples(metrics, "nemo_eval_operator_queue_depth") == [({}, 2.0)]
+    [(_, waited)] = samples(metrics, "nemo_eval_operator_queue_oldest_wait_seconds")
+    assert waited > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "route"),
+    [
+        (lambda client: client.check(), "/v1/evaluation/jobs"),
+        (lambda client: client.cancel_job("eval-1"), "/v1/evaluation/jobs/{id}/cancel"),
+        (lambda client: client.delete_job("../.."), "/v1/evaluation/jobs/{id}"),
+        (lambda client: client.delete_config("team-a", "qa"), "/v1/evaluation/configs/{namespace}/{name}"),
+    ],
+)
+async def test_calls_are_told_by_route_and_not_by_name(
+    call: Callable[[EvaluatorClient], Awaitable[None]], route: str
+) -> None:
+    metrics = Metrics()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    http = httpx.AsyncClient(base_url="http://evaluator.test", transport=transport)
+    await call(EvaluatorClient(http, on_call=metrics.poll_call))
+
+    [(labels, count)] = samples(metrics, "nemo_eval_operator_evaluator_request_seconds_count")
+    assert (labels["route"], labels["code"], count) == (route, "200", 1.0)
+    assert samples(metrics, "nemo_eval_operator_poll_requests_total") == [({}, 1.0)]

@@ -46,3 +46,16 @@ def test_settings_that_contradict_each_other_are_named_too(monkeypatch: pytest.M
 
     assert result.exit_code == 2
     assert "settle_seconds must be longer" in result.output
+
+
+def test_a_leader_has_to_give_up_before_another_takes_over() -> None:
+    with pytest.raises(ValidationError, match="lease_duration_seconds must be longer"):
+        Settings(lease_duration_seconds=7, lease_renew_deadline_seconds=7)
+
+
+def test_a_selector_that_cannot_be_read_is_named() -> None:
+    result = CliRunner().invoke(app, ["run", "--selector", "shard in one"])
+
+    assert result.exit_code == 2
+    assert "selector" in result.output
+    assert "Traceback" not in result.output

@@ -9,7 +9,8 @@ be short, to be JSON, or to keep to itself what we sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
@@ -48,6 +49,10 @@ MAX_ANSWER_BYTES: Final = 8 * MIB
 """Any other answer. A job embeds its config and target, which fit into an object of at most 1.5 MiB."""
 
 
+OnCall = Callable[[str, str, str, float], None]
+"""Takes method, route without names, status code ("none" without a whole answer) and seconds."""
+
+
 class EvaluatorClient:
     """A NeMo Evaluator behind `http`, whose base URL, time-outs and headers are its own.
 
@@ -56,15 +61,23 @@ class EvaluatorClient:
 
     `known` are values that no error may show, though a server echoes them.
 
+    `on_call` hears of each call when it is over.
+
     Every method raises EvaluatorError and nothing else.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, *, deadline: float = 60.0, known: KnownSecrets | None = None
+        self,
+        http: httpx.AsyncClient,
+        *,
+        deadline: float = 60.0,
+        known: KnownSecrets | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
         self._http = http
         self._deadline = deadline
         self._known = known or KnownSecrets()
+        self._on_call = on_call
 
     async def create_config(self, config: JsonObject) -> RemoteConfig:
         return _remote_config(await self._send("POST", CONFIGS, body=config))
@@ -113,15 +126,20 @@ class EvaluatorClient:
         return str(base).rstrip("/") + _job_path(job_id) + "/results"
 
     async def list_jobs(
-        self, *, created_since: datetime | None = None, status: str | None = None
+        self,
+        *,
+        created_since: datetime | None = None,
+        status: str | None = None,
+        page_sizes: Sequence[int] = PAGE_SIZES,
     ) -> AsyncIterator[RemoteJob]:
         """All jobs that match, each once, newest first where the server sorts.
 
+        Of `page_sizes` the next is tried where a page of the last was too large to be read.
         Servers may ignore the filters, the order or the page number: callers
         check what they get. Without a count of pages, one that brings nothing new is the end.
         """
         seen: set[str] = set()
-        for page_size in PAGE_SIZES:
+        for page_size in page_sizes:
             try:
                 async for job in self._pages(page_size, created_since, status):
                     if job.id not in seen:
@@ -129,7 +147,7 @@ class EvaluatorClient:
                         yield job
             except Oversized:
                 # Each job brings its config and its rows along: fewer of them at once.
-                if page_size == PAGE_SIZES[-1]:
+                if page_size == page_sizes[-1]:
                     raise
             else:
                 return
@@ -177,9 +195,11 @@ class EvaluatorClient:
         exchange = self._http.stream(
             method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
         )
+        begun, code = time.monotonic(), "none"
         try:
             async with asyncio.timeout(self._deadline), exchange as response:
                 name = f"{method} {response.request.url.path}"
+                code = str(response.status_code)
                 return await Answer.read(response, request=name, limit=limit, known=self._known)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(f"cannot connect to {self._http.base_url}: {_reason(error)}") from error
@@ -189,6 +209,17 @@ class EvaluatorClient:
             raise Ambiguous(f"{method} {path}: no whole answer within {self._deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Ambiguous(f"{method} {path}: {_reason(error)}") from error
+        finally:
+            if self._on_call is not None:
+                self._on_call(method, _route(path), code, time.monotonic() - begun)
+
+
+def _route(path: str) -> str:
+    """The path without what is named in it, of which there is no end."""
+    collection = JOBS if path.startswith(JOBS) else CONFIGS
+    named, operation = ("{id}", 2) if collection is JOBS else ("{namespace}/{name}", 3)
+    parts = path.removeprefix(collection).split("/")
+    return "/".join([collection, *([named] if len(parts) > 1 else []), *parts[operation:]])
 
 
 def _config_path(namespace: str, name: str) -> str:

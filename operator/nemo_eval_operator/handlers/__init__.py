@@ -1,5 +1,6 @@
 """What Kopf calls. A handler names the object that something happened to, and returns."""
 
+from .echoes import Echoes
 from .registry import Context, build_registry
 
-__all__ = ["Context", "build_registry"]
+__all__ = ["Context", "Echoes", "build_registry"]

@@ -1,4 +1,4 @@
-"""Kopf's part: watching both kinds, logging in, answering the liveness probe.
+"""Kopf's part: watching both kinds and logging in.
 
 Events only, no create/update/delete handlers: those keep their state in annotations
 and their retries in a task per object, and each costs two more writes. What an
@@ -7,16 +7,20 @@ event means is decided from the object itself, when a worker has read it afresh.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
 from nemo_eval_operator.kube import Credentials, ObjectKey
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.reconcile import WorkQueue
 from nemo_eval_operator.resources import GROUP, VERSION, NemoBenchmark, NemoEvalJob
 
 from .changes import Changes
+from .echoes import Echoes
 
 __all__ = ["Context", "build_registry"]
 
@@ -27,6 +31,10 @@ class Context:
 
     queue: WorkQueue
     credentials: Credentials
+    take_note: Callable[[JsonObject], bool]
+    """Whether the copy of a NemoEvalJob in an event says that it needs no look."""
+    echoes: Echoes
+    metrics: Metrics
     changes: Changes = field(default_factory=Changes)
 
 
@@ -45,10 +53,33 @@ def build_registry() -> kopf.OperatorRegistry:
             memo: Context, body: kopf.Body, event: kopf.RawEvent, resource: kopf.Resource, **_: Any
         ) -> None:
             meta = body.metadata
-            if memo.changes.worth_a_look(meta.uid or "", body, gone=event["type"] == "DELETED"):
-                memo.queue.add(ObjectKey(resource.plural, meta.namespace or "", meta.name or ""))
+            gone = event["type"] == "DELETED"
+            version = event["object"]["metadata"].get("resourceVersion", "")
+            memo.echoes.heard(resource.plural, meta.namespace or "", version)
+            if resource.plural == NemoEvalJob.PLURAL:
+                memo.metrics.job_seen(
+                    meta.uid or "", None if gone else str(body.status.get("phase") or "New")
+                )
+            key = ObjectKey(resource.plural, meta.namespace or "", meta.name or "")
+            memo.queue.prioritise(key, 0 if gone else _priority(body))
+            if not memo.changes.worth_a_look(meta.uid or "", body, gone=gone):
+                return
+            if resource.plural == NemoEvalJob.PLURAL and not gone and memo.take_note(_document(event)):
+                return
+            memo.queue.add(key)
 
     return registry
+
+
+def _document(event: kopf.RawEvent) -> JsonObject:
+    """The object as the API server sent it."""
+    return cast("JsonObject", event["object"])
+
+
+def _priority(body: kopf.Body) -> int:
+    """spec.priority; what the object says otherwise is judged when it is read."""
+    priority = body.spec.get("priority", 0)
+    return priority if isinstance(priority, int) else 0
 
 
 def connection_info(credentials: Credentials) -> kopf.ConnectionInfo:

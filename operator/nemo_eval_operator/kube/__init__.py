@@ -1,8 +1,9 @@
 """The Kubernetes API, as far as Kopf does not speak it for us. Knows nothing of the evaluator."""
 
 from .client import KubeClient, ObjectKey, OwnerReference, Secret
-from .config import Credentials, KubeConfigMissing, http_client
+from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .leases import Lease, LeaseSpec
 
 __all__ = [
     "Credentials",
@@ -11,10 +12,13 @@ __all__ = [
     "KubeError",
     "KubeRefused",
     "KubeUnavailable",
+    "Lease",
+    "LeaseSpec",
     "ObjectGone",
     "ObjectKey",
     "Outdated",
     "OwnerReference",
     "Secret",
     "http_client",
+    "pod_namespace",
 ]

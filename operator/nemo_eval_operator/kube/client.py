@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
@@ -22,13 +22,18 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .leases import Lease, LeaseSpec
 
 __all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
+LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces"
+
 PAGE_SIZE: Final = 500
 """Objects asked for at once, as kubectl does."""
+
+MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
 JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
 
@@ -79,10 +84,16 @@ class _Refusal(BaseModel):
 
 
 class KubeClient:
-    """Reads and writes by way of `http`. Every method raises KubeError and nothing else."""
+    """Reads and writes by way of `http`. Every method raises KubeError and nothing else.
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    `on_write` hears of each change to an object of ours, and which resourceVersion came of it.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, *, on_write: Callable[[ObjectKey, str], None] | None = None
+    ) -> None:
         self._http = http
+        self._on_write = on_write
 
     async def serves(self, plural: str) -> bool:
         """Whether the API server knows the kind yet."""
@@ -224,6 +235,29 @@ class KubeClient:
         values = {key: text for key, value in encoded.items() if (text := _decoded(value)) is not None}
         return Secret(uid=read.uid, resource_version=read.resource_version, values=values)
 
+    async def get_lease(self, namespace: str, name: str) -> Lease | None:
+        document = await self._get(f"{_leases(namespace)}/{_segment(name)}")
+        return None if document is None else _lease(document)
+
+    async def create_lease(self, namespace: str, name: str, spec: LeaseSpec) -> Lease:
+        """Raises Outdated where another was first."""
+        body: JsonObject = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name},
+            "spec": spec.model_dump(by_alias=True),
+        }
+        return _lease(_read(await self._send("POST", _leases(namespace), body=body)))
+
+    async def update_lease(self, namespace: str, name: str, lease: Lease, spec: LeaseSpec) -> Lease:
+        """Raises Outdated where another wrote since `lease` was read, ObjectGone where it is gone."""
+        body: JsonObject = {
+            "metadata": {"resourceVersion": lease.metadata.resource_version},
+            "spec": spec.model_dump(by_alias=True),
+        }
+        path = f"{_leases(namespace)}/{_segment(name)}"
+        return _lease(_read(await self._send("PATCH", path, body=body, headers=MERGE_PATCH)))
+
     async def _get(self, path: str) -> JsonObject | None:
         try:
             return _read(await self._send("GET", path))
@@ -237,11 +271,13 @@ class KubeClient:
             {"op": "test", "path": "/metadata/uid", "value": meta.uid},
             {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
         ]
-        return _read(
-            await self._send(
-                "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
-            )
+        written = await self._send(
+            "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
         )
+        document = _read(written)
+        if self._on_write is not None:
+            self._on_write(key, _resource_version(document))
+        return document
 
     async def _send(
         self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
@@ -258,6 +294,17 @@ class KubeClient:
 def _segment(name: str) -> str:
     """A name as one segment of a path: names come from specs, and `..` would be a way up."""
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
+
+
+def _leases(namespace: str) -> str:
+    return f"{LEASES}/{_segment(namespace)}/leases"
+
+
+def _lease(document: JsonObject) -> Lease:
+    try:
+        return Lease.model_validate(document)
+    except ValidationError as error:
+        raise KubeUnavailable("the API server answered something other than a Lease") from error
 
 
 def _refusal(response: httpx.Response) -> KubeError:
@@ -298,6 +345,14 @@ def _decoded(value: JsonValue) -> str | None:
         return base64.b64decode(value).decode() if isinstance(value, str) else None
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def _resource_version(document: JsonObject) -> str:
+    match document:
+        case {"metadata": {"resourceVersion": str(version)}}:
+            return version
+        case _:
+            return ""
 
 
 def _owner_uids(document: JsonObject) -> list[JsonValue]:

@@ -12,13 +12,17 @@ import httpx
 from kubernetes import client, config
 from typing_extensions import override
 
-__all__ = ["Credentials", "KubeConfigMissing", "http_client"]
+__all__ = ["Credentials", "KubeConfigMissing", "http_client", "pod_namespace"]
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 """Seconds. The API server ends a plain request after 60."""
 
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32)
 """Half of what API priority and fairness gives a workload on a small server."""
+
+
+SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where the kubelet tells a pod its namespace."""
 
 
 class KubeConfigMissing(Exception):
@@ -99,3 +103,11 @@ def http_client(credentials: Credentials) -> httpx.AsyncClient:
         timeout=TIMEOUT,
         limits=LIMITS,
     )
+
+
+def pod_namespace() -> str | None:
+    """The namespace of the pod that we run in; None where this is not a pod."""
+    try:
+        return SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or None
+    except OSError:
+        return None

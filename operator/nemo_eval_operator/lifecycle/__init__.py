@@ -8,7 +8,7 @@ from . import benchmark_status, job_status
 from .benchmark import BenchmarkFacts, ConfigGone, has_new_secrets, is_used_by, was_ready
 from .benchmark import decide as decide_benchmark
 from .benchmark import release_seconds as release_benchmark_seconds
-from .clock import timestamp
+from .clock import micro_timestamp, parse_timestamp, timestamp
 from .drift import update_body
 from .events import Event, event_of_change, event_of_ignored_rerun, event_of_ignored_ttl
 from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
@@ -18,6 +18,7 @@ from .job import depends_on_remote
 from .job_deletion import release_seconds as release_job_seconds
 from .lookup import pick_marked
 from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of
+from .pace import poll_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_job
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
@@ -60,8 +61,11 @@ __all__ = [
     "job_body",
     "job_status",
     "label_value",
+    "micro_timestamp",
+    "parse_timestamp",
     "pick_marked",
     "plain_secrets",
+    "poll_seconds",
     "read_benchmark",
     "read_job",
     "release_benchmark_seconds",

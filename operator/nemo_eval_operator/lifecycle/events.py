@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from nemo_eval_operator.resources import Condition, NemoEvalJob
 
@@ -40,6 +40,9 @@ TROUBLE = frozenset(
 QUIET = frozenset({"Submitting"})
 """Lasts for one request; the next reason tells how it went."""
 
+SMOOTH: Final = ("Submitting", "Running")
+"""A submission without trouble: status has the job's id, and each event is a write to the API server."""
+
 
 def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
     """Why a job that has just finished stays although it has a time to live; None where it does not stay."""
@@ -68,7 +71,8 @@ def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> 
     if not after:
         return None
     reason, message = after[0].reason, after[0].message
-    if reason in QUIET or (before and before[0].reason == reason):
+    was = before[0].reason if before else None
+    if reason in QUIET or was == reason or (was, reason) == SMOOTH:
         return None
     stalled = any(condition.type == "Stalled" for condition in after)
     return Event("Warning" if stalled or reason in TROUBLE else "Normal", reason, message)

@@ -48,10 +48,10 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoBenchmark
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoBenchmark
 
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, first_problem, key_of
+from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader
@@ -84,12 +84,14 @@ class BenchmarkReconciler:
         waiting: Waiting,
         secrets: SecretReader,
         metrics: Metrics,
+        selector: LabelSelector,
     ) -> None:
         self._kube = kube
         self._evaluator = evaluator
         self._queue = queue
         self._gate = gate
         self._waiting = waiting
+        self._selector = selector
         self._secrets = secrets
         self._objects = ObjectWriter(kube, metrics)
 
@@ -98,6 +100,8 @@ class BenchmarkReconciler:
         document = await self._kube.get(key)
         if document is None:
             self._wake_jobs(key)
+            return None
+        if not is_selected(document, self._selector):
             return None
         benchmark, unreadable = read_benchmark(document)
         try:

@@ -6,7 +6,9 @@ Kept in memory only, a small record a job; events fill it anew after a restart.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from nemo_eval_operator.evaluator import RemoteJob
 from nemo_eval_operator.kube import ObjectKey
@@ -22,44 +24,79 @@ class Followed:
     key: ObjectKey
     job_id: str
     seen: Glimpse
+    since: datetime
+    """When it was submitted."""
+    every: float | None = None
+    """Seconds between two looks, where the object says so."""
+    due: float = 0.0
+    """When to look next, by the event loop's clock."""
+    created_at: datetime | None = None
+    """By the evaluator's own clock; None until it was seen."""
     news: RemoteJob | RemoteGone | None = None
+    news_since: float | None = None
+    """When the first news that no status tells yet came, by the event loop's clock."""
     missed: bool = False
 
 
 class Following:
-    """Followed jobs by the object's key."""
+    """Followed jobs by the object's key. `on_told` hears how many seconds some news took into a status."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_told: Callable[[float], None] | None = None) -> None:
+        self._on_told = on_told
         self._by_key: dict[ObjectKey, Followed] = {}
-        self._some = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def follow(self, key: ObjectKey, job_id: str, seen: Glimpse) -> None:
+    def follow(
+        self, key: ObjectKey, job_id: str, seen: Glimpse, *, since: datetime, every: float | None = None
+    ) -> None:
         known = self._by_key.get(key)
         if known is not None and known.job_id == job_id:
-            known.seen = seen
+            known.seen, known.every = seen, every
+            self._told(known)
         else:
-            self._by_key[key] = Followed(key=key, job_id=job_id, seen=seen)
-        self._some.set()
+            self._by_key[key] = Followed(key=key, job_id=job_id, seen=seen, since=since, every=every)
+            self._changed.set()
 
     def forget(self, key: ObjectKey) -> None:
-        self._by_key.pop(key, None)
-        if not self._by_key:
-            self._some.clear()
+        if (followed := self._by_key.pop(key, None)) is not None:
+            self._told(followed)
 
     def keys_followed(self) -> list[ObjectKey]:
         return list(self._by_key)
 
-    def all(self) -> list[Followed]:
-        return list(self._by_key.values())
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._by_key
 
-    async def until_some(self) -> None:
-        await self._some.wait()
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def due(self, moment: float) -> list[Followed]:
+        """Those to look at by then, never looked at included."""
+        return [followed for followed in self._by_key.values() if followed.due <= moment]
+
+    def next_due(self) -> float | None:
+        """The moment of the next look; None where nothing is followed."""
+        return min((followed.due for followed in self._by_key.values()), default=None)
+
+    def schedule(self, followed: Followed, pace: Callable[[Followed], float]) -> None:
+        """Look again after as many seconds as `pace` says."""
+        followed.due = asyncio.get_running_loop().time() + pace(followed)
+
+    async def until_changed(self, seconds: float | None) -> None:
+        """Until a job is new among the followed, at most so long."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
 
     def report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> bool:
         """Keep what was seen; True where the object's status does not tell it yet."""
         match remote:
             case RemoteJob():
                 followed.missed = False
+                followed.created_at = remote.created_at
                 if not glimpse_of(remote).tells_more_than(followed.seen):
                     return False
             case RemoteGone() if not followed.missed:
@@ -69,7 +106,16 @@ class Following:
             case RemoteGone():
                 pass
         followed.news = remote
+        if followed.news_since is None:
+            followed.news_since = asyncio.get_running_loop().time()
         return True
+
+    def _told(self, followed: Followed) -> None:
+        if followed.news_since is None or followed.news is not None:
+            return
+        if self._on_told is not None:
+            self._on_told(asyncio.get_running_loop().time() - followed.news_since)
+        followed.news_since = None
 
     def take_news(self, key: ObjectKey, job_id: str) -> RemoteJob | RemoteGone | None:
         """What the poller saw of this remote job and nobody has taken yet."""

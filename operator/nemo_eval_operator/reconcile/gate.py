@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator import Ambiguous, EvaluatorClient, EvaluatorError, Unavailable
+from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
 
 from .following import Following
@@ -35,8 +36,11 @@ REPORT_AFTER_PROBES: Final = 3
 class EvaluatorGate:
     """Open, or closed with a reason; keys that `wait` are queued again when it opens."""
 
-    def __init__(self, evaluator: EvaluatorClient, queue: WorkQueue, following: Following) -> None:
+    def __init__(
+        self, evaluator: EvaluatorClient, queue: WorkQueue, following: Following, heartbeat: Heartbeat
+    ) -> None:
         self._evaluator = evaluator
+        self._heartbeat = heartbeat
         self._queue = queue
         self._following = following
         self._waiting: set[ObjectKey] = set()
@@ -85,6 +89,7 @@ class EvaluatorGate:
     async def run(self) -> None:
         """Probe for ever, whenever the gate is closed."""
         while True:
+            self._heartbeat.rest()
             await self._closed.wait()
             await self._probe_until_reached()
             self._reopen()
@@ -93,7 +98,9 @@ class EvaluatorGate:
         delay, probes = FIRST_PROBE_SECONDS, 0
         while True:
             jittered = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-            await asyncio.sleep(max(self._retry_after, jittered))
+            pause = max(self._retry_after, jittered)
+            self._heartbeat.rest(pause)
+            await asyncio.sleep(pause)
             self._retry_after = 0.0
             try:
                 await self._evaluator.check()

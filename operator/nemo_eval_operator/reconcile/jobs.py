@@ -29,6 +29,7 @@ from nemo_eval_operator.lifecycle import (
     glimpse_told_by,
     has_new_secrets,
     job_status,
+    parse_timestamp,
     read_job,
     release_job_seconds,
     was_ready,
@@ -46,11 +47,18 @@ from nemo_eval_operator.lifecycle.steps import (
     SubmitJob,
 )
 from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.resources import BENCHMARK_PLURAL, EvalJobStatus, NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.resources import (
+    BENCHMARK_PLURAL,
+    EvalJobStatus,
+    LabelSelector,
+    NemoBenchmark,
+    NemoEvalJob,
+)
 
 from .following import Following
 from .gate import EvaluatorGate
-from .objects import ObjectWriter, first_problem, key_of
+from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_jobs import RemoteJobs
@@ -88,6 +96,7 @@ class JobReconciler:
         waiting: Waiting,
         secrets: SecretReader,
         metrics: Metrics,
+        selector: LabelSelector,
         settle: timedelta,
     ) -> None:
         self._kube = kube
@@ -95,9 +104,11 @@ class JobReconciler:
         self._gate = gate
         self._following = following
         self._waiting = waiting
+        self._selector = selector
         self._settle = settle
         self._queue = queue
         self._secrets = secrets
+        self._metrics = metrics
         self._objects = ObjectWriter(kube, metrics)
         self._results = ResultsKeeper(kube, evaluator, secrets)
         self._remote_jobs = RemoteJobs(self._objects, evaluator)
@@ -108,12 +119,37 @@ class JobReconciler:
             queue=queue,
             gate=gate,
             secrets=secrets,
+            metrics=metrics,
         )
+
+    def take_note(self, document: JsonObject) -> bool:
+        """Whether the event's own copy of an object says that there is nothing to do but to follow it.
+
+        After a restart that is so for nearly all: without a read for each, ten thousand are taken up
+        in seconds. A copy may be old, so nothing is done on its word, and it says nothing of a job that
+        is already in hand: of an attempt, the copy may know only the one before.
+        """
+        try:
+            job, unreadable = read_job(document)
+        except ValidationError:
+            return False
+        key = key_of(job)
+        if unreadable is not None or key in self._following or self._queue.holds(key):
+            return False
+        if not _is_settled(job):
+            return False
+        step = decide_job(job, Facts(now=datetime.now(UTC), settle=self._settle))
+        if not isinstance(step, Rest):
+            return False
+        self._keep_following(job)
+        if step.seconds is not None:
+            self._queue.add_after(key, step.seconds)
+        return True
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
         document = await self._kube.get(key)
-        if document is None:
+        if document is None or not is_selected(document, self._selector):
             self._following.forget(key)
             self._waiting.forget(key)
             return None
@@ -143,8 +179,9 @@ class JobReconciler:
             match step:
                 case Rest(seconds):
                     self._keep_following(job)
-                    waits = isinstance(facts.benchmark, BenchmarkUnusable)
-                    return WAITING_RECHECK_SECONDS if waits and seconds is None else seconds
+                    if seconds is None and isinstance(facts.benchmark, BenchmarkUnusable):
+                        return self._until_recheck()
+                    return seconds
                 case RemoveFinalizer(left_behind):
                     self._following.forget(key)
                     job = await self._objects.remove_finalizer(job, left_behind=left_behind)
@@ -199,6 +236,8 @@ class JobReconciler:
                 await self._objects.tell(job, event)
         if (status.attempt, status.job_id) == (before.status.attempt, before.status.job_id):
             return job, facts
+        if before.status.job_id is None and job.status.job_id is not None:
+            self._metrics.adopted()
         # Another remote job asks other questions, and what was known of the last one is not true of it.
         return job, await self._facts(job)
 
@@ -243,6 +282,12 @@ class JobReconciler:
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark
 
+    def _until_recheck(self) -> float:
+        """Raises RetryLater where the benchmark may be another operator's, which will not wake us."""
+        if self._selector.requirements:
+            raise RetryLater
+        return WAITING_RECHECK_SECONDS
+
     async def _try_to_observe(self, job: NemoEvalJob, job_id: str) -> RemoteJob | RemoteGone | None:
         """None where the evaluator does not answer, which must not stop a deletion."""
         deleting = job.metadata.deletion_timestamp is not None
@@ -275,7 +320,13 @@ class JobReconciler:
     def _keep_following(self, job: NemoEvalJob) -> None:
         status = job.status
         if status.job_id is not None and status.completion_time is None:
-            self._following.follow(key_of(job), status.job_id, glimpse_told_by(status))
+            self._following.follow(
+                key_of(job),
+                status.job_id,
+                glimpse_told_by(status),
+                since=_submitted(status),
+                every=job.spec.poll_interval_seconds,
+            )
         else:
             self._following.forget(key_of(job))
 
@@ -287,3 +338,19 @@ class JobReconciler:
             self._gate.wait(key_of(job))
         self._keep_following(job)
         raise RetryLater from error
+
+
+def _submitted(status: EvalJobStatus) -> datetime:
+    """When this attempt was; the run's start where only that is known."""
+    told = status.submission.time if status.submission else status.start_time
+    return parse_timestamp(told) if told else datetime.now(UTC)
+
+
+def _is_settled(job: NemoEvalJob) -> bool:
+    """Finished, or running as its status says: what it does next needs no word from anybody else."""
+    status = job.status
+    if job.metadata.deletion_timestamp is not None:
+        return False
+    if status.completion_time is not None:
+        return True
+    return status.job_id is not None and glimpse_told_by(status).state == "active"

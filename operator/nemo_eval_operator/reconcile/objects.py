@@ -27,12 +27,13 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
     EvalJobStatus,
+    LabelSelector,
     NemoBenchmark,
     NemoEvalJob,
     ObjectMeta,
 )
 
-__all__ = ["ObjectWriter", "first_problem", "key_of"]
+__all__ = ["ObjectWriter", "first_problem", "is_selected", "key_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class ObjectWriter:
             return thing
         body = _json_object.validate_python(status.to_manifest())
         written = await self._kube.replace_status(key_of(thing), thing.metadata, body)
+        self._metrics.status_written(thing.kind)
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
         first_of_generation = thing.status.observed_generation != status.observed_generation
@@ -129,6 +131,11 @@ def _as_written(thing: Kind, written: JsonObject) -> Kind:
 
 def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
     return ObjectKey(plural=thing.PLURAL, namespace=thing.metadata.namespace, name=thing.metadata.name)
+
+
+def is_selected(document: JsonObject, selector: LabelSelector) -> bool:
+    """Whether the object is ours: a key may come from a job that names it, or be older than its labels."""
+    return selector.matches(ObjectMeta.model_validate(document.get("metadata")).labels)
 
 
 def first_problem(error: ValidationError) -> str:

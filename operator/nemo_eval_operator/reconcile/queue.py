@@ -7,11 +7,16 @@ decided here, since Kopf's own retries write annotations and keep a task per obj
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import logging
 import random
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
 
 __all__ = ["Reconcile", "RetryLater", "WorkQueue"]
@@ -35,12 +40,42 @@ class RetryLater(Exception):
         super().__init__(f"retry after at least {seconds} s")
 
 
+class _FairQueue:
+    """Keys of all namespaces in turn, so that five thousand objects in one do not hold up the others."""
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, list[tuple[tuple[bool, int], int, ObjectKey]]] = {}
+        self._turns: deque[str] = deque()
+        self._count = itertools.count()
+        self._filled = asyncio.Semaphore(0)
+
+    def put(self, key: ObjectKey, rank: tuple[bool, int]) -> None:
+        if key.namespace not in self._namespaces:
+            self._namespaces[key.namespace] = []
+            self._turns.append(key.namespace)
+        heapq.heappush(self._namespaces[key.namespace], (rank, next(self._count), key))
+        self._filled.release()
+
+    async def get(self) -> ObjectKey:
+        await self._filled.acquire()
+        namespace = self._turns.popleft()
+        waiting = self._namespaces[namespace]
+        _, _, key = heapq.heappop(waiting)
+        if waiting:
+            self._turns.append(namespace)
+        else:
+            del self._namespaces[namespace]
+        return key
+
+
 class WorkQueue:
     """Keys to reconcile: now (`add`), later, or after a backoff that grows with each failure in a row."""
 
     def __init__(self) -> None:
-        self._ready: asyncio.Queue[ObjectKey] = asyncio.Queue()
-        self._queued: set[ObjectKey] = set()
+        self._ready = _FairQueue()
+        self._queued: dict[ObjectKey, float] = {}
+        """Since when, by the monotonic clock; the first has waited longest."""
+        self._priorities: dict[ObjectKey, int] = {}
         self._active: set[ObjectKey] = set()
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
@@ -49,27 +84,52 @@ class WorkQueue:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def add(self, key: ObjectKey) -> None:
-        """Reconcile `key` as soon as a worker is free; once, however often it is added before that."""
+    def prioritise(self, key: ObjectKey, priority: int) -> None:
+        """From now on, whoever adds `key` adds it with this priority; 0, that of all others, is forgotten."""
+        if priority:
+            self._priorities[key] = priority
+        else:
+            self._priorities.pop(key, None)
+
+    def add(self, key: ObjectKey, *, urgent: bool = False) -> None:
+        """Reconcile `key` as soon as a worker is free; once, however often it is added before that.
+
+        Of one namespace's keys the urgent go first, then those of higher priority, then the older.
+        """
         self._drop_timer(key)
         if key in self._active:
             self._again.add(key)
         elif key not in self._queued:
-            self._queued.add(key)
-            self._ready.put_nowait(key)
+            self._queued[key] = time.monotonic()
+            self._ready.put(key, (not urgent, -self._priorities.get(key, 0)))
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
         """Reconcile `key` in `seconds`; a later call replaces an earlier one."""
         self._drop_timer(key)
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self.add, key)
 
-    async def work(self, reconcile: Reconcile) -> None:
+    def depth(self) -> int:
+        """Keys that wait for a worker."""
+        return len(self._queued)
+
+    def oldest_wait(self) -> float:
+        """Seconds for which the first of them has waited."""
+        first = next(iter(self._queued.values()), None)
+        return 0.0 if first is None else time.monotonic() - first
+
+    def holds(self, key: ObjectKey) -> bool:
+        """Whether `key` is waiting for a worker, with one, or to be looked at later."""
+        return key in self._queued or key in self._active or key in self._timers
+
+    async def work(self, reconcile: Reconcile, *, heartbeat: Heartbeat) -> None:
         """Reconcile keys until the queue is closed. Any number of these may run beside each other."""
         while not self._closed:
+            heartbeat.rest()
             key = await self._ready.get()
             if self._closed:
                 return
-            self._queued.discard(key)
+            heartbeat.beat()
+            self._queued.pop(key, None)
             self._active.add(key)
             self._idle.clear()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from nemo_eval_operator.lifecycle import (
     pick_marked,
 )
 from nemo_eval_operator.lifecycle.steps import LookUpJob
+from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
@@ -37,6 +39,8 @@ from .remote_jobs import RemoteJobs
 from .secrets import SECRET_RECHECK_SECONDS, SecretMissing, SecretReader
 
 __all__ = ["Submitter"]
+
+logger = logging.getLogger(__name__)
 
 INTENT_SECONDS: Final = 5.0
 """An intent older than this is not acted on: another operator may have given us up and be looking."""
@@ -60,7 +64,9 @@ class Submitter:
         queue: WorkQueue,
         gate: EvaluatorGate,
         secrets: SecretReader,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._objects = objects
         self._secrets = secrets
         self._evaluator = evaluator
@@ -108,9 +114,15 @@ class Submitter:
         try:
             remote = await self._evaluator.create_job(body)
         except EvaluatorError as error:
+            self._metrics.submission(_outcome(error))
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
             return await self._after_failure(job, benchmark, error)
-        return await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+        self._metrics.submission("accepted")
+        logger.info("NemoEvalJob %s/%s submitted: %s", job.metadata.namespace, job.metadata.name, remote.id)
+        job = await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+        if job.status.attempt == 1 and (created := job.metadata.creation_timestamp):
+            self._metrics.submission_lag((datetime.now(UTC) - created).total_seconds())
+        return job
 
     async def _after_failure(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, error: EvaluatorError
@@ -149,6 +161,7 @@ class Submitter:
         for extra in found[1:]:
             if not extra.is_terminal:
                 await self._remote_jobs.cancel(job, extra.id)
+                self._metrics.duplicate_cancelled()
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
         return LookUp(begun=begun, found=tuple(found))
@@ -160,3 +173,14 @@ class Submitter:
             if carries_object(remote.custom_fields, job.metadata)
         ]
         return pick_marked(listed, job.metadata, step.attempt)
+
+
+def _outcome(error: EvaluatorError) -> str:
+    """For the count: whether a job may have come of it."""
+    match error:
+        case Unavailable():
+            return "unavailable"
+        case Ambiguous():
+            return "unknown"
+        case _:
+            return "refused"

@@ -34,6 +34,7 @@ from nemo_eval_operator.resources.meta import (
     KubeModel,
     ObjectMeta,
 )
+from nemo_eval_operator.resources.selector import BadSelector, LabelSelector
 from nemo_eval_operator.resources.values import SecretKeyRef, SecretVersion, ValueFrom
 
 BENCHMARK_PLURAL = NemoBenchmark.PLURAL
@@ -46,6 +47,7 @@ __all__ = [
     "GROUP",
     "VERSION",
     "AttemptRecord",
+    "BadSelector",
     "BenchmarkDeletionPolicy",
     "BenchmarkRef",
     "BenchmarkSpec",
@@ -55,6 +57,7 @@ __all__ = [
     "EvalJobStatus",
     "JobDeletionPolicy",
     "KubeModel",
+    "LabelSelector",
     "NemoBenchmark",
     "NemoEvalJob",
     "ObjectMeta",

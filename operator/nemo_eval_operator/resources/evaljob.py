@@ -167,6 +167,23 @@ class EvalJobSpec(KubeModel):
             "own are kept: they would be created again, and run again. Absent: kept until you delete it."
         ),
     )
+    priority: int = Field(
+        0,
+        ge=-1_000_000,
+        le=1_000_000,
+        description=(
+            "Of the jobs that wait to be submitted in a namespace, those of higher priority go first; "
+            "among equals the older."
+        ),
+    )
+    poll_interval_seconds: float | None = Field(
+        None,
+        ge=1,
+        le=3600,
+        description=(
+            "Seconds between two looks at the running job. Absent: about 2 s at first, slower with its age."
+        ),
+    )
     cancel_timeout_seconds: int = Field(
         60,
         ge=0,

@@ -147,9 +147,7 @@ class TestEvents:
     ) -> None:
         after = conditions(standing, reason)
         assert event_of_change([], after) == Event(kind, reason, "why")
-        assert event_of_change(conditions(Standing.WORKING, "Submitting"), after) == Event(
-            kind, reason, "why"
-        )
+        assert event_of_change(conditions(Standing.WORKING, "BackOff"), after) == Event(kind, reason, "why")
 
     def test_the_same_reason_is_not_told_twice(self) -> None:
         before = conditions(Standing.WORKING, "Running")
@@ -157,8 +155,18 @@ class TestEvents:
             event_of_change(before, [entry.model_copy(update={"message": "m"}) for entry in before]) is None
         )
 
-    def test_submitting_is_not_worth_an_event(self) -> None:
-        assert event_of_change([], conditions(Standing.WORKING, "Submitting")) is None
+    def test_a_submission_without_trouble_is_not_worth_an_event(self) -> None:
+        submitting, running = (conditions(Standing.WORKING, reason) for reason in ("Submitting", "Running"))
+        assert event_of_change([], submitting) is None
+        assert event_of_change(submitting, running) is None
+
+    def test_a_submission_that_went_wrong_is_worth_one_and_so_is_its_good_end(self) -> None:
+        submitting, uncertain, running = (
+            conditions(Standing.WORKING, reason)
+            for reason in ("Submitting", "SubmissionUncertain", "Running")
+        )
+        assert event_of_change(submitting, uncertain) == Event("Warning", "SubmissionUncertain", "why")
+        assert event_of_change(uncertain, running) == Event("Normal", "Running", "why")
 
     @pytest.mark.parametrize(
         ("meta", "ttl", "status", "told"),

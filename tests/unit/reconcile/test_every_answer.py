@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets, Unavailable
+from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.metrics import Metrics
@@ -29,7 +30,7 @@ from nemo_eval_operator.reconcile import (
     Waiting,
     WorkQueue,
 )
-from nemo_eval_operator.resources import EVALJOB_PLURAL
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 
 from .objects_api import ObjectsApi
 
@@ -189,9 +190,12 @@ class Stage:
 
     def __post_init__(self) -> None:
         transport = httpx.MockTransport(self.evaluator.respond)
-        client = EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=transport))
         self.queue, self.following, self.metrics = WorkQueue(), Following(), Metrics()
-        self.gate = EvaluatorGate(client, self.queue, self.following)
+        client = EvaluatorClient(
+            httpx.AsyncClient(base_url="http://evaluator.test", transport=transport),
+            on_call=self.metrics.evaluator_call,
+        )
+        self.gate = EvaluatorGate(client, self.queue, self.following, Heartbeat(60))
         self.jobs = JobReconciler(
             kube=self.kube.client,
             evaluator=client,
@@ -201,6 +205,7 @@ class Stage:
             waiting=Waiting(),
             secrets=SecretReader(self.kube.client, KnownSecrets()),
             metrics=self.metrics,
+            selector=LabelSelector(),
             settle=self.settle,
         )
 
@@ -471,3 +476,16 @@ async def test_what_an_evaluator_had_when_it_stood_still_may_appear_when_it_goes
     assert stage.gate.within_reach_since is not None
     assert rest >= (settle - (datetime.now(UTC) - stage.gate.within_reach_since)).total_seconds()
     assert stage.evaluator.posts() == 0
+
+
+async def test_submissions_and_what_came_of_them_are_counted() -> None:
+    stage = Stage(Evaluator(SUBMISSION, EVERY["time-out"], acts=True), ObjectsApi(manifest()))
+    await stage.look_until(stage.is_followed)
+
+    told = stage.metrics.exposition().decode().splitlines()
+    assert 'nemo_eval_operator_submissions_total{outcome="unknown"} 1.0' in told
+    assert "nemo_eval_operator_adoptions_total 1.0" in told
+    assert 'nemo_eval_operator_status_writes_total{kind="NemoEvalJob"} 3.0' in told
+    called = 'nemo_eval_operator_evaluator_request_seconds_count{code="%s",method="%s",route="%s"} 1.0'
+    assert called % ("none", "POST", JOBS) in told
+    assert called.replace("1.0", "2.0") % ("200", "GET", JOBS) in told, "a check and a look-up"

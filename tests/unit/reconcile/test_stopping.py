@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.reconcile import WorkQueue
 from nemo_eval_operator.reconcile.patience import within
@@ -31,7 +32,7 @@ class Work:
 
 async def test_what_is_at_work_is_finished_and_nothing_more_is_taken_up() -> None:
     queue, work = WorkQueue(), Work()
-    worker = asyncio.create_task(queue.work(work.reconcile))
+    worker = asyncio.create_task(queue.work(work.reconcile, heartbeat=Heartbeat(60)))
     queue.add(FIRST)
     await work.at_work.wait()
     queue.add(SECOND)
@@ -47,7 +48,7 @@ async def test_what_is_at_work_is_finished_and_nothing_more_is_taken_up() -> Non
 
 async def test_an_idle_worker_takes_up_nothing_either() -> None:
     queue, work = WorkQueue(), Work()
-    worker = asyncio.create_task(queue.work(work.reconcile))
+    worker = asyncio.create_task(queue.work(work.reconcile, heartbeat=Heartbeat(60)))
     await asyncio.sleep(0)
 
     await queue.drain(60)
@@ -59,7 +60,7 @@ async def test_an_idle_worker_takes_up_nothing_either() -> None:
 
 async def test_what_never_ends_is_not_waited_for_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     queue, work = WorkQueue(), Work()
-    worker = asyncio.create_task(queue.work(work.reconcile))
+    worker = asyncio.create_task(queue.work(work.reconcile, heartbeat=Heartbeat(60)))
     queue.add(FIRST)
     await work.at_work.wait()
 

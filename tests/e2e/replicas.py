@@ -1,0 +1,88 @@
+"""Several operators beside each other, each behind a proxy that hears what it asks the evaluator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from testbed.faults import Exchange, FaultProxy, Moment
+from testbed.processes import Child, Processes
+from testbed.stack import start_operator
+from tests.e2e.world import World, eventually
+
+JOBS_PATH = "/v1/evaluation/jobs"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One operator process; `sent` are its requests to the evaluator."""
+
+    process: Child
+    health_url: str
+    sent: list[Exchange]
+
+    def state(self) -> str | None:
+        """What /readyz says; None where nobody answers."""
+        try:
+            return str(httpx.get(self.health_url.replace("healthz", "readyz"), timeout=5).json()["state"])
+        except httpx.TransportError:
+            return None
+
+    def until(self, state: str, *, seconds: float = 40) -> None:
+        eventually(lambda: self.state() == state, f"{state}, now {self.state()}", seconds=seconds)
+
+    def submitted(self) -> list[str]:
+        """Names of the jobs whose POST came from this one."""
+        return [
+            json.loads(request.body)["custom_fields"]["k8s-name"]
+            for request in self.sent
+            if (request.method, request.path) == ("POST", JOBS_PATH)
+        ]
+
+
+class Replicas:
+    """Starts operators for one world; they end with the `with` block."""
+
+    def __init__(self, world: World, workdir: Path) -> None:
+        self._world = world
+        self._workdir = workdir
+        self._stack = ExitStack()
+        self._processes = Processes()
+
+    def start(self, name: str, env: Mapping[str, str], *, kubeconfig: Path | None = None) -> Replica:
+        proxy = self._stack.enter_context(FaultProxy(self._world.evaluator_url))
+        sent: list[Exchange] = []
+
+        def observe(exchange: Exchange, moment: Moment) -> bool:
+            if moment is Moment.ARRIVED:
+                sent.append(exchange)
+            return False
+
+        proxy.observers.append(observe)
+        health_url = start_operator(
+            self._processes,
+            self._workdir / name,
+            kubeconfig=kubeconfig or self._world.cluster.kubeconfig,
+            evaluator_url=proxy.url,
+            namespaces=[self._world.namespace],
+            env={"NEMO_SETTLE_SECONDS": "4", "NEMO_REQUEST_TIMEOUT_SECONDS": "3", **env},
+        )
+        return Replica(list(self._processes)[-1], health_url, sent)
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._processes)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Last in, first out would stop the proxies while operators still use them.
+        self._processes.stop()
+        self._stack.close()

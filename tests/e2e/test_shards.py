@@ -1,0 +1,63 @@
+"""Operators with disjoint selectors share the objects; each object has one of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.cluster import Cluster
+from tests.e2e.replicas import Replicas
+from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+
+
+@pytest.fixture
+def world(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> World:
+    return World(cluster, namespace, evaluator_url)
+
+
+@pytest.fixture
+def replicas(world: World, tmp_path: Path) -> Iterator[Replicas]:
+    with Replicas(world, tmp_path) as replicas:
+        yield replicas
+
+
+def of_shard(shard: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    return {**manifest, "metadata": {**manifest["metadata"], "labels": {"shard": shard}}}
+
+
+def test_each_operator_submits_the_jobs_that_its_selector_matches(world: World, replicas: Replicas) -> None:
+    one = replicas.start("one", {"NEMO_SELECTOR": "shard=one"})
+    two = replicas.start("two", {"NEMO_SELECTOR": "shard in (two, three)"})
+    # Before their benchmark, which for one of them is another operator's.
+    world.apply(of_shard("one", data_job("first")), of_shard("two", data_job("second")), data_job("nobodys"))
+    world.until_reason(JOB, "first", "BenchmarkNotFound")
+    world.until_reason(JOB, "second", "BenchmarkNotFound")
+
+    world.apply(of_shard("one", data_benchmark()))
+    world.until_phase("first", "Succeeded")
+    world.until_phase("second", "Succeeded")
+    world.apply(of_shard("three", data_job("third")))
+    world.until_phase("third", "Succeeded")
+
+    assert one.submitted() == ["first"]
+    assert two.submitted() == ["second", "third"]
+    assert not any("/configs" in request.path for request in two.sent), "configs have one owner"
+    assert not world.status(JOB, "nobodys").get("phase")
+    assert not (world.get(JOB, "nobodys") or {})["metadata"].get("finalizers")
+
+
+def test_an_object_whose_label_changes_goes_over_to_the_other_operator(
+    world: World, replicas: Replicas
+) -> None:
+    replicas.start("one", {"NEMO_SELECTOR": "shard=one"})
+    two = replicas.start("two", {"NEMO_SELECTOR": "shard!=one"})
+    world.apply(of_shard("one", data_benchmark()))
+    world.until_reason(BENCHMARK, "rows", "ConfigReady")
+    assert world.remote_config("rows")
+
+    world.kubectl("label", BENCHMARK, "rows", "shard=two", "--overwrite")
+    eventually(lambda: two.sent, "the other one has looked at its config")
+    world.kubectl("delete", BENCHMARK, "rows", "--timeout=20s")
+
+    assert world.remote_config("rows") is None

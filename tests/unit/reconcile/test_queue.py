@@ -1,0 +1,138 @@
+"""Whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.reconcile import RetryLater, WorkQueue
+
+
+def key(namespace: str, name: str) -> ObjectKey:
+    return ObjectKey("nemoevaljobs", namespace, name)
+
+
+async def order_of(queue: WorkQueue, count: int) -> list[str]:
+    """The first `count` keys that one worker takes up, as namespace/name."""
+    taken: list[str] = []
+    enough = asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        taken.append(f"{key.namespace}/{key.name}")
+        if len(taken) == count:
+            enough.set()
+        return None
+
+    worker = asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60)))
+    await asyncio.wait_for(enough.wait(), 10)
+    await queue.drain(10)
+    worker.cancel()
+    return taken[:count]
+
+
+async def test_namespaces_take_turns_however_many_objects_one_of_them_has() -> None:
+    queue = WorkQueue()
+    for number in range(5000):
+        queue.add(key("large", f"job-{number}"))
+    queue.add(key("small", "first"))
+    queue.add(key("tiny", "only"))
+    queue.add(key("small", "second"))
+
+    assert await order_of(queue, 6) == [
+        "large/job-0",
+        "small/first",
+        "tiny/only",
+        "large/job-1",
+        "small/second",
+        "large/job-2",
+    ]
+
+
+async def test_in_a_namespace_the_urgent_go_first_then_higher_priority_then_the_older() -> None:
+    queue = WorkQueue()
+    queue.add(key("a", "old"))
+    queue.add(key("a", "young"))
+    for name, priority in (("low", -5), ("high", 10)):
+        queue.prioritise(key("a", name), priority)
+        queue.add(key("a", name))
+    queue.add(key("a", "urgent"), urgent=True)
+
+    assert await order_of(queue, 5) == ["a/urgent", "a/high", "a/old", "a/young", "a/low"]
+
+
+async def test_a_priority_that_is_taken_back_counts_no_more() -> None:
+    queue = WorkQueue()
+    queue.add(key("a", "old"))
+    queue.prioritise(key("a", "replaced"), 20)
+    queue.prioritise(key("a", "replaced"), 0)
+    queue.add(key("a", "replaced"))
+
+    assert await order_of(queue, 2) == ["a/old", "a/replaced"]
+
+
+async def test_a_key_that_is_added_often_comes_once() -> None:
+    queue = WorkQueue()
+    for _ in range(3):
+        queue.add(key("a", "one"))
+    queue.add(key("a", "two"))
+
+    assert await order_of(queue, 2) == ["a/one", "a/two"]
+
+
+async def test_a_key_that_is_added_while_it_is_at_work_comes_again_and_never_twice_at_once() -> None:
+    queue, at_work, most = WorkQueue(), 0, 0
+    looks: list[ObjectKey] = []
+    again = asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        if not looks:
+            queue.add(key)
+            queue.add(key)
+        await asyncio.sleep(0)
+        at_work -= 1
+        looks.append(key)
+        if len(looks) == 2:
+            again.set()
+        return None
+
+    workers = [asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60))) for _ in range(4)]
+    queue.add(key("a", "one"))
+    await asyncio.wait_for(again.wait(), 10)
+    await queue.drain(10)
+    for worker in workers:
+        worker.cancel()
+
+    assert (most, len(looks)) == (1, 2)
+
+
+async def test_a_key_is_held_from_when_it_is_added_until_nothing_is_left_to_do_about_it() -> None:
+    queue, one, held = WorkQueue(), key("a", "one"), []
+    ended = asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        held.append(queue.holds(key))
+        if len(held) == 1:
+            raise RetryLater(at_most=0.01)
+        ended.set()
+        return None
+
+    assert not queue.holds(one)
+    queue.add(one)
+    assert queue.holds(one)
+    worker = asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60)))
+    await asyncio.wait_for(ended.wait(), 10)
+    await queue.drain(10)
+    worker.cancel()
+
+    assert held == [True, True]
+    assert not queue.holds(one)
+
+
+async def test_a_key_that_waits_for_its_time_is_held() -> None:
+    queue = WorkQueue()
+    queue.add_after(key("a", "one"), 3600)
+    assert queue.holds(key("a", "one"))

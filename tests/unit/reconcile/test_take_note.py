@@ -1,0 +1,167 @@
+"""Whether a watch event alone says that there is nothing to do: what a restart with many objects lives on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.reconcile import (
+    EvaluatorGate,
+    Following,
+    JobReconciler,
+    SecretReader,
+    Waiting,
+    WorkQueue,
+)
+from nemo_eval_operator.resources import LabelSelector
+from tests.unit.lifecycle import objects
+from tests.unit.lifecycle.objects import HELD, evaljob, finished, followed, intent
+
+KEY = ObjectKey("nemoevaljobs", "team-a", "qa-llama")
+DELETED = {"deletionTimestamp": "2026-03-01T12:00:00Z"}
+RERUN = {"annotations": {"evaluator.nemo.dev/rerun": "1"}}
+
+
+class Stage:
+    """A reconciler that may neither read nor write: whatever it asks for fails the test."""
+
+    def __init__(self) -> None:
+        self.queue, self.following = WorkQueue(), Following()
+        self.asked: list[str] = []
+        http = httpx.AsyncClient(base_url="http://any.test", transport=httpx.MockTransport(self._refuse))
+        kube, evaluator = KubeClient(http), EvaluatorClient(http)
+        self.jobs = JobReconciler(
+            kube=kube,
+            evaluator=evaluator,
+            queue=self.queue,
+            gate=EvaluatorGate(evaluator, self.queue, self.following, Heartbeat(60)),
+            following=self.following,
+            waiting=Waiting(),
+            secrets=SecretReader(kube, KnownSecrets()),
+            metrics=Metrics(),
+            selector=LabelSelector(),
+            settle=timedelta(seconds=45),
+        )
+
+    def _refuse(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(str(request.url))
+        return httpx.Response(500)
+
+    def note(self, document: dict[str, Any]) -> bool:
+        noted = self.jobs.take_note(document)
+        assert self.asked == []
+        return noted
+
+
+def document(
+    status: dict[str, Any] | None = None, meta: dict[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
+    return evaljob(status=status, meta=HELD | (meta or {}), **spec).model_dump(
+        by_alias=True, exclude_none=True, mode="json"
+    )
+
+
+def running(**status: Any) -> dict[str, Any]:
+    return followed(**status)
+
+
+NEEDS_NO_LOOK = {
+    "running": document(running()),
+    "running, with progress": document(running(progress={"percent": 40})),
+    "running, with a deadline to come": document(
+        running(startTime=objects.stamp(datetime.now(UTC))), activeDeadlineSeconds=3600
+    ),
+    "a second attempt that runs": document(running(attempt=2, rerun="1"), RERUN),
+    "finished": document(finished(), {"finalizers": []}),
+    "finished, to be kept for a while": document(
+        finished() | {"completionTime": objects.stamp(datetime.now(UTC))},
+        {"finalizers": []},
+        ttlSecondsAfterFinished=3600,
+    ),
+}
+
+NEEDS_A_LOOK = {
+    "new": document(),
+    "waiting": document({"observedGeneration": 1, "phase": "Pending"}),
+    "perhaps submitted": document(intent()),
+    "a retry that is due": document(
+        intent()
+        | {
+            "submission": None,
+            "attempt": 2,
+            "retries": 1,
+            "history": [
+                {
+                    "number": 1,
+                    "jobId": "eval-1",
+                    "outcome": "Failed",
+                    "completionTime": objects.stamp(objects.NOW),
+                }
+            ],
+        }
+    ),
+    "being deleted while it runs": document(running(), DELETED),
+    "being deleted when finished": document(finished(), DELETED),
+    "its status was lost": document({}),
+    "cancellation asked for": document(running(), cancel=True),
+    "being cancelled": document(running(phase="Cancelling")),
+    "past its deadline": document(running(), activeDeadlineSeconds=60),
+    "out of sight": document(running(conditions=objects.working("EvaluatorUnreachable"))),
+    "its results are still to be fetched": document(running(conditions=objects.working("ResultsNotKept"))),
+    "a rerun is wanted": document(finished(), {"finalizers": []} | RERUN),
+    "finished, the finalizer still on": document(finished()),
+    "finished long ago, to be deleted": document(finished(), {"finalizers": []}, ttlSecondsAfterFinished=60),
+    "its spec is newer than its status": document(running(), {"generation": 2}),
+    "finished, its spec is newer": document(finished(), {"generation": 2, "finalizers": []}),
+    "its spec cannot be read": document(running()) | {"spec": {"config": 7}},
+    "nothing of it can be read": {"metadata": 7},
+}
+
+
+@pytest.mark.parametrize("name", NEEDS_NO_LOOK)
+async def test_what_stands_as_it_should_needs_no_look(name: str) -> None:
+    stage = Stage()
+    assert stage.note(NEEDS_NO_LOOK[name])
+
+    is_running = "completionTime" not in NEEDS_NO_LOOK[name]["status"]
+    assert (KEY in stage.following) is is_running
+
+
+@pytest.mark.parametrize("name", NEEDS_A_LOOK)
+async def test_what_is_to_be_done_is_left_to_a_look(name: str) -> None:
+    stage = Stage()
+    assert not stage.note(NEEDS_A_LOOK[name])
+
+    assert KEY not in stage.following
+    assert not stage.queue.holds(KEY)
+
+
+async def test_a_deadline_and_a_time_to_live_are_kept() -> None:
+    for name in ("running, with a deadline to come", "finished, to be kept for a while"):
+        stage = Stage()
+        stage.note(NEEDS_NO_LOOK[name])
+        assert stage.queue.holds(KEY)
+
+
+async def test_an_old_copy_does_not_push_out_the_attempt_that_is_followed() -> None:
+    stage = Stage()
+    stage.note(document(running(attempt=2, jobId="eval-2")))
+    due_before = stage.following.due(float("inf"))
+
+    assert not stage.note(document(running(attempt=1, jobId="eval-1")))
+    assert [followed.job_id for followed in stage.following.due(float("inf"))] == ["eval-2"]
+    assert stage.following.due(float("inf")) == due_before
+
+
+async def test_an_object_that_is_already_in_hand_is_left_to_whoever_has_it() -> None:
+    stage = Stage()
+    stage.queue.add(KEY)
+    assert not stage.note(document(running()))
+    assert KEY not in stage.following

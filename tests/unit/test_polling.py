@@ -1,0 +1,278 @@
+"""The poller before an evaluator in memory: how many requests a sweep takes, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.evaluator import EvaluatorClient, Unavailable
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import Glimpse, RemoteGone
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.polling import Poller
+from nemo_eval_operator.reconcile import EvaluatorGate, Following, WorkQueue
+
+JOBS = "/v1/evaluation/jobs"
+RUNNING = Glimpse("active", None)
+NOW = datetime.now(UTC)
+
+FEW, MANY = 5, 50
+
+
+def key(name: str) -> ObjectKey:
+    return ObjectKey("nemoevaljobs", "team-a", name)
+
+
+@dataclass
+class Evaluator:
+    """Jobs by id; the fields say in what it is unlike NVIDIA's."""
+
+    heeds_filters: bool = True
+    largest_page: int = 1000
+    padding: str = ""
+    answers: bool = True
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gets: list[str] = field(default_factory=list)
+    lists: list[httpx.QueryParams] = field(default_factory=list)
+
+    def add(self, name: str, status: str = "running", *, created: datetime = NOW) -> None:
+        time = created.replace(tzinfo=None).isoformat()
+        details = {"padding": self.padding}
+        self.jobs[name] = {"id": name, "status": status, "created_at": time, "custom_fields": details}
+
+    def forget_requests(self) -> None:
+        self.gets, self.lists = [], []
+
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        if not self.answers:
+            raise httpx.ConnectError("refused")
+        job_id = request.url.path.removeprefix(JOBS).strip("/")
+        if not job_id:
+            self.lists.append(request.url.params)
+            return self._page(request.url.params)
+        self.gets.append(job_id)
+        if job_id not in self.jobs:
+            return httpx.Response(404, json={"detail": "no such job"})
+        return httpx.Response(200, json=self.jobs[job_id])
+
+    def _page(self, params: httpx.QueryParams) -> httpx.Response:
+        size, number = int(params["page_size"]), int(params["page"])
+        if size > self.largest_page:
+            return httpx.Response(422, json={"detail": "page_size: too large"})
+        found = list(self._matching(params))
+        pages = {"page": number, "page_size": size, "total_pages": -(-len(found) // size)}
+        return httpx.Response(
+            200, json={"data": found[(number - 1) * size : number * size], "pagination": pages}
+        )
+
+    def _matching(self, params: httpx.QueryParams) -> Iterator[dict[str, Any]]:
+        for job in self.jobs.values():
+            if self.heeds_filters and job["status"] != params.get("filter[status]", job["status"]):
+                continue
+            if self.heeds_filters and job["created_at"] < params.get("filter[created_at][gte]", ""):
+                continue
+            yield job
+
+
+class Stage:
+    """A poller whose jobs are due at every sweep."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        transport = httpx.MockTransport(evaluator.respond)
+        client = EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=transport))
+        self.queue, self.following = WorkQueue(), Following()
+        gate = EvaluatorGate(client, self.queue, self.following, Heartbeat(60))
+        self.poller = Poller(
+            evaluator=client,
+            following=self.following,
+            queue=self.queue,
+            gate=gate,
+            interval=10,
+            heartbeat=Heartbeat(60),
+            metrics=Metrics(),
+        )
+
+    def follow(self, name: str, *, since: datetime = NOW, every: float = 0.0) -> None:
+        self.following.follow(key(name), name, RUNNING, since=since, every=every)
+
+    async def sweep(self) -> Evaluator:
+        """One sweep; the evaluator has only its requests."""
+        self.evaluator.forget_requests()
+        await self.poller.sweep()
+        return self.evaluator
+
+    def news(self) -> list[str]:
+        """Names of the jobs that a worker is to look at."""
+        return [followed.name for followed in self.following.keys_followed() if self.queue.holds(followed)]
+
+
+def stage(count: int, evaluator: Evaluator | None = None) -> Stage:
+    made = Stage(evaluator or Evaluator())
+    for number in range(count):
+        made.evaluator.add(f"eval-{number}")
+        made.follow(f"eval-{number}")
+    return made
+
+
+async def test_few_jobs_are_asked_for_one_by_one() -> None:
+    asked = await stage(FEW).sweep()
+
+    assert sorted(asked.gets) == [f"eval-{number}" for number in range(FEW)]
+    assert asked.lists == []
+
+
+async def test_many_jobs_are_on_one_list_for_each_live_state() -> None:
+    asked = await stage(MANY).sweep()
+
+    assert [params["filter[status]"] for params in asked.lists] == ["created", "pending", "running"]
+    assert {params["page_size"] for params in asked.lists} == {"1000"}
+    assert asked.gets == []
+
+
+async def test_ten_thousand_jobs_take_twelve_requests() -> None:
+    asked = await stage(10_000).sweep()
+
+    assert (len(asked.lists), len(asked.gets)) == (12, 0)
+
+
+async def test_few_due_among_many_are_asked_for_one_by_one() -> None:
+    made = stage(FEW)
+    for number in range(MANY):
+        made.evaluator.add(f"slow-{number}")
+        made.follow(f"slow-{number}", every=3600)
+    await made.sweep()
+    asked = await made.sweep()
+
+    assert sorted(asked.gets) == [f"eval-{number}" for number in range(FEW)]
+    assert asked.lists == []
+
+
+async def test_without_jobs_nothing_is_asked() -> None:
+    asked = await stage(0).sweep()
+
+    assert (asked.gets, asked.lists) == ([], [])
+
+
+async def test_a_job_that_has_left_the_live_states_is_asked_for_and_reported() -> None:
+    made = stage(MANY)
+    made.evaluator.jobs["eval-7"]["status"] = "completed"
+    asked = await made.sweep()
+
+    assert asked.gets == ["eval-7"]
+    assert made.news() == ["eval-7"]
+
+
+async def test_a_job_that_stands_as_its_status_says_is_no_news() -> None:
+    for count in (FEW, MANY):
+        made = stage(count)
+        await made.sweep()
+        assert made.news() == []
+
+
+async def test_a_job_is_gone_when_it_was_missed_twice() -> None:
+    made = stage(MANY)
+    del made.evaluator.jobs["eval-7"]
+
+    await made.sweep()
+    assert made.news() == []
+    await made.sweep()
+    assert made.news() == ["eval-7"]
+    assert isinstance(made.following.take_news(key("eval-7"), "eval-7"), RemoteGone)
+
+
+async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() -> None:
+    made = stage(MANY, Evaluator(heeds_filters=False))
+    made.evaluator.add("long-ago", "completed")
+
+    first = await made.sweep()
+    assert len(first.lists) == 1
+    second = await made.sweep()
+    assert [params.get("filter[status]") for params in second.lists] == [None]
+    assert second.gets == []
+
+
+async def test_where_filters_are_ignored_a_finished_job_is_reported_from_the_list() -> None:
+    made = stage(MANY, Evaluator(heeds_filters=False))
+    made.evaluator.jobs["eval-7"]["status"] = "failed"
+    asked = await made.sweep()
+
+    assert made.news() == ["eval-7"]
+    assert asked.gets == []
+
+
+async def test_where_large_pages_are_refused_smaller_ones_are_asked_for() -> None:
+    made = stage(250, Evaluator(largest_page=100))
+
+    first = await made.sweep()
+    assert len(first.gets) == 250
+    second = await made.sweep()
+    assert [(params["filter[status]"], params["page_size"]) for params in second.lists] == [
+        ("created", "100"),
+        ("pending", "100"),
+        ("running", "100"),
+        ("running", "100"),
+        ("running", "100"),
+    ]
+    assert second.gets == []
+
+
+async def test_where_a_page_is_too_large_to_be_read_smaller_ones_are_asked_for() -> None:
+    made = stage(300, Evaluator(padding="x" * 30_000))
+
+    first = await made.sweep()
+    assert len(first.gets) == 300
+    second = await made.sweep()
+    assert {params["page_size"] for params in second.lists} == {"100"}
+    assert second.gets == []
+
+
+async def test_where_no_page_is_given_jobs_are_asked_for_one_by_one() -> None:
+    made = stage(MANY, Evaluator(largest_page=0))
+    for _ in range(5):
+        asked = await made.sweep()
+        assert len(asked.gets) == MANY
+
+
+@pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=1), timedelta(hours=-1)])
+async def test_lists_begin_with_the_oldest_job_that_is_due_by_the_evaluators_clock(behind: timedelta) -> None:
+    made = Stage(Evaluator())
+    made.evaluator.add("long-ago", "running", created=NOW - behind - timedelta(days=30))
+    for number in range(MANY):
+        made.evaluator.add(f"eval-{number}", created=NOW - behind)
+        made.follow(f"eval-{number}")
+    first = await made.sweep()
+    assert {params.get("filter[created_at][gte]") for params in first.lists} == {None}
+
+    made.evaluator.add("new", created=NOW - behind + timedelta(seconds=60))
+    made.follow("new", since=NOW + timedelta(seconds=60))
+    second = await made.sweep()
+    since = (NOW - behind).replace(tzinfo=None).isoformat()
+    assert {params["filter[created_at][gte]"] for params in second.lists} == {since}
+    assert second.gets == []
+
+
+async def test_a_clock_that_is_set_back_costs_a_request_and_no_job() -> None:
+    made = stage(MANY)
+    await made.sweep()
+    made.evaluator.add("new", created=NOW - timedelta(hours=1))
+    made.follow("new")
+
+    assert (await made.sweep()).gets == ["new"]
+    assert made.news() == []
+
+
+async def test_jobs_that_cannot_be_asked_for_stay_due() -> None:
+    made = stage(FEW)
+    made.evaluator.answers = False
+    with pytest.raises(Unavailable):
+        await made.sweep()
+
+    made.evaluator.answers = True
+    assert len((await made.sweep()).gets) == FEW

@@ -1,0 +1,40 @@
+"""What the kubelet is told."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.probes import Health, State, serve_probes
+from testbed.processes import free_port
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [(State.STARTING, 503), (State.STANDBY, 200), (State.ACTIVE, 200), (State.STOPPING, 503)],
+)
+async def test_a_process_is_ready_when_it_works_or_stands_by(state: State, code: int) -> None:
+    health, port = Health(), free_port()
+    health.state = state
+    async with (
+        serve_probes(port, health, Metrics()),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        ready, alive = await http.get("/readyz"), await http.get("/healthz")
+
+    assert (ready.status_code, ready.json()) == (code, {"state": state.value})
+    assert alive.status_code == 200
+
+
+async def test_a_stuck_loop_is_named() -> None:
+    health, port = Health(), free_port()
+    health.heartbeats.add("poller", limit=0).beat()
+    async with (
+        serve_probes(port, health, Metrics()),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        alive = await http.get("/healthz")
+
+    assert alive.status_code == 503
+    assert set(alive.json()["overdueSeconds"]) == {"poller"}
