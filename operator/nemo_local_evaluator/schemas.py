@@ -45,7 +45,7 @@ class Described(Document):
 class Params(Document):
     parallelism: Count | None = Field(default=None, description="Model calls at the same time.")
     request_timeout: Count | None = Field(default=None, description="Seconds for one model call.")
-    max_retries: Annotated[Whole, Field(ge=0)] | None = None
+    max_retries: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
     limit_samples: Count | None = None
     max_tokens: Count | None = None
     temperature: float | None = None
