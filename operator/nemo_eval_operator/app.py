@@ -28,13 +28,17 @@ from .metrics import Metrics
 from .polling import Poller
 from .probes import Health, State, serve_probes
 from .reconcile import (
+    Admission,
     BenchmarkReconciler,
+    Books,
     EvaluatorGate,
     Following,
     JobReconciler,
+    NoteTaker,
     SecretReader,
     Waiting,
     WorkQueue,
+    take_census,
 )
 from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob
 from .settings import Settings
@@ -57,6 +61,12 @@ POLLER_CONNECTIONS: Final = 16
 
 CALL_MARGIN_SECONDS: Final = 10.0
 """Beyond the time-out of a call to the evaluator, before a loop that made it counts as stuck."""
+
+ROUND_SECONDS: Final = 10.0
+"""Before a loop that calls nobody counts as stuck."""
+
+CENSUS_PAGE_SECONDS: Final = 90.0
+"""Beyond the time-out of one page of a list."""
 
 LOOP_LAG_SECONDS: Final = 1.0
 """Between two looks at how late the event loop is."""
@@ -104,8 +114,15 @@ async def _work(
             EvaluatorClient(http, deadline=settings.request_timeout_seconds, known=known, on_call=on_call)
             for on_call in (metrics.evaluator_call, metrics.poll_call)
         )
-        queue, following, waiting = WorkQueue(), Following(on_told=metrics.news_lag), Waiting()
+        queue, following, waiting = (
+            WorkQueue(per_lane=settings.workers_per_evaluator),
+            Following(on_told=metrics.news_lag),
+            Waiting(),
+        )
+        admission = Admission(queue, limit=settings.max_running_jobs)
+        books = Books(following=following, waiting=waiting, admission=admission)
         metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
+        metrics.show_places(taken=lambda: admission.running, waiting=lambda: admission.waiting)
         # Neither makes two calls without saying between them that it goes on.
         call_seconds = settings.request_timeout_seconds + CALL_MARGIN_SECONDS
         gate = EvaluatorGate(evaluator, queue, following, heartbeats.add("gate", limit=call_seconds))
@@ -120,17 +137,18 @@ async def _work(
             metrics=metrics,
             selector=settings.selector,
         )
+        settle = timedelta(seconds=settings.settle_seconds)
         jobs = JobReconciler(
             kube=kube,
             evaluator=evaluator,
             queue=queue,
             gate=gate,
-            following=following,
+            books=books,
             waiting=waiting,
             secrets=secrets,
             metrics=metrics,
             selector=settings.selector,
-            settle=timedelta(seconds=settings.settle_seconds),
+            settle=settle,
         )
         poller = Poller(
             evaluator=asked_by_poller,
@@ -150,8 +168,20 @@ async def _work(
         background = [
             tasks.create_task(poller.run(), name="poller"),
             tasks.create_task(gate.run(), name="gate"),
+            tasks.create_task(
+                admission.run(heartbeats.add("admission", limit=ROUND_SECONDS)), name="admission"
+            ),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
         ]
+        if settings.max_running_jobs is not None:
+            census = take_census(
+                kube,
+                admission,
+                namespaces=settings.namespaces,
+                selector=settings.selector,
+                heartbeat=heartbeats.add("census", limit=CENSUS_PAGE_SECONDS),
+            )
+            background.append(tasks.create_task(census, name="census"))
         for name in (f"worker-{number}" for number in range(settings.workers)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
             background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))
@@ -160,8 +190,9 @@ async def _work(
             background.append(tasks.create_task(election.renew(), name="lease"))
         # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
         await asyncio.sleep(0)
+        notes = NoteTaker(books=books, queue=queue, settle=settle)
         context = Context(
-            queue=queue, credentials=credentials, take_note=jobs.take_note, echoes=echoes, metrics=metrics
+            queue=queue, credentials=credentials, take_note=notes.take_note, echoes=echoes, metrics=metrics
         )
         await _watch(settings, context)
         _cancel_on_signals()

@@ -96,6 +96,18 @@ class Metrics:
         ):
             Gauge(PREFIX + name, told, registry=self._registry).set_function(ask)
 
+    def show_places(self, *, taken: Callable[[], float], waiting: Callable[[], float]) -> None:
+        """Ask these two whenever Prometheus asks."""
+        for name, told, ask in (
+            ("evaluator_places_taken", "Jobs that run at the evaluator or are being submitted.", taken),
+            (
+                "evaluator_places_waiting",
+                "Jobs that wait for another to end (NEMO_MAX_RUNNING_JOBS).",
+                waiting,
+            ),
+        ):
+            Gauge(PREFIX + name, told, registry=self._registry).set_function(ask)
+
     def job_seen(self, uid: str, phase: str | None) -> None:
         """A watch event showed a NemoEvalJob in `phase`; None: it is gone."""
         self._phases.see(uid, phase)

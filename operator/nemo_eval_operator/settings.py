@@ -82,7 +82,18 @@ class Settings(BaseSettings):
             "only then is it submitted again. Longer than request_timeout_seconds."
         ),
     )
-    workers: int = Field(16, ge=1, le=256, description="Objects reconciled at the same time.")
+    max_running_jobs: int | None = Field(
+        None,
+        ge=1,
+        description="Jobs that the evaluator may run at once, of those of this operator; default: no limit.",
+    )
+    workers: int = Field(24, ge=1, le=256, description="Objects reconciled at the same time.")
+    workers_per_evaluator: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="Of them, those that one evaluator's objects may keep busy, submissions included.",
+    )
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 turns it off."
     )

@@ -106,11 +106,14 @@ class KubeClient:
     async def get(self, key: ObjectKey) -> JsonObject | None:
         return await self._get(key.path)
 
-    async def list_all(self, plural: str, namespace: str) -> AsyncIterator[JsonObject]:
-        """All objects of the kind in the namespace."""
-        path, token = f"{API}/namespaces/{_segment(namespace)}/{plural}", ""
+    async def list_all(
+        self, plural: str, namespace: str | None, *, selector: str = ""
+    ) -> AsyncIterator[JsonObject]:
+        """All objects of the kind in the namespace (None: in all) whose labels match, page by page."""
+        scope = "" if namespace is None else f"/namespaces/{_segment(namespace)}"
+        path, token = f"{API}{scope}/{plural}?labelSelector={quote(selector, safe='')}", ""
         while True:
-            page = await self._get(f"{path}?limit={PAGE_SIZE}&continue={quote(token, safe='')}") or {}
+            page = await self._get(f"{path}&limit={PAGE_SIZE}&continue={quote(token, safe='')}") or {}
             items, meta = page.get("items"), page.get("metadata")
             for item in items if isinstance(items, list) else ():
                 if isinstance(item, dict):

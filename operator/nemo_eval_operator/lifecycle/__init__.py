@@ -5,6 +5,7 @@ create" is one function here, with its test.
 """
 
 from . import benchmark_status, job_status
+from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
 from .benchmark import BenchmarkFacts, ConfigGone, has_new_secrets, is_used_by, was_ready
 from .benchmark import decide as decide_benchmark
 from .benchmark import release_seconds as release_benchmark_seconds
@@ -29,16 +30,20 @@ __all__ = [
     "FINALIZER",
     "RERUN_ANNOTATION",
     "RESULTS_KEY",
+    "Admitted",
     "BenchmarkFacts",
     "BenchmarkUnusable",
     "ConfigGone",
+    "Counting",
     "Event",
     "Facts",
     "Glimpse",
     "LookUp",
+    "Queued",
     "RemoteGone",
     "SecretValues",
     "Stored",
+    "Turn",
     "UnusableTargetPath",
     "benchmark_status",
     "carries_config",
@@ -62,6 +67,7 @@ __all__ = [
     "job_status",
     "label_value",
     "micro_timestamp",
+    "occupies",
     "parse_timestamp",
     "pick_marked",
     "plain_secrets",
@@ -71,6 +77,7 @@ __all__ = [
     "release_benchmark_seconds",
     "release_job_seconds",
     "results_document",
+    "rounded_place",
     "timestamp",
     "update_body",
     "was_ready",

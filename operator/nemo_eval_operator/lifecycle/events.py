@@ -37,8 +37,8 @@ TROUBLE = frozenset(
 )
 """Reasons that a person should see although the operator goes on by itself."""
 
-QUIET = frozenset({"Submitting"})
-"""Lasts for one request; the next reason tells how it went."""
+QUIET = frozenset({"Queued", "Submitting"})
+"""Steps on the way that every job may take: status tells of them, and each event is a write."""
 
 SMOOTH: Final = ("Submitting", "Running")
 """A submission without trouble: status has the job's id, and each event is a write to the API server."""

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from nemo_eval_operator.evaluator import RemoteJob, Results
 from nemo_eval_operator.resources import NemoBenchmark
 
+from .admission import Turn
+
 __all__ = ["BenchmarkUnusable", "Facts", "LookUp", "RemoteGone", "Stored"]
 
 
@@ -50,6 +52,7 @@ class Facts:
     `deleted`: the ids of the remote jobs that are surely no longer there.
     `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
     process' own clock the last one ended or was first seen: clocks of two nodes differ.
+    `turn` is whether the evaluator has a place for one more job.
     `outage` says why the evaluator cannot be reached at the moment.
     """
 
@@ -57,6 +60,7 @@ class Facts:
     settle: timedelta
     benchmark: NemoBenchmark | BenchmarkUnusable | None = None
     outage: str | None = None
+    turn: Turn | None = None
     lookup: LookUp | None = None
     quiet_since: datetime | None = None
     remote: RemoteJob | RemoteGone | None = None

@@ -15,6 +15,7 @@ from nemo_eval_operator.evaluator import JobStatus, RemoteJob
 from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, job_status
+from .admission import Admitted, Counting, Queued
 from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
 from .clock import parse_timestamp
 from .facts import BenchmarkUnusable, Facts, RemoteGone
@@ -23,6 +24,7 @@ from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .marks import FINALIZER, owned_by_gitops
 from .steps import (
     AddFinalizer,
+    AskForPlace,
     CancelJob,
     CollectResults,
     DeleteObject,
@@ -86,9 +88,22 @@ def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
             return look_up_latest(job, facts)
         if facts.lookup.found:
             return Record(job_status.adopted(job, facts.now, facts.lookup.found))
-    if FINALIZER not in job.metadata.finalizers:
-        return AddFinalizer()
-    return SubmitJob()
+    return _in_turn(job, facts)
+
+
+def _in_turn(job: NemoEvalJob, facts: Facts) -> JobStep:
+    """Nothing is in the way any more but others."""
+    match facts.turn:
+        case None:
+            return AskForPlace()
+        case Counting():
+            return Rest()
+        case Queued() as queued:
+            return record_or_rest(
+                job, job_status.queued(job, facts.now, queued), rest=_until(_deadline(job), facts.now)
+            )
+        case Admitted():
+            return SubmitJob() if FINALIZER in job.metadata.finalizers else AddFinalizer()
 
 
 def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:

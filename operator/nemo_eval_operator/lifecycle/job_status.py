@@ -16,6 +16,7 @@ from nemo_eval_operator.evaluator import (
 )
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, Progress, ResultsRef, Submission
 
+from .admission import Queued
 from .attempts import is_retryable, rerun_value
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
@@ -36,6 +37,7 @@ __all__ = [
     "not_submitted",
     "observed",
     "out_of_sight",
+    "queued",
     "results_pending",
     "running",
     "submitted",
@@ -55,6 +57,14 @@ RETRIED: Final = frozenset(
 def waiting(job: NemoEvalJob, now: datetime, reason: str, message: str) -> EvalJobStatus:
     """Not submitted yet, for a reason outside the job."""
     return _with(job, now, Phase.PENDING, Verdict(Standing.WORKING, reason, message))
+
+
+def queued(job: NemoEvalJob, now: datetime, turn: Queued) -> EvalJobStatus:
+    """Not submitted yet, because the evaluator runs as many jobs as it may."""
+    place = "next in the queue" if turn.place == 1 else f"{turn.place}th in the queue or before that"
+    jobs = "1 job" if turn.limit == 1 else f"{turn.limit} jobs"
+    message = f"{place}: the evaluator runs {jobs}, and may not run more at once"
+    return waiting(job, now, "Queued", message).model_copy(update={"queue_position": turn.place})
 
 
 def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
@@ -265,6 +275,7 @@ def _with(job: NemoEvalJob, now: datetime, phase: Phase, verdict: Verdict) -> Ev
             "observed_generation": generation,
             "phase": phase,
             "message": verdict.message,
+            "queue_position": None,
             "model": model_name(job),
             "conditions": conditions,
         }

@@ -10,6 +10,7 @@ from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 __all__ = [
     "AddFinalizer",
+    "AskForPlace",
     "CancelJob",
     "CollectResults",
     "CreateConfig",
@@ -60,6 +61,11 @@ class RemoveFinalizer:
 @dataclass(frozen=True, slots=True)
 class DeleteObject:
     """The object's time to live has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskForPlace:
+    """Nothing else is in the way of the submission: take a place at the evaluator, or one in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,7 @@ JobStep = (
     | AddFinalizer
     | RemoveFinalizer
     | DeleteObject
+    | AskForPlace
     | SubmitJob
     | LookUpJob
     | CancelJob

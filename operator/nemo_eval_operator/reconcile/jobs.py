@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
-from pydantic import ValidationError
-
 from nemo_eval_operator.evaluator import (
     EvaluatorClient,
     EvaluatorError,
@@ -27,15 +25,14 @@ from nemo_eval_operator.lifecycle import (
     event_of_ignored_rerun,
     event_of_ignored_ttl,
     glimpse_told_by,
-    has_new_secrets,
     job_status,
-    parse_timestamp,
+    occupies,
     read_job,
     release_job_seconds,
-    was_ready,
 )
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
+    AskForPlace,
     CancelJob,
     CollectResults,
     DeleteJob,
@@ -47,16 +44,15 @@ from nemo_eval_operator.lifecycle.steps import (
     SubmitJob,
 )
 from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
-    BENCHMARK_PLURAL,
     EvalJobStatus,
     LabelSelector,
     NemoBenchmark,
     NemoEvalJob,
 )
 
-from .following import Following
+from .benchmark_of_job import BenchmarkOfJob
+from .books import Books
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
@@ -92,7 +88,7 @@ class JobReconciler:
         evaluator: EvaluatorClient,
         queue: WorkQueue,
         gate: EvaluatorGate,
-        following: Following,
+        books: Books,
         waiting: Waiting,
         secrets: SecretReader,
         metrics: Metrics,
@@ -102,14 +98,14 @@ class JobReconciler:
         self._kube = kube
         self._evaluator = evaluator
         self._gate = gate
-        self._following = following
-        self._waiting = waiting
+        self._books = books
         self._selector = selector
         self._settle = settle
         self._queue = queue
         self._secrets = secrets
         self._metrics = metrics
-        self._objects = ObjectWriter(kube, metrics)
+        self._benchmark_of = BenchmarkOfJob(kube, queue, waiting, secrets)
+        self._objects = ObjectWriter(kube, metrics, on_recorded=books.keep_place)
         self._results = ResultsKeeper(kube, evaluator, secrets)
         self._remote_jobs = RemoteJobs(self._objects, evaluator)
         self._submitter = Submitter(
@@ -122,38 +118,14 @@ class JobReconciler:
             metrics=metrics,
         )
 
-    def take_note(self, document: JsonObject) -> bool:
-        """Whether the event's own copy of an object says that there is nothing to do but to follow it.
-
-        After a restart that is so for nearly all: without a read for each, ten thousand are taken up
-        in seconds. A copy may be old, so nothing is done on its word, and it says nothing of a job that
-        is already in hand: of an attempt, the copy may know only the one before.
-        """
-        try:
-            job, unreadable = read_job(document)
-        except ValidationError:
-            return False
-        key = key_of(job)
-        if unreadable is not None or key in self._following or self._queue.holds(key):
-            return False
-        if not _is_settled(job):
-            return False
-        step = decide_job(job, Facts(now=datetime.now(UTC), settle=self._settle))
-        if not isinstance(step, Rest):
-            return False
-        self._keep_following(job)
-        if step.seconds is not None:
-            self._queue.add_after(key, step.seconds)
-        return True
-
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
         document = await self._kube.get(key)
         if document is None or not is_selected(document, self._selector):
-            self._following.forget(key)
-            self._waiting.forget(key)
+            self._books.forget(key)
             return None
         job, unreadable = read_job(document)
+        self._books.admission.note(job)
         try:
             if unreadable is not None and job.metadata.deletion_timestamp is None:
                 problem = first_problem(unreadable)
@@ -161,7 +133,7 @@ class JobReconciler:
                 return None
             return await self._pursue(job)
         except ObjectGone:
-            self._following.forget(key)
+            self._books.forget(key)
             return None
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
@@ -178,14 +150,19 @@ class JobReconciler:
             step = decide_job(job, facts)
             match step:
                 case Rest(seconds):
-                    self._keep_following(job)
+                    self._books.keep(job)
+                    if facts.turn is None and not occupies(job):
+                        self._books.admission.leave(key)
                     if seconds is None and isinstance(facts.benchmark, BenchmarkUnusable):
                         return self._until_recheck()
                     return seconds
+                case AskForPlace():
+                    facts = replace(facts, turn=self._books.admission.ask(job))
                 case RemoveFinalizer(left_behind):
-                    self._following.forget(key)
+                    self._books.following.forget(key)
                     job = await self._objects.remove_finalizer(job, left_behind=left_behind)
                     if job.metadata.deletion_timestamp is not None:
+                        self._books.admission.leave(key)
                         return None
                 case DeleteObject():
                     await self._objects.delete(job)
@@ -212,7 +189,7 @@ class JobReconciler:
                 return await self._objects.claim(job), replace(facts, claimed=True)
             case SubmitJob():
                 usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
-                return await self._submitter.submit(job, usable), replace(facts, lookup=None)
+                return await self._submitter.submit(job, usable), replace(facts, lookup=None, turn=None)
             case LookUpJob():
                 return job, replace(facts, lookup=await self._submitter.look_up(job, step))
             case CancelJob(job_id):
@@ -246,41 +223,16 @@ class JobReconciler:
         facts = Facts(now=datetime.now(UTC), settle=self._settle, outage=self._gate.outage)
         status, deleting = job.status, job.metadata.deletion_timestamp is not None
         if status.job_id is None and status.completion_time is None and not deleting:
-            return replace(facts, benchmark=await self._benchmark_of(job))
+            return replace(facts, benchmark=await self._benchmark_of.read(job))
         if status.job_id is None or not depends_on_remote(job):
             return facts
-        remote = self._following.take_news(key_of(job), status.job_id)
+        remote = self._books.following.take_news(key_of(job), status.job_id)
         if remote is None and (deleting or glimpse_told_by(status).state != "active"):
             remote = await self._try_to_observe(job, status.job_id)
         if isinstance(remote, RemoteJob) and remote.status == JobStatus.FAILED:
             await self._secrets.recall(job)
             remote = remote.hiding(self._secrets.known)
         return replace(facts, remote=remote)
-
-    async def _benchmark_of(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
-        if job.spec.benchmark_ref is None:
-            return None
-        key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
-        # Before the read: a benchmark that becomes ready in between would wake nobody.
-        self._waiting.add(benchmark=key, job=key_of(job))
-        document = await self._kube.get(key)
-        if document is None:
-            return BenchmarkUnusable(
-                "BenchmarkNotFound", f"there is no NemoBenchmark {key.name} in {key.namespace}"
-            )
-        try:
-            benchmark = NemoBenchmark.model_validate(document)
-        except ValidationError as error:
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
-        if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
-            said = benchmark.status.message or "it has not been handled yet"
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
-        if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
-            self._queue.add(key)
-            said = "its Secrets have changed, and the evaluator is being given the new values"
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
-        self._waiting.drop(benchmark=key, job=key_of(job))
-        return benchmark
 
     def _until_recheck(self) -> float:
         """Raises RetryLater where the benchmark may be another operator's, which will not wake us."""
@@ -314,21 +266,8 @@ class JobReconciler:
             status = job_status.results_pending(
                 job, datetime.now(UTC), str(problem), given_up=problem.given_up
             )
-            self._keep_following(await self._objects.record(job, status))
+            self._books.keep(await self._objects.record(job, status))
             raise RetryLater(problem.retry_seconds) from problem
-
-    def _keep_following(self, job: NemoEvalJob) -> None:
-        status = job.status
-        if status.job_id is not None and status.completion_time is None:
-            self._following.follow(
-                key_of(job),
-                status.job_id,
-                glimpse_told_by(status),
-                since=_submitted(status),
-                every=job.spec.poll_interval_seconds,
-            )
-        else:
-            self._following.forget(key_of(job))
 
     def _put_off(self, job: NemoEvalJob, error: EvaluatorError) -> NoReturn:
         """A call failed that may simply be repeated, after a backoff."""
@@ -336,21 +275,5 @@ class JobReconciler:
         if isinstance(error, Unavailable):
             self._gate.close(error)
             self._gate.wait(key_of(job))
-        self._keep_following(job)
+        self._books.keep(job)
         raise RetryLater from error
-
-
-def _submitted(status: EvalJobStatus) -> datetime:
-    """When this attempt was; the run's start where only that is known."""
-    told = status.submission.time if status.submission else status.start_time
-    return parse_timestamp(told) if told else datetime.now(UTC)
-
-
-def _is_settled(job: NemoEvalJob) -> bool:
-    """Finished, or running as its status says: what it does next needs no word from anybody else."""
-    status = job.status
-    if job.metadata.deletion_timestamp is not None:
-        return False
-    if status.completion_time is not None:
-        return True
-    return status.job_id is not None and glimpse_told_by(status).state == "active"

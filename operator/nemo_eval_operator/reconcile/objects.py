@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -46,11 +47,18 @@ _json_object = TypeAdapter(JsonObject)
 
 
 class ObjectWriter:
-    """Writes statuses, finalizers and events."""
+    """Writes statuses, finalizers and events. `on_recorded` hears of each job whose status was written."""
 
-    def __init__(self, kube: KubeClient, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        kube: KubeClient,
+        metrics: Metrics,
+        *,
+        on_recorded: Callable[[NemoEvalJob], None] = lambda _: None,
+    ) -> None:
         self._kube = kube
         self._metrics = metrics
+        self._on_recorded = on_recorded
 
     async def record(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus) -> Kind:
         """Write `status` where it differs, tell of the change, and return the object as it is now.
@@ -62,12 +70,15 @@ class ObjectWriter:
         body = _json_object.validate_python(status.to_manifest())
         written = await self._kube.replace_status(key_of(thing), thing.metadata, body)
         self._metrics.status_written(thing.kind)
+        recorded = _as_written(thing, written).model_copy(update={"status": status})
+        if isinstance(recorded, NemoEvalJob):
+            self._on_recorded(recorded)
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
         first_of_generation = thing.status.observed_generation != status.observed_generation
         if first_of_generation and (warning := event_of_plain_secrets(thing)):
             await self.tell(thing, warning)
-        return _as_written(thing, written).model_copy(update={"status": status})
+        return recorded
 
     async def claim(self, thing: Kind) -> Kind:
         """Add the finalizer, and in the same write a mark that outlives a lost status."""

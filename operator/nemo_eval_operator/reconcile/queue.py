@@ -7,17 +7,18 @@ decided here, since Kopf's own retries write annotations and keep a task per obj
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 import random
 import time
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
+
+from .fair_line import FairLine
 
 __all__ = ["Reconcile", "RetryLater", "WorkQueue"]
 
@@ -40,43 +41,27 @@ class RetryLater(Exception):
         super().__init__(f"retry after at least {seconds} s")
 
 
-class _FairQueue:
-    """Keys of all namespaces in turn, so that five thousand objects in one do not hold up the others."""
-
-    def __init__(self) -> None:
-        self._namespaces: dict[str, list[tuple[tuple[bool, int], int, ObjectKey]]] = {}
-        self._turns: deque[str] = deque()
-        self._count = itertools.count()
-        self._filled = asyncio.Semaphore(0)
-
-    def put(self, key: ObjectKey, rank: tuple[bool, int]) -> None:
-        if key.namespace not in self._namespaces:
-            self._namespaces[key.namespace] = []
-            self._turns.append(key.namespace)
-        heapq.heappush(self._namespaces[key.namespace], (rank, next(self._count), key))
-        self._filled.release()
-
-    async def get(self) -> ObjectKey:
-        await self._filled.acquire()
-        namespace = self._turns.popleft()
-        waiting = self._namespaces[namespace]
-        _, _, key = heapq.heappop(waiting)
-        if waiting:
-            self._turns.append(namespace)
-        else:
-            del self._namespaces[namespace]
-        return key
-
-
 class WorkQueue:
-    """Keys to reconcile: now (`add`), later, or after a backoff that grows with each failure in a row."""
+    """Keys to reconcile: now (`add`), later, or after a backoff that grows with each failure in a row.
 
-    def __init__(self) -> None:
-        self._ready = _FairQueue()
+    Keys of one lane are with at most `per_lane` workers at a time: an evaluator that takes half a minute for
+    each answer must not hold those whom the objects of another need.
+    """
+
+    def __init__(
+        self, *, lane_of: Callable[[ObjectKey], str] = lambda _: "", per_lane: int | None = None
+    ) -> None:
+        self._lane_of = lane_of
+        self._per_lane = per_lane
+        self._lanes: dict[str, FairLine] = {}
+        self._turns: deque[str] = deque()
+        self._ready = asyncio.Semaphore(0)
+        """As many as there are keys that a worker may take, or more."""
         self._queued: dict[ObjectKey, float] = {}
         """Since when, by the monotonic clock; the first has waited longest."""
         self._priorities: dict[ObjectKey, int] = {}
-        self._active: set[ObjectKey] = set()
+        self._active: dict[ObjectKey, str] = {}
+        """With the lane of each."""
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
@@ -101,7 +86,8 @@ class WorkQueue:
             self._again.add(key)
         elif key not in self._queued:
             self._queued[key] = time.monotonic()
-            self._ready.put(key, (not urgent, -self._priorities.get(key, 0)))
+            self._line_of(key).put(key, (not urgent, -self._priorities.get(key, 0), ""))
+            self._ready.release()
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
         """Reconcile `key` in `seconds`; a later call replaces an earlier one."""
@@ -125,17 +111,17 @@ class WorkQueue:
         """Reconcile keys until the queue is closed. Any number of these may run beside each other."""
         while not self._closed:
             heartbeat.rest()
-            key = await self._ready.get()
-            if self._closed:
-                return
+            await self._ready.acquire()
+            key = None if self._closed else self._next()
+            if key is None:
+                continue
             heartbeat.beat()
-            self._queued.pop(key, None)
-            self._active.add(key)
             self._idle.clear()
             try:
                 await self._attend(key, reconcile)
             finally:
-                self._active.discard(key)
+                if self._lanes.get(self._active.pop(key)):
+                    self._ready.release()
                 if not self._active:
                     self._idle.set()
                 if key in self._again:
@@ -152,6 +138,31 @@ class WorkQueue:
             await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:
             logger.warning("not finished within %.0f s: %s", seconds, ", ".join(map(str, self._active)))
+
+    def _line_of(self, key: ObjectKey) -> FairLine:
+        lane = self._lane_of(key)
+        if lane not in self._lanes:
+            self._lanes[lane] = FairLine()
+            self._turns.append(lane)
+        return self._lanes[lane]
+
+    def _next(self) -> ObjectKey | None:
+        """The next key, from now on at work; None where those that wait are of lanes that are full."""
+        at_work = Tally(self._active.values())
+        for _ in range(len(self._turns)):
+            lane = self._turns.popleft()
+            if self._per_lane is not None and at_work[lane] >= self._per_lane:
+                self._turns.append(lane)
+                continue
+            key = self._lanes[lane].pop()
+            if key is None:
+                del self._lanes[lane]
+                continue
+            self._turns.append(lane)
+            del self._queued[key]
+            self._active[key] = lane
+            return key
+        return None
 
     async def _attend(self, key: ObjectKey, reconcile: Reconcile) -> None:
         self._drop_timer(key)

@@ -90,6 +90,14 @@ class EvalJobStatus(KubeModel):
     )
     message: str | None = Field(None, description="Where things stand, in one sentence.")
     model: str | None = Field(None, description="The model (or kind of target) that is evaluated.")
+    queue_position: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "Place among those that wait because the evaluator runs as many jobs as it may; rounded up to "
+            "1, 3, 10, 30 and so on, so that moving up costs few writes."
+        ),
+    )
     attempt: int | None = Field(
         None, ge=0, description="Number of the attempt; each is at most one job in NeMo."
     )

@@ -30,6 +30,7 @@ from nemo_eval_operator.evaluator.wire import StatusDetails
 from nemo_eval_operator.lifecycle import (
     FINALIZER,
     RERUN_ANNOTATION,
+    Admitted,
     Facts,
     LookUp,
     RemoteGone,
@@ -42,6 +43,7 @@ from nemo_eval_operator.lifecycle import (
 )
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
+    AskForPlace,
     CancelJob,
     CollectResults,
     DeleteJob,
@@ -175,6 +177,8 @@ def advance(
             if (status.attempt, status.job_id) != known:
                 facts = yield from gather(job, clock, gate)
             return job, facts
+        case AskForPlace():
+            return job, replace(facts, turn=Admitted())
         case AddFinalizer():
             job = yield Call("hold", job=job)
             return job, replace(facts, claimed=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nemo_eval_operator.evaluator import RemoteConfig, RemoteJob, Results
-from nemo_eval_operator.lifecycle import FINALIZER, Facts, LookUp, Stored
+from nemo_eval_operator.lifecycle import FINALIZER, Admitted, Facts, LookUp, Stored
 from nemo_eval_operator.resources import Condition, NemoBenchmark, NemoEvalJob
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -141,7 +141,8 @@ def remote_config(**document: Any) -> RemoteConfig:
 
 
 def facts(**known: Any) -> Facts:
-    given: dict[str, Any] = {"now": NOW, "settle": SETTLE} | known
+    """Where a test says nothing else, the evaluator has a place for the job."""
+    given: dict[str, Any] = {"now": NOW, "settle": SETTLE, "turn": Admitted()} | known
     return Facts(**given)
 
 

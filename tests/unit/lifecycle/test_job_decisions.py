@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import FINALIZER, BenchmarkUnusable, Facts, RemoteGone, decide_job
+from nemo_eval_operator.lifecycle import (
+    FINALIZER,
+    BenchmarkUnusable,
+    Counting,
+    Facts,
+    Queued,
+    RemoteGone,
+    decide_job,
+)
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
+    AskForPlace,
     CancelJob,
     CollectResults,
     DeleteJob,
@@ -73,6 +82,34 @@ class TestNotSubmitted:
     @pytest.mark.parametrize("bench", [benchmark(), None])
     def test_then_it_is_submitted(self, bench: object) -> None:
         assert decide_job(evaljob(meta=HELD), facts(benchmark=bench)) == SubmitJob()
+
+    @pytest.mark.parametrize("meta", [{}, HELD])
+    def test_before_anything_is_written_it_needs_a_place_at_the_evaluator(self, meta: dict[str, Any]) -> None:
+        assert decide_job(evaljob(meta=meta), facts(turn=None)) == AskForPlace()
+        assert decide_job(evaljob(meta=meta), facts(turn=Counting())) == Rest()
+
+    def test_without_a_place_it_says_where_in_line_it_is_and_only_what_is_new(self) -> None:
+        step = decide_job(evaljob(), facts(turn=Queued(place=30, limit=20)))
+        assert verdict(step) == ("Pending", "Queued")
+        status = written(step)
+        assert status.queue_position == 30
+        assert status.message == (
+            "30th in the queue or before that: the evaluator runs 20 jobs, and may not run more at once"
+        )
+        told = evaljob(status=status.to_manifest())
+        assert decide_job(told, facts(turn=Queued(place=30, limit=20))) == Rest()
+        moved = written(decide_job(told, facts(turn=Queued(place=1, limit=1))))
+        assert moved.message == "next in the queue: the evaluator runs 1 job, and may not run more at once"
+
+    def test_in_line_a_deadline_still_passes(self) -> None:
+        since = evaljob(status={"startTime": stamp(ago(10))}, activeDeadlineSeconds=60)
+        status = written(decide_job(since, facts(turn=Queued(place=1, limit=1))))
+        told = evaljob(status=status.to_manifest(), activeDeadlineSeconds=60)
+        assert decide_job(told, facts(turn=Queued(place=1, limit=1))) == Rest(50.0)
+
+    def test_whoever_leaves_the_line_has_no_place_in_it(self) -> None:
+        in_line = evaljob(status={"queuePosition": 3}, suspend=True)
+        assert written(decide_job(in_line, facts(turn=None))).queue_position is None
 
     @pytest.mark.parametrize("finalizers", [[], HELD["finalizers"]])
     def test_a_status_that_was_lost_is_looked_for_by_the_mark(self, finalizers: list[str]) -> None:

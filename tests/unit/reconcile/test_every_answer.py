@@ -22,6 +22,8 @@ from nemo_eval_operator.kube import ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.reconcile import (
+    Admission,
+    Books,
     EvaluatorGate,
     Following,
     JobReconciler,
@@ -196,13 +198,15 @@ class Stage:
             on_call=self.metrics.evaluator_call,
         )
         self.gate = EvaluatorGate(client, self.queue, self.following, Heartbeat(60))
+        waiting = Waiting()
+        self.admission = Admission(self.queue, limit=None)
         self.jobs = JobReconciler(
             kube=self.kube.client,
             evaluator=client,
             queue=self.queue,
             gate=self.gate,
-            following=self.following,
-            waiting=Waiting(),
+            books=Books(following=self.following, waiting=waiting, admission=self.admission),
+            waiting=waiting,
             secrets=SecretReader(self.kube.client, KnownSecrets()),
             metrics=self.metrics,
             selector=LabelSelector(),

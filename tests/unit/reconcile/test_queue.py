@@ -136,3 +136,35 @@ async def test_a_key_that_waits_for_its_time_is_held() -> None:
     queue = WorkQueue()
     queue.add_after(key("a", "one"), 3600)
     assert queue.holds(key("a", "one"))
+
+
+async def test_an_evaluator_that_answers_slowly_holds_only_its_share_of_the_workers() -> None:
+    def evaluator_of(key: ObjectKey) -> str:
+        return "slow" if key.namespace == "slow" else "quick"
+
+    queue, slow, quick_done = WorkQueue(lane_of=evaluator_of, per_lane=2), 0, asyncio.Event()
+    answer, slow_done = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        nonlocal slow
+        if evaluator_of(key) == "slow":
+            slow += 1
+            await answer.wait()
+            if slow == 100:
+                slow_done.set()
+        elif key.name == "last":
+            quick_done.set()
+        return None
+
+    for number in range(100):
+        queue.add(key("slow", f"job-{number}"))
+    for name in ("first", "second", "last"):
+        queue.add(key("other", name))
+    workers = [asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60))) for _ in range(3)]
+    await asyncio.wait_for(quick_done.wait(), 10)
+
+    assert slow == 2
+    answer.set()
+    await asyncio.wait_for(slow_done.wait(), 10)
+    for worker in workers:
+        worker.cancel()

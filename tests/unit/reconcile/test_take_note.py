@@ -5,22 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets
-from nemo_eval_operator.heartbeats import Heartbeat
-from nemo_eval_operator.kube import KubeClient, ObjectKey
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import (
-    EvaluatorGate,
-    Following,
-    JobReconciler,
-    SecretReader,
-    Waiting,
-    WorkQueue,
-)
-from nemo_eval_operator.resources import LabelSelector
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.reconcile import Admission, Books, Following, NoteTaker, Waiting, WorkQueue
 from tests.unit.lifecycle import objects
 from tests.unit.lifecycle.objects import HELD, evaljob, finished, followed, intent
 
@@ -30,34 +18,16 @@ RERUN = {"annotations": {"evaluator.nemo.dev/rerun": "1"}}
 
 
 class Stage:
-    """A reconciler that may neither read nor write: whatever it asks for fails the test."""
+    """Has no client, so it can neither read nor write."""
 
     def __init__(self) -> None:
         self.queue, self.following = WorkQueue(), Following()
-        self.asked: list[str] = []
-        http = httpx.AsyncClient(base_url="http://any.test", transport=httpx.MockTransport(self._refuse))
-        kube, evaluator = KubeClient(http), EvaluatorClient(http)
-        self.jobs = JobReconciler(
-            kube=kube,
-            evaluator=evaluator,
-            queue=self.queue,
-            gate=EvaluatorGate(evaluator, self.queue, self.following, Heartbeat(60)),
-            following=self.following,
-            waiting=Waiting(),
-            secrets=SecretReader(kube, KnownSecrets()),
-            metrics=Metrics(),
-            selector=LabelSelector(),
-            settle=timedelta(seconds=45),
-        )
-
-    def _refuse(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(str(request.url))
-        return httpx.Response(500)
+        self.admission = Admission(self.queue, limit=None)
+        books = Books(following=self.following, waiting=Waiting(), admission=self.admission)
+        self.notes = NoteTaker(books=books, queue=self.queue, settle=timedelta(seconds=45))
 
     def note(self, document: dict[str, Any]) -> bool:
-        noted = self.jobs.take_note(document)
-        assert self.asked == []
-        return noted
+        return self.notes.take_note(document)
 
 
 def document(

@@ -1,0 +1,52 @@
+"""The benchmark that a job refers to, if the job can be run with it now."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.lifecycle import BenchmarkUnusable, has_new_secrets, was_ready
+from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark, NemoEvalJob
+
+from .objects import first_problem, key_of
+from .queue import WorkQueue
+from .secrets import SecretReader
+from .waiting import Waiting
+
+__all__ = ["BenchmarkOfJob"]
+
+
+class BenchmarkOfJob:
+    """Reads benchmarks afresh. A job waits for an unusable one, and is woken when it is ready."""
+
+    def __init__(self, kube: KubeClient, queue: WorkQueue, waiting: Waiting, secrets: SecretReader) -> None:
+        self._kube = kube
+        self._queue = queue
+        self._waiting = waiting
+        self._secrets = secrets
+
+    async def read(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
+        """None where the job brings its own config. Raises KubeError."""
+        if job.spec.benchmark_ref is None:
+            return None
+        key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
+        # Before the read: a benchmark that becomes ready in between would wake nobody.
+        self._waiting.add(benchmark=key, job=key_of(job))
+        document = await self._kube.get(key)
+        if document is None:
+            return BenchmarkUnusable(
+                "BenchmarkNotFound", f"there is no NemoBenchmark {key.name} in {key.namespace}"
+            )
+        try:
+            benchmark = NemoBenchmark.model_validate(document)
+        except ValidationError as error:
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
+        if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
+            said = benchmark.status.message or "it has not been handled yet"
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
+            self._queue.add(key)
+            said = "its Secrets have changed, and the evaluator is being given the new values"
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        self._waiting.drop(benchmark=key, job=key_of(job))
+        return benchmark

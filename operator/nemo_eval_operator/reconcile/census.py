@@ -1,0 +1,52 @@
+"""Which jobs run already, read from their objects at the start: before that none may be added to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import KubeClient, KubeError
+from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
+
+from .admission import Admission
+
+__all__ = ["take_census"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 30.0
+
+
+async def take_census(
+    kube: KubeClient,
+    admission: Admission,
+    *,
+    namespaces: Sequence[str],
+    selector: LabelSelector,
+    heartbeat: Heartbeat,
+) -> None:
+    """Note every job of the namespaces (none named: of all) that has a place, then open the admission."""
+    delay = FIRST_RETRY_SECONDS
+    for namespace in namespaces or (None,):
+        while True:
+            heartbeat.beat()
+            try:
+                async for document in kube.list_all(EVALJOB_PLURAL, namespace, selector=selector.text):
+                    heartbeat.beat()
+                    admission.note(read_job(document)[0])
+                break
+            except KubeError as error:
+                logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
+                pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+                heartbeat.rest(pause)
+                await asyncio.sleep(pause)
+                delay = min(MAX_RETRY_SECONDS, delay * 2)
+    heartbeat.rest()
+    admission.open()
+    logger.info("%d jobs run already", admission.running)

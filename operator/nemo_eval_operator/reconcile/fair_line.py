@@ -1,0 +1,81 @@
+"""Keys in line, all namespaces in turn, so that five thousand objects in one do not hold up the others."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from nemo_eval_operator.kube import ObjectKey
+
+__all__ = ["FairLine", "Rank"]
+
+Rank = tuple[bool, int, str]
+"""Of one namespace's keys the lower goes first, and of equal ones the older."""
+
+
+class _Place(NamedTuple):
+    rank: Rank
+    number: int
+    key: ObjectKey
+
+
+class FairLine:
+    """Each key once. Of a namespace's keys the one of the lowest rank has its turn first."""
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, list[_Place]] = {}
+        """A heap for each; those who left the line without a turn are passed over when theirs comes."""
+        self._turns: deque[str] = deque()
+        self._places: dict[ObjectKey, _Place] = {}
+        self._count = itertools.count()
+
+    def put(self, key: ObjectKey, rank: Rank) -> None:
+        """Go in line, or to another place in it."""
+        known = self._places.get(key)
+        if known is not None and known.rank == rank:
+            return
+        place = self._places[key] = _Place(rank, next(self._count), key)
+        if key.namespace not in self._namespaces:
+            self._namespaces[key.namespace] = []
+            self._turns.append(key.namespace)
+        heapq.heappush(self._namespaces[key.namespace], place)
+
+    def pop(self) -> ObjectKey | None:
+        """Whose turn it is, who thereby leaves the line."""
+        while self._turns:
+            namespace = self._turns.popleft()
+            heap = self._namespaces[namespace]
+            while heap:
+                place = heapq.heappop(heap)
+                if self._places.get(place.key) is place:
+                    del self._places[place.key]
+                    self._turns.append(namespace)
+                    return place.key
+            del self._namespaces[namespace]
+        return None
+
+    def discard(self, key: ObjectKey) -> None:
+        self._places.pop(key, None)
+
+    def in_order(self) -> Iterator[ObjectKey]:
+        """As their turns would come if nobody joined them."""
+        lines = {
+            namespace: iter(sorted(place for place in heap if self._places.get(place.key) is place))
+            for namespace, heap in self._namespaces.items()
+        }
+        turns = deque(self._turns)
+        while turns:
+            namespace = turns.popleft()
+            place = next(lines[namespace], None)
+            if place is not None:
+                turns.append(namespace)
+                yield place.key
+
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)

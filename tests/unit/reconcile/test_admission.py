@@ -1,0 +1,178 @@
+"""Who gets a place at the evaluator, and what those in line are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, rounded_place
+from nemo_eval_operator.reconcile import Admission, WorkQueue
+from nemo_eval_operator.resources import NemoEvalJob
+from tests.unit.lifecycle.objects import evaljob, followed
+
+
+def job(name: str, *, namespace: str = "a", second: int = 0, **more: Any) -> NemoEvalJob:
+    created = f"2026-03-01T12:00:{second:02}Z"
+    meta = {"name": name, "namespace": namespace, "creationTimestamp": created}
+    return evaljob(meta=meta, status=more.pop("status", None), **more)
+
+
+def key(of: NemoEvalJob) -> ObjectKey:
+    return ObjectKey("nemoevaljobs", of.metadata.namespace, of.metadata.name)
+
+
+class Stage:
+    """One evaluator's places, counted from the start."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.queue = WorkQueue()
+        self.admission = Admission(self.queue, limit=limit)
+        self.admission.open()
+
+    async def woken(self, *expected: NemoEvalJob) -> list[str]:
+        """The jobs that a worker was told to look at, in order: as many as are expected."""
+        return await woken(self.queue, expected)
+
+
+async def woken(queue: WorkQueue, expected: Sequence[NemoEvalJob]) -> list[str]:
+    taken: list[str] = []
+    enough = asyncio.Event()
+
+    async def look(key: ObjectKey) -> float | None:
+        taken.append(key.name)
+        if len(taken) >= len(expected):
+            enough.set()
+        return None
+
+    worker = asyncio.create_task(queue.work(look, heartbeat=Heartbeat(60)))
+    await asyncio.wait_for(enough.wait(), 10)
+    worker.cancel()
+    return taken
+
+
+async def test_without_a_limit_everybody_has_a_place() -> None:
+    stage = Stage(None)
+
+    assert {stage.admission.ask(job(f"job-{number}")) for number in range(100)} == {Admitted()}
+
+
+async def test_places_are_given_until_there_are_none_and_again_when_a_job_ends() -> None:
+    stage = Stage(2)
+    first, second, third, fourth = (job(f"job-{number}", second=number) for number in range(4))
+
+    assert [stage.admission.ask(one) for one in (first, second)] == [Admitted(), Admitted()]
+    assert stage.admission.ask(third) == Queued(place=1, limit=2)
+    assert stage.admission.ask(fourth) == Queued(place=3, limit=2)
+
+    stage.admission.release(key(second))
+    assert await stage.woken(third) == ["job-2"]
+    assert stage.admission.ask(third) == Admitted()
+    assert isinstance(stage.admission.ask(fourth), Queued)
+    assert (stage.admission.running, stage.admission.waiting) == (2, 1)
+
+
+async def test_a_job_asks_again_without_a_second_place() -> None:
+    stage = Stage(2)
+
+    for _ in range(3):
+        assert stage.admission.ask(job("one")) == Admitted()
+
+    assert stage.admission.running == 1
+
+
+async def test_in_line_higher_priority_goes_first_then_the_older_whoever_asked_first() -> None:
+    stage = Stage(1)
+    running = job("running")
+    stage.admission.ask(running)
+    young, old = job("young", second=50), job("old", second=10)
+    important, modest = job("important", second=59, priority=5), job("modest", second=1, priority=-5)
+    for one in (modest, young, important, old):
+        stage.admission.ask(one)
+
+    order = []
+    for last in (running, important, old, young):
+        stage.admission.release(key(last))
+        order += await stage.woken(last)
+
+    assert order == ["important", "old", "young", "modest"]
+
+
+async def test_namespaces_take_turns_in_line() -> None:
+    stage = Stage(1)
+    running = job("running")
+    stage.admission.ask(running)
+    large = [job(f"large-{number:04}") for number in range(1000)]
+    for one in large:
+        stage.admission.ask(one)
+    small = job("small", namespace="b", second=59)
+    stage.admission.ask(small)
+
+    stage.admission.release(key(running))
+    assert await stage.woken(large[0]) == ["large-0000"]
+    stage.admission.release(key(large[0]))
+    assert await stage.woken(small) == ["small"]
+
+
+async def test_a_job_that_wants_no_place_any_more_holds_up_nobody() -> None:
+    stage = Stage(1)
+    running, gone, third = job("running"), job("gone", second=1), job("third", second=2)
+    for one in (running, gone, third):
+        stage.admission.ask(one)
+
+    stage.admission.leave(key(gone))
+    stage.admission.release(key(running))
+
+    assert await stage.woken(third) == ["third"]
+
+
+async def test_nobody_is_admitted_before_the_running_jobs_are_counted() -> None:
+    queue = WorkQueue()
+    admission = Admission(queue, limit=2)
+    new = job("new")
+
+    assert admission.ask(new) == Counting()
+    for number in range(3):
+        admission.note(job(f"running-{number}", status=followed(jobId=f"eval-{number}")))
+    admission.open()
+    assert admission.ask(new) == Queued(place=1, limit=2)
+
+    admission.release(ObjectKey("nemoevaljobs", "a", "running-0"))
+    assert isinstance(admission.ask(new), Queued), "three ran, two may"
+    admission.release(ObjectKey("nemoevaljobs", "a", "running-1"))
+    assert await woken(queue, [new]) == ["new"]
+
+
+async def test_what_was_told_before_a_restart_is_not_told_again() -> None:
+    stage = Stage(1)
+    stage.admission.ask(job("running"))
+
+    assert stage.admission.ask(job("old", status={"queuePosition": 300})) == Queued(place=300, limit=1)
+
+
+async def test_those_in_line_are_told_how_they_move_up_and_nobody_else_is_woken() -> None:
+    stage = Stage(1)
+    stage.admission.ask(job("running"))
+    waiting = [job(f"job-{number:02}") for number in range(12)]
+    told = [stage.admission.ask(one) for one in waiting]
+    assert [turn.place for turn in told if isinstance(turn, Queued)] == [1, 3, 3, *[10] * 7, 30, 30]
+
+    # Ahead of all: whoever was told 1, 3 and 10 last is now behind that.
+    stage.admission.ask(job("urgent", priority=1))
+    teller = asyncio.create_task(stage.admission.run(Heartbeat(60)))
+
+    moved = [waiting[0], waiting[2], waiting[9]]
+    assert await stage.woken(job("urgent"), *moved) == ["urgent", *(one.metadata.name for one in moved)]
+    assert [stage.admission.ask(one) for one in moved] == [Queued(n, 1) for n in (3, 10, 30)]
+    teller.cancel()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"), [(1, 1), (2, 3), (3, 3), (4, 10), (11, 30), (31, 100), (4_000, 10_000)]
+)
+def test_places_are_rounded_up(place: int, told: int) -> None:
+    assert rounded_place(place) == told
