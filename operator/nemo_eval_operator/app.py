@@ -42,6 +42,7 @@ from .reconcile import (
 )
 from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob
 from .settings import Settings
+from .transport import transport_to
 
 __all__ = ["run_operator"]
 
@@ -273,11 +274,15 @@ def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
 
 
 def _evaluator_http(settings: Settings, election: Election | None) -> httpx.AsyncClient:
+    url, connections = str(settings.evaluator_url), settings.workers + POLLER_CONNECTIONS
+    context = httpx.create_ssl_context()
     return httpx.AsyncClient(
-        base_url=str(settings.evaluator_url),
+        base_url=url,
+        transport=transport_to(url, context, connections=connections),
+        verify=context,
         headers={"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"},
         timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
-        limits=httpx.Limits(max_connections=settings.workers + POLLER_CONNECTIONS),
+        limits=httpx.Limits(max_connections=connections),
         follow_redirects=False,
         event_hooks={"request": [election.refuse_unless_held]} if election else {},
     )

@@ -12,14 +12,15 @@ import httpx
 from kubernetes import client, config
 from typing_extensions import override
 
+from nemo_eval_operator.transport import transport_to
+
 __all__ = ["Credentials", "KubeConfigMissing", "http_client", "pod_namespace"]
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 """Seconds. The API server ends a plain request after 60."""
 
-LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+CONNECTIONS: Final = 64
 """Half of what API priority and fairness gives a workload on a small server."""
-
 
 SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where the kubelet tells a pod its namespace."""
@@ -98,10 +99,11 @@ def http_client(credentials: Credentials) -> httpx.AsyncClient:
         context.load_cert_chain(*credentials.certificate)
     return httpx.AsyncClient(
         base_url=credentials.server,
+        transport=transport_to(credentials.server, context, connections=CONNECTIONS),
         verify=context,
         auth=_CurrentToken(credentials),
         timeout=TIMEOUT,
-        limits=LIMITS,
+        limits=httpx.Limits(max_connections=CONNECTIONS),
     )
 
 

@@ -1,0 +1,121 @@
+"""httpx by way of aiohttp's connections, which need half the CPU of its own.
+
+httpx asks the socket of every idle connection before each request, and parses HTTP in Python.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import httpx
+from typing_extensions import override
+from yarl import URL
+
+__all__ = ["transport_to"]
+
+KEEPALIVE_SECONDS: Final = 4.0
+"""An idle connection is closed before the server does: uvicorn waits for 5 s. A request that meets a
+connection at its end may have arrived or not."""
+
+
+def transport_to(
+    server: str, context: ssl.SSLContext, *, connections: int
+) -> httpx.AsyncBaseTransport | None:
+    """By way of so many connections at most; None, httpx's own, where the environment names a proxy.
+
+    ConnectError and ConnectTimeout mean what they mean to httpx: nothing of the request was sent.
+    """
+    url, proxies = urlsplit(server), getproxies()
+    if (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.hostname or ""):
+        return None
+    return _AiohttpTransport(context, connections)
+
+
+class _AiohttpTransport(httpx.AsyncBaseTransport):
+    def __init__(self, context: ssl.SSLContext, connections: int) -> None:
+        self._context = context
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        seconds = request.extensions["timeout"]
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=seconds["pool"] + seconds["connect"],
+            sock_connect=seconds["connect"],
+            sock_read=seconds["read"],
+        )
+        # Its credentials are in a header by now.
+        url = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
+        with _httpx_errors(request):
+            response = await self._opened().request(
+                request.method,
+                # As it is: `%2E%2E`, a name, would become a way up.
+                URL(str(url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=await request.aread() or None,
+                allow_redirects=False,
+                timeout=timeout,
+            )
+        return httpx.Response(
+            response.status,
+            headers=response.raw_headers,
+            stream=_Body(request, response),
+            extensions={"reason_phrase": (response.reason or "").encode()},
+        )
+
+    def _opened(self) -> aiohttp.ClientSession:
+        # Not earlier: it belongs to the event loop that it was made in.
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                ssl=self._context, limit=self._connections, keepalive_timeout=KEEPALIVE_SECONDS
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+            )
+        return self._session
+
+    @override
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse) -> None:
+        self._request = request
+        self._response = response
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _httpx_errors(self._request):
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+
+    @override
+    async def aclose(self) -> None:
+        """A connection whose answer was read to its end is kept, another closed."""
+        self._response.close()
+
+
+@contextmanager
+def _httpx_errors(request: httpx.Request) -> Iterator[None]:
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise httpx.ConnectTimeout(str(error), request=request) from error
+    except aiohttp.ClientConnectorError as error:
+        raise httpx.ConnectError(str(error), request=request) from error
+    except TimeoutError as error:
+        raise httpx.ReadTimeout(str(error), request=request) from error
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        raise httpx.UnsupportedProtocol(str(error), request=request) from error
+    except aiohttp.ClientError as error:
+        raise httpx.ReadError(str(error) or type(error).__name__, request=request) from error
