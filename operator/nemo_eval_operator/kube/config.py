@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 
 CONNECTIONS: Final = 64
 """Half of what API priority and fairness gives a workload on a small server."""
+
+TOKEN_SECONDS: Final = 5.0
+"""For which a token is used before its source is asked again, which takes longer than to build a request.
+Tokens are replaced minutes before they expire."""
 
 SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where the kubelet tells a pod its namespace."""
@@ -81,11 +86,16 @@ class Credentials:
 class _CurrentToken(httpx.Auth):
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
+        self._value: str | None = None
+        self._stale_at = 0.0
 
     @override
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if value := self._credentials.authorization():
-            request.headers["Authorization"] = value
+        now = time.monotonic()
+        if now >= self._stale_at:
+            self._value, self._stale_at = self._credentials.authorization(), now + TOKEN_SECONDS
+        if self._value:
+            request.headers["Authorization"] = self._value
         yield request
 
 
