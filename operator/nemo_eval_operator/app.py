@@ -21,7 +21,7 @@ import kopf
 
 from . import __version__
 from .evaluator import EvaluatorClient, KnownSecrets
-from .handlers import Context, Echoes, build_registry
+from .handlers import Context, Echoes, NothingCompared, build_registry
 from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
 from .metrics import Metrics
@@ -267,6 +267,7 @@ def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
             settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text
     settings.scanning.disabled = True
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = NothingCompared()
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
     settings.queueing.idle_timeout = 1.0

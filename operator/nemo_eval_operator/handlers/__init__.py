@@ -1,6 +1,7 @@
 """What Kopf calls. A handler names the object that something happened to, and returns."""
 
+from .comparing import NothingCompared
 from .echoes import Echoes
 from .registry import Context, build_registry
 
-__all__ = ["Context", "Echoes", "build_registry"]
+__all__ = ["Context", "Echoes", "NothingCompared", "build_registry"]
