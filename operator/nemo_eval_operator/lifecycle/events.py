@@ -1,4 +1,4 @@
-"""The event that a change of status deserves: one where the verdict's reason changes, none otherwise."""
+"""The event that a change of status deserves: one where the verdict's reason changes, unless all goes well."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ TROUBLE = frozenset(
 QUIET = frozenset({"Queued", "Submitting"})
 """Steps on the way that every job may take: status tells of them, and each event is a write."""
 
-SMOOTH: Final = ("Submitting", "Running")
-"""A submission without trouble: status has the job's id, and each event is a write to the API server."""
+SMOOTH: Final = frozenset({("Submitting", "Running"), ("Running", "Completed")})
+"""The way of a job without trouble: status tells all of it, and each event is a write to the API server."""
 
 
 def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
@@ -72,7 +72,7 @@ def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> 
         return None
     reason, message = after[0].reason, after[0].message
     was = before[0].reason if before else None
-    if reason in QUIET or was == reason or (was, reason) == SMOOTH:
+    if reason in QUIET or was == reason or (was, reason) in SMOOTH:
         return None
     stalled = any(condition.type == "Stalled" for condition in after)
     return Event("Warning" if stalled or reason in TROUBLE else "Normal", reason, message)

@@ -155,10 +155,16 @@ class TestEvents:
             event_of_change(before, [entry.model_copy(update={"message": "m"}) for entry in before]) is None
         )
 
-    def test_a_submission_without_trouble_is_not_worth_an_event(self) -> None:
+    def test_the_way_of_a_job_without_trouble_is_not_worth_an_event(self) -> None:
         submitting, running = (conditions(Standing.WORKING, reason) for reason in ("Submitting", "Running"))
         assert event_of_change([], submitting) is None
         assert event_of_change(submitting, running) is None
+        assert event_of_change(running, conditions(Standing.COMPLETE, "Completed")) is None
+
+    def test_a_good_end_after_trouble_is_worth_one(self) -> None:
+        after = conditions(Standing.COMPLETE, "Completed")
+        before = conditions(Standing.WORKING, "ResultsUnavailable")
+        assert event_of_change(before, after) == Event("Normal", "Completed", "why")
 
     def test_a_submission_that_went_wrong_is_worth_one_and_so_is_its_good_end(self) -> None:
         submitting, uncertain, running = (
