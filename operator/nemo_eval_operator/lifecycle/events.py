@@ -1,4 +1,4 @@
-"""The event that a change of status deserves: one where the verdict's reason changes, unless all goes well."""
+"""The event of a change of status: one where the verdict's reason changes, unless all goes well."""
 
 from __future__ import annotations
 
