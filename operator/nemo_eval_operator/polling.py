@@ -1,7 +1,8 @@
 """The one poller: asks the evaluator about the followed jobs that are due, and queues those with news.
 
-A list answers for a thousand jobs at once, a GET for one: what costs fewer requests is taken. A job that
-is due and no longer on the lists of the live states is asked for by itself.
+A list answers for a thousand jobs at once, a GET for one: what costs fewer requests is taken. What a list
+says is used for all that are on it, due or not, so that those who were seen together are due together. A job
+that is due and no longer on the lists of the live states is asked for by itself.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ CLOCK_SLACK: Final = timedelta(seconds=10)
 PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
 """Where the answer to a sweep cannot be used: the jobs stay due."""
 
+MAX_DOUBLINGS: Final = 5
+"""Of the interval of a job that alone cannot be asked for: at most 32 times as long."""
+
 
 class Poller:
     """Looks at each followed job in its own rhythm, `interval` seconds at the fastest; idle while none is."""
@@ -66,6 +70,8 @@ class Poller:
         self._interval = interval
         self._heartbeat = heartbeat
         self._gets = asyncio.Semaphore(MAX_CONCURRENT_GETS)
+        self._jitter = 1.0
+        """One for all jobs of a sweep, so that they stay together."""
         self._page_size = PAGE_SIZES[0]
         self._live_jobs = 0
         """On the lists of the live states, when they were last read to the end."""
@@ -107,13 +113,11 @@ class Poller:
     async def sweep(self) -> None:
         """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
         self._metrics.sweep()
+        self._jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
         due = self._following.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
-        listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else {}
-        for job in due:
-            if job.job_id in listed:
-                self._report(job, listed[job.job_id])
+        listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else set()
         self._heartbeat.beat()
-        await self._get_each([job for job in due if job.job_id not in listed])
+        await self._get_each([job for job in due if job.job_id not in listed], alone=not listed)
 
     def _requests_of_a_list(self) -> int:
         """At least; the number of followed jobs stands in for those that a list was not read for yet."""
@@ -121,29 +125,35 @@ class Poller:
         jobs = max(self._live_jobs, len(self._following))
         return max(FEW_JOBS, lists + jobs // self._page_size)
 
-    async def _list_live(self, due: Sequence[Followed]) -> dict[str, RemoteJob]:
-        """Live jobs by id, those that are due among them; empty where this server's lists cannot be used."""
+    async def _list_live(self, due: Sequence[Followed]) -> set[str]:
+        """Report all live jobs that are followed, due or not, as each page comes; the ids that were listed.
+
+        Where this server's lists cannot be used, as far as they could.
+        """
+        followed = {job.job_id: job for job in self._following}
         oldest = self._oldest(due)
-        found: dict[str, RemoteJob] = {}
+        listed: set[str] = set()
         try:
             for state in LIVE_STATES:
                 self._heartbeat.beat()
                 async for remote in self._list(oldest, state):
                     self._heartbeat.beat()
-                    found[remote.id] = remote
+                    listed.add(remote.id)
+                    if remote.id in followed:
+                        self._report(followed[remote.id], remote)
                     if remote.is_terminal:
                         self._notice_ignored_filters()
                 if not self._filters:
                     break
         except (Oversized, Rejected) as error:
             self._take_smaller_pages(error)
-            return {}
+            return listed
         except Malformed as error:
             logger.warning("jobs are asked for one by one, their list cannot be used: %s", error)
-            return {}
+            return listed
         if oldest is None:
-            self._live_jobs = len(found)
-        return found
+            self._live_jobs = len(listed)
+        return listed
 
     def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[RemoteJob]:
         status = state if self._filters else None
@@ -171,14 +181,21 @@ class Poller:
         behind = (self._behind or timedelta()) + CLOCK_SLACK
         return min(followed.created_at or followed.since - behind for followed in due)
 
-    async def _get_each(self, jobs: Sequence[Followed]) -> None:
-        """Raises the first error where no job could be asked for; a single broken one is only logged."""
+    async def _get_each(self, jobs: Sequence[Followed], *, alone: bool) -> None:
+        """Ask for each; one that cannot be asked for is put off.
+
+        Raises the first error where that is so of all, and nothing else (`alone`) has answered the sweep.
+        """
         outcomes = await asyncio.gather(*map(self._get, jobs), return_exceptions=True)
-        errors = [outcome for outcome in outcomes if outcome is not None]
-        if errors and len(errors) == len(jobs):
-            raise errors[0]
-        for error in errors:
+        failed = [
+            (followed, error) for followed, error in zip(jobs, outcomes, strict=True) if error is not None
+        ]
+        if failed and alone and len(failed) == len(jobs):
+            raise failed[0][1]
+        for followed, error in failed:
             logger.warning("not asked for: %s", error)
+            followed.failures += 1
+            self._following.schedule(followed, self._pace)
 
     async def _get(self, followed: Followed) -> None:
         async with self._gets:
@@ -190,6 +207,7 @@ class Poller:
                 self._heartbeat.beat()
 
     def _report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> None:
+        followed.failures = 0
         self._following.schedule(followed, self._pace)
         if isinstance(remote, RemoteJob) and remote.created_at is not None:
             behind = followed.since - remote.created_at
@@ -204,4 +222,4 @@ class Poller:
             fast=self._interval,
             override=followed.every,
         )
-        return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
+        return seconds * self._jitter * (1 << min(followed.failures, MAX_DOUBLINGS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ class Evaluator:
     largest_page: int = 1000
     padding: str = ""
     answers: bool = True
+    broken: set[str] = field(default_factory=set)
+    """Ids of jobs that it fails to tell of."""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     gets: list[str] = field(default_factory=list)
     lists: list[httpx.QueryParams] = field(default_factory=list)
@@ -57,6 +60,8 @@ class Evaluator:
             self.lists.append(request.url.params)
             return self._page(request.url.params)
         self.gets.append(job_id)
+        if job_id in self.broken:
+            return httpx.Response(500, json={"detail": "this one is broken"})
         if job_id not in self.jobs:
             return httpx.Response(404, json={"detail": "no such job"})
         return httpx.Response(200, json=self.jobs[job_id])
@@ -107,6 +112,11 @@ class Stage:
         self.evaluator.forget_requests()
         await self.poller.sweep()
         return self.evaluator
+
+    def wait(self, name: str) -> float:
+        """Seconds until the next look at it."""
+        (due,) = (followed.due for followed in self.following if followed.job_id == name)
+        return due - asyncio.get_running_loop().time()
 
     def news(self) -> list[str]:
         """Names of the jobs that a worker is to look at."""
@@ -276,3 +286,51 @@ async def test_jobs_that_cannot_be_asked_for_stay_due() -> None:
 
     made.evaluator.answers = True
     assert len((await made.sweep()).gets) == FEW
+
+
+async def test_a_list_is_used_for_all_that_are_on_it_due_or_not() -> None:
+    made = stage(MANY)
+    made.evaluator.add("slow")
+    made.follow("slow", every=100)
+    await made.sweep()
+    made.following.schedule(next(job for job in made.following if job.job_id == "slow"), lambda _: 50)
+    made.evaluator.jobs["slow"]["status_details"] = {"progress": 40}
+    asked = await made.sweep()
+
+    assert asked.gets == []
+    assert made.news() == ["slow"]
+    assert made.wait("slow") > 50, "it was looked at, and so not in 50 s"
+
+
+async def test_jobs_that_were_seen_together_are_due_together() -> None:
+    made = Stage(Evaluator())
+    for number in range(MANY):
+        made.evaluator.add(f"eval-{number}")
+        made.follow(f"eval-{number}", every=100)
+    await made.sweep()
+    waits = [made.wait(job.job_id) for job in made.following]
+
+    assert min(waits) > 80
+    assert max(waits) - min(waits) < 2, "each by itself, they would be spread over 20 s"
+
+
+@pytest.mark.parametrize("others", [FEW, MANY])
+async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_rarely(others: int) -> None:
+    made = stage(others)
+    made.evaluator.broken.add("odd")
+    made.follow("odd", every=2)
+    (odd,) = (job for job in made.following if job.job_id == "odd")
+    waits = []
+    for _ in range(8):
+        made.following.schedule(odd, lambda _: 0)
+        assert "odd" in (await made.sweep()).gets
+        waits.append(made.wait("odd"))
+    assert 3 < waits[0] < 5
+    assert 6 < waits[1] < 10
+    assert 50 < waits[-1] < 71
+
+    made.evaluator.broken.clear()
+    made.evaluator.add("odd")
+    made.following.schedule(odd, lambda _: 0)
+    await made.sweep()
+    assert made.wait("odd") < 3

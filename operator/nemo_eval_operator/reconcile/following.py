@@ -6,7 +6,7 @@ Kept in memory only, a small record a job; events fill it anew after a restart.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +36,8 @@ class Followed:
     news_since: float | None = None
     """When the first news that no status tells yet came, by the event loop's clock."""
     missed: bool = False
+    failures: int = 0
+    """How often in a row it could not be asked for."""
 
 
 class Following:
@@ -66,6 +68,9 @@ class Following:
 
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self._by_key
+
+    def __iter__(self) -> Iterator[Followed]:
+        return iter(self._by_key.values())
 
     def __len__(self) -> int:
         return len(self._by_key)
