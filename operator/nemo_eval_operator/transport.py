@@ -46,10 +46,11 @@ class _AiohttpTransport(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         seconds = request.extensions["timeout"]
+        pool, connect = seconds["pool"], seconds["connect"]
         timeout = aiohttp.ClientTimeout(
             total=None,
-            connect=seconds["pool"] + seconds["connect"],
-            sock_connect=seconds["connect"],
+            connect=None if pool is None or connect is None else pool + connect,
+            sock_connect=connect,
             sock_read=seconds["read"],
         )
         # Its credentials are in a header by now.

@@ -89,6 +89,11 @@ async def test_a_request_arrives_as_httpx_built_it_and_connections_are_used_agai
     assert server.connections == 1
 
 
+async def test_without_time_outs_an_answer_is_waited_for() -> None:
+    async with serving(saying(OK)) as server, client(server.url) as http:
+        assert (await http.get("/", timeout=None)).json() == {}
+
+
 async def test_credentials_in_a_url_are_sent_as_a_header() -> None:
     async with serving(saying(OK)) as server:
         url = server.url.replace("://", "://me:secret@")
