@@ -24,8 +24,8 @@ CONNECTIONS: Final = 64
 """Half of what API priority and fairness gives a workload on a small server."""
 
 TOKEN_SECONDS: Final = 5.0
-"""For which a token is used before its source is asked again, which takes longer than to build a request.
-Tokens are replaced minutes before they expire."""
+"""For which a token is used before its source is asked again, which takes longer than to build a request. One
+that is refused is replaced at once."""
 
 SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where the kubelet tells a pod its namespace."""
@@ -91,12 +91,17 @@ class _CurrentToken(httpx.Auth):
 
     @override
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        now = time.monotonic()
-        if now >= self._stale_at:
-            self._value, self._stale_at = self._credentials.authorization(), now + TOKEN_SECONDS
+        kept = time.monotonic() < self._stale_at
+        response = yield self._authorized(request, anew=not kept)
+        if kept and response.status_code == httpx.codes.UNAUTHORIZED:
+            yield self._authorized(request, anew=True)
+
+    def _authorized(self, request: httpx.Request, *, anew: bool) -> httpx.Request:
+        if anew:
+            self._value, self._stale_at = self._credentials.authorization(), time.monotonic() + TOKEN_SECONDS
         if self._value:
             request.headers["Authorization"] = self._value
-        yield request
+        return request
 
 
 def http_client(credentials: Credentials) -> httpx.AsyncClient:
