@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from . import __version__
 from .app import run_operator
+from .health_check import Unhealthy, check_health
 from .kube import Credentials, KubeConfigMissing
 from .leader import LeaseLost
 from .logs import configure_logging
@@ -160,6 +161,26 @@ def results(
         return
     for line in results_lines(job, text, samples=samples):
         typer.echo(line)
+
+
+@app.command()
+def health(
+    port: Annotated[
+        int,
+        typer.Option(help="Port of its /healthz.", envvar="NEMO_HEALTH_PORT", min=1, max=65535),
+    ] = 8080,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.1, max=60)] = 5.0,
+) -> None:
+    """Ask the operator on this machine whether it is well; exit code 1 and the reason if not.
+
+    For the HEALTHCHECK of a container engine. Kubernetes asks over HTTP by itself.
+    """
+    try:
+        check_health(port, timeout=timeout)
+    except Unhealthy as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo("healthy")
 
 
 @app.command()

@@ -1,0 +1,46 @@
+"""What `nemo-eval-operator health` asks a running operator, as a container engine's HEALTHCHECK does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+__all__ = ["Unhealthy", "check_health"]
+
+MAX_BODY_CHARACTERS: Final = 200
+"""Of an answer that is not the operator's, in the message."""
+
+
+class Unhealthy(Exception):
+    """The operator does not answer, or says that a part of it is stuck; the message says which."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    overdue_seconds: dict[str, float]
+
+
+def check_health(port: int, *, timeout: float) -> None:
+    """Ask /healthz on `port` of this machine, for `timeout` seconds at most. Raises Unhealthy."""
+    url = f"http://127.0.0.1:{port}/healthz"
+    try:
+        # Never by a proxy, whatever the environment says: the operator is in this very container.
+        with httpx.Client(trust_env=False, timeout=timeout) as http:
+            response = http.get(url)
+    except httpx.HTTPError as error:
+        msg = f"no answer from {url}: {error}"
+        raise Unhealthy(msg) from error
+    if response.is_success:
+        return
+    try:
+        overdue = _Answer.model_validate_json(response.content).overdue_seconds
+    except ValidationError as error:
+        msg = f"{url} answered {response.status_code}: {response.text[:MAX_BODY_CHARACTERS]}"
+        raise Unhealthy(msg) from error
+    late = ", ".join(f"{name} by {seconds:.0f} s" for name, seconds in sorted(overdue.items()))
+    msg = f"overdue: {late}"
+    raise Unhealthy(msg)
