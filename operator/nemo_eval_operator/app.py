@@ -85,7 +85,8 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
     async with AsyncExitStack() as stack:
         if settings.health_port:
             await stack.enter_async_context(serve_probes(settings.health_port, health, metrics))
-        await _until_served(KubeClient(await stack.enter_async_context(http_client(credentials))))
+        kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
+        await _until_served(kube, credentials.server)
         election = None
         if settings.leader_elect:
             health.state = State.STANDBY
@@ -231,20 +232,20 @@ def _terms(settings: Settings) -> Terms:
     )
 
 
-async def _until_served(kube: KubeClient) -> None:
+async def _until_served(kube: KubeClient, server: str) -> None:
     """Wait for the CRDs: Kopf would never watch a kind that comes after it."""
     for plural in (NemoBenchmark.PLURAL, NemoEvalJob.PLURAL):
-        while not await _serves(kube, plural):
-            logger.warning("the API server does not serve %s yet: apply crds/", plural)
+        while missing := await _missing(kube, server, plural):
+            logger.warning("%s", missing)
             await asyncio.sleep(CRD_RECHECK_SECONDS)
 
 
-async def _serves(kube: KubeClient, plural: str) -> bool:
+async def _missing(kube: KubeClient, server: str, plural: str) -> str | None:
     try:
-        return await kube.serves(plural)
+        served = await kube.serves(plural)
     except KubeUnavailable as error:
-        logger.warning("%s", error)
-        return False
+        return f"waiting for the Kubernetes API at {server}: {error}"
+    return None if served else f"the API server does not serve {plural} yet: apply crds/"
 
 
 async def _watch(settings: Settings, context: Context) -> None:
