@@ -2,7 +2,7 @@
 
 import json
 import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.model import ModelEndpoint
@@ -17,6 +17,7 @@ def start_evaluator(
     *,
     datasets: Path,
     models: Mapping[str, ModelEndpoint] | None = None,
+    host: str = "127.0.0.1",
     port: int | None = None,
     workers: int = 4,
     quirks: Iterable[str] = (),
@@ -32,13 +33,15 @@ def start_evaluator(
         "serve",
         "--data",
         str(workdir / "evaluator"),
+        "--host",
+        host,
         "--port",
         str(port),
     ]
     argv += ["--allow-path", str(datasets), "--models", str(registry), "--workers", str(workers)]
     for quirk in quirks:
         argv += ["--quirk", quirk]
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{host}:{port}"
     log = workdir / "evaluator.log"
     processes.start(Program("evaluator", argv, log=log, ready=http_ready(f"{url}/health"), grace=5))
     return url
@@ -52,11 +55,21 @@ def start_operator(
     evaluator_url: str,
     namespaces: Iterable[str] = (),
     env: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
 ) -> str:
-    """The operator, watching NAMESPACES or all of them; returns the URL of its health endpoint."""
+    """The operator, watching NAMESPACES or all of them; returns the URL of its health endpoint.
+
+    COMMAND is what to start instead of the one that is installed here.
+    """
     port = free_port()
     program = operator_program(
-        workdir, kubeconfig=kubeconfig, evaluator_url=evaluator_url, namespaces=namespaces, env=env, port=port
+        workdir,
+        kubeconfig=kubeconfig,
+        evaluator_url=evaluator_url,
+        namespaces=namespaces,
+        env=env,
+        port=port,
+        command=command,
     )
     processes.start(program)
     return f"http://127.0.0.1:{port}/healthz"
@@ -70,9 +83,10 @@ def operator_program(
     port: int,
     namespaces: Iterable[str] = (),
     env: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
 ) -> Program:
     """The operator, to be started by those who want its process too; its health endpoint is at PORT."""
-    argv = [_command("nemo-eval-operator"), "run", "--kubeconfig", str(kubeconfig)]
+    argv = [*(command or [_command("nemo-eval-operator")]), "run", "--kubeconfig", str(kubeconfig)]
     argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
     for namespace in namespaces:
         argv += ["--namespace", namespace]
