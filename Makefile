@@ -21,7 +21,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test demo chaos bench lint typecheck generate
+.PHONY: help environment test demo kind-demo chaos bench lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,13 @@ ifeq ($(MODEL_URL),)
 endif
 	@$(BIN)/python -m testbed.demo
 
+kind-demo: environment ## The same, with the operator's image in a pod of a kind cluster
+	@$(BIN)/python -m testbed.kind
+ifeq ($(MODEL_URL),)
+	@$(BIN)/python -m testbed.model
+endif
+	@$(BIN)/python -m testbed.kind_demo
+
 chaos: environment ## Kill the operator at every step, break all around it, and count
 	$(BIN)/python -m testbed
 	$(BIN)/python -m testbed.chaos --rounds $(ROUNDS) --seed $(SEED)
@@ -51,9 +58,10 @@ bench: environment ## Measure the operator beside a tutorial's and beside the AP
 	$(BIN)/python -m testbed
 	$(BIN)/python -m bench.scale --sizes $(SIZES)
 
-lint: environment ## Check style, formatting and the rooms' boundaries
+lint: environment ## Check style, formatting, the Dockerfile and the rooms' boundaries
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/lint-imports
 
 typecheck: environment ## Check types

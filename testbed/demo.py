@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -31,8 +31,10 @@ from testbed.model import MODEL_ID, ModelEndpoint, start_model
 from testbed.processes import ProcessError, Processes, interrupt_on_sigterm, log_tail
 from testbed.stack import start_evaluator, start_operator
 
+__all__ = ["SAMPLES", "DemoError", "Stack", "demo_namespace", "limit", "main", "ready", "served_model"]
+
 _ROOT: Final = Path(__file__).parent.parent
-_SAMPLES: Final = _ROOT / "deploy" / "samples"
+SAMPLES: Final = _ROOT / "deploy" / "samples"
 _NAMESPACE: Final = "nemo-demo"
 # The job of deploy/samples that takes long enough to be deleted while it runs.
 _TO_DELETE: Final = "long-answers-smollm2"
@@ -48,7 +50,9 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class _Stack:
+class Stack:
+    """All the parts, up and ready for the samples."""
+
     processes: Processes
     cluster: Cluster
     evaluator_url: str
@@ -60,11 +64,15 @@ class _Stack:
         return self.model.model_id != MODEL_ID
 
 
-def main() -> int:
+OpenStack = Callable[[Processes, Path], contextlib.AbstractContextManager[Stack]]
+
+
+def main(open_stack: OpenStack) -> int:
+    """Evaluate the samples on a stack; the exit code."""
     interrupt_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="nemo-demo-") as directory, Processes() as processes:
         try:
-            with _stack(processes, Path(directory)) as stack:
+            with open_stack(processes, Path(directory)) as stack:
                 _evaluate(stack)
                 _report(stack)
                 if os.environ.get("KEEP", "0") not in {"", "0"}:
@@ -87,23 +95,18 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _stack(processes: Processes, workdir: Path) -> Iterator[_Stack]:
+def _local_stack(processes: Processes, workdir: Path) -> Iterator[Stack]:
     prepare()
-    own_model = _users_model()
-    _limit(_LIMIT_SECONDS_OWN_MODEL if own_model else _LIMIT_SECONDS)
+    limit()
     with start_cluster(processes, workdir / "cluster") as administered:
-        _ready(administered.description)
-        if own_model is None:
-            model = start_model(processes, workdir)
-            _ready(f"SmolLM2-135M-Instruct, served by llama.cpp at {model.url}")
-        else:
-            model = own_model
+        ready(administered.description)
+        model = served_model(processes, workdir)
         evaluator_url = start_evaluator(
-            processes, workdir, datasets=_SAMPLES / "data", models={model.model_id: model}
+            processes, workdir, datasets=SAMPLES / "data", models={model.model_id: model}
         )
-        _ready(f"local NeMo Evaluator at {evaluator_url}")
+        ready(f"local NeMo Evaluator at {evaluator_url}")
         _apply_crds(administered)
-        with _namespace(administered) as cluster:
+        with demo_namespace(administered) as cluster:
             start_operator(
                 processes,
                 workdir,
@@ -112,8 +115,8 @@ def _stack(processes: Processes, workdir: Path) -> Iterator[_Stack]:
                 # In somebody's own cluster, only what is ours.
                 namespaces=[] if cluster.throwaway else [_NAMESPACE],
             )
-            _ready("nemo-eval-operator")
-            yield _Stack(processes, cluster, evaluator_url, model)
+            ready("nemo-eval-operator")
+            yield Stack(processes, cluster, evaluator_url, model)
 
 
 def _users_model() -> ModelEndpoint | None:
@@ -125,7 +128,10 @@ def _users_model() -> ModelEndpoint | None:
     return None
 
 
-def _limit(seconds: int) -> None:
+def limit() -> None:
+    """From now on the demo may take as long as it should; main gives the time back."""
+    seconds = _LIMIT_SECONDS_OWN_MODEL if _users_model() else _LIMIT_SECONDS
+
     def handler(_number: int, _frame: FrameType | None) -> None:
         msg = f"it has taken more than {seconds} s"
         raise DemoError(msg)
@@ -134,7 +140,17 @@ def _limit(seconds: int) -> None:
     signal.alarm(seconds)
 
 
-def _ready(what: str) -> None:
+def served_model(processes: Processes, workdir: Path) -> ModelEndpoint:
+    """The user's endpoint, else the small model, started."""
+    if model := _users_model():
+        return model
+    model = start_model(processes, workdir)
+    ready(f"SmolLM2-135M-Instruct, served by llama.cpp at {model.url}")
+    return model
+
+
+def ready(what: str) -> None:
+    """Say that a part is up."""
     print(f"  ready: {what}", flush=True)
 
 
@@ -146,7 +162,7 @@ def _apply_crds(cluster: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def _namespace(cluster: Cluster) -> Iterator[Cluster]:
+def demo_namespace(cluster: Cluster) -> Iterator[Cluster]:
     """A namespace for the samples; in a cluster that outlives us, it goes while the operator still runs."""
     cluster.kubectl("create", "namespace", _NAMESPACE)
     try:
@@ -156,7 +172,7 @@ def _namespace(cluster: Cluster) -> Iterator[Cluster]:
             cluster.kubectl("delete", "namespace", _NAMESPACE, "--timeout=60s", check=False, timeout=90)
 
 
-def _evaluate(stack: _Stack) -> None:
+def _evaluate(stack: Stack) -> None:
     """Apply the samples and watch them to their ends, deleting one on the way."""
     manifests = _samples(stack)
     names = [manifest["metadata"]["name"] for manifest in manifests if manifest["kind"] == "NemoEvalJob"]
@@ -181,11 +197,11 @@ def _evaluate(stack: _Stack) -> None:
     _check_cancelled(stack, deleted)
 
 
-def _samples(stack: _Stack) -> list[dict[str, Any]]:
+def _samples(stack: Stack) -> list[dict[str, Any]]:
     """The manifests as they are, but for the model where the user brings one."""
     manifests = [
         manifest
-        for path in sorted(_SAMPLES.glob("*.yaml"))
+        for path in sorted(SAMPLES.glob("*.yaml"))
         for manifest in yaml.safe_load_all(path.read_text())
     ]
     for manifest in manifests:
@@ -207,7 +223,7 @@ def _worth_deleting(job: dict[str, Any]) -> bool:
     ) in _FINISHED
 
 
-def _delete(stack: _Stack, job: dict[str, Any], view: View) -> str:
+def _delete(stack: Stack, job: dict[str, Any], view: View) -> str:
     if not (job_id := job["status"].get("jobId")):
         msg = f"{_TO_DELETE} ended without ever being submitted: {job['status'].get('message')}"
         raise DemoError(msg)
@@ -216,7 +232,7 @@ def _delete(stack: _Stack, job: dict[str, Any], view: View) -> str:
     return str(job_id)
 
 
-def _check_cancelled(stack: _Stack, job_id: str) -> None:
+def _check_cancelled(stack: Stack, job_id: str) -> None:
     url = f"{stack.evaluator_url}/v1/evaluation/jobs/{job_id}"
     print(f"$ curl {url}", flush=True)
     with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own evaluator
@@ -229,7 +245,7 @@ def _check_cancelled(stack: _Stack, job_id: str) -> None:
         raise DemoError(msg)
 
 
-def _report(stack: _Stack) -> None:
+def _report(stack: Stack) -> None:
     jobs = _get(stack.cluster, "nemoevaljobs")["items"]
     results = {job["metadata"]["name"]: _results(stack, job) for job in jobs}
     for name, document in results.items():
@@ -251,7 +267,7 @@ def _results_command(job: dict[str, Any]) -> str:
     return f"kubectl get configmap {reference['configMap']} -o jsonpath='{{.data.{key}}}'"
 
 
-def _results(stack: _Stack, job: dict[str, Any]) -> dict[str, Any]:
+def _results(stack: Stack, job: dict[str, Any]) -> dict[str, Any]:
     name, status = job["metadata"]["name"], job["status"]
     reference = status.get("resultsRef")
     if not status.get("scores") or not reference:
@@ -271,7 +287,7 @@ def _get(cluster: Cluster, *what: str) -> dict[str, Any]:
     return answer
 
 
-def _keep(stack: _Stack) -> None:
+def _keep(stack: Stack) -> None:
     signal.alarm(0)
     kubectl = stack.cluster.kubectl_command
     print("Everything stays up until Ctrl-C. In another terminal:\n")
@@ -286,6 +302,6 @@ def _keep(stack: _Stack) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(main(_local_stack))
     except KeyboardInterrupt:  # a second one, while everything was being stopped
         sys.exit(130)

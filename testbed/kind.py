@@ -1,16 +1,48 @@
-"""A throw-away kind cluster, where a Docker engine answers."""
+"""A throw-away kind cluster, where a Docker engine answers.
+
+`python -m testbed.kind` says why there can be none, and then fails.
+"""
 
 import contextlib
 import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.processes import ProcessError
 
-__all__ = ["kind_cluster", "why_not_kind"]
+__all__ = ["HostAddress", "host_address", "kind_cluster", "load_image", "why_not_kind"]
+
+
+@dataclass(frozen=True)
+class HostAddress:
+    """Where a server on this machine has to listen, and the host name by which pods reach it."""
+
+    listen: str
+    from_pods: str
+
+    @classmethod
+    def of_network(cls, gateways: str) -> "HostAddress":
+        """From the gateways of kind's Docker network, separated by blanks: IPv4, as a rule IPv6 too."""
+        for address in gateways.split():
+            if "." in address:
+                return cls(listen=address, from_pods=address)
+        msg = f"Docker's network kind has no IPv4 gateway, only {gateways.split()}."
+        raise ProcessError(msg)
+
+
+def host_address() -> HostAddress:
+    """How pods of a kind cluster reach this machine; a cluster has to be there already."""
+    if (
+        sys.platform != "linux"
+    ):  # Docker Desktop has its engine in a virtual machine, and this name for outside
+        return HostAddress(listen="127.0.0.1", from_pods="host.docker.internal")
+    gateways = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+    return HostAddress.of_network(_run("docker", "network", "inspect", "kind", "--format", gateways))
 
 
 @functools.cache
@@ -30,7 +62,7 @@ def why_not_kind() -> str | None:
 @contextlib.contextmanager
 def kind_cluster(workdir: Path) -> Iterator[Path]:
     """Create a cluster and delete it at the end; yields its kubeconfig and touches no other."""
-    name = f"nemo-eval-operator-{os.getpid()}"
+    name = _cluster_name()
     kubeconfig = workdir / "kubeconfig"
     common = ["--name", name, "--kubeconfig", str(kubeconfig)]
     try:
@@ -38,22 +70,30 @@ def kind_cluster(workdir: Path) -> Iterator[Path]:
             f"Creating the kind cluster {name}: about a minute, more when its image has to be pulled.",
             flush=True,
         )
-        created = _kind("create", "cluster", "--wait", "180s", *common)
-        if created.returncode != 0:
-            msg = f"kind could not create a cluster:\n{created.stderr}"
-            raise ProcessError(msg)
+        _run("kind", "create", "cluster", "--wait", "180s", *common)
         yield kubeconfig
     finally:
-        _kind("delete", "cluster", *common)
+        with contextlib.suppress(ProcessError):
+            _run("kind", "delete", "cluster", *common)
 
 
-def _kind(*args: str) -> subprocess.CompletedProcess[str]:
+def load_image(image: str) -> None:
+    """Give an image of the Docker engine to the cluster of kind_cluster, which then need not pull it."""
+    _run("kind", "load", "docker-image", image, "--name", _cluster_name())
+
+
+def _cluster_name() -> str:
+    return f"nemo-eval-operator-{os.getpid()}"
+
+
+def _run(*argv: str) -> str:
     # A group of its own: Ctrl-C must not kill the deletion that it causes.
-    return subprocess.run(
-        ["kind", *args],  # noqa: S607
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        process_group=0,
-    )
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False, process_group=0)
+    if done.returncode != 0:
+        msg = f"`{' '.join(argv)}` failed:\n{done.stderr}"
+        raise ProcessError(msg)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(why_not_kind())
