@@ -37,9 +37,8 @@ class HostAddress:
 
 def host_address() -> HostAddress:
     """How pods of a kind cluster reach this machine; a cluster has to be there already."""
-    if (
-        sys.platform != "linux"
-    ):  # Docker Desktop has its engine in a virtual machine, and this name for outside
+    if sys.platform != "linux":
+        # Docker Desktop has its engine in a virtual machine, and this name for what is outside.
         return HostAddress(listen="127.0.0.1", from_pods="host.docker.internal")
     gateways = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
     return HostAddress.of_network(_run("docker", "network", "inspect", "kind", "--format", gateways))

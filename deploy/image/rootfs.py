@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 # Of the dependencies: an asyncio copy of the official client, and its classes for the APIs of most groups.
-# They are two thirds of all that is installed; tests/e2e/test_package.py runs the operator without them.
+# They are more than half of all that is installed; tests/e2e/test_package.py runs the operator without them.
 PACKAGES_UNUSED: Final = ("kubernetes/aio", "kubernetes/client/api/*_v[0-9]*_api.py")
 PACKAGES_USED: Final = ("kubernetes/client/api/core_v1_api.py",)
 
