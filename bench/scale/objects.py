@@ -98,6 +98,10 @@ class Objects:
             params = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
             timeout = httpx.Timeout(30, read=None)
             async with self._http.stream("GET", self._path, params=params, timeout=timeout) as response:
+                if not response.is_success:
+                    # A kind that is new is not served from the API server's cache yet.
+                    await asyncio.sleep(1)
+                    continue
                 async for line in response.aiter_lines():
                     event = json.loads(line)
                     version = event["object"]["metadata"]["resourceVersion"]
