@@ -3,12 +3,14 @@
 import sys
 
 from testbed.cluster import prepare
+from testbed.kstatus import KSTATUS
 from testbed.processes import ProcessError, interrupt_on_sigterm
 
 if __name__ == "__main__":
     interrupt_on_sigterm()
     try:
         prepare()
+        KSTATUS.built()
     except ProcessError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

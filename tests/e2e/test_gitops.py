@@ -1,0 +1,185 @@
+"""What kubectl wait, Flux (by kstatus) and Argo CD (by our Lua) make of live objects, situation by situation.
+
+One operator and one evaluator are led through all of them once; each test then asks one question of what was
+seen. What should be seen is what docs/gitops.md and docs/architecture.md say.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.kstatus import Verdict, verdicts
+from testbed.processes import Processes
+from tests.argocd import health
+from tests.documented import SITUATIONS, conditions_to_kstatus
+from tests.e2e.lab import Lab, halted
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+
+KINDS = {"NemoBenchmark": "nemobenchmarks", "NemoEvalJob": "nemoevaljobs"}
+
+
+@dataclass
+class Tour:
+    """What was seen on the way: an object, kstatus' verdict on it and kubectl's, by kind and situation."""
+
+    world: World
+    seen: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    waited: dict[str, bool] = field(default_factory=dict)
+
+    def see(self, situation: str, kind: str, name: str) -> None:
+        (verdict,) = verdicts(self.world.cluster, self.world.namespace, f"{KINDS[kind]}/{name}")
+        self.seen[kind, situation] = verdict
+
+    def wait(self, condition: str, name: str) -> None:
+        """Whether `kubectl wait --for=condition=…` is content at once."""
+        said = self.world.kubectl(
+            "wait", f"--for=condition={condition}", f"nejob/{name}", "--timeout=0s", check=False
+        )
+        self.waited[f"{condition} {name}"] = "condition met" in said
+
+
+@pytest.fixture(scope="module")
+def tour(
+    cluster: Cluster, crds: None, datasets: Any, parrot: Parrot, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tour]:
+    namespace = f"test-{uuid.uuid4().hex[:10]}"
+    cluster.kubectl("create", "namespace", namespace)
+    parrot.hush()
+    with Processes() as processes:
+        lab = Lab(cluster, namespace, processes, tmp_path_factory.mktemp("tour"), datasets, parrot)
+        tour = Tour(World(cluster, namespace, lab.evaluator_url))
+        lead(tour, lab)
+        processes.check()
+        yield tour
+    parrot.speak()
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def lead(tour: Tour, lab: Lab) -> None:
+    world = tour.world
+    token = {"secretKeyRef": {"name": "missing", "key": "token"}, "targetPath": "params.extra.hf_token"}
+    unreadable = {"type": "gsm8k", "params": {"stop": 5}}
+    world.apply(
+        benchmark(),
+        data_benchmark(),
+        data_benchmark("secretive", valuesFrom=[token]),
+        data_benchmark("unreadable", config=unreadable),
+        data_benchmark("refused", config={"type": "custom", "name": "../up"}),
+        data_job("early", of="nowhere"),
+        data_job("done"),
+        data_job("held", suspend=True),
+        data_job("unreadable", target={"type": "model", "model": 5}),
+        inline(data_job("broken"), {"type": "telepathy"}),
+        model_job("runs", cancelTimeoutSeconds=1),
+        model_job("stopped"),
+        model_job("late", activeDeadlineSeconds=1),
+    )
+    tour.see("applied, not handled yet", "NemoBenchmark", "rows")
+    tour.see("applied, not handled yet", "NemoEvalJob", "done")
+    tour.see("not applied yet", "NemoEvalJob", "nobody")
+    tour.see("not applied yet", "NemoBenchmark", "nobody")
+
+    operator = lab.start_operator()
+    world.until_reason(JOB, "early", "BenchmarkNotFound")
+    world.until_reason(JOB, "held", "Suspended")
+    world.until_reason(JOB, "unreadable", "InvalidSpec")
+    world.until_reason(JOB, "broken", "EvaluatorUnreachable")
+    world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
+    world.until_reason(BENCHMARK, "secretive", "SecretNotFound")
+    world.until_reason(BENCHMARK, "unreadable", "InvalidSpec")
+    tour.see("waiting for its benchmark", "NemoEvalJob", "early")
+    tour.see("suspended", "NemoEvalJob", "held")
+    tour.see("invalid", "NemoEvalJob", "unreadable")
+    tour.see("waiting for an evaluator that is down", "NemoEvalJob", "broken")
+    tour.see("waiting for an evaluator that is down", "NemoBenchmark", "rows")
+    tour.see("waiting for a Secret", "NemoBenchmark", "secretive")
+    tour.see("invalid", "NemoBenchmark", "unreadable")
+
+    evaluator = lab.start_evaluator()
+    world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
+    world.until_phase("stopped", "Running", seconds=60)
+    world.patch(JOB, "stopped", {"spec": {"cancel": True}})
+    for name, phase in {
+        "done": "Succeeded",
+        "broken": "Failed",
+        "late": "Failed",
+        "stopped": "Cancelled",
+        "runs": "Running",
+    }.items():
+        world.until_phase(name, phase, seconds=60)
+    tour.see("refused by the evaluator", "NemoBenchmark", "refused")
+    tour.see("in place", "NemoBenchmark", "rows")
+    tour.see("succeeded", "NemoEvalJob", "done")
+    tour.see("failed", "NemoEvalJob", "broken")
+    tour.see("deadline exceeded", "NemoEvalJob", "late")
+    tour.see("cancelled", "NemoEvalJob", "stopped")
+    tour.see("running", "NemoEvalJob", "runs")
+    for name in ("done", "broken", "late", "stopped", "runs"):
+        tour.wait("Complete", name)
+        tour.wait("Failed", name)
+
+    lab.kill(evaluator)
+    world.until_reason(JOB, "runs", "EvaluatorUnreachable")
+    tour.see("running, the evaluator is down", "NemoEvalJob", "runs")
+
+    with halted(operator):
+        world.patch(JOB, "done", {"spec": {"priority": 1}})
+        world.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
+        tour.see("edited, not handled yet", "NemoEvalJob", "done")
+        tour.see("edited, not handled yet", "NemoBenchmark", "rows")
+        world.kubectl("delete", JOB, "runs", "--wait=false")
+        world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
+        tour.see("being deleted", "NemoEvalJob", "runs")
+        tour.see("being deleted", "NemoBenchmark", "rows")
+    eventually(lambda: world.status(JOB, "done")["observedGeneration"] == 2, "the edit is handled")
+    tour.see("edited and handled", "NemoEvalJob", "done")
+    world.until_gone(JOB, "runs")
+
+
+def inline(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """The job with a config of its own, instead of a benchmark's."""
+    del job["spec"]["benchmarkRef"]
+    check = {"type": "string-check", "params": {"check": ["{{item.output}}", "equals", "{{item.answer}}"]}}
+    job["spec"]["config"] = {"type": "custom", "tasks": {"t": task | {"metrics": {"exact": check}}}}
+    return job
+
+
+@pytest.mark.parametrize(("kind", "situation"), SITUATIONS)
+def test_each_situation_reads_as_documented(tour: Tour, kind: str, situation: str) -> None:
+    documented = SITUATIONS[kind, situation]
+    verdict = tour.seen[kind, situation]
+    status = (verdict.object or {}).get("status", {})
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+
+    assert (verdict.status, health(verdict.object).status) == (documented.kstatus, documented.argocd)
+    assert (status.get("phase"), conditions) == (documented.phase, documented.conditions)
+
+
+def test_no_other_situation_was_seen(tour: Tour) -> None:
+    assert tour.seen.keys() - SITUATIONS.keys() == {("NemoEvalJob", "edited and handled")}
+    assert tour.seen["NemoEvalJob", "edited and handled"].status == "Current"
+
+
+def test_the_table_of_the_architecture_says_the_same_as_kstatus(tour: Tour) -> None:
+    table = conditions_to_kstatus()
+    for verdict in tour.seen.values():
+        if verdict.status in {"NotFound", "Terminating"} or verdict.object is None:
+            continue
+        metadata, status = verdict.object["metadata"], verdict.object["status"]
+        if status["observedGeneration"] in {metadata["generation"], -1}:
+            conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
+            assert table[frozenset(conditions.items())] == verdict.status, metadata["name"]
+
+
+def test_kubectl_waits_for_the_words_of_a_job(tour: Tour) -> None:
+    met = {question for question, answer in tour.waited.items() if answer}
+
+    assert met == {"Complete done", "Failed broken", "Failed late", "Failed stopped"}
+    assert len(tour.waited) == 10
