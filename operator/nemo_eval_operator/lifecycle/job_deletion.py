@@ -29,7 +29,7 @@ RECHECK_SECONDS: Final = 2.0
 def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
     status = job.status
     if FINALIZER not in job.metadata.finalizers:
-        return Rest()
+        return _held_by_others(job, facts)
     if job.spec.deletion_policy is JobDeletionPolicy.ORPHAN:
         return RemoveFinalizer()
     patience = _Patience.of(job, since, facts)
@@ -40,6 +40,13 @@ def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
     if status_was_lost(job):
         return _uncertain(job, None, patience, facts)
     return _ended(job, patience, facts)
+
+
+def _held_by_others(job: NemoEvalJob, facts: Facts) -> JobStep:
+    """Argo CD keeps the object of a hook by a finalizer until it reads as ended, whoever deletes it."""
+    if not job.metadata.finalizers or job.status.completion_time is not None:
+        return Rest()
+    return Record(job_status.cancelled(job, facts.now, "the object was deleted before its evaluation ended"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class JobReconciler:
                 case RemoveFinalizer(left_behind):
                     self._books.following.forget(key)
                     job = await self._objects.remove_finalizer(job, left_behind=left_behind)
-                    if job.metadata.deletion_timestamp is not None:
+                    if job.metadata.deletion_timestamp is not None and not job.metadata.finalizers:
                         self._books.admission.leave(key)
                         return None
                 case DeleteObject():

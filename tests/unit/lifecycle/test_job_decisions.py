@@ -465,6 +465,14 @@ class TestDeleted:
     def test_without_our_finalizer_it_is_not_ours_to_hold(self, status: dict[str, Any] | None) -> None:
         assert decide_job(self.deleted(status, meta={}), facts()) == Rest()
 
+    @pytest.mark.parametrize("status", [None, intent(), followed()])
+    def test_whoever_keeps_it_besides_us_reads_that_it_ended(self, status: dict[str, Any] | None) -> None:
+        """Argo CD holds its hooks by a finalizer until they read as ended, deleted or not."""
+        job = self.deleted(status, meta={"finalizers": ["argocd.argoproj.io/hook-finalizer"]})
+        step = decide_job(job, facts())
+        assert verdict(step) == ("Cancelled", "Cancelled")
+        assert decide_job(after(job, step), facts()) == Rest()
+
     @pytest.mark.parametrize("policy", ["Cancel", "Delete", "Orphan"])
     def test_never_submitted_means_nothing_to_clean_up(self, policy: str) -> None:
         assert decide_job(self.deleted(deletionPolicy=policy), facts()) == RemoveFinalizer()
