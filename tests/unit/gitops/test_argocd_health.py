@@ -1,0 +1,90 @@
+"""The health check that Argo CD runs, under Lua 5.1 in its sandbox, on what live objects once said."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lupa.lua51 import LuaError
+
+from tests.argocd import HEALTH_LUA, HOOK_FINALIZER, Health, health
+from tests.documented import SITUATIONS
+
+CAPTURED = json.loads((Path(__file__).parents[2] / "corpus" / "situations.json").read_text())
+
+
+def conditions(*told: str) -> dict[str, Any]:
+    """An object that says `told`, each as Type=Status."""
+    pairs = [one.split("=") for one in told]
+    said = [
+        {"type": kind, "status": status, "reason": f"{kind}Why", "message": "why"} for kind, status in pairs
+    ]
+    return {"metadata": {"generation": 3}, "status": {"observedGeneration": 3, "conditions": said}}
+
+
+@pytest.mark.parametrize(("kind", "situation"), [key for key in SITUATIONS if key[1] != "not applied yet"])
+def test_a_captured_object_reads_as_documented(kind: str, situation: str) -> None:
+    assert health(CAPTURED[kind][situation]).status == SITUATIONS[kind, situation].argocd
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        (["Ready=True"], "Healthy"),
+        (["Ready=False", "Reconciling=True"], "Progressing"),
+        (["Ready=False", "Stalled=True"], "Degraded"),
+        (["Ready=Unknown"], "Progressing"),
+        (["Ready=False"], "Progressing"),
+        (["Ready=True", "Stalled=False", "Reconciling=False"], "Healthy"),
+        (["Reconciling=True", "Stalled=True"], "Progressing"),
+        (["SomethingElse=True"], "Progressing"),
+        ([], "Progressing"),
+    ],
+)
+def test_any_kind_reads_by_its_conditions_in_the_order_of_kstatus(told: list[str], read: str) -> None:
+    """As a NemoEvaluatorConnection has them: Ready, Reconciling and Stalled."""
+    assert health(conditions(*told)).status == read
+
+
+OLD = {"observedGeneration": 2, "conditions": conditions("Ready=True")["status"]["conditions"]}
+
+
+@pytest.mark.parametrize("status", [None, {}, {"observedGeneration": -1}, OLD])
+def test_what_was_not_handled_is_never_healthy(status: dict[str, Any] | None) -> None:
+    live = {"metadata": {"generation": 3}, "status": status}
+
+    assert health(live) == Health("Progressing", "waiting for nemo-eval-operator to handle it")
+
+
+def test_the_message_gives_the_reason() -> None:
+    assert health(conditions("Ready=False", "Stalled=True")) == Health("Degraded", "StalledWhy: why")
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [("succeeded", "Healthy"), ("cancelled", "Degraded"), ("running", "Progressing")],
+)
+def test_a_hook_that_is_deleted_but_held_reads_by_its_conditions(told: str, read: str) -> None:
+    live = CAPTURED["NemoEvalJob"][told]
+    marks = {"deletionTimestamp": "2026-03-01T12:00:00Z", "finalizers": [HOOK_FINALIZER]}
+
+    assert health(live | {"metadata": live["metadata"] | marks}).status == read
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'return {status = string.upper("healthy"), message = ""}',
+        'return {status = ("healthy"):upper(), message = ""}',
+        'return {status = require("string").upper("healthy"), message = ""}',
+        "return {status = io.read(), message = os.getenv('HOME')}",
+        "return {status = python.eval('1'), message = ''}",
+    ],
+)
+def test_the_sandbox_is_as_bare_as_that_of_argocd(script: str) -> None:
+    with pytest.raises(LuaError):
+        health(conditions(), script=script)
+
+
+def test_the_check_is_a_script_without_require() -> None:
+    assert "require" not in HEALTH_LUA.read_text()
