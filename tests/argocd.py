@@ -35,8 +35,8 @@ def health(live: dict[str, Any] | None, *, script: str | None = None) -> Health:
     metadata = live["metadata"]
     if "deletionTimestamp" in metadata and HOOK_FINALIZER not in metadata.get("finalizers", []):
         return Health("Progressing", "Pending deletion")
-    lua = LuaRuntime(register_eval=False, register_builtins=False)
+    lua = LuaRuntime()
     lua.execute(CLOSE_LIBRARIES)
-    lua.globals().obj = lua.table_from(live, recursive=True)
-    told = lua.execute(HEALTH_LUA.read_text() if script is None else script)
+    lua.globals()["obj"] = lua.table_from(live, recursive=True)
+    told: Any = lua.execute(HEALTH_LUA.read_text() if script is None else script)
     return Health(told["status"], told["message"])

@@ -1,4 +1,4 @@
-"""The tables of the documentation that say how objects read, so that tests can hold them against real ones."""
+"""The tables of the documentation that say how objects read, for tests to hold against real ones."""
 
 import re
 from collections.abc import Iterator

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ class Tour:
 
 @pytest.fixture(scope="module")
 def tour(
-    cluster: Cluster, crds: None, datasets: Any, parrot: Parrot, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, crds: None, datasets: Path, parrot: Parrot, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Tour]:
     namespace = f"test-{uuid.uuid4().hex[:10]}"
     cluster.kubectl("create", "namespace", namespace)
@@ -63,14 +64,28 @@ def tour(
 
 
 def lead(tour: Tour, lab: Lab) -> None:
-    world = tour.world
+    apply_everything(tour)
+    operator = lab.start_operator()
+    wait_for_what_is_missing(tour)
+    evaluator = lab.start_evaluator()
+    evaluate(tour)
+    lab.kill(evaluator)
+    tour.world.until_reason(JOB, "runs", "EvaluatorUnreachable")
+    tour.see("running, the evaluator is down", "NemoEvalJob", "runs")
+    with halted(operator):
+        edit_and_delete(tour)
+    eventually(lambda: tour.world.status(JOB, "done")["observedGeneration"] == 2, "the edit is handled")
+    tour.see("edited and handled", "NemoEvalJob", "done")
+    tour.world.until_gone(JOB, "runs")
+
+
+def apply_everything(tour: Tour) -> None:
     token = {"secretKeyRef": {"name": "missing", "key": "token"}, "targetPath": "params.extra.hf_token"}
-    unreadable = {"type": "gsm8k", "params": {"stop": 5}}
-    world.apply(
+    tour.world.apply(
         benchmark(),
         data_benchmark(),
         data_benchmark("secretive", valuesFrom=[token]),
-        data_benchmark("unreadable", config=unreadable),
+        data_benchmark("unreadable", config={"type": "gsm8k", "params": {"stop": 5}}),
         data_benchmark("refused", config={"type": "custom", "name": "../up"}),
         data_job("early", of="nowhere"),
         data_job("done"),
@@ -83,64 +98,54 @@ def lead(tour: Tour, lab: Lab) -> None:
     )
     tour.see("applied, not handled yet", "NemoBenchmark", "rows")
     tour.see("applied, not handled yet", "NemoEvalJob", "done")
-    tour.see("not applied yet", "NemoEvalJob", "nobody")
     tour.see("not applied yet", "NemoBenchmark", "nobody")
+    tour.see("not applied yet", "NemoEvalJob", "nobody")
 
-    operator = lab.start_operator()
-    world.until_reason(JOB, "early", "BenchmarkNotFound")
-    world.until_reason(JOB, "held", "Suspended")
-    world.until_reason(JOB, "unreadable", "InvalidSpec")
-    world.until_reason(JOB, "broken", "EvaluatorUnreachable")
-    world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
-    world.until_reason(BENCHMARK, "secretive", "SecretNotFound")
-    world.until_reason(BENCHMARK, "unreadable", "InvalidSpec")
-    tour.see("waiting for its benchmark", "NemoEvalJob", "early")
-    tour.see("suspended", "NemoEvalJob", "held")
-    tour.see("invalid", "NemoEvalJob", "unreadable")
-    tour.see("waiting for an evaluator that is down", "NemoEvalJob", "broken")
-    tour.see("waiting for an evaluator that is down", "NemoBenchmark", "rows")
-    tour.see("waiting for a Secret", "NemoBenchmark", "secretive")
-    tour.see("invalid", "NemoBenchmark", "unreadable")
 
-    evaluator = lab.start_evaluator()
-    world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
-    world.until_phase("stopped", "Running", seconds=60)
-    world.patch(JOB, "stopped", {"spec": {"cancel": True}})
-    for name, phase in {
-        "done": "Succeeded",
-        "broken": "Failed",
-        "late": "Failed",
-        "stopped": "Cancelled",
-        "runs": "Running",
-    }.items():
-        world.until_phase(name, phase, seconds=60)
-    tour.see("refused by the evaluator", "NemoBenchmark", "refused")
-    tour.see("in place", "NemoBenchmark", "rows")
-    tour.see("succeeded", "NemoEvalJob", "done")
-    tour.see("failed", "NemoEvalJob", "broken")
-    tour.see("deadline exceeded", "NemoEvalJob", "late")
-    tour.see("cancelled", "NemoEvalJob", "stopped")
-    tour.see("running", "NemoEvalJob", "runs")
-    for name in ("done", "broken", "late", "stopped", "runs"):
+def wait_for_what_is_missing(tour: Tour) -> None:
+    """The operator is there, the evaluator is not."""
+    for kind, name, reason, situation in (
+        ("NemoEvalJob", "early", "BenchmarkNotFound", "waiting for its benchmark"),
+        ("NemoEvalJob", "held", "Suspended", "suspended"),
+        ("NemoEvalJob", "unreadable", "InvalidSpec", "invalid"),
+        ("NemoEvalJob", "broken", "EvaluatorUnreachable", "waiting for an evaluator that is down"),
+        ("NemoBenchmark", "rows", "EvaluatorUnreachable", "waiting for an evaluator that is down"),
+        ("NemoBenchmark", "secretive", "SecretNotFound", "waiting for a Secret"),
+        ("NemoBenchmark", "unreadable", "InvalidSpec", "invalid"),
+    ):
+        tour.world.until_reason(kind, name, reason)
+        tour.see(situation, kind, name)
+
+
+def evaluate(tour: Tour) -> None:
+    tour.world.until_phase("stopped", "Running", seconds=60)
+    tour.world.patch(JOB, "stopped", {"spec": {"cancel": True}})
+    for name, phase, situation in (
+        ("done", "Succeeded", "succeeded"),
+        ("broken", "Failed", "failed"),
+        ("late", "Failed", "deadline exceeded"),
+        ("stopped", "Cancelled", "cancelled"),
+        ("runs", "Running", "running"),
+    ):
+        tour.world.until_phase(name, phase, seconds=60)
+        tour.see(situation, "NemoEvalJob", name)
         tour.wait("Complete", name)
         tour.wait("Failed", name)
+    tour.see("in place", "NemoBenchmark", "rows")
+    tour.world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
+    tour.see("refused by the evaluator", "NemoBenchmark", "refused")
 
-    lab.kill(evaluator)
-    world.until_reason(JOB, "runs", "EvaluatorUnreachable")
-    tour.see("running, the evaluator is down", "NemoEvalJob", "runs")
 
-    with halted(operator):
-        world.patch(JOB, "done", {"spec": {"priority": 1}})
-        world.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
-        tour.see("edited, not handled yet", "NemoEvalJob", "done")
-        tour.see("edited, not handled yet", "NemoBenchmark", "rows")
-        world.kubectl("delete", JOB, "runs", "--wait=false")
-        world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
-        tour.see("being deleted", "NemoEvalJob", "runs")
-        tour.see("being deleted", "NemoBenchmark", "rows")
-    eventually(lambda: world.status(JOB, "done")["observedGeneration"] == 2, "the edit is handled")
-    tour.see("edited and handled", "NemoEvalJob", "done")
-    world.until_gone(JOB, "runs")
+def edit_and_delete(tour: Tour) -> None:
+    """While nobody handles it."""
+    tour.world.patch(JOB, "done", {"spec": {"priority": 1}})
+    tour.world.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
+    tour.see("edited, not handled yet", "NemoEvalJob", "done")
+    tour.see("edited, not handled yet", "NemoBenchmark", "rows")
+    tour.world.kubectl("delete", JOB, "runs", "--wait=false")
+    tour.world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
+    tour.see("being deleted", "NemoEvalJob", "runs")
+    tour.see("being deleted", "NemoBenchmark", "rows")
 
 
 def inline(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
