@@ -89,6 +89,7 @@ def apply_everything(tour: Tour) -> None:
         data_benchmark("refused", config={"type": "custom", "name": "../up"}),
         data_job("early", of="nowhere"),
         data_job("done"),
+        data_job("twice"),
         data_job("held", suspend=True),
         data_job("unreadable", target={"type": "model", "model": 5}),
         inline(data_job("broken"), {"type": "telepathy"}),
@@ -131,6 +132,7 @@ def evaluate(tour: Tour) -> None:
         tour.see(situation, "NemoEvalJob", name)
         tour.wait("Complete", name)
         tour.wait("Failed", name)
+    tour.world.until_phase("twice", "Succeeded")
     tour.see("in place", "NemoBenchmark", "rows")
     tour.world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
     tour.see("refused by the evaluator", "NemoBenchmark", "refused")
@@ -142,6 +144,8 @@ def edit_and_delete(tour: Tour) -> None:
     tour.world.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
     tour.see("edited, not handled yet", "NemoEvalJob", "done")
     tour.see("edited, not handled yet", "NemoBenchmark", "rows")
+    tour.world.kubectl("annotate", JOB, "twice", "evaluator.nemo.dev/rerun=1")
+    tour.see("asked to run again, not handled yet", "NemoEvalJob", "twice")
     tour.world.kubectl("delete", JOB, "runs", "--wait=false")
     tour.world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
     tour.see("being deleted", "NemoEvalJob", "runs")

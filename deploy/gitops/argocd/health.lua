@@ -12,6 +12,12 @@ for _, one in ipairs(status.conditions or {}) do
   end
 end
 
+-- An annotation leaves the generation as it is: the verdict is the last attempt's until the next one starts.
+local rerun = (obj.metadata.annotations or {})["evaluator.nemo.dev/rerun"]
+if (condition.Complete or condition.Failed) and rerun and rerun ~= status.rerun then
+  return {status = "Progressing", message = "waiting for nemo-eval-operator to run it again"}
+end
+
 local function health(name, told_by)
   return {status = name, message = told_by.reason .. ": " .. told_by.message}
 end

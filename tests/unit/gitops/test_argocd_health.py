@@ -56,6 +56,27 @@ def test_what_was_not_handled_is_never_healthy(status: dict[str, Any] | None) ->
     assert health(live) == Health("Progressing", "waiting for nemo-eval-operator to handle it")
 
 
+@pytest.mark.parametrize(
+    ("situation", "acted_on", "read"),
+    [
+        ("succeeded", None, "Progressing"),
+        ("failed", "1", "Progressing"),
+        ("succeeded", "2", "Healthy"),
+        ("failed", "2", "Degraded"),
+        ("suspended", None, "Suspended"),
+        ("invalid", None, "Degraded"),
+    ],
+)
+def test_a_verdict_is_none_once_another_attempt_is_asked_for(
+    situation: str, acted_on: str | None, read: str
+) -> None:
+    live = CAPTURED["NemoEvalJob"][situation]
+    metadata = live["metadata"] | {"annotations": {"evaluator.nemo.dev/rerun": "2"}}
+    status = live["status"] | ({} if acted_on is None else {"rerun": acted_on})
+
+    assert health({"metadata": metadata, "status": status}).status == read
+
+
 def test_the_message_gives_the_reason() -> None:
     assert health(conditions("Ready=False", "Stalled=True")) == Health("Degraded", "StalledWhy: why")
 
