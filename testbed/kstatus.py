@@ -16,7 +16,7 @@ _VERSION: Final = "v0.37.2"  # of sigs.k8s.io/cli-utils in its go.mod
 KSTATUS: Final = GoProgram(
     name="kstatus",
     source=Path(__file__).parent.parent / "tests" / "kstatus",
-    announcement=f"Building a reader of kstatus {_VERSION} from tests/kstatus: a minute on two cores, once.",
+    announcement=f"Building a reader of kstatus {_VERSION} from tests/kstatus: about half a minute, once.",
     instead="The tests ask the library by which Flux waits, and there is no Go to build it with: install Go.",
 )
 
