@@ -8,6 +8,8 @@ from testbed.cluster import Cluster
 
 Manifest = dict[str, Any]
 
+SHORT_NAMES = {"NemoBenchmark": "nbench", "NemoEvalJob": "nejob", "NemoEvaluatorConnection": "nec"}
+
 
 @dataclass(frozen=True)
 class Api:
@@ -75,7 +77,9 @@ class Api:
 
     def table(self, *options: str) -> list[list[str]]:
         """`kubectl get` by the short name: the heading, then the objects, cell by cell."""
-        short = {"NemoBenchmark": "nbench", "NemoEvalJob": "nejob"}[self.kind]
+        short = {"NemoBenchmark": "nbench", "NemoEvalJob": "nejob", "NemoEvaluatorConnection": "nec"}[
+            self.kind
+        ]
         out = self.cluster.kubectl("get", short, "-n", self.namespace, *options).stdout
         heading, *rows = out.splitlines()
         starts = [heading.index(title) for title in heading.split()]

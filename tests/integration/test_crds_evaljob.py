@@ -302,6 +302,7 @@ def test_columns(api: Api) -> None:
             "score": "bleu=41.5",
             "model": "meta/llama-3.1-8b-instruct",
             "jobId": "eval-1",
+            "evaluator": {"url": "http://evaluator.test"},
             "duration": "2m",
             "message": "running in the evaluator",
             "conditions": [
@@ -319,8 +320,9 @@ def test_columns(api: Api) -> None:
     assert heading == ["NAME", "PHASE", "PROGRESS", "SCORE", "MODEL", "BENCHMARK", "AGE"]
     assert row[:-1] == ["it", "Running", "40", "bleu=41.5", "meta/llama-3.1-8b-instruct", "qa"]
     heading, row = api.table("-o", "wide")
-    assert heading[-5:] == ["READY", "REASON", "JOB", "DURATION", "MESSAGE"]
-    assert row[-5:] == ["False", "Running", "eval-1", "2m", "running in the evaluator"]
+    assert heading[-6:] == ["READY", "REASON", "JOB", "EVALUATOR", "DURATION", "MESSAGE"]
+    told = ["False", "Running", "eval-1", "http://evaluator.test", "2m", "running in the evaluator"]
+    assert row[-6:] == told
 
 
 def test_kinds_are_found_by_their_category(cluster: Cluster, api: Api) -> None:

@@ -1,10 +1,12 @@
 """The NeMo Evaluator's REST API: client, answers and errors. Knows nothing of Kubernetes."""
 
+from .access import Access, Certificates, ReplaceableTransport, UnusableCertificate
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
 from .errors import (
     Ambiguous,
     Conflicting,
     EvaluatorError,
+    Fault,
     Malformed,
     Missing,
     Oversized,
@@ -19,10 +21,13 @@ from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 __all__ = [
     "MASK",
     "MAX_RESULTS_BYTES",
+    "Access",
     "Ambiguous",
+    "Certificates",
     "Conflicting",
     "EvaluatorClient",
     "EvaluatorError",
+    "Fault",
     "JobStatus",
     "KnownSecrets",
     "Malformed",
@@ -31,9 +36,11 @@ __all__ = [
     "Rejected",
     "RemoteConfig",
     "RemoteJob",
+    "ReplaceableTransport",
     "Results",
     "Unauthorized",
     "Unavailable",
     "Unsupported",
+    "UnusableCertificate",
     "readable",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
@@ -99,8 +100,14 @@ class EvaluatorClient:
         return _remote_job(await self._send("GET", _job_path(job_id)))
 
     async def check(self) -> None:
-        """Whether the API answers us, by the cheapest call that also needs our credentials."""
-        await self._send("GET", JOBS, params={"page": "1", "page_size": "1"})
+        """Whether the API answers us, by the cheapest call that also needs our credentials.
+
+        Raises Malformed where what answers is something else, such as a proxy's page.
+        """
+        answer = await self._send("GET", JOBS, params={"page": "1", "page_size": "1"})
+        with suppress(Oversized):
+            if "data" not in answer.document():
+                raise answer.malformed("data: Field required")
 
     async def cancel_job(self, job_id: str) -> None:
         """Ask for cancellation. The reply is untyped in the API: only its code is read."""

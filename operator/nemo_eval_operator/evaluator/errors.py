@@ -14,14 +14,22 @@ EvaluatorError
 
 from __future__ import annotations
 
+import socket
+import ssl
+from collections.abc import Iterator
+from enum import StrEnum
 from typing import Final
 
+import httpx
+
+from .access import ForbiddenAddress
 from .redaction import readable
 
 __all__ = [
     "Ambiguous",
     "Conflicting",
     "EvaluatorError",
+    "Fault",
     "Malformed",
     "Missing",
     "Oversized",
@@ -35,6 +43,16 @@ MAX_DETAIL_CHARACTERS: Final = 1_000
 """A detail is shown in a condition and an event; an event's message may hold 1,024 characters."""
 
 
+class Fault(StrEnum):
+    """What on the way to an evaluator failed, in words for a condition's reason."""
+
+    ADDRESS_FORBIDDEN = "AddressForbidden"
+    DNS = "DNSError"
+    REFUSED = "ConnectionRefused"
+    TLS = "TLSError"
+    TIMEOUT = "TimedOut"
+
+
 class EvaluatorError(Exception):
     """A call to the evaluator did not do what was asked.
 
@@ -46,6 +64,11 @@ class EvaluatorError(Exception):
         self.detail = readable(detail, MAX_DETAIL_CHARACTERS)
         self.status_code = status_code
         super().__init__(self.detail)
+
+    @property
+    def fault(self) -> Fault | None:
+        """What on the way failed, as far as the errors below tell; None where an answer came."""
+        return next(filter(None, map(_fault, _causes(self))), None)
 
 
 class Rejected(EvaluatorError):
@@ -91,3 +114,26 @@ class Malformed(Ambiguous):
 
 class Oversized(Malformed):
     """A 2xx answer with a body that is longer than we read."""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _fault(error: BaseException) -> Fault | None:
+    match error:
+        case ForbiddenAddress():
+            return Fault.ADDRESS_FORBIDDEN
+        case socket.gaierror():
+            return Fault.DNS
+        case ConnectionRefusedError():
+            return Fault.REFUSED
+        case ssl.SSLError():
+            return Fault.TLS
+        case TimeoutError() | httpx.TimeoutException():
+            return Fault.TIMEOUT
+        case _:
+            return None

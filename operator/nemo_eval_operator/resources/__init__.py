@@ -11,6 +11,14 @@ from nemo_eval_operator.resources.benchmark import (
     BenchmarkStatus,
     NemoBenchmark,
 )
+from nemo_eval_operator.resources.connection import (
+    Auth,
+    ConnectionSpec,
+    ConnectionStatus,
+    KeyRef,
+    NemoEvaluatorConnection,
+    Tls,
+)
 from nemo_eval_operator.resources.evaljob import (
     BenchmarkRef,
     EvalJobSpec,
@@ -26,6 +34,7 @@ from nemo_eval_operator.resources.evaljob_status import (
     Score,
     Submission,
 )
+from nemo_eval_operator.resources.evaluator import EvaluatorRef, EvaluatorUsed
 from nemo_eval_operator.resources.meta import (
     API_VERSION,
     GROUP,
@@ -38,28 +47,37 @@ from nemo_eval_operator.resources.selector import BadSelector, LabelSelector
 from nemo_eval_operator.resources.values import SecretKeyRef, SecretVersion, ValueFrom
 
 BENCHMARK_PLURAL = NemoBenchmark.PLURAL
+CONNECTION_PLURAL = NemoEvaluatorConnection.PLURAL
 EVALJOB_PLURAL = NemoEvalJob.PLURAL
 
 __all__ = [
     "API_VERSION",
     "BENCHMARK_PLURAL",
+    "CONNECTION_PLURAL",
     "EVALJOB_PLURAL",
     "GROUP",
     "VERSION",
     "AttemptRecord",
+    "Auth",
     "BadSelector",
     "BenchmarkDeletionPolicy",
     "BenchmarkRef",
     "BenchmarkSpec",
     "BenchmarkStatus",
     "Condition",
+    "ConnectionSpec",
+    "ConnectionStatus",
     "EvalJobSpec",
     "EvalJobStatus",
+    "EvaluatorRef",
+    "EvaluatorUsed",
     "JobDeletionPolicy",
+    "KeyRef",
     "KubeModel",
     "LabelSelector",
     "NemoBenchmark",
     "NemoEvalJob",
+    "NemoEvaluatorConnection",
     "ObjectMeta",
     "Phase",
     "Progress",
@@ -69,5 +87,6 @@ __all__ = [
     "SecretKeyRef",
     "SecretVersion",
     "Submission",
+    "Tls",
     "ValueFrom",
 ]

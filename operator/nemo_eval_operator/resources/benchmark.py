@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from nemo_eval_operator.nemo import EvaluationConfig
+from nemo_eval_operator.resources.evaluator import EvaluatorRef, EvaluatorUsed
 from nemo_eval_operator.resources.meta import (
     API_VERSION,
     Conditions,
@@ -22,6 +23,11 @@ _RENAMED = (
     "NemoBenchmark, then delete this one"
 )
 
+_MOVED = (
+    "spec.evaluatorRef is immutable, because changing it would orphan the config in NeMo: create a new "
+    "NemoBenchmark, then delete this one"
+)
+
 
 class BenchmarkDeletionPolicy(StrEnum):
     """What happens to the config in NeMo when the object is deleted."""
@@ -35,6 +41,7 @@ class BenchmarkSpec(KubeModel):
 
     model_config = ConfigDict(
         json_schema_extra=validations(
+            immutable("evaluatorRef", _MOVED),
             rule(
                 "!has(self.valuesFrom) || self.valuesFrom.all(v, !v.targetPath.startsWith('config.'))",
                 (
@@ -55,6 +62,13 @@ class BenchmarkSpec(KubeModel):
             immutable("namespace", _RENAMED.format("namespace")),
         ),
     )
+    evaluator_ref: EvaluatorRef | None = Field(
+        None,
+        description=(
+            "The NemoEvaluatorConnection whose evaluator keeps the config. Absent: the namespace's default, "
+            "else the operator's NVIDIA_EVALUATOR_URL. Immutable."
+        ),
+    )
     values_from: ValuesFrom = Field(default_factory=list)
     deletion_policy: BenchmarkDeletionPolicy = Field(
         BenchmarkDeletionPolicy.DELETE,
@@ -71,6 +85,7 @@ class BenchmarkStatus(KubeModel):
     conditions: Conditions = Field(
         default_factory=list, description="Ready, and while they hold Reconciling and Stalled."
     )
+    evaluator: EvaluatorUsed | None = Field(None, description="The evaluator that has the config.")
     config: str | None = Field(None, description="The config in NeMo, as NAMESPACE/NAME.")
     config_id: str | None = Field(
         None, description="Id of the config in NeMo, e.g. eval-config-6pTREGQfYHFQzq7oWHATgt."
@@ -99,6 +114,7 @@ class NemoBenchmark(KubeModel):
         Column("Config", ".status.config", "The config in NeMo, as NAMESPACE/NAME"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether jobs can use it"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
+        Column("Evaluator", ".status.evaluator.url", "The evaluator that has the config", priority=1),
         Column(
             "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
         ),

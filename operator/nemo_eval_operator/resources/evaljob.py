@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget, SamplingParams
 from nemo_eval_operator.resources.evaljob_status import EvalJobStatus
+from nemo_eval_operator.resources.evaluator import EvaluatorRef
 from nemo_eval_operator.resources.meta import API_VERSION, DNS_SUBDOMAIN, KubeModel, ObjectMeta
 from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import Rule, exactly_one, immutable, rule, validations
@@ -75,6 +76,7 @@ class EvalJobSpec(KubeModel):
             _another("target", "evaluate another target"),
             _another("samplingParams", "sample in another way"),
             _another("valuesFrom", "use other Secrets"),
+            _another("evaluatorRef", "run it on another evaluator"),
             rule(
                 "!(has(oldSelf.cancel) && oldSelf.cancel) || (has(self.cancel) && self.cancel)",
                 "spec.cancel cannot be taken back: create a new NemoEvalJob to run the evaluation again",
@@ -127,6 +129,14 @@ class EvalJobSpec(KubeModel):
     )
     sampling_params: SamplingParams | None = Field(
         None, description="Sampling parameters that override those of the benchmark in this run. Immutable."
+    )
+    evaluator_ref: EvaluatorRef | None = Field(
+        None,
+        description=(
+            "The NemoEvaluatorConnection to run on; with a benchmarkRef it has to be the benchmark's. "
+            "Absent: the benchmark's; for a config in place the namespace's default, else the operator's "
+            "NVIDIA_EVALUATOR_URL. Immutable."
+        ),
     )
     values_from: ValuesFrom = Field(default_factory=list)
     suspend: bool = Field(
@@ -221,6 +231,7 @@ class NemoEvalJob(KubeModel):
             "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
         ),
         Column("Job", ".status.jobId", "Id of the job in NeMo", priority=1),
+        Column("Evaluator", ".status.evaluator.url", "The evaluator it was submitted to", priority=1),
         Column("Duration", ".status.duration", "How long the run took", priority=1),
         Column("Message", ".status.message", "Where things stand", priority=1),
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from nemo_eval_operator.resources.evaluator import EvaluatorUsed
 from nemo_eval_operator.resources.meta import Conditions, KubeModel, ObservedGeneration, Timestamp
 
 
@@ -118,6 +119,13 @@ class EvalJobStatus(KubeModel):
     )
     submission: Submission | None = Field(
         None, description="The intent to create a job in NeMo, written before the request is sent."
+    )
+    evaluator: EvaluatorUsed | None = Field(
+        None,
+        description=(
+            "The evaluator that this attempt is submitted to, written before the request is sent; it is "
+            "looked for nowhere else."
+        ),
     )
     adopted: bool | None = Field(
         None, description="True if the submission got no answer and its job was found by its mark."

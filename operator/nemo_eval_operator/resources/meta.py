@@ -18,6 +18,8 @@ API_VERSION: Final = "evaluator.nemo.dev/v1alpha1"
 # Names of objects, as the API server itself checks them; elsewhere a name is part of a URL.
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
+DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
 # RFC 3339, kept as text: a status is written back exactly as it was read.
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 

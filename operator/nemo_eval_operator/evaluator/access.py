@@ -1,0 +1,199 @@
+"""A way to one evaluator: its TLS, its credentials, and the addresses that it may lead to.
+
+Credentials are added to each request as it leaves, and connections are made to checked addresses only:
+neither a redirect, which nobody follows, nor a name that resolves to something else gets at them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from tempfile import NamedTemporaryFile
+from typing import Final
+
+import httpcore
+import httpx
+from typing_extensions import override
+
+from .addresses import refusal_of_address, refusal_of_host
+
+__all__ = ["Access", "Certificates", "ForbiddenAddress", "ReplaceableTransport", "UnusableCertificate"]
+
+CLOSE_MARGIN_SECONDS: Final = 5.0
+"""Beyond the longest call, before the connections of a transport that was replaced are closed."""
+
+
+class ForbiddenAddress(OSError):
+    """A connection leads where it must not; says what that is."""
+
+
+class UnusableCertificate(Exception):
+    """PEM text that TLS cannot use; says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """PEM texts. `ca` None: the public authorities; `own` is a certificate with its private key."""
+
+    ca: str | None = None
+    own: tuple[str, str] | None = field(default=None, repr=False)
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to get in at one evaluator. `loopback`: our own machine may be connected to."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    certificates: Certificates = Certificates()
+    loopback: bool = False
+
+    def transport(self, *, max_connections: int) -> httpx.AsyncBaseTransport:
+        """Raises UnusableCertificate."""
+        return _GuardedTransport(self, max_connections)
+
+
+class _GuardedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own, with our network behind its pool; it takes none as an argument (0.28)."""
+
+    def __init__(self, access: Access, max_connections: int) -> None:
+        context = _tls(access.certificates)
+        super().__init__(verify=context, trust_env=False)
+        self._headers = dict(access.headers)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=max_connections,
+            keepalive_expiry=httpx.Limits().keepalive_expiry,
+            network_backend=_GuardedNetwork(loopback=access.loopback),
+        )
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers.update(self._headers)
+        return await super().handle_async_request(request)
+
+
+class _GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """Resolves names itself, and connects to what it has checked, not to the name once more."""
+
+    def __init__(self, *, loopback: bool) -> None:
+        self._loopback = loopback
+        self._network = httpcore.AnyIOBackend()
+
+    @override
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connect(await self._checked(host, port), port, socket_options)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"no connection to {host} within {timeout:g} s") from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+
+    async def _checked(self, host: str, port: int) -> list[str]:
+        """The addresses of `host`. One that is forbidden is enough to refuse: who mixes them is up to it."""
+        if refusal := refusal_of_host(host):
+            raise ForbiddenAddress(refusal)
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+        for address in addresses:
+            if refusal := refusal_of_address(address, loopback=self._loopback):
+                raise ForbiddenAddress(refusal if address == host else f"{host} leads to it: {refusal}")
+        return addresses
+
+    async def _connect(
+        self, addresses: list[str], port: int, options: Iterable[httpcore.SOCKET_OPTION] | None
+    ) -> httpcore.AsyncNetworkStream:
+        """To the first that answers."""
+        for address in addresses[:-1]:
+            try:
+                return await self._network.connect_tcp(address, port, socket_options=options)
+            except httpcore.ConnectError:
+                continue
+        return await self._network.connect_tcp(addresses[-1], port, socket_options=options)
+
+
+class ReplaceableTransport(httpx.AsyncBaseTransport):
+    """Requests go by `current`; what one has begun by an earlier one ends there."""
+
+    def __init__(self, current: httpx.AsyncBaseTransport, *, longest_call: float) -> None:
+        self._current = current
+        self._longest_call = longest_call
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def replace(self, transport: httpx.AsyncBaseTransport) -> None:
+        """From now on use `transport`; the one before is closed when no call can be using it."""
+        task = asyncio.get_running_loop().create_task(self._close_later(self._current))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        self._current = transport
+
+    async def _close_later(self, transport: httpx.AsyncBaseTransport) -> None:
+        try:
+            await asyncio.sleep(self._longest_call + CLOSE_MARGIN_SECONDS)
+        finally:
+            await transport.aclose()
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._current.handle_async_request(request)
+
+    @override
+    async def aclose(self) -> None:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._current.aclose)
+            for task in self._closing:
+                task.cancel()
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def _tls(certificates: Certificates) -> ssl.SSLContext:
+    try:
+        # Empty text would mean the public authorities to ssl.
+        context = ssl.create_default_context(cadata=certificates.ca if certificates.ca != "" else "empty")
+    except ssl.SSLError as error:
+        raise UnusableCertificate(f"the CA bundle holds no readable PEM certificate: {error}") from error
+    if not certificates.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificates.own is not None:
+        try:
+            _present(context, *certificates.own)
+        except (ssl.SSLError, ValueError) as error:
+            raise UnusableCertificate(
+                f"the client certificate and its key cannot be used: {error}"
+            ) from error
+    return context
+
+
+def _present(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
+    """OpenSSL reads from files only; this one is nobody else's, and in memory where the system can."""
+    pem = f"{certificate}\n{private_key}\n".encode()
+    if sys.platform == "linux":
+        # A container's disk is read-only.
+        with open(os.memfd_create("client-certificate"), "wb", buffering=0) as file:  # noqa: PTH123
+            file.write(pem)
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=_no_password)
+    else:
+        with NamedTemporaryFile() as file:
+            file.write(pem)
+            file.flush()
+            context.load_cert_chain(file.name, password=_no_password)
+
+
+def _no_password() -> str:
+    """Else OpenSSL would ask at the terminal."""
+    raise ValueError("the private key is encrypted")

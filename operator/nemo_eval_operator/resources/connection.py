@@ -1,0 +1,310 @@
+"""NemoEvaluatorConnection: where a NeMo Evaluator is, how to get in, and who may use it."""
+
+from typing import ClassVar, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from nemo_eval_operator.resources.meta import (
+    API_VERSION,
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    Conditions,
+    KubeModel,
+    ObjectMeta,
+    ObservedGeneration,
+)
+from nemo_eval_operator.resources.printing import Column
+from nemo_eval_operator.resources.rules import exactly_one, rule, validations
+
+EVALUATOR_PORT: Final = 7331
+"""NeMo Evaluator's own."""
+
+ANY_NAMESPACE: Final = "*"
+
+# No user or password, no query: credentials have a place of their own, and this text is shown in status.
+_URL: Final = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$"
+
+_HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+
+_RESERVED_HEADERS: Final = (
+    "accept",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+)
+
+
+class ServiceRef(KubeModel):
+    """A Service of this cluster."""
+
+    name: str = Field(min_length=1, max_length=63, pattern=DNS_LABEL, description="Name of the Service.")
+    namespace: str | None = Field(
+        None,
+        min_length=1,
+        max_length=63,
+        pattern=DNS_LABEL,
+        description="Namespace of the Service. Absent: this object's own.",
+    )
+    port: int = Field(EVALUATOR_PORT, ge=1, le=65535, description="Port of the Service.")
+    scheme: Literal["http", "https"] = Field("http", description="http or https.")
+
+
+class KeyRef(KubeModel):
+    """One key of a Secret or ConfigMap in the namespace of the connection, never of another."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="Its name, in the namespace of this connection.",
+    )
+    key: str = Field(min_length=1, max_length=253, description="Key within it.")
+
+
+class Header(KubeModel):
+    """A header of each request whose value is a Secret's."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                f"!(self.name.lowerAscii() in {list(_RESERVED_HEADERS)})",
+                "this header belongs to HTTP itself and cannot be set here: remove it from auth.headers",
+            )
+        )
+    )
+
+    name: str = Field(min_length=1, max_length=128, pattern=_HEADER, description="Name, e.g. X-Api-Key.")
+    secret_key_ref: KeyRef = Field(description="The key of a Secret that holds the value.")
+
+
+class Auth(KubeModel):
+    """What every request brings along so as to be let in. It goes to this evaluator and nowhere else."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "!has(self.bearerToken) || !has(self.headers)"
+                " || self.headers.all(h, h.name.lowerAscii() != 'authorization')",
+                "auth.bearerToken is sent as the header Authorization: remove one of the two",
+            )
+        )
+    )
+
+    bearer_token: KeyRef | None = Field(
+        None, description="The key of a Secret whose value is sent as `Authorization: Bearer VALUE`."
+    )
+    headers: list[Header] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Further headers, their values out of Secrets.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class CertificateAuthority(KubeModel):
+    """PEM certificates that the evaluator's own has to be signed by; no others are trusted then."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            exactly_one(
+                "secretKeyRef",
+                "configMapKeyRef",
+                "set exactly one of tls.ca.secretKeyRef and tls.ca.configMapKeyRef: it names the CA bundle",
+            )
+        )
+    )
+
+    secret_key_ref: KeyRef | None = Field(None, description="The key of a Secret that holds the CA bundle.")
+    config_map_key_ref: KeyRef | None = Field(
+        None, description="The key of a ConfigMap that holds the CA bundle."
+    )
+
+
+class ClientCertificate(KubeModel):
+    """A Secret of type kubernetes.io/tls in the namespace of the connection."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description="Name of a Secret with tls.crt and tls.key, in the namespace of this connection.",
+    )
+
+
+class Tls(KubeModel):
+    """How the two sides of a https connection prove who they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "!(has(self.ca) && has(self.insecureSkipVerify) && self.insecureSkipVerify)",
+                "tls.insecureSkipVerify would make tls.ca meaningless: remove one of the two",
+            )
+        )
+    )
+
+    ca: CertificateAuthority | None = Field(
+        None, description="Whom to trust instead of the public certificate authorities."
+    )
+    client_certificate: ClientCertificate | None = Field(
+        None, description="What we show to an evaluator or gateway that asks for a certificate."
+    )
+    insecure_skip_verify: bool = Field(
+        False,
+        description=(
+            "If true, any certificate is accepted, so whoever is in between reads the credentials. For a "
+            "trial only: a condition and an event warn of it."
+        ),
+    )
+
+
+class Timeouts(KubeModel):
+    """How long the evaluator is waited for."""
+
+    connect_seconds: float = Field(
+        5, ge=0.1, le=60, description="Seconds in which a connection has to be made."
+    )
+    request_seconds: float | None = Field(
+        None,
+        ge=0.1,
+        le=600,
+        description=(
+            "Seconds after which a call is given up, in any case before the operator's NEMO_SETTLE_SECONDS. "
+            "Absent: NEMO_REQUEST_TIMEOUT_SECONDS."
+        ),
+    )
+
+
+class ConnectionSpec(KubeModel):
+    """Where the evaluator is, how to get in, and who may use it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            exactly_one(
+                "url",
+                "serviceRef",
+                "set exactly one of spec.url (a base URL) and spec.serviceRef (a Service of this cluster)",
+            ),
+        )
+    )
+
+    url: str | None = Field(
+        None,
+        min_length=8,
+        max_length=2048,
+        pattern=_URL,
+        description=(
+            "Base URL of the evaluator, without credentials (auth has a place for them), query and "
+            "fragment, e.g. https://evaluator.example.com. Exactly one of url and serviceRef is set."
+        ),
+    )
+    service_ref: ServiceRef | None = Field(
+        None,
+        description="The evaluator as a Service of this cluster. Exactly one of url and serviceRef is set.",
+    )
+    auth: Auth | None = Field(
+        None, description="Credentials, out of Secrets in the namespace of this connection."
+    )
+    tls: Tls | None = Field(None, description="How the two sides of https prove who they are.")
+    timeouts: Timeouts | None = Field(None, description="How long the evaluator is waited for.")
+    max_running_jobs: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description=(
+            "How many jobs the operator lets run here at a time; others wait. Absent: the operator's "
+            "NEMO_MAX_RUNNING_JOBS."
+        ),
+    )
+    poll_interval_seconds: float | None = Field(
+        None,
+        ge=0.2,
+        le=600,
+        description=(
+            "Seconds between two looks at a young job; five times as many at one that runs for long. "
+            "Absent: the operator's NEMO_POLL_INTERVAL_SECONDS."
+        ),
+    )
+    default: bool = Field(
+        False,
+        description=(
+            "If true, objects of this namespace that name no evaluatorRef use this connection. Of several "
+            "the oldest is it."
+        ),
+    )
+    allowed_namespaces: list[str] = Field(
+        default_factory=list,
+        max_length=1000,
+        description=(
+            'Other namespaces whose objects may name this connection in their evaluatorRef; "*" is all. '
+            "Absent: its own namespace only."
+        ),
+        json_schema_extra={
+            "x-kubernetes-list-type": "set",
+            "items": {"type": "string", "maxLength": 63, "pattern": rf"^(\*|{DNS_LABEL.strip('^$')})$"},
+        },
+    )
+
+
+class ConnectionStatus(KubeModel):
+    """How the evaluator stands."""
+
+    observed_generation: ObservedGeneration = None
+    url: str | None = Field(None, description="Base URL of the evaluator, without credentials.")
+    jobs_running: int | None = Field(
+        None, ge=0, description="Jobs that run on it, of those this operator takes care of."
+    )
+    jobs_waiting: int | None = Field(None, ge=0, description="Jobs that are to be submitted to it.")
+    last_error: str | None = Field(None, description="The last trouble with it; kept when that is over.")
+    message: str | None = Field(None, description="Where things stand, in one sentence.")
+    conditions: Conditions = Field(
+        default_factory=list,
+        description=(
+            "Ready, and while they hold Reconciling, Stalled, DefaultConflict and InsecureSkipVerify."
+        ),
+    )
+
+
+class NemoEvaluatorConnection(KubeModel):
+    """NemoEvaluatorConnection says where a NeMo Evaluator is, how to get in, and who may use it."""
+
+    PLURAL: ClassVar[str] = "nemoevaluatorconnections"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nec",)
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("URL", ".status.url", "Base URL of the evaluator"),
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether the evaluator answers"),
+        Column("Running", ".status.jobsRunning", "Jobs that run on it", type="integer"),
+        Column("Waiting", ".status.jobsWaiting", "Jobs that are to be submitted to it", type="integer"),
+        Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
+        Column(
+            "Default", ".spec.default", "Whether it is its namespace's default", type="boolean", priority=1
+        ),
+        Column(
+            "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
+        ),
+        Column("Message", ".status.message", "Where things stand", priority=1),
+    )
+
+    api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION
+    kind: Literal["NemoEvaluatorConnection"] = "NemoEvaluatorConnection"
+    metadata: ObjectMeta
+    spec: ConnectionSpec = Field(description="Where the evaluator is, how to get in, and who may use it.")
+    status: ConnectionStatus = Field(
+        default_factory=ConnectionStatus, description="How the evaluator stands; read-only."
+    )
+
+    @property
+    def url(self) -> str:
+        """Base URL of the evaluator, without a slash at its end."""
+        spec, service = self.spec, self.spec.service_ref
+        if service is not None:
+            host = f"{service.name}.{service.namespace or self.metadata.namespace}.svc"
+            return f"{service.scheme}://{host}:{service.port}"
+        return (spec.url or "").rstrip("/")
+
+    def admits(self, namespace: str) -> bool:
+        """Whether objects of `namespace` may use it."""
+        allowed = self.spec.allowed_namespaces
+        return namespace == self.metadata.namespace or namespace in allowed or ANY_NAMESPACE in allowed

@@ -1,0 +1,222 @@
+"""Where a connection may lead, and by which certificates: real sockets, real TLS, a CA of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+import trustme
+
+from nemo_eval_operator.evaluator import (
+    Access,
+    Certificates,
+    EvaluatorClient,
+    EvaluatorError,
+    Fault,
+    UnusableCertificate,
+)
+from nemo_eval_operator.evaluator.addresses import refusal_of_address, refusal_of_host
+
+PAGE = b'{"data": []}'
+WELCOME = b"<h1>Welcome to nginx!</h1>"
+
+
+@dataclass
+class Server:
+    """Answers every request with `body`; `heard` are the requests' heads."""
+
+    body: bytes = PAGE
+    code: int = 200
+    port: int = 0
+    heard: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+        server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=tls)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            self.heard.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            head = f"HTTP/1.1 {self.code} X\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + self.body)
+            await writer.drain()
+
+
+@contextmanager
+def closing(writer: asyncio.StreamWriter) -> Iterator[None]:
+    try:
+        yield
+    except (asyncio.IncompleteReadError, OSError):
+        pass
+    finally:
+        writer.close()
+
+
+async def check(url: str, access: Access) -> None:
+    async with httpx.AsyncClient(base_url=url, transport=access.transport(max_connections=4)) as http:
+        await EvaluatorClient(http, deadline=5).check()
+
+
+async def fault_of(url: str, access: Access) -> EvaluatorError:
+    with pytest.raises(EvaluatorError) as caught:
+        await check(url, access)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "169.254.0.1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+        "fd00:ec2::254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "127.0.0.1",
+        "127.8.8.8",
+        "::1",
+        "::ffff:127.0.0.1",
+        "0.0.0.0",  # noqa: S104 - refused
+        "::",
+        "255.255.255.255",
+        "224.0.0.1",
+    ],
+)
+def test_addresses_that_no_connection_may_lead_to(address: str) -> None:
+    assert refusal_of_address(address, loopback=False)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "93.184.215.14", "fd00::1", "2606:4700::1"])
+def test_private_and_public_addresses_are_fine(address: str) -> None:
+    assert refusal_of_address(address, loopback=False) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_loopback_is_allowed_by_a_setting_and_nothing_else_with_it(address: str) -> None:
+    assert refusal_of_address(address, loopback=True) is None
+    assert refusal_of_address("169.254.169.254", loopback=True)
+
+
+@pytest.mark.parametrize("host", ["metadata.google.internal", "Metadata.Google.Internal.", "metadata"])
+def test_metadata_services_are_refused_by_name(host: str) -> None:
+    assert refusal_of_host(host)
+    assert refusal_of_host(f"evaluator.{host}.example.com") is None
+
+
+async def test_what_a_name_resolves_to_is_what_counts() -> None:
+    """localhost stands for any name that an attacker points at our own network: it resolves to loopback."""
+    async with Server().serving() as server:
+        url = f"http://localhost:{server.port}"
+        error = await fault_of(url, Access())
+        assert error.fault is Fault.ADDRESS_FORBIDDEN
+        assert "localhost leads to it" in error.detail
+        assert server.heard == []
+        await check(url, Access(loopback=True))
+    assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "metadata.google.internal", "2852039166"])
+async def test_a_forbidden_place_is_not_connected_to(host: str) -> None:
+    """The last is 169.254.169.254 as one number, which the resolver understands."""
+    error = await fault_of(f"http://{host}/", Access(loopback=True))
+    assert error.fault is Fault.ADDRESS_FORBIDDEN
+
+
+async def test_credentials_are_on_the_request_and_a_redirect_takes_them_nowhere() -> None:
+    async with Server().serving() as elsewhere, Server(code=307).serving() as server:
+        server.body = b""
+        access = Access(headers={"Authorization": "Bearer hush-hush"}, loopback=True)
+        with pytest.raises(EvaluatorError, match="redirects are not followed"):
+            await check(f"http://127.0.0.1:{server.port}", access)
+        assert "authorization: bearer hush-hush" in server.heard[0].lower()
+    assert elsewhere.heard == []
+    assert "hush-hush" not in repr(access)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_side(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def pem(authority: trustme.CA) -> str:
+    return authority.cert_pem.bytes().decode()
+
+
+async def test_a_private_authority_is_trusted_where_it_is_named_and_no_other_then(
+    authority: trustme.CA,
+) -> None:
+    async with Server().serving(server_side(authority)) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        await check(url, Access(certificates=Certificates(ca=pem(authority)), loopback=True))
+        for certificates in (Certificates(), Certificates(ca=pem(trustme.CA()))):
+            error = await fault_of(url, Access(certificates=certificates, loopback=True))
+            assert error.fault is Fault.TLS
+        await check(url, Access(certificates=Certificates(verify=False), loopback=True))
+
+
+async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) -> None:
+    async with Server().serving(server_side(authority, "evaluator.example.com")) as server:
+        access = Access(certificates=Certificates(ca=pem(authority)), loopback=True)
+        assert (await fault_of(f"https://127.0.0.1:{server.port}", access)).fault is Fault.TLS
+
+
+async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
+    context = server_side(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    # In 1.3 the client is refused only after its handshake, and learns of it or of a reset.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    authority.configure_trust(context)
+    own = authority.issue_cert("operator.example.com")
+    pair = (own.cert_chain_pems[0].bytes().decode(), own.private_key_pem.bytes().decode())
+    async with Server().serving(context) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        await check(url, Access(certificates=Certificates(ca=pem(authority), own=pair), loopback=True))
+        stranger = Access(certificates=Certificates(ca=pem(authority)), loopback=True)
+        assert (await fault_of(url, stranger)).fault is Fault.TLS
+
+
+@pytest.mark.parametrize(
+    ("certificates", "problem"),
+    [
+        (Certificates(ca="no pem"), "CA bundle"),
+        (Certificates(ca=""), "CA bundle"),
+        (Certificates(own=("no pem", "neither")), "client certificate"),
+    ],
+)
+def test_what_is_no_certificate_is_named(certificates: Certificates, problem: str) -> None:
+    with pytest.raises(UnusableCertificate, match=problem):
+        Access(certificates=certificates).transport(max_connections=1)
+
+
+async def test_faults_on_the_way_are_told_apart() -> None:
+    access = Access(loopback=True)
+    assert (await fault_of("http://no-such-host.invalid", access)).fault is Fault.DNS
+    async with Server().serving() as server:
+        port = server.port
+    assert (await fault_of(f"http://127.0.0.1:{port}", access)).fault is Fault.REFUSED
+
+
+@pytest.mark.parametrize(("body", "code"), [(WELCOME, 200), (b"{}", 200), (WELCOME, 404)])
+async def test_what_is_no_evaluator_does_not_pass_for_one(body: bytes, code: int) -> None:
+    async with Server(body=body, code=code).serving() as server:
+        error = await fault_of(f"http://127.0.0.1:{server.port}", Access(loopback=True))
+    assert error.fault is None
