@@ -19,28 +19,28 @@ from typing import Final
 import httpx
 import kopf
 
-from . import __version__
-from .evaluator import EvaluatorClient, KnownSecrets
+from .evaluator import KnownSecrets
 from .handlers import Context, Echoes, NothingCompared, build_registry
 from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
 from .metrics import Metrics
-from .polling import Poller
+from .opening import HEADERS, EvaluatorOpener
 from .probes import Health, State, serve_probes
 from .reconcile import (
-    Admission,
     BenchmarkReconciler,
     Books,
-    EvaluatorGate,
-    Following,
+    Chooser,
+    ConnectionReconciler,
+    CredentialsReader,
+    Evaluators,
     JobReconciler,
+    Lanes,
     NoteTaker,
     SecretReader,
     Waiting,
     WorkQueue,
-    take_census,
 )
-from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob
+from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from .settings import Settings
 from .transport import transport_to
 
@@ -60,17 +60,11 @@ DRAIN_MARGIN_SECONDS: Final = 5.0
 POLLER_CONNECTIONS: Final = 16
 """Connections to the evaluator beside one for each worker, so that nobody waits for one."""
 
-CALL_MARGIN_SECONDS: Final = 10.0
-"""Beyond the time-out of a call to the evaluator, before a loop that made it counts as stuck."""
-
-ROUND_SECONDS: Final = 10.0
-"""Before a loop that calls nobody counts as stuck."""
-
-CENSUS_PAGE_SECONDS: Final = 90.0
-"""Beyond the time-out of one page of a list."""
-
 LOOP_LAG_SECONDS: Final = 1.0
 """Between two looks at how late the event loop is."""
+
+COUNTS_LIMIT_SECONDS: Final = 10.0
+"""For looking at a few numbers in memory."""
 
 RECONCILIATION_SECONDS: Final = 3600.0
 """Before a worker counts as stuck. A look-up reads a large evaluator's list twice, page by page;
@@ -112,29 +106,42 @@ async def _work(
     async with AsyncExitStack() as stack:
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)), on_write=echoes.expect)
         http = await stack.enter_async_context(_evaluator_http(settings, election))
-        evaluator, asked_by_poller = (
-            EvaluatorClient(http, deadline=settings.request_timeout_seconds, known=known, on_call=on_call)
-            for on_call in (metrics.evaluator_call, metrics.poll_call)
-        )
-        queue, following, waiting = (
-            WorkQueue(per_lane=settings.workers_per_evaluator),
-            Following(on_told=metrics.news_lag),
-            Waiting(),
-        )
-        admission = Admission(queue, limit=settings.max_running_jobs)
-        books = Books(following=following, waiting=waiting, admission=admission)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        lanes, waiting = Lanes(), Waiting()
+        queue = WorkQueue(per_lane=settings.workers_per_evaluator, lane_of=lanes.lane_of)
         metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
-        metrics.show_places(taken=lambda: admission.running, waiting=lambda: admission.waiting)
-        # Neither makes two calls without saying between them that it goes on.
-        call_seconds = settings.request_timeout_seconds + CALL_MARGIN_SECONDS
-        gate = EvaluatorGate(evaluator, queue, following, heartbeats.add("gate", limit=call_seconds))
-        secrets = SecretReader(kube, known)
+        opener = EvaluatorOpener(
+            settings=settings,
+            kube=kube,
+            queue=queue,
+            heartbeats=heartbeats,
+            metrics=metrics,
+            known=known,
+            guards=[election.refuse_unless_held] if election else [],
+            start=lambda loop, name: tasks.create_task(loop, name=name),
+        )
+        own, background = opener.own(http)
+        evaluators = Evaluators(
+            own,
+            queue=queue,
+            credentials=CredentialsReader(kube, known, loopback=settings.allow_loopback_connections),
+            open_connection=opener.connection,
+            max_running_jobs=settings.max_running_jobs,
+        )
+        stack.push_async_callback(evaluators.aclose)
+        metrics.show_places(
+            taken=lambda: sum(evaluator.admission.running for evaluator in evaluators),
+            waiting=lambda: sum(evaluator.admission.waiting for evaluator in evaluators),
+        )
+        books = Books(evaluators=evaluators, waiting=waiting, lanes=lanes)
+        chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, known)
         benchmarks = BenchmarkReconciler(
             kube=kube,
-            evaluator=evaluator,
+            evaluators=evaluators,
+            chooser=chooser,
             queue=queue,
-            gate=gate,
             waiting=waiting,
+            lanes=lanes,
             secrets=secrets,
             metrics=metrics,
             selector=settings.selector,
@@ -142,9 +149,9 @@ async def _work(
         settle = timedelta(seconds=settings.settle_seconds)
         jobs = JobReconciler(
             kube=kube,
-            evaluator=evaluator,
+            evaluators=evaluators,
+            chooser=chooser,
             queue=queue,
-            gate=gate,
             books=books,
             waiting=waiting,
             secrets=secrets,
@@ -152,38 +159,30 @@ async def _work(
             selector=settings.selector,
             settle=settle,
         )
-        poller = Poller(
-            evaluator=asked_by_poller,
-            following=following,
+        connections = ConnectionReconciler(
+            kube=kube,
+            evaluators=evaluators,
+            chooser=chooser,
             queue=queue,
-            gate=gate,
-            interval=settings.poll_interval_seconds,
-            heartbeat=heartbeats.add("poller", limit=call_seconds),
             metrics=metrics,
+            selector=settings.selector,
+            namespaces=settings.namespaces,
         )
 
         async def reconcile(key: ObjectKey) -> float | None:
-            reconciler = benchmarks if key.plural == NemoBenchmark.PLURAL else jobs
-            return await reconciler.reconcile(key)
+            match key.plural:
+                case NemoBenchmark.PLURAL:
+                    return await benchmarks.reconcile(key)
+                case NemoEvaluatorConnection.PLURAL:
+                    return await connections.reconcile(key)
+                case _:
+                    return await jobs.reconcile(key)
 
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        background = [
-            tasks.create_task(poller.run(), name="poller"),
-            tasks.create_task(gate.run(), name="gate"),
-            tasks.create_task(
-                admission.run(heartbeats.add("admission", limit=ROUND_SECONDS)), name="admission"
-            ),
+        counts = connections.keep_counts(heartbeats.add("connections", limit=COUNTS_LIMIT_SECONDS))
+        background += [
+            tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
         ]
-        if settings.max_running_jobs is not None:
-            census = take_census(
-                kube,
-                admission,
-                namespaces=settings.namespaces,
-                selector=settings.selector,
-                heartbeat=heartbeats.add("census", limit=CENSUS_PAGE_SECONDS),
-            )
-            background.append(tasks.create_task(census, name="census"))
         for name in (f"worker-{number}" for number in range(settings.workers)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
             background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))
@@ -192,14 +191,20 @@ async def _work(
             background.append(tasks.create_task(election.renew(), name="lease"))
         # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
         await asyncio.sleep(0)
-        notes = NoteTaker(books=books, queue=queue, settle=settle)
+        notes = NoteTaker(books=books, evaluators=evaluators, queue=queue, settle=settle)
         context = Context(
-            queue=queue, credentials=credentials, take_note=notes.take_note, echoes=echoes, metrics=metrics
+            queue=queue,
+            credentials=credentials,
+            take_note=notes.take_note,
+            echoes=echoes,
+            metrics=metrics,
+            on_stop=evaluators.stop,
         )
         await _watch(settings, context)
         _cancel_on_signals()
         health.state = State.STOPPING
         await queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
+        evaluators.stop()
         for task in background:
             task.cancel()
 
@@ -234,7 +239,7 @@ def _terms(settings: Settings) -> Terms:
 
 async def _until_served(kube: KubeClient, server: str) -> None:
     """Wait for the CRDs: Kopf would never watch a kind that comes after it."""
-    for plural in (NemoBenchmark.PLURAL, NemoEvalJob.PLURAL):
+    for plural in (NemoEvaluatorConnection.PLURAL, NemoBenchmark.PLURAL, NemoEvalJob.PLURAL):
         while missing := await _missing(kube, server, plural):
             logger.warning("%s", missing)
             await asyncio.sleep(CRD_RECHECK_SECONDS)
@@ -260,11 +265,11 @@ async def _watch(settings: Settings, context: Context) -> None:
 
 
 def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
-    """Kopf as a watcher for very many objects of two kinds."""
+    """Kopf as a watcher for very many objects of three kinds."""
     settings = kopf.OperatorSettings()
     settings.watching.chunk_size = 500
     if selector.requirements:
-        for kind in (NemoBenchmark, NemoEvalJob):
+        for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
             settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text
     settings.scanning.disabled = True
     settings.posting.enabled = False
@@ -282,7 +287,7 @@ def _evaluator_http(settings: Settings, election: Election | None) -> httpx.Asyn
         base_url=url,
         transport=transport_to(url, context, connections=connections),
         verify=context,
-        headers={"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"},
+        headers=HEADERS,
         timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
         limits=httpx.Limits(max_connections=connections),
         follow_redirects=False,

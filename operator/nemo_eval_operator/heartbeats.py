@@ -42,6 +42,10 @@ class Heartbeats:
         self._by_name[name] = Heartbeat(limit)
         return self._by_name[name]
 
+    def remove(self, name: str) -> None:
+        """The loop of that name has ended as it should."""
+        self._by_name.pop(name, None)
+
     def late(self) -> dict[str, float]:
         """The stuck loops, and for how many seconds each has been missed."""
         return {name: one.overdue for name, one in self._by_name.items() if one.overdue}

@@ -94,6 +94,13 @@ class Settings(BaseSettings):
         le=256,
         description="Of them, those that one evaluator's objects may keep busy, submissions included.",
     )
+    allow_loopback_connections: bool = Field(
+        False,
+        description=(
+            "Whether a NemoEvaluatorConnection may lead to this very machine. For laptops: in a cluster it "
+            "is how a tenant would reach what runs beside the operator."
+        ),
+    )
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 turns it off."
     )

@@ -121,7 +121,7 @@ def header(name: str) -> dict[str, Any]:
             id="clientCertificate.name",
         ),
         pytest.param(
-            at(timeouts={"connectSeconds": 0.5, "requestSeconds": 60}),
+            at(timeouts={"connectSeconds": 1.5, "requestSeconds": 60}),
             at(timeouts={"connectSeconds": 0}),
             "spec.timeouts.connectSeconds",
             id="connectSeconds",
@@ -134,7 +134,7 @@ def header(name: str) -> dict[str, Any]:
         ),
         pytest.param(at(maxRunningJobs=1), at(maxRunningJobs=0), "greater than or equal to 1", id="jobs"),
         pytest.param(
-            at(pollIntervalSeconds=0.2), at(pollIntervalSeconds=0.1), "spec.pollIntervalSeconds", id="poll"
+            at(pollIntervalSeconds=1), at(pollIntervalSeconds=0), "spec.pollIntervalSeconds", id="poll"
         ),
         pytest.param(
             at(allowedNamespaces=["*"]), at(allowedNamespaces=["team-*"]), "allowedNamespaces", id="pattern"

@@ -107,7 +107,7 @@ async def test_calls_are_told_by_route_and_not_by_name(
     call: Callable[[EvaluatorClient], Awaitable[None]], route: str
 ) -> None:
     metrics = Metrics()
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
     http = httpx.AsyncClient(base_url="http://evaluator.test", transport=transport)
     await call(EvaluatorClient(http, on_call=metrics.poll_call))
 

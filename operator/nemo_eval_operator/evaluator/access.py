@@ -12,7 +12,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from tempfile import NamedTemporaryFile
 from typing import Final
@@ -127,25 +126,30 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class ReplaceableTransport(httpx.AsyncBaseTransport):
-    """Requests go by `current`; what one has begun by an earlier one ends there."""
+    """Requests go by the current transport; what was begun by an earlier one ends there."""
 
     def __init__(self, current: httpx.AsyncBaseTransport, *, longest_call: float) -> None:
         self._current = current
         self._longest_call = longest_call
+        self._leaving: dict[httpx.AsyncBaseTransport, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def replace(self, transport: httpx.AsyncBaseTransport) -> None:
         """From now on use `transport`; the one before is closed when no call can be using it."""
-        task = asyncio.get_running_loop().create_task(self._close_later(self._current))
+        before, self._current = self._current, transport
+        delay = self._longest_call + CLOSE_MARGIN_SECONDS
+        # A timer and no task: Kopf would wait for one at its end.
+        self._leaving[before] = asyncio.get_running_loop().call_later(delay, self._close, before)
+
+    def sever(self, reason: str) -> None:
+        """From now on no request is sent, which its caller is told with `reason`."""
+        self.replace(_Severed(reason))
+
+    def _close(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._leaving.pop(transport)
+        task = asyncio.get_running_loop().create_task(transport.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-        self._current = transport
-
-    async def _close_later(self, transport: httpx.AsyncBaseTransport) -> None:
-        try:
-            await asyncio.sleep(self._longest_call + CLOSE_MARGIN_SECONDS)
-        finally:
-            await transport.aclose()
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -153,11 +157,20 @@ class ReplaceableTransport(httpx.AsyncBaseTransport):
 
     @override
     async def aclose(self) -> None:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._current.aclose)
-            for task in self._closing:
-                task.cancel()
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        for transport, timer in self._leaving.items():
+            timer.cancel()
+            await transport.aclose()
+        self._leaving.clear()
+        await self._current.aclose()
+
+
+class _Severed(httpx.AsyncBaseTransport):
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError(self._reason, request=request)
 
 
 def _tls(certificates: Certificates) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Kopf's part: watching both kinds and logging in.
+"""Kopf's part: watching the kinds and logging in.
 
 Events only, no create/update/delete handlers: those keep their state in annotations
 and their retries in a task per object, and each costs two more writes. What an
@@ -17,7 +17,13 @@ from nemo_eval_operator.kube import Credentials, ObjectKey
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.reconcile import WorkQueue
-from nemo_eval_operator.resources import GROUP, VERSION, NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.resources import (
+    GROUP,
+    VERSION,
+    NemoBenchmark,
+    NemoEvalJob,
+    NemoEvaluatorConnection,
+)
 
 from .changes import Changes
 from .echoes import Echoes
@@ -35,6 +41,8 @@ class Context:
     """Whether the copy of a NemoEvalJob in an event says that it needs no look."""
     echoes: Echoes
     metrics: Metrics
+    on_stop: Callable[[], None] = lambda: None
+    """Ends what was started while Kopf ran: at its end it would wait for that."""
     changes: Changes = field(default_factory=Changes)
 
 
@@ -46,7 +54,11 @@ def build_registry() -> kopf.OperatorRegistry:
     def log_in(memo: Context, **_: Any) -> kopf.ConnectionInfo:
         return connection_info(memo.credentials)
 
-    for kind in (NemoBenchmark, NemoEvalJob):
+    @kopf.on.cleanup(registry=registry)
+    async def stop(memo: Context, **_: Any) -> None:
+        memo.on_stop()
+
+    for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
 
         @kopf.on.event(GROUP, VERSION, kind.PLURAL, registry=registry, id=f"enqueue-{kind.PLURAL}")
         async def enqueue(

@@ -238,6 +238,15 @@ class KubeClient:
         values = {key: text for key, value in encoded.items() if (text := _decoded(value)) is not None}
         return Secret(uid=read.uid, resource_version=read.resource_version, values=values)
 
+    async def get_config_map(self, namespace: str, name: str) -> dict[str, str] | None:
+        """A ConfigMap's texts; None where there is no such ConfigMap."""
+        document = await self._get(f"/api/v1/namespaces/{namespace}/configmaps/{_segment(name)}")
+        if document is None:
+            return None
+        data = document.get("data")
+        texts = data if isinstance(data, dict) else {}
+        return {key: value for key, value in texts.items() if isinstance(value, str)}
+
     async def get_lease(self, namespace: str, name: str) -> Lease | None:
         document = await self._get(f"{_leases(namespace)}/{_segment(name)}")
         return None if document is None else _lease(document)

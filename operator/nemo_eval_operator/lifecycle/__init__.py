@@ -4,15 +4,32 @@ No I/O, no clock, no randomness: "what happens when the evaluator answers 503 to
 create" is one function here, with its test.
 """
 
-from . import benchmark_status, job_status
+from . import benchmark_status, connection_status, job_status
 from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
 from .benchmark import BenchmarkFacts, ConfigGone, has_new_secrets, is_used_by, was_ready
 from .benchmark import decide as decide_benchmark
 from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import micro_timestamp, parse_timestamp, timestamp
 from .drift import update_body
-from .events import Event, event_of_change, event_of_ignored_rerun, event_of_ignored_ttl
-from .facts import BenchmarkUnusable, Facts, LookUp, RemoteGone, Stored
+from .evaluators import (
+    connection_name,
+    defaults_among,
+    evaluator_of_record,
+    is_bound,
+    mismatch,
+    moved,
+    not_allowed,
+    not_found,
+    referred_connection,
+)
+from .events import (
+    Event,
+    event_of_change,
+    event_of_ignored_rerun,
+    event_of_ignored_ttl,
+    event_of_moved_config,
+)
+from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, LookUp, RemoteGone, Stored
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
 from .job import depends_on_remote
@@ -21,7 +38,7 @@ from .lookup import pick_marked
 from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of
 from .pace import poll_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
-from .readable import read_benchmark, read_job
+from .readable import read_benchmark, read_connection, read_job
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_names, label_value, results_document
 from .target_paths import UnusableTargetPath
@@ -35,6 +52,7 @@ __all__ = [
     "BenchmarkUnusable",
     "ConfigGone",
     "Counting",
+    "EvaluatorUnusable",
     "Event",
     "Facts",
     "Glimpse",
@@ -52,28 +70,40 @@ __all__ = [
     "config_body",
     "config_map_names",
     "config_name",
+    "connection_name",
+    "connection_status",
     "decide_benchmark",
     "decide_job",
+    "defaults_among",
     "depends_on_remote",
+    "evaluator_of_record",
     "event_of_change",
     "event_of_ignored_rerun",
     "event_of_ignored_ttl",
+    "event_of_moved_config",
     "event_of_plain_secrets",
     "glimpse_of",
     "glimpse_told_by",
     "has_new_secrets",
+    "is_bound",
     "is_used_by",
     "job_body",
     "job_status",
     "label_value",
     "micro_timestamp",
+    "mismatch",
+    "moved",
+    "not_allowed",
+    "not_found",
     "occupies",
     "parse_timestamp",
     "pick_marked",
     "plain_secrets",
     "poll_seconds",
     "read_benchmark",
+    "read_connection",
     "read_job",
+    "referred_connection",
     "release_benchmark_seconds",
     "release_job_seconds",
     "results_document",

@@ -81,6 +81,7 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
         outcome=reason_of(ended.conditions) or "Unknown",
         start_time=_started(ended),
         completion_time=ended.completion_time or timestamp(now),
+        evaluator=ended.evaluator,
     )
     return ended.model_copy(
         update={
@@ -101,8 +102,8 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
 
 
 def remote_ids(status: EvalJobStatus) -> list[str]:
-    """The remote jobs of this and of the earlier attempts."""
-    earlier = [entry.job_id for entry in status.history or []]
+    """The remote jobs of this and of the earlier attempts, as far as they are in the same evaluator."""
+    earlier = [entry.job_id for entry in status.history or [] if entry.evaluator == status.evaluator]
     return [job_id for job_id in (*earlier, status.job_id) if job_id is not None]
 
 

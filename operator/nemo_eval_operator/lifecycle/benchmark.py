@@ -12,6 +12,7 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkDeletionPolicy,
     BenchmarkStatus,
+    EvaluatorUsed,
     NemoBenchmark,
     NemoEvalJob,
     SecretVersion,
@@ -75,6 +76,7 @@ class BenchmarkFacts:
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
     `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
     `users`: jobs that run with the config, by name; counted for a deletion only.
+    `evaluator`: the one that is asked.
     """
 
     now: datetime
@@ -86,6 +88,7 @@ class BenchmarkFacts:
     replaced: bool = False
     failed: bool = False
     users: tuple[str, ...] = ()
+    evaluator: EvaluatorUsed | None = None
 
 
 def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
@@ -111,7 +114,8 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
 def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
     """Our config exists. New Secrets are always sent, since the answer does not show what it holds."""
     drift = list(drifted_paths(facts.desired, remote.document))
-    new_spec = benchmark.status.config_generation != benchmark.metadata.generation
+    new_place = benchmark.status.evaluator not in {None, facts.evaluator}
+    new_spec = benchmark.status.config_generation != benchmark.metadata.generation or new_place
     new_secrets = has_new_secrets(benchmark, facts.secrets)
     if not facts.updated and not facts.replaced and (drift or new_spec or new_secrets):
         return UpdateConfig()
@@ -121,6 +125,7 @@ def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFac
     kept = leftover_paths(facts.desired, remote.document)
     differences = [*drift, *(".".join(path) for path in kept)]
     status = benchmark_status.ready(benchmark, facts.now, remote, differences, facts.secrets)
+    status = status.model_copy(update={"evaluator": facts.evaluator})
     return _record(benchmark, status, rest=facts.resync_seconds)
 
 

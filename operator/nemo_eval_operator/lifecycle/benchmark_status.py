@@ -19,9 +19,19 @@ from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, SecretV
 
 from .clock import timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of_absence
+from .facts import EvaluatorUnusable
 from .marks import ADOPT_ANNOTATION
 
-__all__ = ["failing", "in_use", "invalid", "ready", "secret_missing", "taken", "used_by"]
+__all__ = [
+    "failing",
+    "in_use",
+    "invalid",
+    "ready",
+    "secret_missing",
+    "taken",
+    "used_by",
+    "without_evaluator",
+]
 
 MAX_DIFFERENCES: Final = 5
 MAX_USERS_NAMED: Final = 5
@@ -98,6 +108,14 @@ def used_by(users: Sequence[str]) -> str:
 
 def invalid(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:
     return _with(benchmark, now, Verdict(Standing.STALLED, "InvalidSpec", message))
+
+
+def without_evaluator(
+    benchmark: NemoBenchmark, now: datetime, unusable: EvaluatorUnusable
+) -> BenchmarkStatus:
+    """No evaluator can be asked to keep the config."""
+    standing = Standing.STALLED if unusable.stalled else Standing.WORKING
+    return _with(benchmark, now, Verdict(standing, unusable.reason, unusable.message))
 
 
 def secret_missing(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:

@@ -20,7 +20,7 @@ from nemo_eval_operator.resources import Condition
 
 from .clock import timestamp
 
-__all__ = ["Standing", "Verdict", "conditions_of", "reason_of", "reason_of_absence"]
+__all__ = ["Standing", "Verdict", "conditions_of", "lasting_condition", "reason_of", "reason_of_absence"]
 
 
 class Standing(Enum):
@@ -69,6 +69,21 @@ def conditions_of(
         )
 
     return [condition(kind, status) for kind, status in verdict.standing.value]
+
+
+def lasting_condition(
+    kind: str, message: str, *, previous: Sequence[Condition], generation: int, now: datetime
+) -> Condition:
+    """One that is true and stands beside the verdict's; kept since when it is."""
+    since = next((old.last_transition_time for old in previous if old.type == kind), timestamp(now))
+    return Condition(
+        type=kind,
+        status="True",
+        reason=kind,
+        message=message,
+        last_transition_time=since,
+        observed_generation=generation,
+    )
 
 
 def reason_of_absence(error: Unavailable) -> str:

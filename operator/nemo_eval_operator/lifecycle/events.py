@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from nemo_eval_operator.resources import Condition, NemoEvalJob
+from nemo_eval_operator.resources import BenchmarkStatus, Condition, NemoEvalJob
 
 from .marks import owned_by_gitops
 
-__all__ = ["Event", "event_of_change", "event_of_ignored_rerun", "event_of_ignored_ttl"]
+__all__ = [
+    "Event",
+    "event_of_change",
+    "event_of_ignored_rerun",
+    "event_of_ignored_ttl",
+    "event_of_moved_config",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,19 @@ TROUBLE = frozenset(
     {
         "BackOff",
         "BenchmarkNotFound",
+        "ConnectionNotFound",
+        "ConnectionNotReady",
+        "ConnectionRefused",
+        "DNSError",
         "EvaluatorFailing",
         "EvaluatorRefusing",
         "EvaluatorUnauthorized",
         "EvaluatorUnreachable",
         "ResultsUnavailable",
         "SecretNotFound",
+        "ServerError",
         "SubmissionUncertain",
+        "TimedOut",
     }
 )
 """Reasons that a person should see although the operator goes on by itself."""
@@ -42,6 +54,15 @@ QUIET = frozenset({"Queued", "Submitting"})
 
 SMOOTH: Final = frozenset({("Submitting", "Running"), ("Running", "Completed")})
 """The way of a job without trouble: status tells all of it, and each event is a write to the API server."""
+
+
+def event_of_moved_config(before: BenchmarkStatus, after: BenchmarkStatus) -> Event | None:
+    """That a benchmark's config was made anew in another evaluator; None where it was not."""
+    old, new = before.evaluator, after.evaluator
+    if old is None or new is None or old == new:
+        return None
+    message = f"the config is kept at {new.url} now; config {before.config} at {old.url} is left as it is"
+    return Event("Normal", "EvaluatorChanged", message)
 
 
 def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nemo_eval_operator.evaluator import RemoteJob, Results
-from nemo_eval_operator.resources import NemoBenchmark
+from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark
 
 from .admission import Turn
 
-__all__ = ["BenchmarkUnusable", "Facts", "LookUp", "RemoteGone", "Stored"]
+__all__ = ["BenchmarkUnusable", "EvaluatorUnusable", "Facts", "LookUp", "RemoteGone", "Stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,18 @@ class BenchmarkUnusable:
 
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorUnusable:
+    """The evaluator that the object is about cannot be told, or not be asked; says why.
+
+    `stalled`: a person has to change something before it can.
+    """
+
+    reason: str
+    message: str
+    stalled: bool = False
 
 
 class RemoteGone:
@@ -52,13 +64,14 @@ class Facts:
     `deleted`: the ids of the remote jobs that are surely no longer there.
     `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
     process' own clock the last one ended or was first seen: clocks of two nodes differ.
-    `turn` is whether the evaluator has a place for one more job.
-    `outage` says why the evaluator cannot be reached at the moment.
+    `evaluator` is the one that all this is asked of, `turn` whether it has a place for one more job, and
+    `outage` why it cannot be reached at the moment.
     """
 
     now: datetime
     settle: timedelta
     benchmark: NemoBenchmark | BenchmarkUnusable | None = None
+    evaluator: EvaluatorUsed | EvaluatorUnusable | None = None
     outage: str | None = None
     turn: Turn | None = None
     lookup: LookUp | None = None
@@ -69,3 +82,8 @@ class Facts:
     deleted: frozenset[str] = frozenset()
     cancel_asked: bool = False
     failed: bool = False
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether asking the evaluator would be in vain."""
+        return self.outage is not None or isinstance(self.evaluator, EvaluatorUnusable)

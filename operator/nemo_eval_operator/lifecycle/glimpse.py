@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nemo_eval_operator.evaluator import JobStatus, RemoteJob
 from nemo_eval_operator.resources import EvalJobStatus, Phase
@@ -10,6 +10,18 @@ from nemo_eval_operator.resources import EvalJobStatus, Phase
 from .conditions import reason_of
 
 __all__ = ["Glimpse", "glimpse_of", "glimpse_told_by"]
+
+
+OUT_OF_SIGHT: Final = frozenset(
+    {
+        "ConnectionNotAllowed",
+        "ConnectionNotFound",
+        "ConnectionNotReady",
+        "EvaluatorChanged",
+        "EvaluatorUnreachable",
+    }
+)
+"""Reasons of an object whose remote job cannot be asked about: that it runs as before is news then."""
 
 
 class Glimpse(NamedTuple):
@@ -52,7 +64,7 @@ def glimpse_told_by(status: EvalJobStatus) -> Glimpse:
     percent = status.progress.percent if status.progress else None
     samples = _rounded(status.progress.samples_processed) if status.progress else None
     match reason_of(status.conditions):
-        case "EvaluatorUnreachable":
+        case reason if reason in OUT_OF_SIGHT:
             state = "out of sight"
         case "ResultsUnavailable" | "ResultsNotKept":
             # Fetching them again has a backoff of its own, which the poller must not cut short.

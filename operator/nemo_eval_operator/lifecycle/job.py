@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import JobStatus, RemoteJob
-from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
+from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, job_status
 from .admission import Admitted, Counting, Queued
 from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
 from .clock import parse_timestamp
-from .facts import BenchmarkUnusable, Facts, RemoteGone
+from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, RemoteGone
 from .job_deletion import RECHECK_SECONDS, decide_deletion
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
-from .marks import FINALIZER, owned_by_gitops
+from .marks import FINALIZER, claimed_evaluator, owned_by_gitops
 from .steps import (
     AddFinalizer,
     AskForPlace,
@@ -75,6 +75,8 @@ def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
         return record_or_rest(
             job, job_status.waiting(job, facts.now, facts.benchmark.reason, facts.benchmark.message)
         )
+    if isinstance(facts.evaluator, EvaluatorUnusable):
+        return record_or_rest(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
     if facts.outage is not None:
         return record_or_rest(job, job_status.waiting(job, facts.now, "EvaluatorUnreachable", facts.outage))
     due = retry_due(job)
@@ -87,7 +89,7 @@ def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
         if facts.lookup is None:
             return look_up_latest(job, facts)
         if facts.lookup.found:
-            return Record(job_status.adopted(job, facts.now, facts.lookup.found))
+            return Record(job_status.adopted(job, facts.now, facts.lookup.found, _used(facts)))
     return _in_turn(job, facts)
 
 
@@ -103,11 +105,14 @@ def _in_turn(job: NemoEvalJob, facts: Facts) -> JobStep:
                 job, job_status.queued(job, facts.now, queued), rest=_until(_deadline(job), facts.now)
             )
         case Admitted():
-            return SubmitJob() if FINALIZER in job.metadata.finalizers else AddFinalizer()
+            ready = FINALIZER in job.metadata.finalizers and not _is_claimed_elsewhere(job, facts)
+            return SubmitJob() if ready else AddFinalizer()
 
 
 def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
     if facts.lookup is None:
+        if isinstance(facts.evaluator, EvaluatorUnusable):
+            return record_or_rest(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
         return Rest() if facts.outage is not None else look_up(job, submitted)
     if facts.lookup.found:
         return Record(job_status.adopted(job, facts.now, facts.lookup.found))
@@ -123,6 +128,8 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
     overdue = deadline is not None and facts.now >= deadline
     match facts.remote:
         case None:
+            if isinstance(facts.evaluator, EvaluatorUnusable):
+                return record_or_rest(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
             if facts.outage is not None:
                 return record_or_rest(job, job_status.out_of_sight(job, facts.now, facts.outage))
             if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
@@ -162,6 +169,16 @@ def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
         return Rest()
     expiry = completed + timedelta(seconds=job.spec.ttl_seconds_after_finished)
     return DeleteObject() if facts.now >= expiry else Rest(_until(expiry, facts.now))
+
+
+def _used(facts: Facts) -> EvaluatorUsed | None:
+    return facts.evaluator if isinstance(facts.evaluator, EvaluatorUsed) else None
+
+
+def _is_claimed_elsewhere(job: NemoEvalJob, facts: Facts) -> bool:
+    """Should status be lost after the submission, the claim alone says where to look."""
+    used = _used(facts)
+    return used is not None and claimed_evaluator(job.metadata) != used
 
 
 def _deadline(job: NemoEvalJob) -> datetime | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import RemoteJob
-from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
+from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import job_status
 from .attempts import remote_ids
@@ -61,7 +61,7 @@ class _Patience:
     def of(cls, job: NemoEvalJob, since: datetime, facts: Facts) -> _Patience:
         limit = timedelta(seconds=job.spec.cancel_timeout_seconds)
         left = (since + limit - facts.now).total_seconds()
-        return cls(left=left, limit=limit, outage=facts.outage is not None)
+        return cls(left=left, limit=limit, outage=facts.unreachable)
 
     @property
     def over(self) -> bool:
@@ -90,11 +90,12 @@ def _uncertain(job: NemoEvalJob, submitted: datetime | None, patience: _Patience
     """`submitted` None: status was lost, and with it the time of the intent."""
     remains = "possibly a remote job that was being submitted"
     if facts.lookup is None:
-        if facts.failed or facts.outage is not None:
+        if facts.failed or facts.unreachable:
             return patience.wait_or_let_go(remains)
         return look_up_latest(job, facts) if submitted is None else look_up(job, submitted)
     if facts.lookup.found:
-        return Record(job_status.adopted(job, facts.now, facts.lookup.found))
+        used = facts.evaluator if isinstance(facts.evaluator, EvaluatorUsed) else None
+        return Record(job_status.adopted(job, facts.now, facts.lookup.found, used))
     if submitted is not None and unsettled_seconds(submitted, facts.lookup, facts):
         return patience.wait_or_let_go(remains)
     return _ended(job, patience, facts)
@@ -124,6 +125,6 @@ def _ended(job: NemoEvalJob, patience: _Patience, facts: Facts) -> JobStep:
     left = [job_id for job_id in ids if job_id not in gone]
     if not left:
         return RemoveFinalizer()
-    if facts.failed or facts.outage is not None:
+    if facts.failed or facts.unreachable:
         return patience.wait_or_let_go(f"remote job {', '.join(left)}")
     return DeleteJob(left[0])

@@ -14,13 +14,21 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, Progress, ResultsRef, Submission
+from nemo_eval_operator.resources import (
+    EvalJobStatus,
+    EvaluatorUsed,
+    NemoEvalJob,
+    Phase,
+    Progress,
+    ResultsRef,
+    Submission,
+)
 
 from .admission import Queued
 from .attempts import is_retryable, rerun_value
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
-from .facts import Stored
+from .facts import EvaluatorUnusable, Stored
 from .marks import RERUN_ANNOTATION, attempt_carried
 from .requests import model_name
 from .scores import MAX_SCORES, scores_of, summary_of
@@ -46,6 +54,7 @@ __all__ = [
     "suspended",
     "uncertain",
     "waiting",
+    "without_evaluator",
 ]
 
 RETRIED: Final = frozenset(
@@ -67,6 +76,16 @@ def queued(job: NemoEvalJob, now: datetime, turn: Queued) -> EvalJobStatus:
     return waiting(job, now, "Queued", message).model_copy(update={"queue_position": turn.place})
 
 
+def without_evaluator(job: NemoEvalJob, now: datetime, unusable: EvaluatorUnusable) -> EvalJobStatus:
+    """Nothing can be submitted to the evaluator, or what was submitted cannot be followed there."""
+    remote = job.status.job_id
+    message = unusable.message if remote is None else f"remote job {remote}: {unusable.message}"
+    standing = Standing.STALLED if unusable.stalled else Standing.WORKING
+    submitted = remote is not None or job.status.submission is not None
+    phase = (job.status.phase or Phase.RUNNING) if submitted else Phase.PENDING
+    return _with(job, now, phase, Verdict(standing, unusable.reason, message))
+
+
 def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     message = "spec.suspend is true: nothing is submitted until it is false"
     status = _with(job, now, Phase.SUSPENDED, Verdict(Standing.SUSPENDED, "Suspended", message))
@@ -79,8 +98,10 @@ def invalid(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
     return _with(job, now, Phase.PENDING, Verdict(Standing.STALLED, "InvalidSpec", message))
 
 
-def submitting(job: NemoEvalJob, now: datetime, nonce: str) -> EvalJobStatus:
-    """The intent: written before the POST, so that a crash in between is noticed.
+def submitting(
+    job: NemoEvalJob, now: datetime, nonce: str, evaluator: EvaluatorUsed | None = None
+) -> EvalJobStatus:
+    """The intent: written before the POST, so that a crash in between is noticed, and where to look then.
 
     A further try after a failed one changes no condition: only its outcome is news.
     """
@@ -94,6 +115,7 @@ def submitting(job: NemoEvalJob, now: datetime, nonce: str) -> EvalJobStatus:
             "attempt": job.status.attempt or 1,
             "rerun": job.status.rerun if rerun_value(job) is None else rerun_value(job),
             "submission": Submission(nonce=nonce, time=micro_timestamp(now)),
+            "evaluator": evaluator,
         }
     )
 
@@ -111,14 +133,19 @@ def submitted(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStat
     )
 
 
-def adopted(job: NemoEvalJob, now: datetime, found: Sequence[RemoteJob]) -> EvalJobStatus:
-    """The job of an earlier POST was found; the first is ours, the others are cancelled by the caller."""
+def adopted(
+    job: NemoEvalJob, now: datetime, found: Sequence[RemoteJob], evaluator: EvaluatorUsed | None = None
+) -> EvalJobStatus:
+    """The job of an earlier POST was found; the first is ours, the others are cancelled by the caller.
+
+    `evaluator`: where it was found, should status no longer know.
+    """
     status = submitted(job, now, found[0])
     if job.status.attempt is not None:
         return status.model_copy(update={"adopted": True})
     # Status was lost: what the annotation asked for may have been done, and nothing is run twice on a guess.
     attempt = attempt_carried(found[0].custom_fields, job.metadata) or 1
-    return status.model_copy(update={"attempt": attempt, "rerun": rerun_value(job)})
+    return status.model_copy(update={"attempt": attempt, "rerun": rerun_value(job), "evaluator": evaluator})
 
 
 def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:

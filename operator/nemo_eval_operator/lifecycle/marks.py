@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.resources import ObjectMeta
+from nemo_eval_operator.resources import EvaluatorUsed, ObjectMeta
 
 __all__ = [
     "ADOPT_ANNOTATION",
@@ -20,6 +20,7 @@ __all__ = [
     "attempt_carried",
     "carries_object",
     "claim_of",
+    "claimed_evaluator",
     "is_claimed",
     "mark_of_attempt",
     "mark_of_object",
@@ -30,6 +31,7 @@ __all__ = [
 FINALIZER: Final = "evaluator.nemo.dev/finalizer"
 ADOPT_ANNOTATION: Final = "evaluator.nemo.dev/adopt"
 CLAIM_ANNOTATION: Final = "evaluator.nemo.dev/claimed-by-uid"
+CLAIM_EVALUATOR_ANNOTATION: Final = "evaluator.nemo.dev/claimed-for"
 RERUN_ANNOTATION: Final = "evaluator.nemo.dev/rerun"
 
 UID: Final = "k8s-uid"
@@ -73,9 +75,18 @@ def is_claimed(meta: ObjectMeta) -> bool:
     return meta.annotations.get(CLAIM_ANNOTATION) == meta.uid
 
 
-def claim_of(meta: ObjectMeta) -> dict[str, str]:
-    """The annotation that outlives finalizer and status."""
-    return {CLAIM_ANNOTATION: meta.uid}
+def claim_of(meta: ObjectMeta, evaluator: EvaluatorUsed | None = None) -> dict[str, str]:
+    """The annotations that outlive finalizer and status: whose they are, and where it may be found."""
+    claim = {CLAIM_ANNOTATION: meta.uid}
+    if evaluator is not None:
+        claim[CLAIM_EVALUATOR_ANNOTATION] = f"{evaluator.url} {evaluator.connection or ''}".rstrip()
+    return claim
+
+
+def claimed_evaluator(meta: ObjectMeta) -> EvaluatorUsed | None:
+    """The evaluator that this very object was made ready to be submitted to; None where that is not known."""
+    url, _, connection = meta.annotations.get(CLAIM_EVALUATOR_ANNOTATION, "").partition(" ")
+    return EvaluatorUsed(url=url, connection=connection or None) if is_claimed(meta) and url else None
 
 
 def may_take_over(meta: ObjectMeta) -> bool:

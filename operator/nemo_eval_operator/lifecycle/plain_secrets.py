@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from nemo_eval_operator.evaluator import MASK
-from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 from .events import Event
 from .target_paths import Step, parse, shown
@@ -39,8 +39,10 @@ def plain_secrets(thing: NemoBenchmark | NemoEvalJob) -> dict[str, str]:
     return {f"spec.{shown(place)}": value for place, value in _in_spec(thing) if place not in replaced}
 
 
-def event_of_plain_secrets(thing: NemoBenchmark | NemoEvalJob) -> Event | None:
+def event_of_plain_secrets(thing: NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection) -> Event | None:
     """The warning that shows the better way; None where no credential is in plain text."""
+    if isinstance(thing, NemoEvaluatorConnection):
+        return None
     paths = list(plain_secrets(thing))
     if not paths:
         return None

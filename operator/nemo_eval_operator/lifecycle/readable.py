@@ -12,16 +12,21 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkSpec,
     BenchmarkStatus,
+    ConnectionStatus,
     EvalJobSpec,
     EvalJobStatus,
     NemoBenchmark,
     NemoEvalJob,
+    NemoEvaluatorConnection,
 )
 
-__all__ = ["read_benchmark", "read_job"]
+__all__ = ["read_benchmark", "read_connection", "read_job"]
 
 STEERING = ("deletionPolicy", "cancelTimeoutSeconds")
-REMEMBERED = ("attempt", "submission", "jobId", "history", "rerun", "config", "configId", "configGeneration")
+REMEMBERED = (
+    *("attempt", "submission", "jobId", "evaluator", "history", "rerun"),
+    *("config", "configId", "configGeneration"),
+)
 """Fields of a status without which what is in the evaluator could not be found again."""
 
 
@@ -49,6 +54,15 @@ def read_benchmark(document: JsonObject) -> tuple[NemoBenchmark, ValidationError
             config["namespace"], _, config["name"] = known.partition("/")
         spec = _readable(BenchmarkSpec, {"config": config}, document.get("spec"), STEERING)
         return NemoBenchmark.model_validate({**document, "spec": spec, "status": status}), error
+
+
+def read_connection(document: JsonObject) -> tuple[NemoEvaluatorConnection, ValidationError | None]:
+    """As read_job. The stand-in leads nowhere."""
+    readable = {**document, "status": _readable_status(ConnectionStatus, document.get("status"))}
+    try:
+        return NemoEvaluatorConnection.model_validate(readable), None
+    except ValidationError as error:
+        return NemoEvaluatorConnection.model_validate({**readable, "spec": {}}), error
 
 
 def _readable_status(model: type[BaseModel], status: JsonValue) -> JsonObject:

@@ -4,27 +4,42 @@ from .admission import Admission
 from .benchmarks import BenchmarkReconciler
 from .books import Books
 from .census import take_census
+from .choosing import Chooser
+from .connections import ConnectionReconciler
+from .credentials import CredentialsReader
+from .evaluators import CONNECTIONS, Evaluator, Evaluators, Opened, Terms, connection_key
 from .following import Followed, Following
 from .gate import EvaluatorGate
 from .jobs import JobReconciler
+from .lanes import Lanes
 from .note import NoteTaker
 from .queue import Reconcile, RetryLater, WorkQueue
 from .secrets import SecretReader
 from .waiting import Waiting
 
 __all__ = [
+    "CONNECTIONS",
     "Admission",
     "BenchmarkReconciler",
     "Books",
+    "Chooser",
+    "ConnectionReconciler",
+    "CredentialsReader",
+    "Evaluator",
     "EvaluatorGate",
+    "Evaluators",
     "Followed",
     "Following",
     "JobReconciler",
+    "Lanes",
     "NoteTaker",
+    "Opened",
     "Reconcile",
     "RetryLater",
     "SecretReader",
+    "Terms",
     "Waiting",
     "WorkQueue",
+    "connection_key",
     "take_census",
 ]

@@ -50,6 +50,15 @@ class Admission:
         """Jobs in line."""
         return len(self._line)
 
+    def allow(self, limit: int | None) -> None:
+        """From now on so many places. Those who have one beyond that keep it until they have ended."""
+        if limit == self._limit:
+            return
+        # Without a limit there was nothing to count for: everybody who was seen has a place by now.
+        self._counted = self._counted or limit is None
+        self._limit = limit
+        self._call_up()
+
     def ask(self, job: NemoEvalJob) -> Turn:
         """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
         key, meta = key_of(job), job.metadata

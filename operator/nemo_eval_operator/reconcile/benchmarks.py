@@ -24,11 +24,13 @@ from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkFacts,
     ConfigGone,
+    EvaluatorUnusable,
     UnusableTargetPath,
     benchmark_status,
     config_body,
     config_name,
     decide_benchmark,
+    event_of_moved_config,
     is_used_by,
     read_benchmark,
     read_job,
@@ -48,9 +50,11 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoBenchmark
+from nemo_eval_operator.resources import EVALJOB_PLURAL, EvaluatorUsed, LabelSelector, NemoBenchmark
 
-from .gate import EvaluatorGate
+from .choosing import Chooser
+from .evaluators import Evaluator, Evaluators
+from .lanes import Lanes
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
@@ -71,6 +75,10 @@ SECRETS_RESYNC_SECONDS: Final = 60.0
 """The same where it names Secrets, which cannot be watched. A job that is submitted looks by itself."""
 
 
+EVALUATOR_RECHECK_SECONDS: Final = 60.0
+"""A connection that comes, or changes, wakes its benchmarks; this is for a wake-up that was missed."""
+
+
 class BenchmarkReconciler:
     """Brings one NemoBenchmark at a time as far as it will go."""
 
@@ -78,19 +86,21 @@ class BenchmarkReconciler:
         self,
         *,
         kube: KubeClient,
-        evaluator: EvaluatorClient,
+        evaluators: Evaluators,
+        chooser: Chooser,
         queue: WorkQueue,
-        gate: EvaluatorGate,
         waiting: Waiting,
+        lanes: Lanes,
         secrets: SecretReader,
         metrics: Metrics,
         selector: LabelSelector,
     ) -> None:
         self._kube = kube
-        self._evaluator = evaluator
+        self._evaluators = evaluators
+        self._chooser = chooser
         self._queue = queue
-        self._gate = gate
         self._waiting = waiting
+        self._lanes = lanes
         self._selector = selector
         self._secrets = secrets
         self._objects = ObjectWriter(kube, metrics)
@@ -99,6 +109,8 @@ class BenchmarkReconciler:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
         document = await self._kube.get(key)
         if document is None:
+            self._chooser.settle(key)
+            self._lanes.forget(key)
             self._wake_jobs(key)
             return None
         if not is_selected(document, self._selector):
@@ -125,9 +137,21 @@ class BenchmarkReconciler:
         except UnusableTargetPath as error:
             await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
             return None
-        return await self._step_by_step(benchmark, await self._facts(benchmark, desired, secrets))
+        chosen = await self._chooser.of_benchmark(benchmark)
+        if isinstance(chosen, EvaluatorUnusable) and benchmark.metadata.deletion_timestamp is None:
+            await self._objects.record(
+                benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen)
+            )
+            return EVALUATOR_RECHECK_SECONDS
+        used = chosen if isinstance(chosen, EvaluatorUsed) else None
+        self._lanes.put(key_of(benchmark), used)
+        evaluator = self._evaluators.find(used) if used is not None else None
+        facts = await self._facts(benchmark, desired, secrets, evaluator)
+        return await self._step_by_step(benchmark, facts, evaluator)
 
-    async def _step_by_step(self, benchmark: NemoBenchmark, facts: BenchmarkFacts) -> float | None:
+    async def _step_by_step(
+        self, benchmark: NemoBenchmark, facts: BenchmarkFacts, evaluator: Evaluator | None
+    ) -> float | None:
         for _ in range(MAX_STEPS):
             facts = replace(facts, now=_now())
             match decide_benchmark(benchmark, facts):
@@ -135,7 +159,9 @@ class BenchmarkReconciler:
                     self._wake_jobs(key_of(benchmark))
                     return _spread(seconds)
                 case Record(status):
-                    benchmark = await self._objects.record(benchmark, status)
+                    before, benchmark = benchmark, await self._objects.record(benchmark, status)
+                    if moved := event_of_moved_config(before.status, status):
+                        await self._objects.tell(benchmark, moved)
                 case AddFinalizer():
                     benchmark = await self._objects.claim(benchmark)
                 case RemoveFinalizer(left_behind):
@@ -148,30 +174,41 @@ class BenchmarkReconciler:
                     | ReplaceConfig()
                     | DeleteConfig() as step
                 ):
+                    if evaluator is None:
+                        # It became another one since it was chosen.
+                        raise RetryLater
                     try:
                         async with within(release_benchmark_seconds(benchmark, _now())):
-                            facts = _hiding(await self._call(benchmark, facts, step), self._secrets.known)
+                            facts = await self._call(benchmark, facts, step, evaluator.client)
+                            facts = _hiding(facts, self._secrets.known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
-                            return await self._put_off(benchmark, error)
-                        await self._learn_of_failure(benchmark, error)
+                            return await self._put_off(benchmark, evaluator, error)
+                        await self._learn_of_failure(benchmark, evaluator, error)
                         facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
 
-    async def _learn_of_failure(self, benchmark: NemoBenchmark, error: EvaluatorError) -> None:
+    async def _learn_of_failure(
+        self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError
+    ) -> None:
         """Of many deletions only the first few may find out by themselves that nobody answers."""
         logger.info("%s: %s", key_of(benchmark), error)
         if release_benchmark_seconds(benchmark, _now()):
-            await self._gate.learn(error)
+            await evaluator.gate.learn(error)
 
     async def _facts(
-        self, benchmark: NemoBenchmark, desired: JsonObject, secrets: ReadSecrets
+        self,
+        benchmark: NemoBenchmark,
+        desired: JsonObject,
+        secrets: ReadSecrets,
+        evaluator: Evaluator | None,
     ) -> BenchmarkFacts:
         facts = BenchmarkFacts(
             now=_now(),
             desired=desired,
             secrets=secrets.versions,
+            evaluator=evaluator.used if evaluator else None,
             resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
         )
         if benchmark.metadata.deletion_timestamp is None:
@@ -179,62 +216,42 @@ class BenchmarkReconciler:
         namespace = benchmark.metadata.namespace
         jobs = [read_job(document)[0] async for document in self._kube.list_all(EVALJOB_PLURAL, namespace)]
         users = tuple(job.metadata.name for job in jobs if is_used_by(benchmark, job))
-        return replace(facts, users=users, failed=self._gate.outage is not None)
+        failed = evaluator is None or evaluator.gate.outage is not None
+        return replace(facts, users=users, failed=failed)
 
     async def _call(
         self,
         benchmark: NemoBenchmark,
         facts: BenchmarkFacts,
         step: ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | DeleteConfig,
+        client: EvaluatorClient,
     ) -> BenchmarkFacts:
         """Do one call to the evaluator; what is known of the config afterwards."""
         namespace, name = config_name(benchmark)
         match step:
             case ObserveConfig():
-                return replace(facts, remote=await self._observe(namespace, name))
+                return replace(facts, remote=await _observe(client, namespace, name))
             case CreateConfig():
                 try:
-                    return replace(
-                        facts, remote=await self._evaluator.create_config(facts.desired), replaced=True
-                    )
+                    return replace(facts, remote=await client.create_config(facts.desired), replaced=True)
                 except Conflicting:
-                    remote = await self._observe(namespace, name)
+                    remote = await _observe(client, namespace, name)
                     if isinstance(remote, ConfigGone):
                         raise
                     return replace(facts, remote=remote)
             case UpdateConfig():
-                return await self._update(namespace, name, facts)
+                return await _update(client, namespace, name, facts)
             case ReplaceConfig():
                 try:
-                    await self._evaluator.delete_config(namespace, name)
+                    await client.delete_config(namespace, name)
                 except Conflicting:
                     # In use: the update is what the evaluator will take for now.
                     return replace(facts, replaced=True)
-                return replace(
-                    facts, remote=await self._evaluator.create_config(facts.desired), replaced=True
-                )
+                return replace(facts, remote=await client.create_config(facts.desired), replaced=True)
             case DeleteConfig():
                 with suppress(Missing):
-                    await self._evaluator.delete_config(namespace, name)
+                    await client.delete_config(namespace, name)
                 return replace(facts, remote=ConfigGone())
-
-    async def _observe(self, namespace: str, name: str) -> RemoteConfig | ConfigGone:
-        try:
-            return await self._evaluator.get_config(namespace, name)
-        except Missing:
-            return ConfigGone()
-
-    async def _update(self, namespace: str, name: str, facts: BenchmarkFacts) -> BenchmarkFacts:
-        """PATCH; where the server has none, the config is deleted and created in its place."""
-        current = facts.remote.document if isinstance(facts.remote, RemoteConfig) else {}
-        try:
-            remote = await self._evaluator.update_config(namespace, name, update_body(facts.desired, current))
-        except (Missing, Unsupported):
-            with suppress(Missing):
-                await self._evaluator.delete_config(namespace, name)
-            remote = await self._evaluator.create_config(facts.desired)
-            return replace(facts, remote=remote, replaced=True)
-        return replace(facts, remote=remote, updated=True)
 
     async def _secrets_of(self, benchmark: NemoBenchmark) -> ReadSecrets:
         if benchmark.metadata.deletion_timestamp is not None:
@@ -242,11 +259,11 @@ class BenchmarkReconciler:
             return ReadSecrets({}, [])
         return await self._secrets.read(benchmark)
 
-    async def _put_off(self, benchmark: NemoBenchmark, error: EvaluatorError) -> float:
+    async def _put_off(self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError) -> float:
         """Say what the evaluator said, and when to ask again."""
         if isinstance(error, Unavailable):
-            self._gate.close(error)
-            self._gate.wait(key_of(benchmark))
+            evaluator.gate.close(error)
+            evaluator.gate.wait(key_of(benchmark))
         status = benchmark_status.failing(benchmark, _now(), error)
         await self._objects.record(benchmark, status)
         match error:
@@ -260,6 +277,28 @@ class BenchmarkReconciler:
     def _wake_jobs(self, benchmark: ObjectKey) -> None:
         for job in self._waiting.take(benchmark):
             self._queue.add(job)
+
+
+async def _observe(client: EvaluatorClient, namespace: str, name: str) -> RemoteConfig | ConfigGone:
+    try:
+        return await client.get_config(namespace, name)
+    except Missing:
+        return ConfigGone()
+
+
+async def _update(
+    client: EvaluatorClient, namespace: str, name: str, facts: BenchmarkFacts
+) -> BenchmarkFacts:
+    """PATCH; where the server has none, the config is deleted and created in its place."""
+    current = facts.remote.document if isinstance(facts.remote, RemoteConfig) else {}
+    try:
+        remote = await client.update_config(namespace, name, update_body(facts.desired, current))
+    except (Missing, Unsupported):
+        with suppress(Missing):
+            await client.delete_config(namespace, name)
+        remote = await client.create_config(facts.desired)
+        return replace(facts, remote=remote, replaced=True)
+    return replace(facts, remote=remote, updated=True)
 
 
 def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:

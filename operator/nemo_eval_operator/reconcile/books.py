@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import glimpse_told_by, occupies, parse_timestamp
+from nemo_eval_operator.lifecycle import evaluator_of_record, glimpse_told_by, occupies, parse_timestamp
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
-from .admission import Admission
-from .following import Following
+from .evaluators import Evaluator, Evaluators
+from .lanes import Lanes
 from .objects import key_of
 from .waiting import Waiting
 
@@ -17,41 +17,55 @@ __all__ = ["Books"]
 
 
 class Books:
-    """Brings the three up to date with an object. All of it can be lost: it comes from the objects again."""
+    """Brings it all up to date with an object. All of it can be lost: it comes from the objects again."""
 
-    def __init__(self, *, following: Following, waiting: Waiting, admission: Admission) -> None:
-        self.following = following
-        self.admission = admission
+    def __init__(self, *, evaluators: Evaluators, waiting: Waiting, lanes: Lanes) -> None:
+        self._evaluators = evaluators
         self._waiting = waiting
+        self._lanes = lanes
 
-    def keep(self, job: NemoEvalJob) -> None:
-        """Follow the job's remote job where it may be running, with its place at the evaluator."""
-        status = job.status
+    def keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:
+        """Follow the job's remote job at `evaluator` where it may be running, with its place there."""
+        key, status = key_of(job), job.status
+        self._evaluators.forget(key, but=evaluator)
+        self._lanes.put(key, evaluator.used if evaluator else None)
+        if evaluator is None:
+            return
         if occupies(job):
-            self.admission.note(job)
-        if status.job_id is not None and status.completion_time is None:
-            self.following.follow(
-                key_of(job),
+            evaluator.admission.note(job)
+        if status.completion_time is None and status.job_id is not None:
+            evaluator.waiting.discard(key)
+            evaluator.following.follow(
+                key,
                 status.job_id,
                 glimpse_told_by(status),
                 since=_submitted(status),
                 every=job.spec.poll_interval_seconds,
             )
-        else:
-            self.following.forget(key_of(job))
+            return
+        evaluator.following.forget(key)
+        awaited = not (status.completion_time or job.spec.suspend or job.metadata.deletion_timestamp)
+        (evaluator.waiting.add if awaited else evaluator.waiting.discard)(key)
+
+    def note_place(self, job: NemoEvalJob) -> None:
+        """A status that was read may say that the job has a place."""
+        evaluator = self._evaluators.find(evaluator_of_record(job))
+        if occupies(job) and evaluator is not None:
+            evaluator.admission.note(job)
 
     def keep_place(self, job: NemoEvalJob) -> None:
-        """A status that was just written decides whether the job has a place at the evaluator."""
+        """A status that was just written decides whether the job has a place, and where."""
         if occupies(job):
-            self.admission.note(job)
+            self.note_place(job)
         else:
-            self.admission.release(key_of(job))
+            for evaluator in self._evaluators:
+                evaluator.admission.release(key_of(job))
 
     def forget(self, key: ObjectKey) -> None:
         """The object is gone, or another operator's."""
-        self.following.forget(key)
+        self._evaluators.forget(key)
         self._waiting.forget(key)
-        self.admission.leave(key)
+        self._lanes.forget(key)
 
 
 def _submitted(status: EvalJobStatus) -> datetime:

@@ -13,7 +13,7 @@ from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 
-from .admission import Admission
+from .evaluators import Evaluator
 
 __all__ = ["take_census"]
 
@@ -25,21 +25,23 @@ MAX_RETRY_SECONDS: Final = 30.0
 
 async def take_census(
     kube: KubeClient,
-    admission: Admission,
+    evaluator: Evaluator,
     *,
     namespaces: Sequence[str],
     selector: LabelSelector,
     heartbeat: Heartbeat,
 ) -> None:
-    """Note every job of the namespaces (none named: of all) that has a place, then open the admission."""
-    delay = FIRST_RETRY_SECONDS
+    """Note every job of the namespaces (none: of all) that has a place there, then open the admission."""
+    admission, delay = evaluator.admission, FIRST_RETRY_SECONDS
     for namespace in namespaces or (None,):
         while True:
             heartbeat.beat()
             try:
                 async for document in kube.list_all(EVALJOB_PLURAL, namespace, selector=selector.text):
                     heartbeat.beat()
-                    admission.note(read_job(document)[0])
+                    job = read_job(document)[0]
+                    if evaluator.has(job):
+                        admission.note(job)
                 break
             except KubeError as error:
                 logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
@@ -49,4 +51,4 @@ async def take_census(
                 delay = min(MAX_RETRY_SECONDS, delay * 2)
     heartbeat.rest()
     admission.open()
-    logger.info("%d jobs run already", admission.running)
+    logger.info("%d jobs run already at %s", admission.running, evaluator.used.url)

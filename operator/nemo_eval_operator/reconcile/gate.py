@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -37,8 +39,15 @@ class EvaluatorGate:
     """Open, or closed with a reason; keys that `wait` are queued again when it opens."""
 
     def __init__(
-        self, evaluator: EvaluatorClient, queue: WorkQueue, following: Following, heartbeat: Heartbeat
+        self,
+        evaluator: EvaluatorClient,
+        queue: WorkQueue,
+        following: Following,
+        heartbeat: Heartbeat,
+        *,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
+        self._on_change = on_change or (lambda: None)
         self._evaluator = evaluator
         self._heartbeat = heartbeat
         self._queue = queue
@@ -48,6 +57,9 @@ class EvaluatorGate:
         self._open = asyncio.Event()
         self._open.set()
         self._retry_after = 0.0
+        self._hurry = asyncio.Event()
+        self.error: EvaluatorError | None = None
+        """Why it is closed."""
         self.outage: str | None = None
         self.within_reach_since: datetime | None = None
 
@@ -55,11 +67,14 @@ class EvaluatorGate:
         """Nobody calls the evaluator for new work until a probe has reached it."""
         if self.outage is None:
             logger.warning("evaluator out of reach: %s", error)
-        self.outage = error.detail
+        changed = self.error is None or (type(error), error.fault) != (type(self.error), self.error.fault)
+        self.error, self.outage = error, error.detail
         wished = error.retry_after if isinstance(error, Unavailable) else None
         self._retry_after = wished or 0.0
         self._open.clear()
         self._closed.set()
+        if changed:
+            self._on_change()
 
     async def learn(self, error: EvaluatorError) -> None:
         """Close if a failed call says that nobody can be reached; where it does not say, ask."""
@@ -83,6 +98,10 @@ class EvaluatorGate:
     def wait(self, key: ObjectKey) -> None:
         self._waiting.add(key)
 
+    def probe_soon(self) -> None:
+        """What kept the evaluator out of reach may be mended: do not wait out the backoff."""
+        self._hurry.set()
+
     async def until_open(self) -> None:
         await self._open.wait()
 
@@ -100,7 +119,7 @@ class EvaluatorGate:
             jittered = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
             pause = max(self._retry_after, jittered)
             self._heartbeat.rest(pause)
-            await asyncio.sleep(pause)
+            await self._pause(pause)
             self._retry_after = 0.0
             try:
                 await self._evaluator.check()
@@ -115,12 +134,18 @@ class EvaluatorGate:
                     self._queue.add(key)
             delay = min(MAX_PROBE_SECONDS, delay * 2)
 
+    async def _pause(self, seconds: float) -> None:
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+
     def _reopen(self) -> None:
         logger.warning("evaluator within reach again")
-        self.outage = None
+        self.error = self.outage = None
         self.within_reach_since = datetime.now(UTC)
         self._closed.clear()
         self._open.set()
         woken, self._waiting = self._waiting, set()
         for key in woken:
             self._queue.add(key)
+        self._on_change()

@@ -7,16 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
-from nemo_eval_operator.evaluator import (
-    EvaluatorClient,
-    EvaluatorError,
-    JobStatus,
-    RemoteJob,
-    Unavailable,
-)
+from nemo_eval_operator.evaluator import EvaluatorError, JobStatus, RemoteJob, Unavailable
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkUnusable,
+    EvaluatorUnusable,
     Facts,
     RemoteGone,
     Stored,
@@ -25,6 +20,7 @@ from nemo_eval_operator.lifecycle import (
     event_of_ignored_rerun,
     event_of_ignored_ttl,
     glimpse_told_by,
+    is_bound,
     job_status,
     occupies,
     read_job,
@@ -46,6 +42,7 @@ from nemo_eval_operator.lifecycle.steps import (
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.resources import (
     EvalJobStatus,
+    EvaluatorUsed,
     LabelSelector,
     NemoBenchmark,
     NemoEvalJob,
@@ -53,7 +50,8 @@ from nemo_eval_operator.resources import (
 
 from .benchmark_of_job import BenchmarkOfJob
 from .books import Books
-from .gate import EvaluatorGate
+from .choosing import Chooser
+from .evaluators import Evaluator, Evaluators
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
@@ -73,9 +71,7 @@ MAX_STEPS: Final = 20
 WAITING_RECHECK_SECONDS: Final = 60.0
 """Waiting objects are woken by what they wait for; this is for a wake-up that was missed."""
 
-Advance = (
-    Record[EvalJobStatus] | AddFinalizer | SubmitJob | LookUpJob | CancelJob | DeleteJob | CollectResults
-)
+Step = AskForPlace | SubmitJob | LookUpJob | CancelJob | DeleteJob | CollectResults
 
 
 class JobReconciler:
@@ -85,9 +81,9 @@ class JobReconciler:
         self,
         *,
         kube: KubeClient,
-        evaluator: EvaluatorClient,
+        evaluators: Evaluators,
+        chooser: Chooser,
         queue: WorkQueue,
-        gate: EvaluatorGate,
         books: Books,
         waiting: Waiting,
         secrets: SecretReader,
@@ -96,8 +92,8 @@ class JobReconciler:
         settle: timedelta,
     ) -> None:
         self._kube = kube
-        self._evaluator = evaluator
-        self._gate = gate
+        self._evaluators = evaluators
+        self._chooser = chooser
         self._books = books
         self._selector = selector
         self._settle = settle
@@ -106,14 +102,12 @@ class JobReconciler:
         self._metrics = metrics
         self._benchmark_of = BenchmarkOfJob(kube, queue, waiting, secrets)
         self._objects = ObjectWriter(kube, metrics, on_recorded=books.keep_place)
-        self._results = ResultsKeeper(kube, evaluator, secrets)
-        self._remote_jobs = RemoteJobs(self._objects, evaluator)
+        self._results = ResultsKeeper(kube, secrets)
+        self._remote_jobs = RemoteJobs(self._objects)
         self._submitter = Submitter(
             objects=self._objects,
-            evaluator=evaluator,
             remote_jobs=self._remote_jobs,
             queue=queue,
-            gate=gate,
             secrets=secrets,
             metrics=metrics,
         )
@@ -123,9 +117,10 @@ class JobReconciler:
         document = await self._kube.get(key)
         if document is None or not is_selected(document, self._selector):
             self._books.forget(key)
+            self._chooser.settle(key)
             return None
         job, unreadable = read_job(document)
-        self._books.admission.note(job)
+        self._books.note_place(job)
         try:
             if unreadable is not None and job.metadata.deletion_timestamp is None:
                 problem = first_problem(unreadable)
@@ -134,74 +129,96 @@ class JobReconciler:
             return await self._pursue(job)
         except ObjectGone:
             self._books.forget(key)
+            self._chooser.settle(key)
             return None
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)
         for _ in range(MAX_STEPS):
-            facts = replace(
-                facts,
-                now=datetime.now(UTC),
-                outage=self._gate.outage,
-                quiet_since=self._submitter.quiet_since(job),
-            )
-            if facts.outage is not None:
-                self._gate.wait(key)
-            step = decide_job(job, facts)
-            match step:
+            evaluator = self._evaluator_of(facts)
+            facts = self._as_of_now(job, facts, evaluator)
+            match decide_job(job, facts):
                 case Rest(seconds):
-                    self._books.keep(job)
-                    if facts.turn is None and not occupies(job):
-                        self._books.admission.leave(key)
-                    if seconds is None and isinstance(facts.benchmark, BenchmarkUnusable):
-                        return self._until_recheck()
-                    return seconds
-                case AskForPlace():
-                    facts = replace(facts, turn=self._books.admission.ask(job))
+                    self._keep(job, evaluator)
+                    if facts.turn is None and evaluator is not None and not occupies(job):
+                        evaluator.admission.leave(key)
+                    return self._until_recheck(facts) if seconds is None else seconds
                 case RemoveFinalizer(left_behind):
-                    self._books.following.forget(key)
                     job = await self._objects.remove_finalizer(job, left_behind=left_behind)
                     if job.metadata.deletion_timestamp is not None and not job.metadata.finalizers:
-                        self._books.admission.leave(key)
+                        self._books.forget(key)
+                        self._chooser.settle(key)
                         return None
                 case DeleteObject():
                     await self._objects.delete(job)
                     return None
-                case _:
-                    try:
-                        async with within(release_job_seconds(job, datetime.now(UTC))):
-                            job, facts = await self._advance(job, facts, step)
-                    except EvaluatorError as error:
-                        if job.metadata.deletion_timestamp is None:
-                            self._put_off(job, error)
-                        # A deletion is bounded: what could not be done is weighed, not repeated for ever.
-                        await self._learn_of_failure(job, error)
-                        facts = replace(facts, failed=True)
+                case Record(status):
+                    job, facts = await self._record(job, facts, status)
+                case AddFinalizer():
+                    job = await self._objects.claim(job, evaluator.used if evaluator else None)
+                    facts = replace(facts, claimed=True)
+                case step:
+                    if evaluator is None:
+                        raise AssertionError(f"{step} without an evaluator")
+                    job, facts = await self._do(job, facts, step, evaluator)
         logger.error("%s/%s is still not at rest after %d steps", key.namespace, key.name, MAX_STEPS)
         raise RetryLater
 
-    async def _advance(self, job: NemoEvalJob, facts: Facts, step: Advance) -> tuple[NemoEvalJob, Facts]:
-        """Do a step after which there is more to decide."""
+    def _evaluator_of(self, facts: Facts) -> Evaluator | None:
+        """Raises RetryLater where it has become another since the facts were gathered."""
+        if not isinstance(facts.evaluator, EvaluatorUsed):
+            return None
+        evaluator = self._evaluators.find(facts.evaluator)
+        if evaluator is None:
+            raise RetryLater
+        return evaluator
+
+    def _as_of_now(self, job: NemoEvalJob, facts: Facts, evaluator: Evaluator | None) -> Facts:
+        facts = replace(facts, now=datetime.now(UTC))
+        if evaluator is None:
+            return facts
+        if evaluator.gate.outage is not None:
+            evaluator.gate.wait(key_of(job))
+        quiet_since = self._submitter.quiet_since(job, evaluator.gate)
+        return replace(facts, outage=evaluator.gate.outage, quiet_since=quiet_since)
+
+    async def _do(
+        self, job: NemoEvalJob, facts: Facts, step: Step, evaluator: Evaluator
+    ) -> tuple[NemoEvalJob, Facts]:
+        """Do a step that is about the evaluator; facts tell where it failed and may fail."""
+        try:
+            async with within(release_job_seconds(job, datetime.now(UTC))):
+                return await self._advance(job, facts, step, evaluator)
+        except EvaluatorError as error:
+            if job.metadata.deletion_timestamp is None:
+                self._put_off(job, evaluator, error)
+            # A deletion is bounded: what could not be done is weighed, not repeated for ever.
+            await self._learn_of_failure(job, evaluator, error)
+            return job, replace(facts, failed=True)
+
+    async def _advance(
+        self, job: NemoEvalJob, facts: Facts, step: Step, evaluator: Evaluator
+    ) -> tuple[NemoEvalJob, Facts]:
+        client = evaluator.client
         match step:
-            case Record(status):
-                return await self._record(job, facts, status)
-            case AddFinalizer():
-                return await self._objects.claim(job), replace(facts, claimed=True)
+            case AskForPlace():
+                return job, replace(facts, turn=evaluator.admission.ask(job))
             case SubmitJob():
                 usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
-                return await self._submitter.submit(job, usable), replace(facts, lookup=None, turn=None)
+                job = await self._submitter.submit(job, usable, evaluator)
+                return job, replace(facts, lookup=None, turn=None)
             case LookUpJob():
-                return job, replace(facts, lookup=await self._submitter.look_up(job, step))
+                return job, replace(facts, lookup=await self._submitter.look_up(job, step, client))
             case CancelJob(job_id):
                 job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
-                await self._remote_jobs.cancel(job, job_id)
-                remote = await self._remote_jobs.observe(job_id)
+                await self._remote_jobs.cancel(client, job, job_id)
+                remote = await self._remote_jobs.observe(client, job_id)
                 return job, replace(facts, cancel_asked=True, remote=remote)
             case DeleteJob(job_id):
-                await self._remote_jobs.delete(job_id)
+                await self._remote_jobs.delete(client, job_id)
                 return job, replace(facts, deleted=facts.deleted | {job_id})
             case CollectResults(job_id):
-                return job, replace(facts, stored=await self._collect(job, job_id))
+                return job, replace(facts, stored=await self._collect(job, job_id, evaluator))
 
     async def _record(
         self, job: NemoEvalJob, facts: Facts, status: EvalJobStatus
@@ -220,60 +237,78 @@ class JobReconciler:
 
     async def _facts(self, job: NemoEvalJob) -> Facts:
         """Ask for what the decision about this job will need, and for nothing else."""
-        facts = Facts(now=datetime.now(UTC), settle=self._settle, outage=self._gate.outage)
+        facts = Facts(now=datetime.now(UTC), settle=self._settle)
         status, deleting = job.status, job.metadata.deletion_timestamp is not None
-        if status.job_id is None and status.completion_time is None and not deleting:
-            return replace(facts, benchmark=await self._benchmark_of.read(job))
-        if status.job_id is None or not depends_on_remote(job):
+        if status.completion_time is not None and not deleting:
             return facts
-        remote = self._books.following.take_news(key_of(job), status.job_id)
+        if status.job_id is None and not deleting:
+            facts = replace(facts, benchmark=await self._benchmark_of.read(job))
+            if isinstance(facts.benchmark, BenchmarkUnusable) and not is_bound(job):
+                return facts
+        usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
+        facts = replace(facts, evaluator=await self._chooser.of_job(job, usable))
+        evaluator = self._evaluator_of(facts)
+        if status.job_id is None or not depends_on_remote(job) or evaluator is None:
+            return facts
+        remote = evaluator.following.take_news(key_of(job), status.job_id)
         if remote is None and (deleting or glimpse_told_by(status).state != "active"):
-            remote = await self._try_to_observe(job, status.job_id)
+            remote = await self._try_to_observe(job, status.job_id, evaluator)
         if isinstance(remote, RemoteJob) and remote.status == JobStatus.FAILED:
             await self._secrets.recall(job)
             remote = remote.hiding(self._secrets.known)
         return replace(facts, remote=remote)
 
-    def _until_recheck(self) -> float:
+    def _until_recheck(self, facts: Facts) -> float | None:
         """Raises RetryLater where the benchmark may be another operator's, which will not wake us."""
-        if self._selector.requirements:
+        if isinstance(facts.benchmark, BenchmarkUnusable) and self._selector.requirements:
             raise RetryLater
-        return WAITING_RECHECK_SECONDS
+        unusable = (facts.benchmark, facts.evaluator)
+        waits = any(isinstance(one, BenchmarkUnusable | EvaluatorUnusable) for one in unusable)
+        return WAITING_RECHECK_SECONDS if waits else None
 
-    async def _try_to_observe(self, job: NemoEvalJob, job_id: str) -> RemoteJob | RemoteGone | None:
+    async def _try_to_observe(
+        self, job: NemoEvalJob, job_id: str, evaluator: Evaluator
+    ) -> RemoteJob | RemoteGone | None:
         """None where the evaluator does not answer, which must not stop a deletion."""
         deleting = job.metadata.deletion_timestamp is not None
-        if deleting and self._gate.outage is not None:
+        if deleting and evaluator.gate.outage is not None:
             return None
         try:
             async with within(release_job_seconds(job, datetime.now(UTC))):
-                return await self._remote_jobs.observe(job_id)
+                return await self._remote_jobs.observe(evaluator.client, job_id)
         except EvaluatorError as error:
-            await self._learn_of_failure(job, error)
+            await self._learn_of_failure(job, evaluator, error)
             return None
 
-    async def _learn_of_failure(self, job: NemoEvalJob, error: EvaluatorError) -> None:
+    async def _learn_of_failure(self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError) -> None:
         """Of many deletions only the first few may find out by themselves that nobody answers."""
         logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
         if release_job_seconds(job, datetime.now(UTC)) != 0:
-            await self._gate.learn(error)
+            await evaluator.gate.learn(error)
 
-    async def _collect(self, job: NemoEvalJob, job_id: str) -> Stored:
+    async def _collect(self, job: NemoEvalJob, job_id: str, evaluator: Evaluator) -> Stored:
         """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
         try:
-            return await self._results.collect(job, job_id)
+            return await self._results.collect(evaluator.client, job, job_id)
         except ResultsNotKept as problem:
             status = job_status.results_pending(
                 job, datetime.now(UTC), str(problem), given_up=problem.given_up
             )
-            self._books.keep(await self._objects.record(job, status))
+            self._keep(await self._objects.record(job, status), evaluator)
             raise RetryLater(problem.retry_seconds) from problem
 
-    def _put_off(self, job: NemoEvalJob, error: EvaluatorError) -> NoReturn:
+    def _keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:
+        self._books.keep(job, evaluator)
+        status = job.status
+        if status.completion_time is not None or (evaluator is not None and status.job_id is not None):
+            # It is where it is, and whoever closes that evaluator wakes it.
+            self._chooser.settle(key_of(job))
+
+    def _put_off(self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError) -> NoReturn:
         """A call failed that may simply be repeated, after a backoff."""
         logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
         if isinstance(error, Unavailable):
-            self._gate.close(error)
-            self._gate.wait(key_of(job))
-        self._books.keep(job)
+            evaluator.gate.close(error)
+            evaluator.gate.wait(key_of(job))
+        self._keep(job, evaluator)
         raise RetryLater from error

@@ -15,6 +15,7 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .books import Books
+from .evaluators import Evaluators
 from .objects import key_of
 from .queue import WorkQueue
 
@@ -24,8 +25,9 @@ __all__ = ["NoteTaker"]
 class NoteTaker:
     """Follows jobs on the word of a watch event."""
 
-    def __init__(self, *, books: Books, queue: WorkQueue, settle: timedelta) -> None:
+    def __init__(self, *, books: Books, evaluators: Evaluators, queue: WorkQueue, settle: timedelta) -> None:
         self._books = books
+        self._evaluators = evaluators
         self._queue = queue
         self._settle = settle
 
@@ -40,14 +42,15 @@ class NoteTaker:
         except ValidationError:
             return False
         key = key_of(job)
-        if unreadable is not None or key in self._books.following or self._queue.holds(key):
+        if unreadable is not None or self._evaluators.is_followed(key) or self._queue.holds(key):
             return False
-        if not _is_settled(job):
+        evaluator = self._evaluators.find(job.status.evaluator)
+        if not _is_settled(job) or (evaluator is None and job.status.completion_time is None):
             return False
         step = decide_job(job, Facts(now=datetime.now(UTC), settle=self._settle))
         if not isinstance(step, Rest):
             return False
-        self._books.keep(job)
+        self._books.keep(job, evaluator)
         if step.seconds is not None:
             self._queue.add_after(key, step.seconds)
         return True

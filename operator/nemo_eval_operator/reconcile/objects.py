@@ -27,10 +27,13 @@ from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
+    ConnectionStatus,
     EvalJobStatus,
+    EvaluatorUsed,
     LabelSelector,
     NemoBenchmark,
     NemoEvalJob,
+    NemoEvaluatorConnection,
     ObjectMeta,
 )
 
@@ -41,7 +44,11 @@ logger = logging.getLogger(__name__)
 MAX_PATH_PARTS: Final = 6
 """Shown of a path that is too deep, as spec.config.params.extra: whose field it is."""
 
-Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob)
+Thing = NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection
+
+Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection)
+Owner = TypeVar("Owner", NemoBenchmark, NemoEvalJob)
+"""Of a thing in the evaluator."""
 
 _json_object = TypeAdapter(JsonObject)
 
@@ -60,7 +67,7 @@ class ObjectWriter:
         self._metrics = metrics
         self._on_recorded = on_recorded
 
-    async def record(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus) -> Kind:
+    async def record(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus | ConnectionStatus) -> Kind:
         """Write `status` where it differs, tell of the change, and return the object as it is now.
 
         Raises Outdated where somebody else wrote first, ObjectGone where the object is gone.
@@ -80,17 +87,17 @@ class ObjectWriter:
             await self.tell(thing, warning)
         return recorded
 
-    async def claim(self, thing: Kind) -> Kind:
-        """Add the finalizer, and in the same write a mark that outlives a lost status."""
+    async def claim(self, thing: Owner, evaluator: EvaluatorUsed | None = None) -> Owner:
+        """Add the finalizer, and in the same write marks that outlive a lost status."""
         written = await self._kube.replace_finalizers(
             key_of(thing),
             thing.metadata,
-            [*thing.metadata.finalizers, FINALIZER],
-            annotations={**thing.metadata.annotations, **claim_of(thing.metadata)},
+            [*(name for name in thing.metadata.finalizers if name != FINALIZER), FINALIZER],
+            annotations={**thing.metadata.annotations, **claim_of(thing.metadata, evaluator)},
         )
         return _as_written(thing, written)
 
-    async def remove_finalizer(self, thing: Kind, *, left_behind: str | None = None) -> Kind:
+    async def remove_finalizer(self, thing: Owner, *, left_behind: str | None = None) -> Owner:
         """Let the object go; what stays in the evaluator against the user's wish is told and counted."""
         remaining = [name for name in thing.metadata.finalizers if name != FINALIZER]
         written = await self._kube.replace_finalizers(key_of(thing), thing.metadata, remaining)
@@ -110,10 +117,10 @@ class ObjectWriter:
         message = f"left behind in the evaluator: {left_behind}"
         await self.tell(thing, Event("Warning", "LeftInEvaluator", message))
 
-    async def delete(self, thing: Kind) -> None:
+    async def delete(self, thing: Owner) -> None:
         await self._kube.delete(key_of(thing), thing.metadata.uid)
 
-    async def tell(self, thing: NemoBenchmark | NemoEvalJob, event: Event) -> None:
+    async def tell(self, thing: Thing, event: Event) -> None:
         """Post an event. News is not worth a failed reconciliation: what cannot be posted is logged."""
         meta = thing.metadata
         level = logging.WARNING if event.type == "Warning" else logging.INFO
@@ -140,7 +147,7 @@ def _as_written(thing: Kind, written: JsonObject) -> Kind:
     return thing.model_copy(update={"metadata": ObjectMeta.model_validate(written["metadata"])})
 
 
-def key_of(thing: NemoBenchmark | NemoEvalJob) -> ObjectKey:
+def key_of(thing: Thing) -> ObjectKey:
     return ObjectKey(plural=thing.PLURAL, namespace=thing.metadata.namespace, name=thing.metadata.name)
 
 

@@ -28,45 +28,46 @@ NOT_FOUND = 404
 class RemoteJobs:
     """Every method raises EvaluatorError where the evaluator does not do what was asked."""
 
-    def __init__(self, objects: ObjectWriter, evaluator: EvaluatorClient) -> None:
+    def __init__(self, objects: ObjectWriter) -> None:
         self._objects = objects
-        self._evaluator = evaluator
 
-    async def observe(self, job_id: str) -> RemoteJob | RemoteGone:
+    async def observe(self, evaluator: EvaluatorClient, job_id: str) -> RemoteJob | RemoteGone:
         try:
-            return await self._evaluator.get_job(job_id)
+            return await evaluator.get_job(job_id)
         except Missing:
             return RemoteGone()
 
-    async def delete(self, job_id: str) -> None:
+    async def delete(self, evaluator: EvaluatorClient, job_id: str) -> None:
         """Remove it from the evaluator; one that is not there is removed."""
         try:
-            await self._evaluator.delete_job(job_id)
+            await evaluator.delete_job(job_id)
         except Missing:
             return
 
-    async def cancel(self, job: NemoEvalJob, job_id: str) -> None:
+    async def cancel(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> None:
         """Ask for cancellation; a server that has no such operation is asked to delete the job instead.
 
         NVIDIA's 25.4 has none. A refusal may mean that the job has ended meanwhile: look again.
         """
         try:
-            await self._evaluator.cancel_job(job_id)
+            await evaluator.cancel_job(job_id)
         except (Missing, Unsupported) as error:
-            await self._delete_instead(job, job_id, error)
+            await self._delete_instead(evaluator, job, job_id, error)
         except Unavailable as error:
             # A route that an ingress does not know; if the ingress knows none, observing says so.
             if error.status_code != NOT_FOUND:
                 raise
-            await self._delete_instead(job, job_id, error)
+            await self._delete_instead(evaluator, job, job_id, error)
         except Rejected as error:
             logger.info("remote job %s not cancelled, looking again: %s", job_id, error)
 
-    async def _delete_instead(self, job: NemoEvalJob, job_id: str, error: EvaluatorError) -> None:
-        remote = await self.observe(job_id)
+    async def _delete_instead(
+        self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str, error: EvaluatorError
+    ) -> None:
+        remote = await self.observe(evaluator, job_id)
         # Never one that has ended meanwhile: its result would go with it.
         if isinstance(remote, RemoteGone) or remote.is_terminal:
             return
-        await self.delete(job_id)
+        await self.delete(evaluator, job_id)
         message = f"this evaluator cannot cancel ({error.detail}): remote job {job_id} was deleted instead"
         await self._objects.tell(job, Event("Warning", "CancelUnsupported", message))

@@ -53,18 +53,17 @@ class ResultsNotKept(Exception):
 class ResultsKeeper:
     """Keeps results; keeping the same twice, as after a crash, changes nothing."""
 
-    def __init__(self, kube: KubeClient, evaluator: EvaluatorClient, secrets: SecretReader) -> None:
+    def __init__(self, kube: KubeClient, secrets: SecretReader) -> None:
         self._kube = kube
-        self._evaluator = evaluator
         self._secrets = secrets
         self._tries: dict[str, int] = {}
         self._one_at_a_time = asyncio.Lock()
 
-    async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
+    async def collect(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
         uid = job.metadata.uid
         try:
-            stored = await self._fetch_and_keep(job, job_id)
+            stored = await self._fetch_and_keep(evaluator, job, job_id)
         except (EvaluatorError, KubeRefused) as error:
             if not isinstance(error, EvaluatorError) or error.status_code not in OUTAGE_CODES:
                 self._tries[uid] = self._tries.get(uid, 0) + 1
@@ -76,27 +75,27 @@ class ResultsKeeper:
         """The object is done, or gone."""
         self._tries.pop(uid, None)
 
-    async def _fetch_and_keep(self, job: NemoEvalJob, job_id: str) -> Stored:
+    async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Large results only of one job at a time: those of all workers at once would not fit into memory."""
         try:
-            return await self._keep(job, await self._fetch(job, job_id, limit=SMALL_RESULTS_BYTES))
+            return await self._fetch_then_keep(evaluator, job, job_id, limit=SMALL_RESULTS_BYTES)
         except Oversized:
             async with self._one_at_a_time:
-                return await self._keep(job, await self._fetch(job, job_id, limit=MAX_RESULTS_BYTES))
+                return await self._fetch_then_keep(evaluator, job, job_id, limit=MAX_RESULTS_BYTES)
 
-    async def _fetch(self, job: NemoEvalJob, job_id: str, *, limit: int) -> Results:
-        results = await self._evaluator.get_results(job_id, limit=limit)
+    async def _fetch_then_keep(
+        self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str, *, limit: int
+    ) -> Stored:
+        url = evaluator.results_url(job_id)
+        results = await evaluator.get_results(job_id, limit=limit)
         if not results.tasks and not results.groups:
             # A result exists from the start of a job and fills up; a completed job has something in it.
-            raise Malformed(
-                f"{self._evaluator.results_url(job_id)} has no tasks and no groups yet", status_code=200
-            )
+            raise Malformed(f"{url} has no tasks and no groups yet", status_code=200)
         await self._secrets.recall(job)
         # Each known value is searched for in all of it: not where others wait.
-        return await asyncio.to_thread(results.hiding, self._secrets.known)
+        return await self._keep(job, await asyncio.to_thread(results.hiding, self._secrets.known), url)
 
-    async def _keep(self, job: NemoEvalJob, results: Results) -> Stored:
-        url = self._evaluator.results_url(results.job)
+    async def _keep(self, job: NemoEvalJob, results: Results, url: str) -> Stored:
         document, truncated = results_document(results, url=url)
         names = config_map_names(job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1)
         for name in names:

@@ -32,6 +32,7 @@ from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
+from .evaluators import Evaluator
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, key_of
 from .queue import RetryLater, WorkQueue
@@ -59,23 +60,19 @@ class Submitter:
         self,
         *,
         objects: ObjectWriter,
-        evaluator: EvaluatorClient,
         remote_jobs: RemoteJobs,
         queue: WorkQueue,
-        gate: EvaluatorGate,
         secrets: SecretReader,
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics
         self._objects = objects
         self._secrets = secrets
-        self._evaluator = evaluator
         self._remote_jobs = remote_jobs
         self._queue = queue
-        self._gate = gate
         self._quiet: dict[str, tuple[str, datetime]] = {}
 
-    def quiet_since(self, job: NemoEvalJob) -> datetime | None:
+    def quiet_since(self, job: NemoEvalJob, gate: EvaluatorGate) -> datetime | None:
         """When by our own clock the last submission ended, or when we first saw that there was one.
 
         Or when the evaluator came back, if that was later: one that stood still goes on with what it had.
@@ -88,10 +85,12 @@ class Submitter:
         if written != submission.time:
             since = datetime.now(UTC)
         self._quiet[job.metadata.uid] = (submission.time, since)
-        return max(since, self._gate.within_reach_since or since)
+        return max(since, gate.within_reach_since or since)
 
-    async def submit(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> NemoEvalJob:
-        """Write the intent, POST, write what came of it; the job as it is then.
+    async def submit(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator
+    ) -> NemoEvalJob:
+        """Write the intent, POST to `evaluator`, write what came of it; the job as it is then.
 
         Raises RetryLater where time has to pass first, Outdated where another
         operator has won the intent.
@@ -108,15 +107,16 @@ class Submitter:
             await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
             raise RetryLater(INVALID_RETRY_SECONDS) from error
         begun = time.monotonic()
-        job = await self._objects.record(job, job_status.submitting(job, datetime.now(UTC), nonce))
+        intent = job_status.submitting(job, datetime.now(UTC), nonce, evaluator.used)
+        job = await self._objects.record(job, intent)
         if time.monotonic() - begun > INTENT_SECONDS:
             raise RetryLater
         try:
-            remote = await self._evaluator.create_job(body)
+            remote = await evaluator.client.create_job(body)
         except EvaluatorError as error:
             self._metrics.submission(_outcome(error))
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
-            return await self._after_failure(job, benchmark, error)
+            return await self._after_failure(job, benchmark, evaluator.gate, error)
         self._metrics.submission("accepted")
         logger.info("NemoEvalJob %s/%s submitted: %s", job.metadata.namespace, job.metadata.name, remote.id)
         job = await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
@@ -125,19 +125,23 @@ class Submitter:
         return job
 
     async def _after_failure(
-        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, error: EvaluatorError
+        self,
+        job: NemoEvalJob,
+        benchmark: NemoBenchmark | None,
+        gate: EvaluatorGate,
+        error: EvaluatorError,
     ) -> NemoEvalJob:
         """The job, if there is more to decide about it at once; raises RetryLater if time has to pass."""
         match error:
             case Unavailable(status_code=None):
                 # Nobody is there: one probe for all who wait.
-                self._gate.close(error)
+                gate.close(error)
                 return job
             case Unavailable():
                 raise RetryLater(error.retry_after or 0.0) from error
             case Ambiguous(status_code=None):
                 # Where nobody answers, one submission has waited for that long enough.
-                await self._gate.close_if_unreachable(error)
+                await gate.close_if_unreachable(error)
                 return job
             case Missing() | Unsupported():
                 if benchmark is not None:
@@ -153,26 +157,27 @@ class Submitter:
         inherited = {} if copied is None else (await self._secrets.read(copied)).values
         return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
 
-    async def look_up(self, job: NemoEvalJob, step: LookUpJob) -> LookUp:
+    async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> LookUp:
         """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest."""
         begun = datetime.now(UTC)
         # Twice before it counts as none: a job that is deleted while we turn pages can hide another.
-        found = await self._marked(job, step) or await self._marked(job, step)
+        found = await _marked(job, step, evaluator) or await _marked(job, step, evaluator)
         for extra in found[1:]:
             if not extra.is_terminal:
-                await self._remote_jobs.cancel(job, extra.id)
+                await self._remote_jobs.cancel(evaluator, job, extra.id)
                 self._metrics.duplicate_cancelled()
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
         return LookUp(begun=begun, found=tuple(found))
 
-    async def _marked(self, job: NemoEvalJob, step: LookUpJob) -> list[RemoteJob]:
-        listed = [
-            remote
-            async for remote in self._evaluator.list_jobs(created_since=step.created_since)
-            if carries_object(remote.custom_fields, job.metadata)
-        ]
-        return pick_marked(listed, job.metadata, step.attempt)
+
+async def _marked(job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> list[RemoteJob]:
+    listed = [
+        remote
+        async for remote in evaluator.list_jobs(created_since=step.created_since)
+        if carries_object(remote.custom_fields, job.metadata)
+    ]
+    return pick_marked(listed, job.metadata, step.attempt)
 
 
 def _outcome(error: EvaluatorError) -> str:

@@ -164,11 +164,11 @@ class Timeouts(KubeModel):
     """How long the evaluator is waited for."""
 
     connect_seconds: float = Field(
-        5, ge=0.1, le=60, description="Seconds in which a connection has to be made."
+        5, ge=1, le=60, description="Seconds in which a connection has to be made."
     )
     request_seconds: float | None = Field(
         None,
-        ge=0.1,
+        ge=1,
         le=600,
         description=(
             "Seconds after which a call is given up, in any case before the operator's NEMO_SETTLE_SECONDS. "
@@ -220,7 +220,7 @@ class ConnectionSpec(KubeModel):
     )
     poll_interval_seconds: float | None = Field(
         None,
-        ge=0.2,
+        ge=1,
         le=600,
         description=(
             "Seconds between two looks at a young job; five times as many at one that runs for long. "

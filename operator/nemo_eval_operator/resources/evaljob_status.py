@@ -40,6 +40,7 @@ class AttemptRecord(KubeModel):
     outcome: str = Field(description="How it ended: the reason that the conditions gave.")
     start_time: Timestamp | None = Field(None, description="When it was submitted.")
     completion_time: Timestamp = Field(description="When it ended.")
+    evaluator: EvaluatorUsed | None = Field(None, description="The evaluator that has its job.")
 
 
 class Progress(KubeModel):

@@ -17,16 +17,14 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets, Unavailable
-from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.reconcile import (
-    Admission,
     Books,
-    EvaluatorGate,
-    Following,
+    Chooser,
     JobReconciler,
+    Lanes,
     RetryLater,
     SecretReader,
     Waiting,
@@ -35,6 +33,7 @@ from nemo_eval_operator.reconcile import (
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 
 from .objects_api import ObjectsApi
+from .one_evaluator import one_evaluator
 
 KEY = ObjectKey(EVALJOB_PLURAL, "team-a", "qa-llama")
 UID = "6f1c0d3a-0000-4000-8000-000000000001"
@@ -192,20 +191,20 @@ class Stage:
 
     def __post_init__(self) -> None:
         transport = httpx.MockTransport(self.evaluator.respond)
-        self.queue, self.following, self.metrics = WorkQueue(), Following(), Metrics()
+        self.queue, self.metrics = WorkQueue(), Metrics()
         client = EvaluatorClient(
             httpx.AsyncClient(base_url="http://evaluator.test", transport=transport),
             on_call=self.metrics.evaluator_call,
         )
-        self.gate = EvaluatorGate(client, self.queue, self.following, Heartbeat(60))
-        waiting = Waiting()
-        self.admission = Admission(self.queue, limit=None)
+        evaluators, waiting = one_evaluator(client, self.queue), Waiting()
+        own = evaluators.own
+        self.gate, self.following, self.admission = own.gate, own.following, own.admission
         self.jobs = JobReconciler(
             kube=self.kube.client,
-            evaluator=client,
+            evaluators=evaluators,
+            chooser=Chooser(self.kube.client, evaluators),
             queue=self.queue,
-            gate=self.gate,
-            books=Books(following=self.following, waiting=waiting, admission=self.admission),
+            books=Books(evaluators=evaluators, waiting=waiting, lanes=Lanes()),
             waiting=waiting,
             secrets=SecretReader(self.kube.client, KnownSecrets()),
             metrics=self.metrics,

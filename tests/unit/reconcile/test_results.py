@@ -11,6 +11,7 @@ import pytest
 
 from nemo_eval_operator.evaluator import KnownSecrets
 from nemo_eval_operator.kube import KubeUnavailable
+from nemo_eval_operator.lifecycle import Stored
 from nemo_eval_operator.reconcile.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.resources import NemoEvalJob
@@ -25,11 +26,22 @@ WHOLE = {"job": "eval-1", "tasks": EM, "groups": {}, "anything": [1, None]}
 JOB = evaljob(status=followed())
 
 
-def keeper(server: ApiServer, evaluator: Scripted) -> ResultsKeeper:
-    return ResultsKeeper(server.client, evaluator.client, SecretReader(server.client, KnownSecrets()))
+class Keeper:
+    """Keeps what one evaluator answers."""
+
+    def __init__(self, server: ApiServer, evaluator: Scripted) -> None:
+        self._client = evaluator.client
+        self._keeper = ResultsKeeper(server.client, SecretReader(server.client, KnownSecrets()))
+
+    async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
+        return await self._keeper.collect(self._client, job, job_id)
 
 
-async def problem_of(results: ResultsKeeper, job: NemoEvalJob = JOB) -> ResultsNotKept:
+def keeper(server: ApiServer, evaluator: Scripted) -> Keeper:
+    return Keeper(server, evaluator)
+
+
+async def problem_of(results: Keeper, job: NemoEvalJob = JOB) -> ResultsNotKept:
     with pytest.raises(ResultsNotKept) as caught:
         await results.collect(job, "eval-1")
     return caught.value

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
+from nemo_eval_operator.evaluator import EvaluatorClient
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.reconcile import Admission, Books, Following, NoteTaker, Waiting, WorkQueue
+from nemo_eval_operator.reconcile import Books, Lanes, NoteTaker, Waiting, WorkQueue
 from tests.unit.lifecycle import objects
 from tests.unit.lifecycle.objects import HELD, evaljob, finished, followed, intent
+
+from .one_evaluator import one_evaluator
 
 KEY = ObjectKey("nemoevaljobs", "team-a", "qa-llama")
 DELETED = {"deletionTimestamp": "2026-03-01T12:00:00Z"}
@@ -18,13 +22,15 @@ RERUN = {"annotations": {"evaluator.nemo.dev/rerun": "1"}}
 
 
 class Stage:
-    """Has no client, so it can neither read nor write."""
+    """Has no client for Kubernetes, so it can neither read nor write."""
 
     def __init__(self) -> None:
-        self.queue, self.following = WorkQueue(), Following()
-        self.admission = Admission(self.queue, limit=None)
-        books = Books(following=self.following, waiting=Waiting(), admission=self.admission)
-        self.notes = NoteTaker(books=books, queue=self.queue, settle=timedelta(seconds=45))
+        self.queue = WorkQueue()
+        evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient()), self.queue)
+        self.following, self.admission = evaluators.own.following, evaluators.own.admission
+        books = Books(evaluators=evaluators, waiting=Waiting(), lanes=Lanes())
+        settle = timedelta(seconds=45)
+        self.notes = NoteTaker(books=books, evaluators=evaluators, queue=self.queue, settle=settle)
 
     def note(self, document: dict[str, Any]) -> bool:
         return self.notes.take_note(document)

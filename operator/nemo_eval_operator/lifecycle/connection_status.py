@@ -1,0 +1,134 @@
+"""The status of a NemoEvaluatorConnection. Pure: what was found in, status out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from nemo_eval_operator.evaluator import (
+    EvaluatorError,
+    Malformed,
+    Missing,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from nemo_eval_operator.resources import Condition, ConnectionStatus, NemoEvaluatorConnection
+
+from .conditions import Standing, Verdict, conditions_of, lasting_condition
+from .evaluators import connection_name, defaults_among
+from .events import Event
+from .facts import EvaluatorUnusable
+
+__all__ = ["events_of_connection", "standing", "trouble_of", "unreadable"]
+
+DEFAULT_CONFLICT: Final = "DefaultConflict"
+INSECURE: Final = "InsecureSkipVerify"
+
+OPEN_TO_ALL: Final = (
+    "tls.insecureSkipVerify is true: whoever is in between reads the credentials. Name the evaluator's "
+    "certificate authority in tls.ca instead"
+)
+
+FOR_A_PERSON: Final = frozenset({"AddressForbidden", "NotAnEvaluator", "TLSError", "Unauthorized"})
+"""What does not go away by itself."""
+
+
+def trouble_of(error: EvaluatorError) -> EvaluatorUnusable:
+    """Why the evaluator did not answer as one, in one word and in its own."""
+    reason, message = _reason(error), error.detail
+    if reason == "NotAnEvaluator":
+        message += ". Is this URL a NeMo Evaluator?"
+    return EvaluatorUnusable(reason, message, stalled=reason in FOR_A_PERSON)
+
+
+def _reason(error: EvaluatorError) -> str:
+    if error.fault is not None:
+        return error.fault
+    match error:
+        case Unauthorized():
+            return "Unauthorized"
+        case Malformed() | Missing() | Unsupported() | Rejected():
+            return "NotAnEvaluator"
+        case EvaluatorError(status_code=429):
+            return "Busy"
+        case Unavailable(status_code=int()):
+            # A redirect, or a gateway that knows no such route.
+            return "NotAnEvaluator"
+        case EvaluatorError(status_code=int()):
+            return "ServerError"
+        case _:
+            return "Unreachable"
+
+
+def standing(
+    connection: NemoEvaluatorConnection,
+    now: datetime,
+    trouble: EvaluatorUnusable | None,
+    *,
+    siblings: Sequence[NemoEvaluatorConnection],
+    running: int,
+    waiting: int,
+) -> ConnectionStatus:
+    """`siblings`: all connections of the namespace. `trouble` None: the evaluator answers."""
+    if trouble is None:
+        verdict = Verdict(Standing.READY, "Reachable", f"the evaluator answers at {connection.url}")
+    else:
+        kind = Standing.STALLED if trouble.stalled else Standing.WORKING
+        verdict = Verdict(kind, trouble.reason, trouble.message)
+    status = _with(connection, now, verdict, _warnings(connection, siblings))
+    return status.model_copy(
+        update={
+            "url": connection.url,
+            "jobs_running": running,
+            "jobs_waiting": waiting,
+            "last_error": connection.status.last_error if trouble is None else verdict.message,
+        }
+    )
+
+
+def unreadable(connection: NemoEvaluatorConnection, now: datetime, problem: str) -> ConnectionStatus:
+    return _with(connection, now, Verdict(Standing.STALLED, "InvalidSpec", problem), {})
+
+
+def events_of_connection(before: ConnectionStatus, after: ConnectionStatus) -> list[Event]:
+    """The warnings that have become true."""
+    held = {condition.type for condition in before.conditions}
+    return [
+        Event("Warning", condition.type, condition.message)
+        for condition in after.conditions
+        if condition.type in {DEFAULT_CONFLICT, INSECURE} and condition.type not in held
+    ]
+
+
+def _warnings(
+    connection: NemoEvaluatorConnection, siblings: Sequence[NemoEvaluatorConnection]
+) -> dict[str, str]:
+    """Messages of further conditions by their type."""
+    warnings: dict[str, str] = {}
+    defaults = defaults_among(siblings)
+    if connection.spec.default and len(defaults) > 1:
+        names = ", ".join(other.metadata.name for other in defaults)
+        warnings[DEFAULT_CONFLICT] = (
+            f"{names} are all the default of this namespace: {connection_name(defaults[0])} is used, "
+            "the oldest. Set spec.default to false on the others"
+        )
+    if connection.spec.tls is not None and connection.spec.tls.insecure_skip_verify:
+        warnings[INSECURE] = OPEN_TO_ALL
+    return warnings
+
+
+def _with(
+    connection: NemoEvaluatorConnection, now: datetime, verdict: Verdict, warnings: dict[str, str]
+) -> ConnectionStatus:
+    generation, previous = connection.metadata.generation, connection.status.conditions
+    conditions: list[Condition] = conditions_of(verdict, previous=previous, generation=generation, now=now)
+    conditions += [
+        lasting_condition(kind, message, previous=previous, generation=generation, now=now)
+        for kind, message in warnings.items()
+    ]
+    return connection.status.model_copy(
+        update={"observed_generation": generation, "message": verdict.message, "conditions": conditions}
+    )

@@ -1,0 +1,153 @@
+"""Opens evaluators: for each its clients, gate and poller, which end when it is not needed any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from . import __version__
+from .evaluator import Access, EvaluatorClient, KnownSecrets, ReplaceableTransport
+from .heartbeats import Heartbeats
+from .kube import KubeClient
+from .lifecycle import connection_name
+from .metrics import Metrics
+from .polling import Poller
+from .reconcile import (
+    CONNECTIONS,
+    Admission,
+    Evaluator,
+    EvaluatorGate,
+    Following,
+    Opened,
+    Terms,
+    WorkQueue,
+    connection_key,
+    take_census,
+)
+from .resources import EvaluatorUsed, NemoEvaluatorConnection
+from .settings import Settings
+
+__all__ = ["HEADERS", "EvaluatorOpener"]
+
+HEADERS: Final = {"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"}
+
+CALL_MARGIN_SECONDS: Final = 10.0
+"""Beyond the time-out of a call to the evaluator, before a loop that made it counts as stuck."""
+
+ROUND_SECONDS: Final = 10.0
+"""Before a loop that calls nobody counts as stuck."""
+
+CENSUS_PAGE_SECONDS: Final = 90.0
+"""Beyond the time-out of one page of a list."""
+
+SETTLED: Final = 0.9
+"""Of NEMO_SETTLE_SECONDS: a call that may still act in the evaluator has to be given up before that."""
+
+LOOPS: Final = ("gate", "poller", "admission", "census")
+
+Loop = Coroutine[Any, Any, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatorOpener:
+    """What all evaluators share. `guards` are asked before each request; `start` runs a loop."""
+
+    settings: Settings
+    kube: KubeClient
+    queue: WorkQueue
+    heartbeats: Heartbeats
+    metrics: Metrics
+    known: KnownSecrets
+    guards: Sequence[Callable[[httpx.Request], Awaitable[None]]]
+    start: Callable[[Loop, str], asyncio.Task[None]]
+
+    def own(self, http: httpx.AsyncClient) -> tuple[Evaluator, list[asyncio.Task[None]]]:
+        """The operator's NVIDIA_EVALUATOR_URL, which `http` leads to, and the loops that go with it."""
+        url = str(http.base_url.copy_with(userinfo=b"")).rstrip("/")
+        deadline = self.settings.request_timeout_seconds
+        interval, limit = self.settings.poll_interval_seconds, self.settings.max_running_jobs
+        return self._open(http, EvaluatorUsed(url=url), deadline=deadline, interval=interval, limit=limit)
+
+    def connection(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
+        """Raises UnusableCertificate."""
+        name = connection_name(connection)
+        longest = self.settings.settle_seconds * SETTLED
+        deadline = min(terms.request_seconds or self.settings.request_timeout_seconds, longest)
+        transport = ReplaceableTransport(access.transport(max_connections=CONNECTIONS), longest_call=deadline)
+        http = httpx.AsyncClient(
+            base_url=terms.url,
+            transport=transport,
+            headers=HEADERS,
+            timeout=httpx.Timeout(deadline, connect=terms.connect_seconds, pool=terms.connect_seconds),
+            follow_redirects=False,
+            trust_env=False,
+            event_hooks={"request": [*self.guards]},
+        )
+        interval = terms.poll_interval_seconds or self.settings.poll_interval_seconds
+        used = EvaluatorUsed(url=terms.url, connection=name)
+        limit = connection.spec.max_running_jobs or self.settings.max_running_jobs
+        evaluator, loops = self._open(http, used, deadline=deadline, interval=interval, limit=limit)
+
+        def close() -> None:
+            for loop in loops:
+                loop.cancel()
+            for kind in LOOPS:
+                self.heartbeats.remove(f"{kind} {name}")
+
+        return Opened(evaluator=evaluator, transport=transport, close=close)
+
+    def _open(
+        self,
+        http: httpx.AsyncClient,
+        used: EvaluatorUsed,
+        *,
+        deadline: float,
+        interval: float,
+        limit: int | None,
+    ) -> tuple[Evaluator, list[asyncio.Task[None]]]:
+        client, asked_by_poller = (
+            EvaluatorClient(http, deadline=deadline, known=self.known, on_call=on_call)
+            for on_call in (self.metrics.evaluator_call, self.metrics.poll_call)
+        )
+        following, admission = Following(on_told=self.metrics.news_lag), Admission(self.queue, limit=limit)
+        suffix = f" {used.connection}" if used.connection else ""
+        # Neither makes two calls without saying between them that it goes on.
+        calls = deadline + CALL_MARGIN_SECONDS
+        patience = zip(LOOPS, (calls, calls, ROUND_SECONDS, CENSUS_PAGE_SECONDS), strict=True)
+        beats = {name: self.heartbeats.add(f"{name}{suffix}", limit=seconds) for name, seconds in patience}
+        gate = EvaluatorGate(client, self.queue, following, beats["gate"], on_change=self._look_at(used))
+        evaluator = Evaluator(used=used, client=client, gate=gate, following=following, admission=admission)
+        poller = Poller(
+            evaluator=asked_by_poller,
+            following=following,
+            queue=self.queue,
+            gate=gate,
+            interval=interval,
+            heartbeat=beats["poller"],
+            metrics=self.metrics,
+        )
+        loops: dict[str, Loop] = {
+            "gate": gate.run(),
+            "poller": poller.run(),
+            "admission": admission.run(beats["admission"]),
+        }
+        if limit is not None:
+            loops["census"] = take_census(
+                self.kube,
+                evaluator,
+                namespaces=self.settings.namespaces,
+                selector=self.settings.selector,
+                heartbeat=beats["census"],
+            )
+        return evaluator, [self.start(loop, f"{name}{suffix}") for name, loop in loops.items()]
+
+    def _look_at(self, used: EvaluatorUsed) -> Callable[[], None]:
+        """Have the connection say whether the evaluator can be reached, when that changes."""
+        if used.connection is None:
+            return lambda: None
+        key = connection_key(used.connection)
+        return lambda: self.queue.add(key)

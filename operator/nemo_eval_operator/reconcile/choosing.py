@@ -1,0 +1,165 @@
+"""Finds the evaluator that a job or benchmark is about; the rules are `lifecycle.evaluators`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import ValidationError
+
+from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey
+from nemo_eval_operator.lifecycle import (
+    EvaluatorUnusable,
+    connection_name,
+    defaults_among,
+    evaluator_of_record,
+    is_bound,
+    mismatch,
+    moved,
+    not_allowed,
+    not_found,
+    referred_connection,
+)
+from nemo_eval_operator.resources import (
+    CONNECTION_PLURAL,
+    EvaluatorRef,
+    EvaluatorUsed,
+    NemoBenchmark,
+    NemoEvalJob,
+    NemoEvaluatorConnection,
+)
+
+from .evaluators import Evaluators, connection_key
+from .objects import key_of
+
+__all__ = ["Chooser"]
+
+BELIEVED_SECONDS: Final = 2.0
+"""For how long a connection is not read again: with a thousand jobs that is once, not a thousand times.
+An edit that nobody was told of yet could have come as much later."""
+
+Chosen = EvaluatorUsed | EvaluatorUnusable
+
+
+class Chooser:
+    """Reads connections by name and by namespace, and remembers who depends on which."""
+
+    def __init__(self, kube: KubeClient, evaluators: Evaluators) -> None:
+        self._kube = kube
+        self._evaluators = evaluators
+        self._lists: dict[str, tuple[float, list[NemoEvaluatorConnection]]] = {}
+        self._depending: dict[ObjectKey, str | None] = {}
+        """Objects that may choose anew, and the connection that they name; None: the default."""
+
+    async def of_job(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> Chosen:
+        """`benchmark`: the one of its benchmarkRef, which is ready. Raises KubeError."""
+        key, namespace, ref = key_of(job), job.metadata.namespace, job.spec.evaluator_ref
+        if is_bound(job) or job.metadata.deletion_timestamp is not None:
+            record = evaluator_of_record(job)
+            self._depending[key] = record.connection if record else None
+            return await self._as_recorded(record)
+        if benchmark is None:
+            return await self._chosen(key, ref, namespace)
+        used = benchmark.status.evaluator
+        if ref is not None:
+            wanted = referred_connection(ref, namespace)
+            self._depending[key] = wanted
+            if problem := mismatch(wanted, benchmark):
+                return problem
+        self._depending[key] = used.connection if used else None
+        chosen = await self._as_recorded(used)
+        if isinstance(chosen, EvaluatorUnusable) and chosen.reason == "EvaluatorChanged":
+            said = f"NemoBenchmark {benchmark.metadata.name} is not ready: its evaluator has moved"
+            return EvaluatorUnusable("BenchmarkNotReady", said)
+        return chosen
+
+    async def of_benchmark(self, benchmark: NemoBenchmark) -> Chosen:
+        """Raises KubeError."""
+        key, namespace = key_of(benchmark), benchmark.metadata.namespace
+        if benchmark.metadata.deletion_timestamp is not None:
+            return await self._as_recorded(benchmark.status.evaluator)
+        return await self._chosen(key, benchmark.spec.evaluator_ref, namespace)
+
+    def settle(self, key: ObjectKey) -> None:
+        """The object is gone, or followed where it is."""
+        self._depending.pop(key, None)
+
+    def depending_on(self, connection: ObjectKey) -> list[ObjectKey]:
+        """Objects that a change of this connection may concern."""
+        name = f"{connection.namespace}/{connection.name}"
+        return [
+            key
+            for key, chosen in self._depending.items()
+            if chosen == name or (chosen is None and key.namespace == connection.namespace)
+        ]
+
+    def learn(self, namespace: str) -> None:
+        """A connection there was changed: what was read of them is old."""
+        self._lists.pop(namespace, None)
+
+    async def connections(self, namespace: str) -> Sequence[NemoEvaluatorConnection]:
+        """All of a namespace that can be read."""
+        read_at, connections = self._lists.get(namespace, (float("-inf"), []))
+        if time.monotonic() - read_at > BELIEVED_SECONDS:
+            begun = time.monotonic()
+            connections = [
+                connection
+                async for document in self._kube.list_all(CONNECTION_PLURAL, namespace)
+                if (connection := _read(document)) is not None
+            ]
+            self._lists[namespace] = begun, connections
+        return connections
+
+    async def _chosen(self, key: ObjectKey, ref: EvaluatorRef | None, namespace: str) -> Chosen:
+        if ref is not None:
+            name = referred_connection(ref, namespace)
+            self._depending[key] = name
+            return await self._by_name(name, namespace)
+        self._depending[key] = None
+        if defaults := defaults_among(await self.connections(namespace)):
+            return await self._usable(defaults[0])
+        return self._evaluators.own.used
+
+    async def _by_name(self, name: str, namespace: str) -> Chosen:
+        connection = await self._named(name)
+        if isinstance(connection, EvaluatorUnusable):
+            return connection
+        if not connection.admits(namespace):
+            return not_allowed(name, namespace)
+        return await self._usable(connection)
+
+    async def _as_recorded(self, used: EvaluatorUsed | None) -> Chosen:
+        """The evaluator of a status, if it still is where it was."""
+        own = self._evaluators.own.used
+        if used is None or used.connection is None:
+            return own if used is None or used.url == own.url else moved(used, own.url)
+        connection = await self._named(used.connection)
+        if isinstance(connection, EvaluatorUnusable):
+            return connection
+        if connection.url != used.url:
+            return moved(used, connection.url)
+        return await self._usable(connection)
+
+    async def _named(self, name: str) -> NemoEvaluatorConnection | EvaluatorUnusable:
+        key = connection_key(name)
+        try:
+            connections = await self.connections(key.namespace)
+        except KubeRefused as error:
+            return EvaluatorUnusable("ConnectionNotReady", f"{name} may not be read: {error}")
+        found = [one for one in connections if one.metadata.name == key.name]
+        return found[0] if found else not_found(name)
+
+    async def _usable(self, connection: NemoEvaluatorConnection) -> Chosen:
+        evaluator = await self._evaluators.of(connection)
+        if isinstance(evaluator, EvaluatorUnusable):
+            said = f"NemoEvaluatorConnection {connection_name(connection)}: {evaluator.message}"
+            return EvaluatorUnusable(evaluator.reason, said, stalled=evaluator.stalled)
+        return evaluator.used
+
+
+def _read(document: object) -> NemoEvaluatorConnection | None:
+    try:
+        return NemoEvaluatorConnection.model_validate(document)
+    except ValidationError:
+        return None

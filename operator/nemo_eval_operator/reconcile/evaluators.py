@@ -1,0 +1,220 @@
+"""The evaluators that jobs run on: one bundle for each, made when it is first needed.
+
+Everything that is about one evaluator is in its bundle and nowhere else, so that one that is
+dead, slow or full holds up nobody who uses another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from nemo_eval_operator.evaluator import Access, EvaluatorClient, ReplaceableTransport, UnusableCertificate
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import EvaluatorUnusable, connection_name, evaluator_of_record
+from nemo_eval_operator.resources import (
+    CONNECTION_PLURAL,
+    EvaluatorUsed,
+    NemoEvalJob,
+    NemoEvaluatorConnection,
+)
+
+from .admission import Admission
+from .credentials import CredentialsMissing, CredentialsReader
+from .following import Following
+from .gate import EvaluatorGate
+from .queue import WorkQueue
+
+__all__ = ["Evaluator", "Evaluators", "Opened", "Terms", "connection_key"]
+
+logger = logging.getLogger(__name__)
+
+CREDENTIALS_SECONDS: Final = 30.0
+"""For how long what was read of a connection's Secrets is believed; they cannot be watched."""
+
+CONNECT_SECONDS: Final = 5.0
+
+CONNECTIONS: Final = 32
+"""To one evaluator at a time, for those who submit and the poller together."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluator:
+    """One NeMo Evaluator: how it is asked, what runs on it, and who waits for it."""
+
+    used: EvaluatorUsed
+    client: EvaluatorClient
+    gate: EvaluatorGate
+    following: Following
+    admission: Admission
+    waiting: set[ObjectKey] = field(default_factory=set)
+    """Jobs that are to be submitted to it, whether they are in line already or wait for something else."""
+
+    def has(self, job: NemoEvalJob) -> bool:
+        """Whether what `job` was submitted as is here."""
+        used = evaluator_of_record(job)
+        return used == self.used or (used is None and self.used.connection is None)
+
+
+class Terms(NamedTuple):
+    """What of a connection makes it another evaluator, or another way of asking it, when it changes."""
+
+    url: str
+    connect_seconds: float
+    request_seconds: float | None
+    poll_interval_seconds: float | None
+
+    @classmethod
+    def of(cls, connection: NemoEvaluatorConnection) -> Terms:
+        timeouts = connection.spec.timeouts
+        return cls(
+            url=connection.url,
+            connect_seconds=timeouts.connect_seconds if timeouts else CONNECT_SECONDS,
+            request_seconds=timeouts.request_seconds if timeouts else None,
+            poll_interval_seconds=connection.spec.poll_interval_seconds,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Opened:
+    """An evaluator that is being asked, by way of `transport`; `close` ends its poller and gate."""
+
+    evaluator: Evaluator
+    transport: ReplaceableTransport
+    close: Callable[[], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    opened: Opened
+    terms: Terms
+    access: Access
+    generation: int
+    read_at: float
+
+
+Open = Callable[[NemoEvaluatorConnection, Terms, Access], Opened]
+
+
+class Evaluators:
+    """`own` is the operator's NVIDIA_EVALUATOR_URL; `open_connection` makes another.
+
+    `max_running_jobs` is for connections that name no limit of their own.
+    """
+
+    def __init__(
+        self,
+        own: Evaluator,
+        *,
+        queue: WorkQueue,
+        credentials: CredentialsReader | None = None,
+        open_connection: Open | None = None,
+        max_running_jobs: int | None = None,
+    ) -> None:
+        self._max_running_jobs = max_running_jobs
+        self.own = own
+        self._queue = queue
+        self._credentials = credentials
+        self._open = open_connection
+        self._entries: dict[ObjectKey, _Entry] = {}
+        self._locks: defaultdict[ObjectKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def __iter__(self) -> Iterator[Evaluator]:
+        yield self.own
+        yield from (entry.opened.evaluator for entry in list(self._entries.values()))
+
+    def find(self, used: EvaluatorUsed | None) -> Evaluator | None:
+        """The evaluator that a status names, if it is the same still; None: a status of ours before these."""
+        if used is None or used.connection is None:
+            return self.own if used in {None, self.own.used} else None
+        entry = self._entries.get(connection_key(used.connection))
+        return entry.opened.evaluator if entry and entry.opened.evaluator.used == used else None
+
+    def connected(self, key: ObjectKey) -> Evaluator | None:
+        """The evaluator of a connection, if it was ever needed."""
+        entry = self._entries.get(key)
+        return entry.opened.evaluator if entry else None
+
+    def is_followed(self, job: ObjectKey) -> bool:
+        return any(job in evaluator.following for evaluator in self)
+
+    def forget(self, job: ObjectKey, *, but: Evaluator | None = None) -> None:
+        """The job is gone, or at `but` alone."""
+        for evaluator in self:
+            if evaluator is not but:
+                evaluator.following.forget(job)
+                evaluator.waiting.discard(job)
+                evaluator.admission.leave(job)
+
+    async def of(
+        self, connection: NemoEvaluatorConnection, *, afresh: bool = False
+    ) -> Evaluator | EvaluatorUnusable:
+        """The evaluator of `connection`; `afresh`: its Secrets are read now, whenever that was last done."""
+        key = connection_key(connection_name(connection))
+        async with self._locks[key]:
+            entry, generation = self._entries.get(key), connection.metadata.generation
+            now = asyncio.get_running_loop().time()
+            known = entry is not None and entry.generation == generation and not afresh
+            if entry is not None and known and now - entry.read_at < CREDENTIALS_SECONDS:
+                return entry.opened.evaluator
+            return await self._renewed(key, connection, entry, now)
+
+    async def _renewed(
+        self, key: ObjectKey, connection: NemoEvaluatorConnection, entry: _Entry | None, now: float
+    ) -> Evaluator | EvaluatorUnusable:
+        if self._credentials is None or self._open is None:
+            raise AssertionError("this operator was started without connections")
+        try:
+            access = await self._credentials.read(connection)
+        except CredentialsMissing as missing:
+            return EvaluatorUnusable(missing.reason, str(missing), stalled=missing.stalled)
+        terms, generation = Terms.of(connection), connection.metadata.generation
+        if entry is not None and entry.terms != terms:
+            self.retire(key, f"NemoEvaluatorConnection {connection_name(connection)} was changed")
+            entry = None
+        try:
+            if entry is None:
+                opened = self._open(connection, terms, access)
+                entry = _Entry(opened=opened, terms=terms, access=access, generation=generation, read_at=now)
+                self._entries[key] = entry
+            elif entry.access != access:
+                entry.opened.transport.replace(access.transport(max_connections=CONNECTIONS))
+                entry.opened.evaluator.gate.probe_soon()
+                logger.info("connection %s: credentials or certificates are new", connection_name(connection))
+        except UnusableCertificate as error:
+            return EvaluatorUnusable("ConnectionNotReady", f"spec.tls: {error}", stalled=True)
+        entry.access, entry.generation, entry.read_at = access, generation, now
+        entry.opened.evaluator.admission.allow(connection.spec.max_running_jobs or self._max_running_jobs)
+        return entry.opened.evaluator
+
+    def retire(self, key: ObjectKey, reason: str) -> None:
+        """Ask this evaluator no more, whoever still holds it; its jobs are looked at anew."""
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return
+        evaluator = entry.opened.evaluator
+        logger.warning("evaluator at %s is asked no more: %s", evaluator.used.url, reason)
+        entry.opened.transport.sever(reason)
+        entry.opened.close()
+        for job in {*evaluator.following.keys_followed(), *evaluator.waiting}:
+            evaluator.following.forget(job)
+            self._queue.add(job)
+
+    def stop(self) -> None:
+        """End all pollers and gates of connections; calls that have begun go on."""
+        for entry in self._entries.values():
+            entry.opened.close()
+
+    async def aclose(self) -> None:
+        for entry in self._entries.values():
+            await entry.opened.transport.aclose()
+
+
+def connection_key(name: str) -> ObjectKey:
+    """Of a connection as statuses name it, NAMESPACE/NAME."""
+    namespace, _, name = name.partition("/")
+    return ObjectKey(CONNECTION_PLURAL, namespace, name)
