@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -126,6 +127,25 @@ async def test_what_a_name_resolves_to_is_what_counts() -> None:
         assert server.heard == []
         await check(url, Access(loopback=True))
     assert len(server.heard) == 1
+
+
+async def test_a_name_that_resolves_otherwise_a_moment_later_gets_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DNS rebinding: the address that was checked is the one that is connected to."""
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        address = "127.0.0.1" if len(asked) == 1 else "169.254.169.254"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    async with Server().serving() as server:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+        url, access = f"http://rebound.test:{server.port}", Access(loopback=True)
+        await check(url, access)
+        assert (asked, len(server.heard)) == (["rebound.test"], 1)
+        assert (await fault_of(url, access)).fault is Fault.ADDRESS_FORBIDDEN
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "metadata.google.internal", "2852039166"])

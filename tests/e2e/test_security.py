@@ -1,0 +1,134 @@
+"""What a tenant may try by way of jobs and connections; docs/security.md has the table."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.processes import Processes, free_port
+from testbed.stack import start_operator
+from tests.e2e.doorman import Doorman
+from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job
+
+CONNECTION = "nemoevaluatorconnection"
+CANARY = "canary-7d21a"
+
+StartOperator = Callable[..., None]
+
+
+@pytest.fixture
+def start(cluster: Cluster, crds: None, namespace: str, tmp_path: Path) -> Iterator[StartOperator]:
+    with Processes() as processes:
+
+        def start(evaluator_url: str | None = None, **env: str) -> None:
+            start_operator(
+                processes,
+                tmp_path,
+                kubeconfig=cluster.kubeconfig,
+                evaluator_url=evaluator_url or f"http://127.0.0.1:{free_port()}",
+                namespaces=[namespace],
+                env=env,
+            )
+
+        yield start
+        processes.check()
+
+
+@pytest.fixture
+def elsewhere(cluster: Cluster, namespace: str) -> Iterator[str]:
+    """Another team's namespace, with a Secret."""
+    name = f"{namespace}-other"
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("create", "secret", "generic", "door", f"--from-literal=token={CANARY}", "-n", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def connection(name: str, url: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "evaluator.nemo.dev/v1alpha1",
+        "kind": "NemoEvaluatorConnection",
+        "metadata": {"name": name},
+        "spec": {"url": url, **spec},
+    }
+
+
+def test_loopback_is_refused_unless_the_administrator_allows_it(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    """By address and by name; the operator's own NVIDIA_EVALUATOR_URL is the administrator's."""
+    world = World(cluster, namespace, evaluator_url)
+    with Doorman(evaluator_url) as door:
+        start(evaluator_url)
+        by_name = door.url.replace("127.0.0.1", "localhost")
+        world.apply(data_benchmark(), data_job("own"))
+        world.until_phase("own", "Succeeded")
+        world.apply(connection("address", door.url), connection("name", by_name))
+        for name in ("address", "name"):
+            status = world.until_reason(CONNECTION, name, "AddressForbidden")
+            assert "loopback" in status["message"]
+        assert door.heard == []
+
+
+def test_no_field_leads_to_a_secret_of_another_namespace(
+    cluster: Cluster, namespace: str, elsewhere: str, evaluator_url: str, start: StartOperator
+) -> None:
+    world = World(cluster, namespace, evaluator_url)
+    stolen = {"name": "door", "key": "token", "namespace": elsewhere}
+    with Doorman(evaluator_url) as door:
+        start(door.url, NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
+        job = data_job("thief", valuesFrom=[{"secretKeyRef": stolen, "targetPath": "target.rows[0].x"}])
+        for strict in (job, connection("thief", door.url, auth={"bearerToken": stolen})):
+            refused = world.kubectl("apply", "-f", "-", input=json.dumps(strict), check=False)
+            assert 'unknown field "spec.' in refused
+            lax = ("apply", "--validate=false", "-f", "-")
+            world.kubectl(*lax, input=json.dumps(strict))
+        world.apply(data_benchmark())
+
+        status = world.until_reason(JOB, "thief", "SecretNotFound")
+        assert f"Secret {namespace}/door" in status["message"]
+        status = world.until_reason(CONNECTION, "thief", "ConnectionNotReady")
+        assert f"Secret {namespace}/door" in status["message"]
+        assert all(CANARY not in str(heard) for heard in door.heard)
+
+
+def test_a_foreign_connection_lends_nobody_its_credentials(
+    cluster: Cluster, namespace: str, elsewhere: str, evaluator_url: str, start: StartOperator
+) -> None:
+    world, others = World(cluster, namespace, evaluator_url), World(cluster, elsewhere, evaluator_url)
+    with Doorman(evaluator_url) as door:
+        others.apply(
+            connection("door", door.url, auth={"bearerToken": {"name": "door", "key": "token"}}, default=True)
+        )
+        start(NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
+        world.apply(data_benchmark(evaluatorRef={"name": "door", "namespace": elsewhere}))
+        world.until_reason(BENCHMARK, "rows", "ConnectionNotAllowed")
+        assert door.heard == []
+
+
+def test_a_redirect_takes_credentials_nowhere(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    world = World(cluster, namespace, evaluator_url)
+    auth = {"bearerToken": {"name": "door", "key": "token"}}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "door"},
+        "stringData": {"token": CANARY},
+    }
+    with Doorman(evaluator_url) as other, Doorman(code=307, location=other.url) as door:
+        start(NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
+        world.apply(
+            secret,
+            connection("door", door.url, auth=auth),
+            data_benchmark(evaluatorRef={"name": "door"}),
+        )
+        status = world.until_reason(CONNECTION, "door", "NotAnEvaluator")
+        assert "redirects are not followed" in status["message"]
+        world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
+        assert {heard.headers["Authorization"] for heard in door.heard} == {f"Bearer {CANARY}"}
+        assert other.heard == []

@@ -1,0 +1,328 @@
+"""Which evaluator is opened for whom, kept, changed and closed; over the real clients, without a network."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.evaluator import (
+    Access,
+    EvaluatorClient,
+    KnownSecrets,
+    ReplaceableTransport,
+    Unavailable,
+)
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.lifecycle import EvaluatorUnusable
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.reconcile import (
+    Admission,
+    Chooser,
+    ConnectionReconciler,
+    CredentialsReader,
+    Evaluator,
+    EvaluatorGate,
+    Evaluators,
+    Following,
+    Opened,
+    RetryLater,
+    Terms,
+    WorkQueue,
+)
+from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvaluatorConnection
+from tests.unit.lifecycle.objects import HELD, NOW, benchmark, evaljob, followed, stamp
+
+from .one_evaluator import URL, one_evaluator
+
+Manifest = dict[str, Any]
+
+JOB = ObjectKey("nemoevaljobs", "team-a", "qa-llama")
+
+
+def connection(name: str, *, namespace: str = "team-a", generation: int = 1, **spec: Any) -> Manifest:
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"{namespace}-{name}",
+            "generation": generation,
+            "resourceVersion": str(generation),
+            "creationTimestamp": stamp(NOW),
+        },
+        "spec": {"url": f"http://{name}.test"} | spec,
+    }
+
+
+class KubeApi:
+    """Connections, Secrets and ConfigMaps; `asked` are the paths that were read."""
+
+    def __init__(self) -> None:
+        self.connections: dict[tuple[str, str], Manifest] = {}
+        self.data: dict[str, dict[str, str]] = {}
+        """Of Secrets and ConfigMaps by their path."""
+        self.asked: list[str] = []
+        self.events: list[str] = []
+
+    def put(self, *manifests: Manifest) -> None:
+        for manifest in manifests:
+            meta = manifest["metadata"]
+            self.connections[meta["namespace"], meta["name"]] = manifest
+
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.asked.append(path)
+        parts = path.strip("/").split("/")
+        if path.endswith("/events"):
+            self.events.append(json.loads(request.content)["reason"])
+            return httpx.Response(201, json={})
+        if "nemoevaluatorconnections" in parts:
+            return self._connections(request, parts[4], parts[6:])
+        if path not in self.data:
+            return httpx.Response(404, json={})
+        encode = (lambda text: base64.b64encode(text.encode()).decode()) if "secrets" in parts else str
+        data = {key: encode(text) for key, text in self.data[path].items()}
+        return httpx.Response(200, json={"metadata": {"name": parts[-1], "uid": "u"}, "data": data})
+
+    def _connections(self, request: httpx.Request, namespace: str, rest: list[str]) -> httpx.Response:
+        if not rest:
+            items = [one for (of, _), one in self.connections.items() if of == namespace]
+            return httpx.Response(200, json={"items": items})
+        found = self.connections.get((namespace, rest[0]))
+        if found is None:
+            return httpx.Response(404, json={})
+        if request.method == "PATCH":
+            found["status"] = json.loads(request.content)[-1]["value"]
+        return httpx.Response(200, json=found)
+
+
+class Stage:
+    """An operator whose evaluators all answer `answer`."""
+
+    def __init__(self) -> None:
+        self.kube, self.queue = KubeApi(), WorkQueue()
+        self.requests: list[httpx.Request] = []
+        self.opened: list[str] = []
+        self.closed: list[str] = []
+        self.answer: Callable[[], httpx.Response] = lambda: httpx.Response(200, json={"data": []})
+        client = KubeClient(
+            httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self.kube.respond))
+        )
+        own = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), self.queue).own
+        self.known = KnownSecrets()
+        reader = CredentialsReader(client, self.known, loopback=False)
+        self.evaluators = Evaluators(own, queue=self.queue, credentials=reader, open_connection=self._open)
+        self.chooser = Chooser(client, self.evaluators)
+        self.connections = ConnectionReconciler(
+            kube=client,
+            evaluators=self.evaluators,
+            chooser=self.chooser,
+            queue=self.queue,
+            metrics=Metrics(),
+            selector=LabelSelector(),
+            namespaces=(),
+        )
+
+    def _open(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
+        self.opened.append(terms.url)
+        access.transport(max_connections=1)
+        transport = ReplaceableTransport(httpx.MockTransport(self._respond), longest_call=1)
+        client = EvaluatorClient(
+            httpx.AsyncClient(base_url=terms.url, transport=transport, headers=access.headers)
+        )
+        following = Following()
+        evaluator = Evaluator(
+            used=EvaluatorUsed(url=terms.url, connection=f"team-a/{connection.metadata.name}"),
+            client=client,
+            gate=EvaluatorGate(client, self.queue, following, Heartbeat(60)),
+            following=following,
+            admission=Admission(self.queue, limit=connection.spec.max_running_jobs),
+        )
+        return Opened(evaluator=evaluator, transport=transport, close=lambda: self.closed.append(terms.url))
+
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self.answer()
+
+    def change(self, *manifests: Manifest) -> None:
+        """As a watch event would have it: nothing that was read before is believed."""
+        self.kube.put(*manifests)
+        self.chooser.learn("team-a")
+
+    async def chosen(self, **spec: Any) -> EvaluatorUsed | EvaluatorUnusable:
+        return await self.chooser.of_benchmark(benchmark(**spec))
+
+    async def look(self, name: str) -> Manifest:
+        """One look at a connection; its status then."""
+        with suppress(RetryLater):
+            await self.connections.reconcile(ObjectKey("nemoevaluatorconnections", "team-a", name))
+        status: Manifest = self.kube.connections["team-a", name]["status"]
+        return status
+
+
+def by(name: str, **ref: str) -> Manifest:
+    return {"evaluatorRef": {"name": name, **ref}}
+
+
+def url_of(chosen: EvaluatorUsed | EvaluatorUnusable) -> str:
+    return chosen.url if isinstance(chosen, EvaluatorUsed) else chosen.reason
+
+
+async def test_what_names_none_has_the_default_of_its_namespace_else_the_operators_own() -> None:
+    stage = Stage()
+    assert url_of(await stage.chosen()) == URL
+    stage.change(connection("other"), connection("main", default=True))
+    assert url_of(await stage.chosen()) == "http://main.test"
+    assert url_of(await stage.chosen(**by("other"))) == "http://other.test"
+    assert url_of(await stage.chosen(**by("none"))) == "ConnectionNotFound"
+
+
+async def test_another_namespaces_connection_has_to_allow_it() -> None:
+    stage = Stage()
+    stage.kube.put(connection("shared", namespace="team-b"))
+    chosen = await stage.chosen(**by("shared", namespace="team-b"))
+    assert isinstance(chosen, EvaluatorUnusable)
+    assert (chosen.reason, chosen.stalled) == ("ConnectionNotAllowed", True)
+    assert stage.opened == [], "nothing is done for it"
+    assert not any("secrets" in path for path in stage.kube.asked)
+
+
+async def test_a_thousand_jobs_read_the_connections_once() -> None:
+    stage = Stage()
+    stage.kube.put(connection("main", default=True))
+    for _ in range(1000):
+        await stage.chosen()
+    assert (len(stage.kube.asked), stage.opened) == (1, ["http://main.test"])
+
+
+async def test_what_was_submitted_stays_there_whatever_the_default_and_the_connection_say() -> None:
+    stage = Stage()
+    record = {"url": "http://main.test", "connection": "team-a/main"}
+    running = evaljob(meta=HELD, status=followed(evaluator=record), config={"type": "x"})
+    stage.change(connection("main"), connection("newer", default=True))
+    assert url_of(await stage.chooser.of_job(running, None)) == "http://main.test"
+
+    stage.change(connection("main", generation=2, url="http://elsewhere.test"))
+    assert url_of(await stage.chooser.of_job(running, None)) == "EvaluatorChanged"
+    assert "http://elsewhere.test" not in stage.opened
+
+    del stage.kube.connections["team-a", "main"]
+    stage.change()
+    assert url_of(await stage.chooser.of_job(running, None)) == "ConnectionNotFound"
+
+
+async def test_the_operators_own_url_is_held_to_the_same() -> None:
+    stage = Stage()
+    for url, expected in ((URL, URL), ("http://before.test", "EvaluatorChanged")):
+        running = evaljob(meta=HELD, status=followed(evaluator={"url": url}))
+        assert url_of(await stage.chooser.of_job(running, None)) == expected
+    of_an_older_version = evaljob(meta=HELD, status=followed())
+    assert url_of(await stage.chooser.of_job(of_an_older_version, None)) == URL
+
+
+async def test_a_job_goes_where_its_benchmarks_config_is_not_where_the_default_is_now() -> None:
+    stage = Stage()
+    stage.change(connection("main"), connection("newer", default=True))
+    kept = benchmark(status={"evaluator": {"url": "http://main.test", "connection": "team-a/main"}})
+    assert url_of(await stage.chooser.of_job(evaljob(), kept)) == "http://main.test"
+    assert url_of(await stage.chooser.of_job(evaljob(**by("newer")), kept)) == "EvaluatorMismatch"
+    stage.change(connection("main", generation=2, url="http://moved.test"))
+    assert url_of(await stage.chooser.of_job(evaljob(), kept)) == "BenchmarkNotReady"
+
+
+async def test_another_url_is_another_evaluator_and_the_old_one_is_asked_no_more() -> None:
+    stage = Stage()
+    stage.kube.put(connection("main", default=True))
+    used = await stage.chosen()
+    assert isinstance(used, EvaluatorUsed)
+    before = stage.evaluators.find(used)
+    assert before is not None
+    before.waiting.add(JOB)
+
+    stage.change(connection("main", generation=2, default=True, url="http://moved.test"))
+    moved = await stage.chosen()
+
+    assert url_of(moved) == "http://moved.test"
+    assert stage.evaluators.find(used) is None
+    assert stage.closed == ["http://main.test"]
+    assert stage.queue.holds(JOB), "who waited there is looked at anew"
+    with pytest.raises(Unavailable, match="was changed"):
+        await before.client.check()
+    assert stage.requests == []
+
+
+async def test_a_new_secret_keeps_the_evaluator_with_all_that_is_known_of_it() -> None:
+    stage = Stage()
+    path = "/api/v1/namespaces/team-a/secrets/door"
+    auth = {"bearerToken": {"name": "door", "key": "token"}}
+    stage.kube.put(connection("main", default=True, auth=auth))
+    assert url_of(await stage.chosen()) == "ConnectionNotReady"
+    stage.kube.data[path] = {"token": "first-token"}
+    used = await stage.chosen()
+    assert isinstance(used, EvaluatorUsed)
+    evaluator = stage.evaluators.find(used)
+    stage.kube.data[path] = {"token": "second-token"}
+    await stage.look("main")
+    assert stage.evaluators.find(used) is evaluator
+    assert (stage.opened, stage.closed) == (["http://main.test"], [])
+    assert stage.known.hide("second-token or first-token") == "****** or ******"
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "é", " \n", "a\x00b"])
+async def test_what_cannot_be_a_header_is_named_by_its_field(value: str) -> None:
+    stage = Stage()
+    stage.kube.data["/api/v1/namespaces/team-a/secrets/door"] = {"token": value}
+    stage.kube.put(connection("main", auth={"bearerToken": {"name": "door", "key": "token"}}))
+    status = await stage.look("main")
+    assert status["conditions"][0]["reason"] == "ConnectionNotReady"
+    assert status["message"].startswith("spec.auth.bearerToken: key 'token' of Secret door has to be")
+    assert [condition["type"] for condition in status["conditions"]] == ["Ready", "Stalled"]
+
+
+async def test_secrets_and_config_maps_are_read_in_the_connections_own_namespace_only() -> None:
+    stage = Stage()
+    tls = {
+        "ca": {"configMapKeyRef": {"name": "bundle", "key": "ca.crt"}},
+        "clientCertificate": {"name": "own"},
+    }
+    auth = {
+        "bearerToken": {"name": "door", "key": "token"},
+        "headers": [{"name": "X-A", "secretKeyRef": {"name": "other", "key": "a"}}],
+    }
+    for path, keys in {
+        "secrets/door": ["token"],
+        "secrets/other": ["a"],
+        "secrets/own": ["tls.crt", "tls.key"],
+        "configmaps/bundle": ["ca.crt"],
+    }.items():
+        stage.kube.data[f"/api/v1/namespaces/team-a/{path}"] = dict.fromkeys(keys, "no-pem")
+    stage.kube.put(connection("main", tls=tls, auth=auth, allowedNamespaces=["team-b"]))
+    guest = benchmark(meta={"namespace": "team-b"}, **by("main", namespace="team-a"))
+    assert isinstance(await stage.chooser.of_benchmark(guest), EvaluatorUnusable), "no PEM"
+    read = [path for path in stage.kube.asked if "/api/v1/" in path]
+    assert read
+    assert {path.split("/")[4] for path in read} == {"team-a"}
+
+
+async def test_a_connection_tells_of_its_evaluator_and_is_written_once() -> None:
+    stage = Stage()
+    stage.kube.put(connection("main"))
+    status = await stage.look("main")
+    assert (status["url"], status["jobsRunning"], status["jobsWaiting"]) == ("http://main.test", 0, 0)
+    assert status["conditions"][0]["reason"] == "Reachable"
+    patches = len(stage.kube.events)
+    await stage.look("main")
+    assert len(stage.kube.events) == patches
+
+    stage.answer = lambda: httpx.Response(503, json={"detail": "starting"})
+    status = await stage.look("main")
+    assert status["conditions"][0]["reason"] == "ServerError"
+    probed = len(stage.requests)
+    await stage.look("main")
+    assert len(stage.requests) == probed, "the gate probes, and nobody else"
