@@ -35,7 +35,7 @@ from .job import decide as decide_job
 from .job import depends_on_remote
 from .job_deletion import release_seconds as release_job_seconds
 from .lookup import pick_marked
-from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of
+from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of, claimed_evaluator
 from .pace import poll_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
@@ -67,6 +67,7 @@ __all__ = [
     "carries_config",
     "carries_object",
     "claim_of",
+    "claimed_evaluator",
     "config_body",
     "config_map_names",
     "config_name",

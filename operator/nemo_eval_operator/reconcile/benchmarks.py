@@ -163,7 +163,7 @@ class BenchmarkReconciler:
                     if moved := event_of_moved_config(before.status, status):
                         await self._objects.tell(benchmark, moved)
                 case AddFinalizer():
-                    benchmark = await self._objects.claim(benchmark)
+                    benchmark = await self._objects.claim(benchmark, facts.evaluator)
                 case RemoveFinalizer(left_behind):
                     await self._objects.remove_finalizer(benchmark, left_behind=left_behind)
                     return None

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey
 from nemo_eval_operator.lifecycle import (
     EvaluatorUnusable,
+    claimed_evaluator,
     connection_name,
     defaults_among,
     evaluator_of_record,
@@ -58,7 +59,7 @@ class Chooser:
         if is_bound(job) or job.metadata.deletion_timestamp is not None:
             record = evaluator_of_record(job)
             self._depending[key] = record.connection if record else None
-            return await self._as_recorded(record)
+            return await self._as_recorded(record, namespace)
         if benchmark is None:
             return await self._chosen(key, ref, namespace)
         used = benchmark.status.evaluator
@@ -68,7 +69,7 @@ class Chooser:
             if problem := mismatch(wanted, benchmark):
                 return problem
         self._depending[key] = used.connection if used else None
-        chosen = await self._as_recorded(used)
+        chosen = await self._as_recorded(used, namespace)
         if isinstance(chosen, EvaluatorUnusable) and chosen.reason == "EvaluatorChanged":
             said = f"NemoBenchmark {benchmark.metadata.name} is not ready: its evaluator has moved"
             return EvaluatorUnusable("BenchmarkNotReady", said)
@@ -78,7 +79,8 @@ class Chooser:
         """Raises KubeError."""
         key, namespace = key_of(benchmark), benchmark.metadata.namespace
         if benchmark.metadata.deletion_timestamp is not None:
-            return await self._as_recorded(benchmark.status.evaluator)
+            record = benchmark.status.evaluator or claimed_evaluator(benchmark.metadata)
+            return await self._as_recorded(record, namespace)
         return await self._chosen(key, benchmark.spec.evaluator_ref, namespace)
 
     def settle(self, key: ObjectKey) -> None:
@@ -122,33 +124,34 @@ class Chooser:
         return self._evaluators.own.used
 
     async def _by_name(self, name: str, namespace: str) -> Chosen:
-        connection = await self._named(name)
-        if isinstance(connection, EvaluatorUnusable):
-            return connection
-        if not connection.admits(namespace):
-            return not_allowed(name, namespace)
-        return await self._usable(connection)
+        connection = await self._admitting(name, namespace)
+        return connection if isinstance(connection, EvaluatorUnusable) else await self._usable(connection)
 
-    async def _as_recorded(self, used: EvaluatorUsed | None) -> Chosen:
-        """The evaluator of a status, if it still is where it was."""
+    async def _as_recorded(self, used: EvaluatorUsed | None, namespace: str) -> Chosen:
+        """The evaluator of a status in `namespace`, if it still is where it was.
+
+        That it was allowed then is not enough: its owner may have thought better of it.
+        """
         own = self._evaluators.own.used
         if used is None or used.connection is None:
             return own if used is None or used.url == own.url else moved(used, own.url)
-        connection = await self._named(used.connection)
+        connection = await self._admitting(used.connection, namespace)
         if isinstance(connection, EvaluatorUnusable):
             return connection
         if connection.url != used.url:
             return moved(used, connection.url)
         return await self._usable(connection)
 
-    async def _named(self, name: str) -> NemoEvaluatorConnection | EvaluatorUnusable:
+    async def _admitting(self, name: str, namespace: str) -> NemoEvaluatorConnection | EvaluatorUnusable:
         key = connection_key(name)
         try:
             connections = await self.connections(key.namespace)
         except KubeRefused as error:
             return EvaluatorUnusable("ConnectionNotReady", f"{name} may not be read: {error}")
         found = [one for one in connections if one.metadata.name == key.name]
-        return found[0] if found else not_found(name)
+        if not found:
+            return not_found(name)
+        return found[0] if found[0].admits(namespace) else not_allowed(name, namespace)
 
     async def _usable(self, connection: NemoEvaluatorConnection) -> Chosen:
         evaluator = await self._evaluators.of(connection)

@@ -93,6 +93,7 @@ class _Entry:
     opened: Opened
     terms: Terms
     access: Access
+    uid: str
     generation: int
     read_at: float
 
@@ -158,6 +159,8 @@ class Evaluators:
         async with self._locks[key]:
             entry, generation = self._entries.get(key), connection.metadata.generation
             now = asyncio.get_running_loop().time()
+            if entry is not None and entry.uid == connection.metadata.uid and generation < entry.generation:
+                return EvaluatorUnusable("ConnectionNotReady", "it was changed a moment ago")
             known = entry is not None and entry.generation == generation and not afresh
             if entry is not None and known and now - entry.read_at < CREDENTIALS_SECONDS:
                 return entry.opened.evaluator
@@ -172,14 +175,21 @@ class Evaluators:
             access = await self._credentials.read(connection)
         except CredentialsMissing as missing:
             return EvaluatorUnusable(missing.reason, str(missing), stalled=missing.stalled)
-        terms, generation = Terms.of(connection), connection.metadata.generation
+        terms, meta = Terms.of(connection), connection.metadata
         if entry is not None and entry.terms != terms:
             self.retire(key, f"NemoEvaluatorConnection {connection_name(connection)} was changed")
             entry = None
         try:
             if entry is None:
                 opened = self._open(connection, terms, access)
-                entry = _Entry(opened=opened, terms=terms, access=access, generation=generation, read_at=now)
+                entry = _Entry(
+                    opened=opened,
+                    terms=terms,
+                    access=access,
+                    uid=meta.uid,
+                    generation=meta.generation,
+                    read_at=now,
+                )
                 self._entries[key] = entry
             elif entry.access != access:
                 entry.opened.transport.replace(access.transport(max_connections=CONNECTIONS))
@@ -187,7 +197,7 @@ class Evaluators:
                 logger.info("connection %s: credentials or certificates are new", connection_name(connection))
         except UnusableCertificate as error:
             return EvaluatorUnusable("ConnectionNotReady", f"spec.tls: {error}", stalled=True)
-        entry.access, entry.generation, entry.read_at = access, generation, now
+        entry.access, entry.uid, entry.generation, entry.read_at = access, meta.uid, meta.generation, now
         entry.opened.evaluator.admission.allow(connection.spec.max_running_jobs or self._max_running_jobs)
         return entry.opened.evaluator
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.resources import EvaluatorUsed
+from nemo_eval_operator.resources import CONNECTION_PLURAL, EvaluatorUsed
 
 __all__ = ["Lanes"]
 
@@ -15,6 +15,9 @@ class Lanes:
         self._by_key: dict[ObjectKey, str] = {}
 
     def lane_of(self, key: ObjectKey) -> str:
+        if key.plural == CONNECTION_PLURAL:
+            # They have to tell how it is, however busy an evaluator keeps the others.
+            return CONNECTION_PLURAL
         return self._by_key.get(key, "")
 
     def put(self, key: ObjectKey, used: EvaluatorUsed | None) -> None:

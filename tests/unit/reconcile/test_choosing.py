@@ -236,6 +236,30 @@ async def test_a_job_goes_where_its_benchmarks_config_is_not_where_the_default_i
     assert url_of(await stage.chooser.of_job(evaljob(), kept)) == "BenchmarkNotReady"
 
 
+async def test_what_an_older_copy_of_a_connection_says_is_not_acted_on() -> None:
+    """A worker may have read it just before the edit."""
+    stage = Stage()
+    old = connection("main", default=True)
+    new = connection("main", generation=2, default=True, url="http://moved.test")
+    stage.change(new)
+    assert url_of(await stage.chosen()) == "http://moved.test"
+    stage.change(old)
+    assert url_of(await stage.chosen()) == "ConnectionNotReady"
+    assert (stage.opened, stage.closed) == (["http://moved.test"], [])
+
+
+async def test_a_connection_that_takes_its_leave_back_is_not_used_for_what_runs_there() -> None:
+    """Nor on the word of a status, should anybody be able to write one."""
+    stage = Stage()
+    stage.kube.put(connection("shared", namespace="team-b", url="http://shared.test"))
+    record = {"url": "http://shared.test", "connection": "team-b/shared"}
+    running = evaljob(meta=HELD, status=followed(evaluator=record), config={"type": "x"})
+    assert url_of(await stage.chooser.of_job(running, None)) == "ConnectionNotAllowed"
+    kept = benchmark(status={"evaluator": record})
+    assert url_of(await stage.chooser.of_job(evaljob(), kept)) == "ConnectionNotAllowed"
+    assert stage.opened == []
+
+
 async def test_another_url_is_another_evaluator_and_the_old_one_is_asked_no_more() -> None:
     stage = Stage()
     stage.kube.put(connection("main", default=True))
