@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from nemo_eval_operator.evaluator import (
 )
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey
-from nemo_eval_operator.lifecycle import EvaluatorUnusable
+from nemo_eval_operator.lifecycle import Admitted, EvaluatorUnusable, Queued
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.reconcile import (
     Admission,
@@ -36,6 +37,7 @@ from nemo_eval_operator.reconcile import (
     Terms,
     WorkQueue,
 )
+from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvaluatorConnection
 from tests.unit.lifecycle.objects import HELD, NOW, benchmark, evaljob, followed, stamp
 
@@ -350,3 +352,53 @@ async def test_a_connection_tells_of_its_evaluator_and_is_written_once() -> None
     probed = len(stage.requests)
     await stage.look("main")
     assert len(stage.requests) == probed, "the gate probes, and nobody else"
+
+
+async def test_the_limit_of_a_connection_holds_from_its_edit_on() -> None:
+    stage = Stage()
+    stage.kube.put(connection("main", default=True))
+    used = await stage.chosen()
+    assert isinstance(used, EvaluatorUsed)
+    evaluator = stage.evaluators.find(used)
+    assert evaluator is not None
+    one, two, three = (evaljob(meta={"name": name}) for name in ("one", "two", "three"))
+    assert [evaluator.admission.ask(job) for job in (one, two)] == [Admitted(), Admitted()]
+
+    stage.change(connection("main", generation=2, default=True, maxRunningJobs=1))
+    assert await stage.chosen() == used
+    assert evaluator.admission.ask(three) == Queued(place=1, limit=1)
+    evaluator.admission.release(key_of(one))
+    assert evaluator.admission.running == 1, "who had a place keeps it"
+    assert not stage.queue.holds(key_of(three))
+
+    stage.change(connection("main", generation=3, default=True))
+    assert await stage.chosen() == used
+    assert stage.queue.holds(key_of(three)), "its turn has come"
+
+
+async def test_a_gate_that_is_told_to_hurry_does_not_wait_out_its_backoff() -> None:
+    changes: list[bool] = []
+    reached = asyncio.Event()
+    client = EvaluatorClient(
+        httpx.AsyncClient(
+            base_url=URL,
+            transport=httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []})),
+        )
+    )
+
+    def note() -> None:
+        changes.append(gate.outage is None)
+        if gate.outage is None:
+            reached.set()
+
+    gate = EvaluatorGate(client, WorkQueue(), Following(), Heartbeat(60), on_change=note)
+    running = asyncio.create_task(gate.run())
+    gate.close(Unavailable("slow down", status_code=429, retry_after=300))
+    gate.close(Unavailable("slow down", status_code=429, retry_after=300))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not reached.is_set():
+            gate.probe_soon()
+            await asyncio.sleep(0.01)
+    assert changes == [False, True], "told once each way"
+    running.cancel()
