@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from . import __version__
-from .evaluator import Access, EvaluatorClient, KnownSecrets, ReplaceableTransport
+from .evaluator import Access, EvaluatorClient, KnownSecrets, ReplaceableTransport, UnusableUrl
 from .heartbeats import Heartbeats
 from .kube import KubeClient
 from .lifecycle import connection_name
@@ -73,7 +73,11 @@ class EvaluatorOpener:
         return self._open(http, EvaluatorUsed(url=url), deadline=deadline, interval=interval, limit=limit)
 
     def connection(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
-        """Raises UnusableCertificate."""
+        """Raises UnusableCertificate, UnusableUrl."""
+        try:
+            httpx.URL(terms.url)
+        except httpx.InvalidURL as error:
+            raise UnusableUrl(f"{terms.url}: {error}") from error
         name = connection_name(connection)
         longest = self.settings.settle_seconds * SETTLED
         deadline = min(terms.request_seconds or self.settings.request_timeout_seconds, longest)

@@ -1,6 +1,6 @@
 """The NeMo Evaluator's REST API: client, answers and errors. Knows nothing of Kubernetes."""
 
-from .access import Access, Certificates, ReplaceableTransport, UnusableCertificate
+from .access import Access, Certificates, ReplaceableTransport, UnusableCertificate, UnusableUrl
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
 from .errors import (
     Ambiguous,
@@ -42,5 +42,6 @@ __all__ = [
     "Unavailable",
     "Unsupported",
     "UnusableCertificate",
+    "UnusableUrl",
     "readable",
 ]

@@ -22,7 +22,16 @@ from typing_extensions import override
 
 from .addresses import refusal_of_address, refusal_of_host
 
-__all__ = ["Access", "Certificates", "ForbiddenAddress", "ReplaceableTransport", "UnusableCertificate"]
+__all__ = [
+    "Access",
+    "Certificates",
+    "ForbiddenAddress",
+    "ReplaceableTransport",
+    "UnusableCertificate",
+    "UnusableUrl",
+]
+
+LAST_PORT: Final = 65535
 
 CLOSE_MARGIN_SECONDS: Final = 5.0
 """Beyond the longest call, before the connections of a transport that was replaced are closed."""
@@ -30,6 +39,10 @@ CLOSE_MARGIN_SECONDS: Final = 5.0
 
 class ForbiddenAddress(OSError):
     """A connection leads where it must not; says what that is."""
+
+
+class UnusableUrl(Exception):
+    """A URL that names no host; says why."""
 
 
 class UnusableCertificate(Exception):
@@ -99,13 +112,16 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
                 return await self._connect(await self._checked(host, port), port, socket_options)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"no connection to {host} within {timeout:g} s") from error
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
+        except (OSError, ValueError) as error:
+            # The latter of names that are none.
+            raise httpcore.ConnectError(f"{host}:{port}: {error}") from error
 
     async def _checked(self, host: str, port: int) -> list[str]:
         """The addresses of `host`. One that is forbidden is enough to refuse: who mixes them is up to it."""
         if refusal := refusal_of_host(host):
             raise ForbiddenAddress(refusal)
+        if port > LAST_PORT:
+            raise ValueError("there is no such port")
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
         for address in addresses:
@@ -175,8 +191,11 @@ class _Severed(httpx.AsyncBaseTransport):
 
 def _tls(certificates: Certificates) -> ssl.SSLContext:
     try:
-        # Empty text would mean the public authorities to ssl.
-        context = ssl.create_default_context(cadata=certificates.ca if certificates.ca != "" else "empty")
+        if certificates.ca is None:
+            context = httpx.create_ssl_context()
+        else:
+            # Empty text would mean the system's authorities to ssl.
+            context = ssl.create_default_context(cadata=certificates.ca or "empty")
     except ssl.SSLError as error:
         raise UnusableCertificate(f"the CA bundle holds no readable PEM certificate: {error}") from error
     if not certificates.verify:

@@ -127,7 +127,7 @@ def _fault(error: BaseException) -> Fault | None:
     match error:
         case ForbiddenAddress():
             return Fault.ADDRESS_FORBIDDEN
-        case socket.gaierror():
+        case socket.gaierror() | UnicodeError():
             return Fault.DNS
         case ConnectionRefusedError():
             return Fault.REFUSED

@@ -27,9 +27,13 @@ class Books:
     def keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:
         """Follow the job's remote job at `evaluator` where it may be running, with its place there."""
         key, status = key_of(job), job.status
-        self._evaluators.forget(key, but=evaluator)
-        self._lanes.put(key, evaluator.used if evaluator else None)
+        # What cannot be followed at the moment may run all the same, and keeps its place.
+        home = evaluator or (self._evaluators.find(evaluator_of_record(job)) if occupies(job) else None)
+        self._evaluators.forget(key, but=home)
+        self._lanes.put(key, home.used if home else None)
         if evaluator is None:
+            if home is not None:
+                home.following.forget(key)
             return
         if occupies(job):
             evaluator.admission.note(job)

@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from nemo_eval_operator.evaluator import Access, EvaluatorClient, ReplaceableTransport, UnusableCertificate
+from nemo_eval_operator.evaluator import (
+    Access,
+    EvaluatorClient,
+    ReplaceableTransport,
+    UnusableCertificate,
+    UnusableUrl,
+)
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import EvaluatorUnusable, connection_name, evaluator_of_record
 from nemo_eval_operator.resources import (
@@ -135,11 +141,6 @@ class Evaluators:
         entry = self._entries.get(connection_key(used.connection))
         return entry.opened.evaluator if entry and entry.opened.evaluator.used == used else None
 
-    def connected(self, key: ObjectKey) -> Evaluator | None:
-        """The evaluator of a connection, if it was ever needed."""
-        entry = self._entries.get(key)
-        return entry.opened.evaluator if entry else None
-
     def is_followed(self, job: ObjectKey) -> bool:
         return any(job in evaluator.following for evaluator in self)
 
@@ -197,6 +198,8 @@ class Evaluators:
                 logger.info("connection %s: credentials or certificates are new", connection_name(connection))
         except UnusableCertificate as error:
             return EvaluatorUnusable("ConnectionNotReady", f"spec.tls: {error}", stalled=True)
+        except UnusableUrl as error:
+            return EvaluatorUnusable("ConnectionNotReady", f"spec.url: {error}", stalled=True)
         entry.access, entry.uid, entry.generation, entry.read_at = access, meta.uid, meta.generation, now
         entry.opened.evaluator.admission.allow(connection.spec.max_running_jobs or self._max_running_jobs)
         return entry.opened.evaluator

@@ -22,7 +22,7 @@ EVALUATOR_PORT: Final = 7331
 ANY_NAMESPACE: Final = "*"
 
 # No user or password, no query: credentials have a place of their own, and this text is shown in status.
-_URL: Final = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?$"
+_URL: Final = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~/%-]*)?$"
 
 _HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 

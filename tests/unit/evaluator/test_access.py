@@ -227,6 +227,16 @@ def test_what_is_no_certificate_is_named(certificates: Certificates, problem: st
         Access(certificates=certificates).transport(max_connections=1)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://a..b", "http://..", f"http://{'a' * 70}", "http://-x", "http://127.0.0.1:99999", "http://%"],
+)
+async def test_whatever_a_tenant_writes_as_a_url_is_an_error_of_that_evaluator(url: str) -> None:
+    """And never one that ends the operator."""
+    with pytest.raises(EvaluatorError):
+        await check(url, Access(loopback=True))
+
+
 async def test_faults_on_the_way_are_told_apart() -> None:
     access = Access(loopback=True)
     assert (await fault_of("http://no-such-host.invalid", access)).fault is Fault.DNS
