@@ -3,7 +3,8 @@
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,26 +30,37 @@ from tests.e2e.world import (
 
 CONNECTION = "nemoevaluatorconnection"
 
-StartOperator = Callable[..., Child]
+
+@dataclass(frozen=True)
+class Start:
+    """Starts operators whose own evaluator is nowhere, so that only connections lead to one."""
+
+    processes: Processes
+    cluster: Cluster
+    namespace: str
+    workdir: Path
+
+    def __call__(self, *others: str, env: Mapping[str, str] | None = None) -> Child:
+        start_operator(
+            self.processes,
+            self.workdir,
+            kubeconfig=self.cluster.kubeconfig,
+            evaluator_url=f"http://127.0.0.1:{free_port()}",
+            namespaces=[self.namespace, *others],
+            env={"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"} | dict(env or {}),
+        )
+        return list(self.processes)[-1]
+
+    def stop(self, operator: Child) -> None:
+        operator.terminate()
+        assert operator.wait(30) == 0
+        self.processes.remove(operator)
 
 
 @pytest.fixture
-def start(cluster: Cluster, crds: None, namespace: str, tmp_path: Path) -> Iterator[StartOperator]:
-    """Starts an operator whose own evaluator is nowhere, so that only connections lead to one."""
+def start(cluster: Cluster, crds: None, namespace: str, tmp_path: Path) -> Iterator[Start]:
     with Processes() as processes:
-
-        def start(*others: str, env: Mapping[str, str] | None = None) -> Child:
-            start_operator(
-                processes,
-                tmp_path,
-                kubeconfig=cluster.kubeconfig,
-                evaluator_url=f"http://127.0.0.1:{free_port()}",
-                namespaces=[namespace, *others],
-                env={"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"} | dict(env or {}),
-            )
-            return list(processes)[-1]
-
-        yield start
+        yield Start(processes, cluster, namespace, tmp_path)
         processes.check()
 
 
@@ -97,7 +109,7 @@ def in_peace(world: World, name: str) -> bool:
 
 
 def test_each_run_is_on_the_evaluator_that_its_objects_name(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     with Doorman(evaluator_url) as first, Doorman(evaluator_url) as second:
@@ -133,7 +145,7 @@ def test_each_run_is_on_the_evaluator_that_its_objects_name(
 
 
 def test_a_connection_of_another_namespace_is_used_once_it_allows_that(
-    cluster: Cluster, namespace: str, other_namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, other_namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world, others = World(cluster, namespace, evaluator_url), World(cluster, other_namespace, evaluator_url)
     start(other_namespace)
@@ -150,7 +162,7 @@ def test_a_connection_of_another_namespace_is_used_once_it_allows_that(
 
 
 def test_credentials_come_from_secrets_and_a_new_one_lets_us_in(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator, tmp_path: Path
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start, tmp_path: Path
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     password = {"Authorization": "Bearer right-token", "X-Tenant": "tenant-value"}
@@ -183,7 +195,7 @@ def test_credentials_come_from_secrets_and_a_new_one_lets_us_in(
 
 
 def test_a_private_authority_is_trusted_where_a_connection_names_it(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world, authority = World(cluster, namespace, evaluator_url), trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -213,7 +225,7 @@ def test_a_private_authority_is_trusted_where_a_connection_names_it(
 
 
 def test_a_dead_evaluator_holds_up_no_job_of_another_and_is_not_stormed(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     names = [f"waits-{number}" for number in range(8)]
@@ -244,7 +256,7 @@ def test_a_dead_evaluator_holds_up_no_job_of_another_and_is_not_stormed(
 
 
 def test_a_connection_says_why_it_is_not_ready(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     start()
@@ -282,7 +294,7 @@ def test_a_connection_says_why_it_is_not_ready(
 
 
 def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go_elsewhere(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator, outspoken: Parrot
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start, outspoken: Parrot
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     outspoken.hush()
@@ -299,8 +311,7 @@ def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go
         assert world.conditions(JOB, "staying") == {"Ready": "False", "Stalled": "True"}
         assert (status["phase"], status["jobId"]) == ("Running", job_id)
         eventually(lambda: world.status(BENCHMARK, "qa")["evaluator"]["url"] == second.url, "config moved")
-        operator.terminate()
-        operator.wait(30)
+        start.stop(operator)
 
         start()
         world.until_reason(JOB, "staying", "EvaluatorChanged")
@@ -314,7 +325,7 @@ def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go
 
 
 def test_of_two_defaults_the_oldest_is_used_and_both_say_so(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     start()
@@ -338,7 +349,7 @@ def test_of_two_defaults_the_oldest_is_used_and_both_say_so(
 
 
 def test_what_depends_on_a_connection_waits_for_it(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     """As GitOps tools apply in any order."""
     world = World(cluster, namespace, evaluator_url)
@@ -353,7 +364,7 @@ def test_what_depends_on_a_connection_waits_for_it(
 
 
 def test_statuses_are_not_written_again_and_again(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     start()
