@@ -14,10 +14,11 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver
 from typing_extensions import override
 from yarl import URL
 
-__all__ = ["transport_to"]
+__all__ = ["AiohttpTransport", "transport_to"]
 
 KEEPALIVE_SECONDS: Final = 4.0
 """An idle connection is closed before the server does: uvicorn waits for 5 s. A request that meets a
@@ -34,13 +35,18 @@ def transport_to(
     url, proxies = urlsplit(server), getproxies()
     if (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.hostname or ""):
         return None
-    return _AiohttpTransport(context, connections)
+    return AiohttpTransport(context, connections)
 
 
-class _AiohttpTransport(httpx.AsyncBaseTransport):
-    def __init__(self, context: ssl.SSLContext, connections: int) -> None:
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """So many connections at most. `resolver` says what a name stands for; nobody asks it about addresses."""
+
+    def __init__(
+        self, context: ssl.SSLContext, connections: int, *, resolver: AbstractResolver | None = None
+    ) -> None:
         self._context = context
         self._connections = connections
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
     @override
@@ -76,7 +82,10 @@ class _AiohttpTransport(httpx.AsyncBaseTransport):
         # Not earlier: it belongs to the event loop that it was made in.
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                ssl=self._context, limit=self._connections, keepalive_timeout=KEEPALIVE_SECONDS
+                ssl=self._context,
+                limit=self._connections,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                resolver=self._resolver,
             )
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False

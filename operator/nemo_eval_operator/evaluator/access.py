@@ -7,18 +7,21 @@ neither a redirect, which nobody follows, nor a name that resolves to something 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from tempfile import NamedTemporaryFile
 from typing import Final
 
-import httpcore
 import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
+
+from nemo_eval_operator.transport import AiohttpTransport
 
 from .addresses import refusal_of_address, refusal_of_host
 
@@ -39,6 +42,10 @@ CLOSE_MARGIN_SECONDS: Final = 5.0
 
 class ForbiddenAddress(OSError):
     """A connection leads where it must not; says what that is."""
+
+    def __init__(self, refusal: str) -> None:
+        # aiohttp shows no more of an OSError than its strerror.
+        super().__init__(errno.EACCES, refusal)
 
 
 class UnusableUrl(Exception):
@@ -71,74 +78,75 @@ class Access:
         return _GuardedTransport(self, max_connections)
 
 
-class _GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's own, with our network behind its pool; it takes none as an argument (0.28)."""
-
+class _GuardedTransport(httpx.AsyncBaseTransport):
     def __init__(self, access: Access, max_connections: int) -> None:
-        context = _tls(access.certificates)
-        super().__init__(verify=context, trust_env=False)
         self._headers = dict(access.headers)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=max_connections,
-            keepalive_expiry=httpx.Limits().keepalive_expiry,
-            network_backend=_GuardedNetwork(loopback=access.loopback),
+        self._loopback = access.loopback
+        self._connections = AiohttpTransport(
+            _tls(access.certificates), max_connections, resolver=_GuardedResolver(loopback=access.loopback)
         )
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            _check(request.url, loopback=self._loopback)
+        except ForbiddenAddress as error:
+            raise httpx.ConnectError(f"{error.strerror}", request=request) from error
         request.headers.update(self._headers)
-        return await super().handle_async_request(request)
+        return await self._connections.handle_async_request(request)
+
+    @override
+    async def aclose(self) -> None:
+        await self._connections.aclose()
 
 
-class _GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Resolves names itself, and connects to what it has checked, not to the name once more."""
+def _check(url: httpx.URL, *, loopback: bool) -> None:
+    """What can be said without resolving a name. Raises ForbiddenAddress."""
+    if url.port is not None and url.port > LAST_PORT:
+        raise ForbiddenAddress(f"there is no port {url.port}")
+    try:
+        refusal = refusal_of_address(url.host, loopback=loopback)
+    except ValueError:
+        refusal = refusal_of_host(url.host)
+    if refusal is not None:
+        raise ForbiddenAddress(refusal)
+
+
+class _GuardedResolver(AbstractResolver):
+    """aiohttp connects to the addresses that it is given here, and does not ask for the name once more."""
 
     def __init__(self, *, loopback: bool) -> None:
         self._loopback = loopback
-        self._network = httpcore.AnyIOBackend()
 
     @override
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError. One address that is forbidden is enough to refuse: who mixes them is up to it."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(timeout):
-                return await self._connect(await self._checked(host, port), port, socket_options)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"no connection to {host} within {timeout:g} s") from error
-        except (OSError, ValueError) as error:
-            # The latter of names that are none.
-            raise httpcore.ConnectError(f"{host}:{port}: {error}") from error
-
-    async def _checked(self, host: str, port: int) -> list[str]:
-        """The addresses of `host`. One that is forbidden is enough to refuse: who mixes them is up to it."""
-        if refusal := refusal_of_host(host):
-            raise ForbiddenAddress(refusal)
-        if port > LAST_PORT:
-            raise ValueError("there is no such port")
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
-        for address in addresses:
+            found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise socket.gaierror(f"{host} is no name of a host: {error}") from error
+        addresses = [(kind, protocol, str(sockaddr[0])) for kind, _, protocol, _, sockaddr in found]
+        for *_, address in addresses:
             if refusal := refusal_of_address(address, loopback=self._loopback):
-                raise ForbiddenAddress(refusal if address == host else f"{host} leads to it: {refusal}")
-        return addresses
+                raise ForbiddenAddress(f"{host} leads to it: {refusal}")
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, protocol, address in addresses
+        ]
 
-    async def _connect(
-        self, addresses: list[str], port: int, options: Iterable[httpcore.SOCKET_OPTION] | None
-    ) -> httpcore.AsyncNetworkStream:
-        """To the first that answers."""
-        for address in addresses[:-1]:
-            try:
-                return await self._network.connect_tcp(address, port, socket_options=options)
-            except httpcore.ConnectError:
-                continue
-        return await self._network.connect_tcp(addresses[-1], port, socket_options=options)
+    @override
+    async def close(self) -> None:
+        pass
 
 
 class ReplaceableTransport(httpx.AsyncBaseTransport):

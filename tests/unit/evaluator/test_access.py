@@ -148,9 +148,9 @@ async def test_a_name_that_resolves_otherwise_a_moment_later_gets_nowhere(
         assert (await fault_of(url, access)).fault is Fault.ADDRESS_FORBIDDEN
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "metadata.google.internal", "2852039166"])
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "metadata.google.internal", "0xa9fea9fe"])
 async def test_a_forbidden_place_is_not_connected_to(host: str) -> None:
-    """The last is 169.254.169.254 as one number, which the resolver understands."""
+    """The last is 169.254.169.254 as one number, which resolvers understand."""
     error = await fault_of(f"http://{host}/", Access(loopback=True))
     assert error.fault is Fault.ADDRESS_FORBIDDEN
 
@@ -202,8 +202,6 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) 
 async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
     context = server_side(authority)
     context.verify_mode = ssl.CERT_REQUIRED
-    # In 1.3 the client is refused only after its handshake, and learns of it or of a reset.
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
     authority.configure_trust(context)
     own = authority.issue_cert("operator.example.com")
     pair = (own.cert_chain_pems[0].bytes().decode(), own.private_key_pem.bytes().decode())
@@ -211,7 +209,10 @@ async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
         url = f"https://127.0.0.1:{server.port}"
         await check(url, Access(certificates=Certificates(ca=pem(authority), own=pair), loopback=True))
         stranger = Access(certificates=Certificates(ca=pem(authority)), loopback=True)
-        assert (await fault_of(url, stranger)).fault is Fault.TLS
+        # By an alert or a reset, as the server likes it.
+        with pytest.raises(EvaluatorError):
+            await check(url, stranger)
+        assert len(server.heard) == 1
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,15 @@ def test_what_is_no_certificate_is_named(certificates: Certificates, problem: st
 
 @pytest.mark.parametrize(
     "url",
-    ["http://a..b", "http://..", f"http://{'a' * 70}", "http://-x", "http://127.0.0.1:99999", "http://%"],
+    [
+        "http://a..b",
+        "http://..",
+        f"http://{'a' * 70}",
+        "http://-x",
+        "http://127.0.0.1:99999",
+        "http://%",
+        "http://2852039166",
+    ],
 )
 async def test_whatever_a_tenant_writes_as_a_url_is_an_error_of_that_evaluator(url: str) -> None:
     """And never one that ends the operator."""

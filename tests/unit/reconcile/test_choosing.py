@@ -298,6 +298,7 @@ async def test_a_new_secret_keeps_the_evaluator_with_all_that_is_known_of_it() -
     assert stage.evaluators.find(used) is evaluator
     assert (stage.opened, stage.closed) == (["http://main.test"], [])
     assert stage.known.hide("second-token or first-token") == "****** or ******"
+    await stage.evaluators.aclose()
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "é", " \n", "a\x00b"])
