@@ -3,15 +3,18 @@
 For each constraint: a manifest that is taken, and one that is refused with a sentence that helps.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from testbed.cluster import Cluster
 from tests.integration.crds import Api
 
 pytestmark = pytest.mark.usefixtures("crds")
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "connections.md"
 URL = {"url": "https://evaluator.example.com"}
 KEY = {"name": "it", "key": "token"}
 ONE_PLACE = "set exactly one of spec.url (a base URL) and spec.serviceRef"
@@ -197,3 +200,8 @@ def test_what_chose_an_evaluator_stays_with_it(
     before = {**spec, "evaluatorRef": {"name": "main"}}
     objection = Api(cluster, namespace, kind).objection_to_change(before, {**spec, **change})
     assert "spec.evaluatorRef is immutable" in objection
+
+
+def test_what_the_documentation_shows_is_taken(dry: Api) -> None:
+    shown = DOCUMENTATION.read_text().partition("```yaml\n")[2].partition("```")[0]
+    assert dry.objection_to(yaml.safe_load(shown)["spec"]) == ""

@@ -66,14 +66,15 @@ class ConnectionReconciler:
         if document is None:
             self._evaluators.retire(key, f"NemoEvaluatorConnection {key.namespace}/{key.name} is gone")
             self._told.pop(key, None)
-            if self._known.pop(key, None) is not None:
+            if key in self._known:
                 await self._wake(key)
+                del self._known[key]
             return None
         connection, unreadable = read_connection(document)
         meta = connection.metadata
         if self._known.get(key) != (meta.uid, meta.generation):
-            self._known[key] = (meta.uid, meta.generation)
             await self._wake(key)
+            self._known[key] = (meta.uid, meta.generation)
         watched = not self._namespaces or key.namespace in self._namespaces
         ours = watched and is_selected(document, self._selector)
         try:

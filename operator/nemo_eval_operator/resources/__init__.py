@@ -5,6 +5,7 @@ limits, CEL rules and the columns of `kubectl get`.
 """
 
 from nemo_eval_operator.nemo import SamplingParams
+from nemo_eval_operator.resources.access import KeyRef
 from nemo_eval_operator.resources.benchmark import (
     BenchmarkDeletionPolicy,
     BenchmarkSpec,
@@ -12,12 +13,9 @@ from nemo_eval_operator.resources.benchmark import (
     NemoBenchmark,
 )
 from nemo_eval_operator.resources.connection import (
-    Auth,
     ConnectionSpec,
     ConnectionStatus,
-    KeyRef,
     NemoEvaluatorConnection,
-    Tls,
 )
 from nemo_eval_operator.resources.evaljob import (
     BenchmarkRef,
@@ -58,7 +56,6 @@ __all__ = [
     "GROUP",
     "VERSION",
     "AttemptRecord",
-    "Auth",
     "BadSelector",
     "BenchmarkDeletionPolicy",
     "BenchmarkRef",
@@ -87,6 +84,5 @@ __all__ = [
     "SecretKeyRef",
     "SecretVersion",
     "Submission",
-    "Tls",
     "ValueFrom",
 ]
