@@ -13,7 +13,7 @@ __all__ = ["helm_command"]
 
 _VERSION: Final = "v3.22.0"  # of helm.sh/helm/v3 in its go.mod
 _KUBERNETES_MINOR: Final = "37"  # of k8s.io/client-go there: what `helm template` takes the cluster for
-_OLDEST: Final = (3, 16)
+_OLDEST: Final = (3, 17)  # --take-ownership
 # It brings client-go, and `helm lint` knows what Kubernetes has deprecated, as far as the linker tells it.
 _LDFLAGS: Final = " ".join(
     (
@@ -32,7 +32,7 @@ _HELM: Final = GoProgram(
     package="helm.sh/helm/v3/cmd/helm",
     ldflags=_LDFLAGS,
     announcement=f"Building Helm {_VERSION} from tests/helm: about three minutes on two cores, once.",
-    instead="There is neither a Helm 3.16 or later nor a Go to build one with: install one of them.",
+    instead="There is neither a Helm 3.17 or later nor a Go to build one with: install one of them.",
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster import Cluster, start_cluster
+from testbed.helm import helm_command
 from testbed.kind import why_not_kind
 from testbed.processes import Processes
 
@@ -36,6 +37,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
             started = stack.enter_context(start_cluster(processes, tmp_path_factory.mktemp("cluster")))
         yield started
         processes.check()
+
+
+@pytest.fixture(scope="session")
+def built_helm(pytestconfig: pytest.Config) -> None:
+    """For tests that render or install the chart: Helm takes minutes to build, in plain sight."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        helm_command()
 
 
 @pytest.fixture(scope="session")

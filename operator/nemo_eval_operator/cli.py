@@ -1,9 +1,10 @@
-"""The command line: `nemo-eval-operator run`."""
+"""The command line: `nemo-eval-operator run`, and what goes with it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +15,12 @@ from pydantic import ValidationError
 from . import __version__
 from .app import run_operator
 from .health_check import Unhealthy, check_health
-from .kube import Credentials, KubeConfigMissing
+from .kube import Credentials, KubeClient, KubeConfigMissing, KubeError, http_client
 from .leader import LeaseLost
 from .logs import configure_logging
 from .results_view import NoResults, fetch, results_lines
 from .settings import LogFormat, Settings
+from .uninstall import Released, Scope, release_finalizers, stop_deployment
 
 __all__ = ["app"]
 
@@ -110,18 +112,7 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         "log_format": log_format,
         "log_level": log_level,
     }
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        credentials = Credentials.find(settings.kubeconfig)
-    except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise typer.BadParameter("; ".join(problems)) from error
-    except KubeConfigMissing as error:
-        typer.echo(f"no way to the Kubernetes API: {error}", err=True)
-        raise typer.Exit(2) from error
+    settings, credentials = _configured(given)
     configure_logging(settings.log_format, settings.log_level)
     lost = False
     try:
@@ -132,6 +123,22 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
             logger.critical("stopped at once, as the lease is lost: %s", cause)
     if lost:
         raise typer.Exit(1)
+
+
+def _configured(given: Mapping[str, Any]) -> tuple[Settings, Credentials]:
+    """Settings, and the way to the cluster; ends the command where either is not to be had."""
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        return settings, Credentials.find(settings.kubeconfig)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise typer.BadParameter("; ".join(problems)) from error
+    except KubeConfigMissing as error:
+        typer.echo(f"no way to the Kubernetes API: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def _run_until_stopped(settings: Settings, credentials: Credentials) -> None:
@@ -161,6 +168,74 @@ def results(
         return
     for line in results_lines(job, text, samples=samples):
         typer.echo(line)
+
+
+@app.command(name="release-finalizers")
+def release(
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", "-n", help="Objects of this namespace only; may be repeated."),
+    ] = None,
+    selector: Annotated[
+        str | None,
+        typer.Option(help="Objects that this label selector matches only.", show_default="all objects"),
+    ] = None,
+    stop_deployment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMESPACE/NAME",
+            help="The operator's Deployment: scale it to 0 first and wait until its pods are gone.",
+        ),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds after which it gives up.", min=1)] = 240,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option(help="Kubeconfig file; default: the pod's service account, else kubectl's own."),
+    ] = None,
+) -> None:
+    """Free all objects from the operator's finalizer, before it is uninstalled.
+
+    Without an operator such an object could never be deleted. Nothing else is changed: objects, results
+    and what is in the evaluator stay, and jobs that run there go on; they are named. It may be repeated.
+    NEMO_NAMESPACES and NEMO_SELECTOR are read as by `run`. The operator has to be stopped before.
+    """
+    given = {
+        "namespaces": tuple(namespace) if namespace else None,
+        "selector": selector,
+        "kubeconfig": kubeconfig,
+    }
+    deployment = stop_deployment.partition("/") if stop_deployment else None
+    if deployment is not None and not (deployment[0] and deployment[2]):
+        raise typer.BadParameter("--stop-deployment is written NAMESPACE/NAME")
+    settings, credentials = _configured(given)
+    scope = Scope(settings.namespaces, settings.selector)
+    target = (deployment[0], deployment[2]) if deployment else None
+    try:
+        released = asyncio.run(_release(credentials, scope, target, timeout))
+    except KubeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except TimeoutError as error:
+        typer.echo(f"given up after {timeout:.0f} s; run it again to go on", err=True)
+        raise typer.Exit(1) from error
+    for problem in released.refused:
+        typer.echo(f"not released: {problem}", err=True)
+    typer.echo(
+        f"{released.objects} objects released, {len(released.refused)} not; "
+        f"{released.left_running} remote jobs go on in the evaluator"
+    )
+    if released.refused:
+        raise typer.Exit(1)
+
+
+async def _release(
+    credentials: Credentials, scope: Scope, deployment: tuple[str, str] | None, seconds: float
+) -> Released:
+    async with asyncio.timeout(seconds), http_client(credentials) as http:
+        kube = KubeClient(http)
+        if deployment is not None:
+            await stop_deployment(kube, *deployment, typer.echo)
+        return await release_finalizers(kube, scope, typer.echo)
 
 
 @app.command()

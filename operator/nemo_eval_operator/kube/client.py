@@ -28,6 +28,8 @@ __all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
+DEPLOYMENTS: Final = "/apis/apps/v1/namespaces"
+
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces"
 
 PAGE_SIZE: Final = 500
@@ -109,7 +111,10 @@ class KubeClient:
     async def list_all(
         self, plural: str, namespace: str | None, *, selector: str = ""
     ) -> AsyncIterator[JsonObject]:
-        """All objects of the kind in the namespace (None: in all) whose labels match, page by page."""
+        """All objects of the kind in the namespace (None: in all) whose labels match, page by page.
+
+        Nothing where there is no such kind. Raises Outdated where the rest of the list is history meanwhile.
+        """
         scope = "" if namespace is None else f"/namespaces/{_segment(namespace)}"
         path, token = f"{API}{scope}/{plural}?labelSelector={quote(selector, safe='')}", ""
         while True:
@@ -270,6 +275,31 @@ class KubeClient:
         path = f"{_leases(namespace)}/{_segment(name)}"
         return _lease(_read(await self._send("PATCH", path, body=body, headers=MERGE_PATCH)))
 
+    async def scale_deployment(self, namespace: str, name: str, replicas: int) -> str | None:
+        """Set how many pods it has; returns the label selector of its pods, None where it is gone."""
+        path = f"{DEPLOYMENTS}/{_segment(namespace)}/deployments/{_segment(name)}/scale"
+        body: JsonObject = {"spec": {"replicas": replicas}}
+        try:
+            scale = _read(await self._send("PATCH", path, body=body, headers=MERGE_PATCH))
+        except ObjectGone:
+            return None
+        match scale:
+            case {"status": {"selector": str(selector)}} if selector:
+                return selector
+            case _:
+                raise KubeUnavailable(f"{path} answered something other than a Scale")
+
+    async def pods(self, namespace: str, selector: str) -> list[str]:
+        """Names of the pods that have not ended yet, those that are being ended included."""
+        path = f"/api/v1/namespaces/{_segment(namespace)}/pods?labelSelector={quote(selector, safe='')}"
+        listed = await self._get(path) or {}
+        items = listed.get("items")
+        return [
+            str(name)
+            for item in (items if isinstance(items, list) else ())
+            if isinstance(item, dict) and (name := _name_of_live_pod(item))
+        ]
+
     async def _get(self, path: str) -> JsonObject | None:
         try:
             return _read(await self._send("GET", path))
@@ -329,7 +359,7 @@ def _refusal(response: httpx.Response) -> KubeError:
     match response.status_code:
         case 404:
             return ObjectGone(text)
-        case 409:
+        case 409 | 410:
             return Outdated(text)
         case 422 if not status.details.causes:
             # A failed `test` of a JSON patch; an object that fails validation comes with its causes.
@@ -357,6 +387,16 @@ def _decoded(value: JsonValue) -> str | None:
         return base64.b64decode(value).decode() if isinstance(value, str) else None
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def _name_of_live_pod(pod: JsonObject) -> str | None:
+    match pod:
+        case {"status": {"phase": "Succeeded" | "Failed"}}:
+            return None
+        case {"metadata": {"name": str(name)}}:
+            return name
+        case _:
+            return None
 
 
 def _resource_version(document: JsonObject) -> str:

@@ -2,7 +2,7 @@
 
 KubeError
 ├── ObjectGone      404, or another object now bears the name
-├── Outdated        409: somebody wrote since we read; read again
+├── Outdated        409: somebody wrote since we read; 410: a list's rest is too old. Read again
 ├── KubeRefused     other 4xx: our request or our RBAC is wrong
 └── KubeUnavailable no answer, 429 or 5xx: try again later
 """
@@ -21,7 +21,7 @@ class ObjectGone(KubeError):
 
 
 class Outdated(KubeError):
-    """A precondition on the resourceVersion failed, or the name to create exists."""
+    """A resourceVersion is not the latest, the name to create exists, or a list has to begin anew."""
 
 
 class KubeRefused(KubeError):

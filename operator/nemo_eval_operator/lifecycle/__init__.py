@@ -39,6 +39,7 @@ from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of, claime
 from .pace import poll_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
+from .release import left_running
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_names, label_value, results_document
 from .target_paths import UnusableTargetPath
@@ -91,6 +92,7 @@ __all__ = [
     "job_body",
     "job_status",
     "label_value",
+    "left_running",
     "micro_timestamp",
     "mismatch",
     "moved",

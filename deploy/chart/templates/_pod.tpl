@@ -1,0 +1,73 @@
+{{- /* Which objects are this release's: for the operator, and for the command that lets go of them. */}}
+{{- define "nemo-eval-operator.scopeEnv" -}}
+{{- with .Values.watch.namespaces }}
+- name: NEMO_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.watch.selector }}
+- name: NEMO_SELECTOR
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "nemo-eval-operator.env" -}}
+- name: NVIDIA_EVALUATOR_URL
+  value: {{ .Values.evaluator.url | quote }}
+{{- include "nemo-eval-operator.scopeEnv" . }}
+{{- with .Values.settings }}
+- name: NEMO_WORKERS
+  value: {{ .workers | quote }}
+- name: NEMO_POLL_INTERVAL_SECONDS
+  value: {{ .pollIntervalSeconds | quote }}
+- name: NEMO_REQUEST_TIMEOUT_SECONDS
+  value: {{ .requestTimeoutSeconds | quote }}
+- name: NEMO_SETTLE_SECONDS
+  value: {{ .settleSeconds | quote }}
+- name: NEMO_LOG_FORMAT
+  value: {{ .logFormat | quote }}
+- name: NEMO_LOG_LEVEL
+  value: {{ .logLevel | quote }}
+{{- end }}
+{{- with .Values.leaderElection }}
+- name: NEMO_LEADER_ELECT
+  value: {{ .enabled | quote }}
+{{- if .enabled }}
+- name: NEMO_LEASE_NAMESPACE
+  value: {{ $.Release.Namespace | quote }}
+- name: NEMO_LEASE_NAME
+  value: {{ include "nemo-eval-operator.leaseName" $ | quote }}
+- name: NEMO_LEASE_DURATION_SECONDS
+  value: {{ .leaseDurationSeconds | quote }}
+- name: NEMO_LEASE_RENEW_DEADLINE_SECONDS
+  value: {{ .renewDeadlineSeconds | quote }}
+- name: NEMO_LEASE_RETRY_SECONDS
+  value: {{ .retrySeconds | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* Where a pod may run and who it is there, the operator's and the uninstalling one's. */}}
+{{- define "nemo-eval-operator.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end }}

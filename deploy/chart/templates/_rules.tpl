@@ -1,0 +1,35 @@
+{{- /*
+What the operator may do with the objects of the namespaces that it watches, and nothing else:
+the rules of the ClusterRole and, where watch.namespaces is set, of the Role in each of them.
+*/}}
+{{- define "nemo-eval-operator.rules" -}}
+# Watching both kinds; finalizers are part of the object itself.
+- apiGroups: [evaluator.nemo.dev]
+  resources: [nemobenchmarks, nemoevaljobs]
+  verbs: [get, list, watch, patch]
+- apiGroups: [evaluator.nemo.dev]
+  resources: [nemobenchmarks/status, nemoevaljobs/status]
+  verbs: [patch]
+# spec.ttlSecondsAfterFinished
+- apiGroups: [evaluator.nemo.dev]
+  resources: [nemoevaljobs]
+  verbs: [delete]
+# Results; get tells an earlier one of ours from somebody else's of the same name.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create, get]
+# spec.valuesFrom; single Secrets by name, never a list of them.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{- /* What `nemo-eval-operator release-finalizers` needs in the same namespaces. */}}
+{{- define "nemo-eval-operator.releaseRules" -}}
+- apiGroups: [evaluator.nemo.dev]
+  resources: [nemobenchmarks, nemoevaljobs]
+  verbs: [list, patch]
+{{- end }}

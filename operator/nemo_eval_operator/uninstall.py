@@ -1,0 +1,177 @@
+"""Let go of all objects before the operator is uninstalled: nobody would remove their finalizers later.
+
+Nothing is deleted, neither objects nor results nor what is in the evaluator. It may be run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from .kube import KubeClient, KubeRefused, KubeUnavailable, ObjectGone, ObjectKey, Outdated
+from .lifecycle import FINALIZER, left_running, read_job
+from .nemo import JsonObject
+from .resources import BENCHMARK_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
+
+__all__ = ["Released", "Scope", "release_finalizers", "stop_deployment"]
+
+Say = Callable[[str], None]
+
+Answer = TypeVar("Answer")
+
+WRITERS: Final = 16
+"""Objects let go at the same time: a quarter of what one client may ask of a small API server."""
+
+PROGRESS_OBJECTS: Final = 500
+"""Between two signs of life."""
+
+PASSES: Final = 10
+"""Over all objects, until one finds nothing left to do: others may write while we read."""
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 10.0
+"""Before an API server that did not answer is asked again; doubled each time. The whole has a time-out."""
+
+PODS_PATIENCE_SECONDS: Final = 90.0
+"""For the operator's pods to end: twice their grace period, as a pod of a lost node never will."""
+
+PODS_RECHECK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which objects: as the operator's settings of these names."""
+
+    namespaces: tuple[str, ...]
+    selector: LabelSelector
+
+
+@dataclass(slots=True)
+class Released:
+    """What came of it."""
+
+    objects: int = 0
+    left_running: int = 0
+    """Remote jobs that go on; each was named at once."""
+    refused: list[str] = field(default_factory=list)
+    """Objects that still have the finalizer, and why."""
+
+
+async def stop_deployment(kube: KubeClient, namespace: str, name: str, say: Say) -> None:
+    """Scale the operator to nothing and wait until its pods are gone: it would put finalizers back.
+
+    Raises KubeRefused.
+    """
+    selector = await _patiently(lambda: kube.scale_deployment(namespace, name, 0), say)
+    if selector is None:
+        say(f"there is no Deployment {namespace}/{name}: the operator is not running")
+        return
+    say(f"Deployment {namespace}/{name} is scaled to 0")
+    try:
+        async with asyncio.timeout(PODS_PATIENCE_SECONDS):
+            while pods := await _patiently(lambda: kube.pods(namespace, selector), say):
+                say(f"waiting for {', '.join(pods)} to end")
+                await asyncio.sleep(PODS_RECHECK_SECONDS)
+    except TimeoutError:
+        say(f"pods are still there after {PODS_PATIENCE_SECONDS:.0f} s: going on without waiting for them")
+
+
+async def release_finalizers(kube: KubeClient, scope: Scope, say: Say) -> Released:
+    """Remove our finalizer from every object of the scope. Raises KubeRefused where we may not list."""
+    released = Released()
+    for _ in range(PASSES):
+        again = False
+        released.refused.clear()
+        for plural in (EVALJOB_PLURAL, BENCHMARK_PLURAL):
+            again |= await _pass(kube, plural, scope, released, say)
+        if not again:
+            return released
+    released.refused.append(
+        f"objects were still being written after {PASSES} passes: is an operator running?"
+    )
+    return released
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An object that has our finalizer, and what it would leave in the evaluator."""
+
+    key: ObjectKey
+    meta: ObjectMeta
+    left_running: str | None
+
+
+async def _pass(kube: KubeClient, plural: str, scope: Scope, released: Released, say: Say) -> bool:
+    """One look at all objects of a kind; True where another one is needed."""
+    try:
+        held = iter(await _patiently(lambda: _held(kube, plural, scope), say))
+    except Outdated:
+        return True
+    again = False
+
+    async def release() -> None:
+        nonlocal again
+        for thing in held:
+            again |= await _release(kube, thing, released, say)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(WRITERS):
+            tasks.create_task(release())
+    return again
+
+
+async def _held(kube: KubeClient, plural: str, scope: Scope) -> list[_Held]:
+    held = []
+    for namespace in scope.namespaces or (None,):
+        async for document in kube.list_all(plural, namespace):
+            meta = ObjectMeta.model_validate(document.get("metadata"))
+            if FINALIZER in meta.finalizers and scope.selector.matches(meta.labels):
+                remains = _left_running(document) if plural == EVALJOB_PLURAL else None
+                held.append(_Held(ObjectKey(plural, meta.namespace, meta.name), meta, remains))
+    return held
+
+
+def _left_running(document: JsonObject) -> str | None:
+    try:
+        job, _ = read_job(document)
+    except ValidationError:
+        return "possibly a remote job, as the object cannot be read"
+    return left_running(job)
+
+
+async def _release(kube: KubeClient, thing: _Held, released: Released, say: Say) -> bool:
+    """Remove the finalizer of one object; True where somebody wrote since it was read."""
+    key, remaining = thing.key, [name for name in thing.meta.finalizers if name != FINALIZER]
+    try:
+        await _patiently(lambda: kube.replace_finalizers(key, thing.meta, remaining), say)
+    except ObjectGone:
+        return False
+    except Outdated:
+        return True
+    except KubeRefused as error:
+        released.refused.append(f"{key.plural} {key.namespace}/{key.name}: {error}")
+        return False
+    released.objects += 1
+    if released.objects % PROGRESS_OBJECTS == 0:
+        say(f"{released.objects} objects released")
+    if thing.left_running is not None:
+        released.left_running += 1
+        say(f"goes on in the evaluator: {thing.left_running} of {key.namespace}/{key.name}")
+    return False
+
+
+async def _patiently(call: Callable[[], Awaitable[Answer]], say: Say) -> Answer:
+    """Ask again while the API server does not answer; whoever calls us has the time-out."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await call()
+        except KubeUnavailable as error:
+            say(f"trying again: {error}")
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

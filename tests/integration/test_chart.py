@@ -1,0 +1,113 @@
+"""The chart as it is rendered: sound, up to date with what is made of it, and strict about values."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testbed.chart import CHART, HelmError, copies_of_crds, helm, made_of_the_chart, template
+
+pytestmark = pytest.mark.usefixtures("built_helm")
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+def documents(text: str) -> list[dict[str, object]]:
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def test_lint_finds_nothing() -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+def test_what_is_generated_is_fresh() -> None:
+    for path, text in {**copies_of_crds(), **made_of_the_chart()}.items():
+        assert path.read_text() == text, f"{path} is stale: run `make generate`"
+
+
+def test_every_golden_file_has_its_values_and_no_crd_is_left_over() -> None:
+    made = {*copies_of_crds(), *made_of_the_chart()}
+    golden = Path(__file__).parents[1] / "golden" / "chart"
+    kept = {path for path in golden.glob("*.yaml") if ".values." not in path.name}
+
+    assert kept | {*(CHART / "files" / "crds").iterdir()} <= made
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_crds_are_those_of_the_project(keep: bool) -> None:
+    rendered = documents(
+        template("--set", f"crds.keep={str(keep).lower()}", "--show-only", "templates/crds.yaml")
+    )
+
+    expected = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
+    for crd in expected if keep else []:
+        crd["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+    assert rendered == expected
+
+
+REFUSED = [
+    ("replica=2", "additional properties 'replica' not allowed"),
+    ("watch.namespace=team-a", "at '/watch': additional properties 'namespace' not allowed"),
+    ("watch.namespaces={Team_A}", "at '/watch/namespaces/0': 'Team_A' does not match pattern"),
+    ("evaluator.url=nemo:7331", "at '/evaluator/url': 'nemo:7331' does not match pattern"),
+    ("replicas=two", "at '/replicas': got string, want integer"),
+    ("settings.workers=0", "at '/settings/workers': minimum: got 0, want 1"),
+    ("settings.logLevel=trace", "at '/settings/logLevel': value must be one of 'debug', 'info'"),
+    ("image.digest=sha256:1", "at '/image/digest': 'sha256:1' does not match pattern"),
+    (
+        "replicas=2,leaderElection.enabled=false",
+        "replicas: 2 needs leaderElection.enabled: true, so that one of them works and the others stand by",
+    ),
+    (
+        "leaderElection.retrySeconds=4",
+        "leaderElection.renewDeadlineSeconds must be twice leaderElection.retrySeconds or more",
+    ),
+    (
+        "leaderElection.renewDeadlineSeconds=10",
+        "leaderElection.leaseDurationSeconds must be longer than leaderElection.renewDeadlineSeconds",
+    ),
+    (
+        "settings.requestTimeoutSeconds=120",
+        "settings.settleSeconds must be longer than settings.requestTimeoutSeconds",
+    ),
+    ("serviceAccount.create=false", "serviceAccount.create: false needs serviceAccount.name"),
+    (
+        "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",
+        "metrics.serviceMonitor.enabled: true needs metrics.service.enabled: true",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "objection"), REFUSED, ids=[values for values, _ in REFUSED])
+def test_bad_values_are_refused_with_their_path(values: str, objection: str) -> None:
+    with pytest.raises(HelmError) as refusal:
+        template("--set", values)
+
+    assert objection in str(refusal.value)
+
+
+def test_namespaced_mode_has_no_cluster_role_and_the_same_rules() -> None:
+    clusterwide = documents(template("--set", "crds.install=false", "--no-hooks"))
+    namespaced = documents(
+        template("--set", "crds.install=false,watch.namespaces={team-a,team-b}", "--no-hooks")
+    )
+
+    (cluster_role,) = [found for found in clusterwide if found["kind"] == "ClusterRole"]
+    roles = [
+        found for found in namespaced if found["kind"] == "Role" and "lease" not in str(found["metadata"])
+    ]
+    assert [role["rules"] for role in roles] == [cluster_role["rules"]] * 2
+    assert not [found for found in namespaced if "Cluster" in str(found["kind"])]
+
+
+def test_every_value_is_described() -> None:
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+
+    def undescribed(part: dict[str, object], path: str) -> list[str]:
+        properties = part.get("properties")
+        found = [] if "description" in part else [path]
+        for name, child in properties.items() if isinstance(properties, dict) else ():
+            found += undescribed(child, f"{path}.{name}")
+        return found
+
+    assert not [path for path in undescribed(schema, "") if not path.startswith(".extraEnv")]
