@@ -8,7 +8,7 @@ from pathlib import Path
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes, Program, free_port, http_ready
 
-__all__ = ["operator_program", "start_evaluator", "start_operator"]
+__all__ = ["operator_command", "operator_program", "start_evaluator", "start_operator"]
 
 
 def start_evaluator(
@@ -75,6 +75,11 @@ def start_operator(
     return f"http://127.0.0.1:{port}/healthz"
 
 
+def operator_command() -> list[str]:
+    """`nemo-eval-operator`, to be followed by its arguments."""
+    return [_command("nemo-eval-operator")]
+
+
 def operator_program(
     workdir: Path,
     *,
@@ -87,6 +92,7 @@ def operator_program(
 ) -> Program:
     """The operator, to be started by those who want its process too; its health endpoint is at PORT."""
     argv = [*(command or [_command("nemo-eval-operator")]), "run", "--kubeconfig", str(kubeconfig)]
+    argv = [*operator_command(), "run", "--kubeconfig", str(kubeconfig)]
     argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
     for namespace in namespaces:
         argv += ["--namespace", namespace]

@@ -218,13 +218,13 @@ def release(
     except TimeoutError as error:
         typer.echo(f"given up after {timeout:.0f} s; run it again to go on", err=True)
         raise typer.Exit(1) from error
-    for problem in released.refused:
-        typer.echo(f"not released: {problem}", err=True)
+    for key, why in released.held.items():
+        typer.echo(f"not released: {key.plural} {key.namespace}/{key.name}: {why}", err=True)
     typer.echo(
-        f"{released.objects} objects released, {len(released.refused)} not; "
-        f"{released.left_running} remote jobs go on in the evaluator"
+        f"objects released: {len(released.found) - len(released.held)}, not released: {len(released.held)}, "
+        f"remote jobs that go on: {len(released.left_running)}"
     )
-    if released.refused:
+    if released.held:
         raise typer.Exit(1)
 
 

@@ -55,11 +55,12 @@ class Scope:
 class Released:
     """What came of it."""
 
-    objects: int = 0
-    left_running: int = 0
-    """Remote jobs that go on; each was named at once."""
-    refused: list[str] = field(default_factory=list)
-    """Objects that still have the finalizer, and why."""
+    found: set[ObjectKey] = field(default_factory=set)
+    """Objects that had the finalizer."""
+    left_running: set[ObjectKey] = field(default_factory=set)
+    """Those of them whose remote job goes on; each was named at once."""
+    held: dict[ObjectKey, str] = field(default_factory=dict)
+    """Those that have the finalizer still, and why."""
 
 
 async def stop_deployment(kube: KubeClient, namespace: str, name: str, say: Say) -> None:
@@ -83,17 +84,13 @@ async def stop_deployment(kube: KubeClient, namespace: str, name: str, say: Say)
 
 async def release_finalizers(kube: KubeClient, scope: Scope, say: Say) -> Released:
     """Remove our finalizer from every object of the scope. Raises KubeRefused where we may not list."""
-    released = Released()
-    for _ in range(PASSES):
-        again = False
-        released.refused.clear()
-        for plural in (EVALJOB_PLURAL, BENCHMARK_PLURAL):
-            again |= await _pass(kube, plural, scope, released, say)
-        if not again:
-            return released
-    released.refused.append(
-        f"objects were still being written after {PASSES} passes: is an operator running?"
-    )
+    released, again, passes = Released(), True, 0
+    while again and passes < PASSES:
+        passes += 1
+        released.held.clear()
+        # Jobs first: none of them needs its benchmark any more.
+        jobs_again = await _pass(kube, EVALJOB_PLURAL, scope, released, say)
+        again = await _pass(kube, BENCHMARK_PLURAL, scope, released, say) or jobs_again
     return released
 
 
@@ -147,21 +144,23 @@ def _left_running(document: JsonObject) -> str | None:
 async def _release(kube: KubeClient, thing: _Held, released: Released, say: Say) -> bool:
     """Remove the finalizer of one object; True where somebody wrote since it was read."""
     key, remaining = thing.key, [name for name in thing.meta.finalizers if name != FINALIZER]
+    # Said before it is done: should the answer get lost, the object looks like one that never had it.
+    if thing.left_running is not None and key not in released.left_running:
+        released.left_running.add(key)
+        say(f"{key.namespace}/{key.name}: {thing.left_running} goes on in the evaluator")
+    if key not in released.found:
+        released.found.add(key)
+        if len(released.found) % PROGRESS_OBJECTS == 0:
+            say(f"{len(released.found)} objects so far")
     try:
         await _patiently(lambda: kube.replace_finalizers(key, thing.meta, remaining), say)
     except ObjectGone:
         return False
     except Outdated:
+        released.held[key] = "it is being written all the time: does an operator still run?"
         return True
     except KubeRefused as error:
-        released.refused.append(f"{key.plural} {key.namespace}/{key.name}: {error}")
-        return False
-    released.objects += 1
-    if released.objects % PROGRESS_OBJECTS == 0:
-        say(f"{released.objects} objects released")
-    if thing.left_running is not None:
-        released.left_running += 1
-        say(f"goes on in the evaluator: {thing.left_running} of {key.namespace}/{key.name}")
+        released.held[key] = str(error)
     return False
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, da
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
 RELEASE = "nemo-eval-operator"
+INSTALL = Path(__file__).parents[2] / "deploy" / "install.yaml"
 
 
 @dataclass(frozen=True)
@@ -125,31 +127,52 @@ FEATURES: dict[Permission, Feature] = {
 }
 
 
-def rendered(system: str, watched: str | None) -> list[Manifest]:
-    """The chart's objects for an operator that watches that namespace, or all of them."""
-    values = ["crds.install=false", "settings.pollIntervalSeconds=1"]
-    values += [f"watch.namespaces={{{watched}}}"] if watched else []
-    text = template("--no-hooks", "--set", ",".join(values), release=RELEASE, namespace=system)
-    return [document for document in yaml.safe_load_all(text) if document]
+@dataclass(frozen=True)
+class Installation:
+    """The objects of a chart that was rendered into namespace `system`."""
+
+    system: str
+    manifests: list[Manifest]
+
+    def of_kinds(self, *kinds: str) -> list[Manifest]:
+        return [manifest for manifest in self.manifests if manifest["kind"] in kinds]
+
+    @property
+    def roles(self) -> list[Manifest]:
+        return self.of_kinds("Role", "ClusterRole")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        (deployment,) = self.of_kinds("Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        return {variable["name"]: variable["value"] for variable in container["env"]}
+
+    @property
+    def identity(self) -> list[Manifest]:
+        return self.of_kinds("Namespace", "ServiceAccount", "RoleBinding", "ClusterRoleBinding")
 
 
-def of_kinds(manifests: Sequence[Manifest], *kinds: str) -> list[Manifest]:
-    return [manifest for manifest in manifests if manifest["kind"] in kinds]
+def for_one_namespace(namespace: str) -> Installation:
+    """In the namespace that it watches."""
+    values = f"crds.install=false,watch.namespaces={{{namespace}}}"
+    text = template("--no-hooks", "--set", values, release=RELEASE, namespace=namespace)
+    return Installation(namespace, [document for document in yaml.safe_load_all(text) if document])
 
 
-def settings(manifests: Sequence[Manifest]) -> dict[str, str]:
-    (deployment,) = of_kinds(manifests, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    return {variable["name"]: variable["value"] for variable in container["env"]}
+def as_install_yaml() -> Installation:
+    manifests = [document for document in yaml.safe_load_all(INSTALL.read_text()) if document]
+    return Installation("nemo-eval-system", manifests)
 
 
 @contextmanager
-def operating(world: World, workdir: Path, manifests: list[Manifest]) -> Iterator[Stage]:
-    """The chart's identity and roles, and an operator that has them and no others."""
-    roles = of_kinds(manifests, "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    world.apply(*roles)
+def operating(
+    world: World, workdir: Path, installation: Installation, roles: Sequence[Manifest]
+) -> Iterator[Stage]:
+    """An operator with the installation's identity and settings, and with these roles and no others."""
+    cluster = world.cluster
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([*installation.identity, *roles]))
     with (
-        recorded(world.cluster, world.namespace, RELEASE, workdir) as record,
+        recorded(cluster, installation.system, RELEASE, workdir) as record,
         Processes() as processes,
     ):
         health = start_operator(
@@ -157,15 +180,9 @@ def operating(world: World, workdir: Path, manifests: list[Manifest]) -> Iterato
             workdir,
             kubeconfig=record.kubeconfig,
             evaluator_url=world.evaluator_url,
-            env=settings(manifests),
+            env=installation.settings,
         )
         yield Stage(world, record, health.replace("healthz", "readyz"))
-
-
-def cluster_roles_removed(world: World, manifests: Sequence[Manifest]) -> None:
-    """They are the cluster's: with them, the operator of the next test would be another one's too."""
-    for manifest in of_kinds(manifests, "ClusterRole", "ClusterRoleBinding"):
-        world.kubectl("delete", manifest["kind"], manifest["metadata"]["name"])
 
 
 @pytest.mark.parametrize("mode", ["all namespaces", "one namespace"])
@@ -173,15 +190,15 @@ def test_the_chart_allows_every_feature_and_no_more(
     mode: str, cluster: Cluster, namespace: str, evaluator_url: str, outspoken: Parrot, tmp_path: Path
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
-    manifests = rendered(namespace, namespace if mode == "one namespace" else None)
-    roles = of_kinds(manifests, "Role", "ClusterRole")
-    world.apply(*free_lease())
+    installation = for_one_namespace(namespace) if mode == "one namespace" else as_install_yaml()
+    lease = ("lease", RELEASE, "--namespace", installation.system)
+    cluster.kubectl("delete", *lease, "--ignore-not-found")  # an earlier test's
 
-    with operating(world, tmp_path, manifests) as stage:
+    with operating(world, tmp_path, installation, installation.roles) as stage:
         eventually(stage.leads, "the operator leads")
         world.apply(*(manifest for feature in FEATURES.values() for manifest in feature.applied()))
         for permission, feature in FEATURES.items():
-            eventually(lambda works=feature.works: works(stage), f"what {permission} is for")  # type: ignore[misc]
+            eventually(partial(feature.works, stage), f"what {permission} is for")
         outspoken.hush()
         world.apply(benchmark(), model_job("cancelled"), model_job("deleted"))
         world.until_phase("cancelled", "Running")
@@ -190,16 +207,13 @@ def test_the_chart_allows_every_feature_and_no_more(
         world.until_phase("cancelled", "Cancelled")
         world.kubectl("delete", JOB, "deleted", "--timeout=20s")
         world.kubectl("delete", BENCHMARK, "--all", "--timeout=20s")
-        world.kubectl("delete", "lease", RELEASE)
-        eventually(lambda: ("leases", "create") in stage.record.used, "the lease is made anew")
 
-    cluster_roles_removed(world, manifests)
     assert stage.record.refused == []
-    assert stage.record.used == granted(roles)
+    assert stage.record.used == granted(installation.roles)
 
 
 def test_each_permission_has_its_feature(namespace: str) -> None:
-    assert set(FEATURES) == granted(of_kinds(rendered(namespace, namespace), "Role"))
+    assert set(FEATURES) == granted(for_one_namespace(namespace).roles)
 
 
 @pytest.mark.parametrize("permission", FEATURES, ids=" ".join)
@@ -207,11 +221,11 @@ def test_without_one_permission_a_feature_is_missing(
     permission: Permission, cluster: Cluster, namespace: str, evaluator_url: str, tmp_path: Path
 ) -> None:
     world, feature = World(cluster, namespace, evaluator_url), FEATURES[permission]
-    manifests = rendered(namespace, namespace)
-    others = [manifest for manifest in manifests if manifest["kind"] != "Role"]
-    world.apply(*feature.before()) if feature.before() else None
+    installation = for_one_namespace(namespace)
+    if found := feature.before():
+        world.apply(*found)
 
-    with operating(world, tmp_path, without(of_kinds(manifests, "Role"), permission) + others) as stage:
+    with operating(world, tmp_path, installation, without(installation.roles, permission)) as stage:
         if applied := feature.applied():
             world.apply(*applied)
         eventually(lambda: stage.record.was_refused(permission), f"{permission} is refused")

@@ -55,6 +55,12 @@ class World:
         found = self.get(kind, name)
         return found.get("status", {}) if found else {}
 
+    def finalizers(self, kind: str, name: str) -> list[str]:
+        found = self.get(kind, name)
+        assert found is not None, f"{kind} {name} is gone"
+        finalizers: list[str] = found["metadata"].get("finalizers", [])
+        return finalizers
+
     def reason(self, kind: str, name: str) -> str | None:
         conditions = self.status(kind, name).get("conditions", [])
         return conditions[0]["reason"] if conditions else None

@@ -1,0 +1,212 @@
+"""The chart on a real API server: installed, upgraded from older CRDs, and uninstalled without a trace.
+
+There is no kubelet: where a pod would have run, the test runs what the pod says, with the pod's identity.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from testbed.chart import CHART, helm
+from testbed.cluster import Cluster
+from testbed.processes import Processes
+from testbed.stack import operator_command, start_operator
+from tests.conftest import CRDS
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+
+pytestmark = pytest.mark.usefixtures("built_helm", "crds")
+
+RELEASE = "nemo-eval-operator"
+FINALIZER = "evaluator.nemo.dev/finalizer"
+
+
+@dataclass(frozen=True)
+class Helm:
+    """Helm for one namespace, where the operator is and what it watches."""
+
+    namespace: str
+    env: Mapping[str, str]
+
+    def __call__(self, *args: str, timeout: float = 60) -> str:
+        return helm(*args, "--namespace", self.namespace, env=self.env, timeout=timeout)
+
+    def install(self, chart: Path = CHART, *options: str) -> str:
+        # The CRDs are there already, as `kubectl apply` left them.
+        watched = f"watch.namespaces={{{self.namespace}}}"
+        return self("install", RELEASE, str(chart), "--take-ownership", "--set", watched, *options)
+
+
+@pytest.fixture
+def world(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
+    return World(cluster, namespace, evaluator_url)
+
+
+@pytest.fixture
+def release(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Helm]:
+    homes = {f"HELM_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG", "DATA")}
+    yield Helm(namespace, {"KUBECONFIG": str(cluster.kubeconfig), **homes})
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+
+
+def chart_without_priority(directory: Path) -> Path:
+    """The chart of an older version, which did not have that field yet."""
+    older = directory / "older"
+    shutil.copytree(CHART, older)
+    path = older / "files" / "crds" / "nemoevaljobs.yaml"
+    crd = yaml.safe_load(path.read_text())
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    del spec["properties"]["priority"]
+    spec["x-kubernetes-validations"] = [
+        rule for rule in spec.get("x-kubernetes-validations", []) if "priority" not in rule["rule"]
+    ]
+    path.write_text(yaml.safe_dump(crd, sort_keys=False))
+    return older
+
+
+def test_an_upgrade_brings_new_fields_and_leaves_objects_alone(
+    release: Helm, world: World, tmp_path: Path
+) -> None:
+    release.install(chart_without_priority(tmp_path))
+    urgent = yaml.safe_dump(data_job("urgent", priority=5))
+    eventually(
+        lambda: (
+            'unknown field "spec.priority"' in world.kubectl("apply", "-f", "-", input=urgent, check=False)
+        ),
+        "the older CRD is in force",
+    )
+    world.apply(data_job("waiting"))
+    before = world.get(JOB, "waiting")
+
+    release("upgrade", RELEASE, str(CHART), "--reuse-values")
+
+    eventually(
+        lambda: "created" in world.kubectl("apply", "-f", "-", input=urgent, check=False),
+        "the newer CRD is in force",
+    )
+    assert world.get(JOB, "waiting") == before
+
+
+@dataclass(frozen=True)
+class Kubelet:
+    """Runs the pod of the uninstalling Job, and lets the operator's pod end."""
+
+    world: World
+
+    def run(self, job: Mapping[str, Any]) -> str:
+        """What the pod printed; the Job is Complete then."""
+        pod = job["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        kubeconfig = self.world.cluster.service_account_kubeconfig(
+            self.world.namespace, pod["serviceAccountName"]
+        )
+        done = subprocess.run(
+            [*operator_command(), *container["args"], "--kubeconfig", str(kubeconfig)],
+            env={variable["name"]: variable["value"] for variable in container["env"]},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout
+        self._complete(job["metadata"]["name"])
+        return done.stdout
+
+    def _complete(self, name: str) -> None:
+        now = "2026-01-01T00:00:00Z"
+        conditions = [
+            {"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now}
+            for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
+        patch = yaml.safe_dump({"status": {**status, "uncountedTerminatedPods": {}}})
+        self.world.kubectl("patch", "job", name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def start(processes: Processes, world: World, workdir: Path, kubeconfig: Path) -> None:
+    start_operator(
+        processes,
+        workdir,
+        kubeconfig=kubeconfig,
+        evaluator_url=world.evaluator_url,
+        namespaces=[world.namespace],
+    )
+
+
+def operators_pod(world: World) -> dict[str, Any]:
+    """The pod that the Deployment would have, were there a controller for it."""
+    deployment = world.get("deployment", RELEASE)
+    assert deployment is not None
+    template = deployment["spec"]["template"]
+    metadata = {"name": "the-operator", "labels": template["metadata"]["labels"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def everything_of_the_release(world: World) -> str:
+    """Whatever has the chart's labels, the cluster's roles included, and Helm's own record."""
+    kinds = (
+        "deployments,services,jobs,pods,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings"
+    )
+    labelled = world.kubectl("get", kinds, "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "name")
+    return labelled + world.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name")
+
+
+def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
+    release: Helm, world: World, outspoken: Parrot, tmp_path: Path
+) -> None:
+    release.install()
+    world.apply(operators_pod(world))
+    account = world.cluster.service_account_kubeconfig(world.namespace, RELEASE)
+    with Processes() as processes, ThreadPoolExecutor() as meanwhile:
+        start(processes, world, tmp_path / "first", account)
+        world.apply(data_benchmark(), data_job("done"), benchmark())
+        world.until_phase("done", "Succeeded")
+        outspoken.hush()
+        world.apply(model_job("running"))
+        remote = world.until_phase("running", "Running")["jobId"]
+        assert world.finalizers(JOB, "running") == world.finalizers(BENCHMARK, "qa") == [FINALIZER]
+
+        uninstalled = meanwhile.submit(release, "uninstall", RELEASE, "--timeout=60s", timeout=90)
+        job = eventually(lambda: world.get("job", f"{RELEASE}-uninstall"), "the hook's Job")
+        printed = meanwhile.submit(Kubelet(world).run, job)
+        scaled = ("get", "deployment", RELEASE, "-o", "jsonpath={.spec.replicas}")
+        eventually(lambda: world.kubectl(*scaled) == "0", "the operator is asked to end")
+        assert world.finalizers(JOB, "running") == [FINALIZER], "not before the operator is gone"
+        processes.stop()
+        world.kubectl("delete", "pod", "the-operator", "--force", "--grace-period=0")
+        said = printed.result()
+        uninstalled.result()
+
+        assert f"{world.namespace}/running: remote job {remote} goes on in the evaluator" in said
+        assert "objects released: 3, not released: 0, remote jobs that go on: 1" in said
+        assert world.finalizers(JOB, "running") == world.finalizers(BENCHMARK, "qa") == []
+        assert world.results("done")["tasks"]
+        assert everything_of_the_release(world) == ""
+
+        # Whoever installs it again goes on where the other stopped.
+        outspoken.speak()
+        start(processes, world, tmp_path / "second", world.cluster.kubeconfig)
+        assert world.until_phase("running", "Succeeded")["jobId"] == remote
+        assert [found["id"] for found in world.remote_jobs("running")] == [remote]
+
+
+def test_crds_go_with_the_release_where_that_is_asked_for(release: Helm, world: World) -> None:
+    if not world.cluster.throwaway:
+        pytest.skip("all objects of a cluster that is not ours would go with them")
+    release.install(CHART, "--set", "crds.keep=false,uninstall.releaseFinalizers=false")
+
+    release("uninstall", RELEASE)
+
+    eventually(lambda: world.kubectl("get", "crds", "-o", "name") == "", "the CRDs are gone")
+    assert everything_of_the_release(world) == ""

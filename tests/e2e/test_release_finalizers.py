@@ -1,0 +1,168 @@
+"""`nemo-eval-operator release-finalizers`: frees what it should, says what goes on, and can be run again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.cluster import Cluster
+from testbed.faults import Fault, FaultProxy, Rule, Upstream, proxied_kubeconfig
+from testbed.processes import free_port
+from testbed.stack import operator_command
+from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job
+
+FINALIZER = "evaluator.nemo.dev/finalizer"
+
+
+@pytest.fixture
+def world(cluster: Cluster, crds: None, namespace: str) -> World:
+    """Without an operator: the objects are as one left them."""
+    return World(cluster, namespace, "http://evaluator.invalid")
+
+
+@pytest.fixture
+def proxy(cluster: Cluster) -> Iterator[FaultProxy]:
+    with FaultProxy(Upstream.of_kubeconfig(cluster.kubeconfig), seed=1) as proxy:
+        yield proxy
+
+
+def release(kubeconfig: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*operator_command(), "release-finalizers", "--kubeconfig", str(kubeconfig), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def left(
+    world: World, manifest: dict[str, Any], *, labels: dict[str, str] | None = None, **status: Any
+) -> None:
+    """An object as the operator left it, with its finalizer and a foreign one, and with that status."""
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    manifest["metadata"] |= {"finalizers": [FINALIZER, "example.com/foreign"], "labels": labels or {}}
+    world.apply(manifest)
+    if status:
+        patch = json.dumps({"status": status})
+        world.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def let_go(world: World) -> None:
+    """The foreign finalizer would keep the namespace from ending."""
+    for name in world.kubectl("get", "nemoevaljobs,nemobenchmarks", "-o", "name").split():
+        world.kubectl("patch", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+
+
+def test_it_frees_all_objects_and_names_what_goes_on(world: World) -> None:
+    submitted = {"nonce": "n", "time": "2026-01-01T00:00:00.000000Z"}
+    left(world, data_benchmark("rows"))
+    left(world, data_job("running"), attempt=1, jobId="eval-1", submission=submitted)
+    left(world, data_job("submitting"), attempt=1, submission=submitted)
+    left(world, data_job("ended"), attempt=1, jobId="eval-2", completionTime="2026-01-01T00:00:00Z")
+
+    first = release(world.cluster.kubeconfig, "--namespace", world.namespace)
+    again = release(world.cluster.kubeconfig, "--namespace", world.namespace)
+
+    objects = [(BENCHMARK, "rows"), (JOB, "running"), (JOB, "submitting"), (JOB, "ended")]
+    assert [world.finalizers(*named) for named in objects] == [["example.com/foreign"]] * 4
+    submitting = "possibly a remote job that was being submitted"
+    assert set(first.stdout.splitlines()) == {
+        f"{world.namespace}/running: remote job eval-1 goes on in the evaluator",
+        f"{world.namespace}/submitting: {submitting} goes on in the evaluator",
+        "objects released: 4, not released: 0, remote jobs that go on: 2",
+    }
+    assert again.stdout.splitlines() == ["objects released: 0, not released: 0, remote jobs that go on: 0"]
+    assert (first.returncode, again.returncode) == (0, 0)
+    let_go(world)
+
+
+def test_it_frees_only_what_the_operator_took_care_of(world: World) -> None:
+    left(world, data_benchmark("ours"), labels={"shard": "a"})
+    left(world, data_benchmark("theirs"), labels={"shard": "b"})
+
+    done = release(world.cluster.kubeconfig, "--selector", "shard in (a)", "--namespace", world.namespace)
+
+    assert done.returncode == 0
+    assert world.finalizers(BENCHMARK, "ours") == ["example.com/foreign"]
+    assert world.finalizers(BENCHMARK, "theirs") == [FINALIZER, "example.com/foreign"]
+    let_go(world)
+
+
+FALTERING = [
+    Rule("GET", "*/nemoevaljobs", Fault.ERROR_BEFORE, 503, times=2),
+    Rule("PATCH", "*/lost", Fault.DROP_AFTER, times=1),
+    Rule("PATCH", "*/busy", Fault.BUSY, times=2),
+    Rule("PATCH", "*/written", Fault.ERROR_BEFORE, 409, times=2),
+]
+
+
+def test_it_gets_through_to_a_server_that_falters(world: World, proxy: FaultProxy, tmp_path: Path) -> None:
+    names = ["lost", "busy", "written"]
+    for name in names:
+        left(world, data_job(name), attempt=1, jobId=f"eval-{name}")
+    proxy.rules = FALTERING
+    kubeconfig = proxied_kubeconfig(world.cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "config")
+
+    done = release(kubeconfig, "--namespace", world.namespace)
+
+    assert proxy.struck == 7
+    assert [world.finalizers(JOB, name) for name in names] == [["example.com/foreign"]] * 3
+    assert done.stdout.splitlines()[-1] == "objects released: 3, not released: 0, remote jobs that go on: 3"
+    assert done.stdout.count("goes on in the evaluator") == 3
+    assert done.returncode == 0
+    let_go(world)
+
+
+def test_an_object_that_is_written_all_the_time_is_named(
+    world: World, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    left(world, data_benchmark("busy"))
+    left(world, data_benchmark("free"))
+    proxy.rules = [Rule("PATCH", "*/busy", Fault.ERROR_BEFORE, 409)]
+    kubeconfig = proxied_kubeconfig(world.cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "config")
+
+    done = release(kubeconfig, "--namespace", world.namespace)
+
+    assert done.returncode == 1
+    assert f"not released: nemobenchmarks {world.namespace}/busy: it is being written" in done.stderr
+    assert done.stdout.splitlines()[-1] == "objects released: 1, not released: 1, remote jobs that go on: 0"
+    let_go(world)
+
+
+def test_without_an_api_server_it_gives_up_in_time(tmp_path: Path) -> None:
+    cluster = {"name": "none", "cluster": {"server": f"http://127.0.0.1:{free_port()}"}}
+    context = {"name": "none", "context": {"cluster": "none", "user": "none"}}
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "none", "clusters": [cluster]}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        json.dumps({**config, "contexts": [context], "users": [{"name": "none", "user": {"token": "t"}}]})
+    )
+
+    done = release(kubeconfig, "--timeout", "1")
+
+    assert done.returncode == 1
+    assert "given up after 1 s; run it again to go on" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_who_may_not_list_is_told_so(world: World) -> None:
+    world.kubectl("create", "serviceaccount", "nobody")
+
+    done = release(world.cluster.service_account_kubeconfig(world.namespace, "nobody"))
+
+    assert done.returncode == 1
+    assert 'cannot list resource "nemoevaljobs"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_deployment_is_named_with_its_namespace(cluster: Cluster) -> None:
+    done = release(cluster.kubeconfig, "--stop-deployment", "nemo-eval-operator")
+
+    assert done.returncode == 2
+    assert "--stop-deployment is written NAMESPACE/NAME" in done.stderr
