@@ -195,8 +195,9 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         assert everything_of_the_release(world) == ""
 
         # Whoever installs it again goes on where the other stopped.
-        outspoken.speak()
         start(processes, world, tmp_path / "second", world.cluster.kubeconfig)
+        eventually(lambda: world.finalizers(JOB, "running") == [FINALIZER], "it is held again")
+        outspoken.speak()
         assert world.until_phase("running", "Succeeded")["jobId"] == remote
         assert [found["id"] for found in world.remote_jobs("running")] == [remote]
 

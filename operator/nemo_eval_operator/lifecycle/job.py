@@ -126,6 +126,10 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
 def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
     deadline = _deadline(job)
     overdue = deadline is not None and facts.now >= deadline
+    ended = isinstance(facts.remote, RemoteGone) or (facts.remote is not None and facts.remote.is_terminal)
+    if not ended and FINALIZER not in job.metadata.finalizers:
+        # Let go of when an operator was uninstalled: who deletes it expects its job to be cancelled.
+        return AddFinalizer()
     match facts.remote:
         case None:
             if isinstance(facts.evaluator, EvaluatorUnusable):

@@ -391,6 +391,14 @@ class TestFollowed:
         job = evaljob(meta=HELD, status=followed(startTime=None), activeDeadlineSeconds=1)
         assert decide_job(job, facts()) == Rest()
 
+    @pytest.mark.parametrize("news", [None, remote("running")])
+    def test_one_that_was_let_go_and_may_still_run_gets_the_finalizer_back(self, news: Any) -> None:
+        assert decide_job(evaljob(status=followed()), facts(remote=news)) == AddFinalizer()
+
+    @pytest.mark.parametrize("news", [remote("failed"), RemoteGone()])
+    def test_one_that_was_let_go_and_has_ended_does_not(self, news: Any) -> None:
+        assert isinstance(decide_job(evaljob(status=followed()), facts(remote=news)), Record)
+
 
 class TestFinished:
     """The run has ended, however it ended."""
