@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,14 +45,15 @@ class HelmError(subprocess.CalledProcessError):
 
 
 def helm(*args: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> str:
-    """Run Helm, with no other environment than PATH and `env`; returns what it printed. Raises HelmError."""
+    """Run Helm, whatever the user's own Helm is set to; returns what it printed. Raises HelmError."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("HELM_")}
     result = subprocess.run(
         [helm_command(), *args],
         capture_output=True,
         text=True,
         check=False,
         timeout=timeout,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **(env or {})},
+        env={**own, **(env or {})},
     )
     if result.returncode != 0:
         raise HelmError(result.returncode, ["helm", *args], result.stdout, result.stderr)
@@ -98,7 +100,7 @@ def _rows(
         if isinstance(value, dict) and "properties" in described and "Probe" not in name:
             yield from _rows(value, described, f"{prefix}{name}.")
         else:
-            default = f"`{json.dumps(value)}`" if value not in ("", [], {}) else ""
+            default = f"`{json.dumps(value)}`" if value not in ("", [], {}, None) else ""
             yield f"{prefix}{name}", default, described["description"]
 
 

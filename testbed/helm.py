@@ -9,7 +9,7 @@ from typing import Final
 
 from testbed.go_programs import GoProgram
 
-__all__ = ["helm_command"]
+__all__ = ["helm_command", "is_recent"]
 
 _VERSION: Final = "v3.22.0"  # of helm.sh/helm/v3 in its go.mod
 _KUBERNETES_MINOR: Final = "37"  # of k8s.io/client-go there: what `helm template` takes the cluster for
@@ -40,10 +40,11 @@ _HELM: Final = GoProgram(
 def helm_command() -> str:
     """The path of a Helm 3."""
     found = shutil.which("helm")
-    return found if found and _is_recent(found) else str(_HELM.built())
+    return found if found and is_recent(found) else str(_HELM.built())
 
 
-def _is_recent(helm: str) -> bool:
+def is_recent(helm: str) -> bool:
+    """Whether that program is a Helm 3 which has all that we use."""
     asked = subprocess.run(
         [helm, "version", "--template", "{{.Version}}"],
         capture_output=True,

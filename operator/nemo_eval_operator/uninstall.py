@@ -125,9 +125,9 @@ async def _pass(kube: KubeClient, plural: str, scope: Scope, released: Released,
 async def _held(kube: KubeClient, plural: str, scope: Scope) -> list[_Held]:
     held = []
     for namespace in scope.namespaces or (None,):
-        async for document in kube.list_all(plural, namespace):
+        async for document in kube.list_all(plural, namespace, selector=scope.selector.text):
             meta = ObjectMeta.model_validate(document.get("metadata"))
-            if FINALIZER in meta.finalizers and scope.selector.matches(meta.labels):
+            if FINALIZER in meta.finalizers:
                 remains = _left_running(document) if plural == EVALJOB_PLURAL else None
                 held.append(_Held(ObjectKey(plural, meta.namespace, meta.name), meta, remains))
     return held

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed.chart import CHART, helm
+from testbed.chart import CHART, helm, template
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import operator_command, start_operator
@@ -27,6 +27,7 @@ from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, da
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
 RELEASE = "nemo-eval-operator"
+EVERYTHING = Path(__file__).parents[1] / "golden" / "chart" / "everything.values.yaml"
 FINALIZER = "evaluator.nemo.dev/finalizer"
 
 
@@ -95,6 +96,22 @@ def test_an_upgrade_brings_new_fields_and_leaves_objects_alone(
         "the newer CRD is in force",
     )
     assert world.get(JOB, "waiting") == before
+
+
+def test_all_that_can_be_switched_on_is_taken_by_the_api_server(world: World) -> None:
+    rendered = template("--values", str(EVERYTHING), namespace=world.namespace)
+    # The Prometheus operator's kinds are not served here.
+    served = [
+        manifest
+        for manifest in yaml.safe_load_all(rendered)
+        if manifest and not manifest["apiVersion"].startswith("monitoring.coreos.com/")
+    ]
+
+    said = world.kubectl(
+        "apply", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(served)
+    )
+
+    assert len(said.splitlines()) == len(served)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,9 @@ FEATURES: dict[Permission, Feature] = {
         lambda stage: stage.succeeded("j-taken"),
     ),
     ("secrets", "get"): Feature(lambda: with_secret("b-secret"), lambda stage: stage.ready("b-secret")),
-    ("events", "create"): Feature(lambda: [inline("j-event")], lambda stage: stage.has_event("j-event")),
+    ("events", "create"): Feature(
+        lambda: [data_job("j-event", of="missing")], lambda stage: stage.has_event("j-event")
+    ),
     ("leases", "get"): Feature(list, Stage.leads),
     ("leases", "create"): Feature(list, Stage.leads),
     ("leases", "patch"): Feature(list, Stage.leads, before=free_lease),

@@ -1,18 +1,23 @@
 """The chart as it is rendered: sound, up to date with what is made of it, and strict about values."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.settings import Settings
 from testbed.chart import CHART, HelmError, copies_of_crds, helm, made_of_the_chart, template
 
 pytestmark = pytest.mark.usefixtures("built_helm")
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "chart"
 CRDS = Path(__file__).parents[2] / "crds"
 
 
-def documents(text: str) -> list[dict[str, object]]:
+def documents(text: str) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(text) if document]
 
 
@@ -27,8 +32,7 @@ def test_what_is_generated_is_fresh() -> None:
 
 def test_every_golden_file_has_its_values_and_no_crd_is_left_over() -> None:
     made = {*copies_of_crds(), *made_of_the_chart()}
-    golden = Path(__file__).parents[1] / "golden" / "chart"
-    kept = {path for path in golden.glob("*.yaml") if ".values." not in path.name}
+    kept = {path for path in GOLDEN.glob("*.yaml") if ".values." not in path.name}
 
     assert kept | {*(CHART / "files" / "crds").iterdir()} <= made
 
@@ -98,6 +102,50 @@ def test_namespaced_mode_has_no_cluster_role_and_the_same_rules() -> None:
     ]
     assert [role["rules"] for role in roles] == [cluster_role["rules"]] * 2
     assert not [found for found in namespaced if "Cluster" in str(found["kind"])]
+
+
+def operators_environment(path: Path) -> dict[str, str]:
+    (deployment,) = [found for found in documents(path.read_text()) if found["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def field_of(variable: str) -> str:
+    return "evaluator_url" if variable == "NVIDIA_EVALUATOR_URL" else variable.removeprefix("NEMO_").lower()
+
+
+def test_every_setting_of_the_operator_can_be_set() -> None:
+    golden = (operators_environment(GOLDEN / f"{name}.yaml") for name in ("everything", "namespaced"))
+    set_by_the_chart = {
+        field_of(name) for environment in golden for name in environment if "PROXY" not in name
+    }
+
+    # The account comes with the pod, and the port is that of probes and Services.
+    assert set_by_the_chart == Settings.model_fields.keys() - {"kubeconfig", "health_port"}
+
+
+def test_defaults_are_those_of_the_operator() -> None:
+    told = {field_of(name): value for name, value in operators_environment(GOLDEN / "default.yaml").items()}
+    of_a_pod = {"evaluator_url", "leader_elect", "lease_namespace"}
+
+    for field in told.keys() - of_a_pod:
+        given, default = (
+            getattr(Settings.model_validate({field: told[field]}), field),
+            getattr(Settings(), field),
+        )
+        assert str(given).lower() == str(default).lower(), field
+
+
+def test_alerts_are_about_metrics_that_exist() -> None:
+    alerts = (GOLDEN / "everything.yaml").read_text()
+    metrics = Metrics()
+    metrics.show_queue(depth=lambda: 0, oldest_wait=lambda: 0.0)
+    exposed = metrics.exposition().decode()
+
+    named = set(re.findall(r"(nemo_eval_operator_[a-z_]+)\{", alerts))
+    assert len(named) == 4
+    for metric in named:
+        assert f"# TYPE {metric.removesuffix('_count')} " in exposed, metric
 
 
 def test_every_value_is_described() -> None:

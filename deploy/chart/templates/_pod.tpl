@@ -15,8 +15,14 @@
   value: {{ .Values.evaluator.url | quote }}
 {{- include "nemo-eval-operator.scopeEnv" . }}
 {{- with .Values.settings }}
+{{- with .maxRunningJobs }}
+- name: NEMO_MAX_RUNNING_JOBS
+  value: {{ . | quote }}
+{{- end }}
 - name: NEMO_WORKERS
   value: {{ .workers | quote }}
+- name: NEMO_WORKERS_PER_EVALUATOR
+  value: {{ .workersPerEvaluator | quote }}
 - name: NEMO_POLL_INTERVAL_SECONDS
   value: {{ .pollIntervalSeconds | quote }}
 - name: NEMO_REQUEST_TIMEOUT_SECONDS
