@@ -35,12 +35,13 @@ PASSES: Final = 10
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
-"""Before an API server that did not answer is asked again; doubled each time. The whole has a time-out."""
+"""Before another pass, or before an API server that did not answer is asked again, where it is doubled each
+time. The whole has a time-out."""
 
 PODS_PATIENCE_SECONDS: Final = 90.0
 """For the operator's pods to end: twice their grace period, as a pod of a lost node never will."""
 
-PODS_RECHECK_SECONDS: Final = 1.0
+PODS_RECHECK_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,20 @@ async def stop_deployment(kube: KubeClient, namespace: str, name: str, say: Say)
 
 
 async def release_finalizers(kube: KubeClient, scope: Scope, say: Say) -> Released:
-    """Remove our finalizer from every object of the scope. Raises KubeRefused where we may not list."""
-    released, again, passes = Released(), True, 0
-    while again and passes < PASSES:
-        passes += 1
+    """Remove our finalizer from every object of the scope.
+
+    Raises KubeRefused where we may not list, Outdated where no list could be read to its end.
+    """
+    released = Released()
+    for _ in range(PASSES):
         released.held.clear()
         # Jobs first: none of them needs its benchmark any more.
         jobs_again = await _pass(kube, EVALJOB_PLURAL, scope, released, say)
-        again = await _pass(kube, BENCHMARK_PLURAL, scope, released, say) or jobs_again
+        if not await _pass(kube, BENCHMARK_PLURAL, scope, released, say) and not jobs_again:
+            return released
+        await asyncio.sleep(FIRST_PAUSE_SECONDS)
+    if not released.held:
+        raise Outdated(f"the lists of objects were too old before they were read, {PASSES} times")
     return released
 
 

@@ -74,6 +74,7 @@ REFUSED = [
         "settings.requestTimeoutSeconds=120",
         "settings.settleSeconds must be longer than settings.requestTimeoutSeconds",
     ),
+    ("rbac.create=false", "rbac.create: false needs uninstall.releaseFinalizers: false"),
     ("serviceAccount.create=false", "serviceAccount.create: false needs serviceAccount.name"),
     (
         "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",

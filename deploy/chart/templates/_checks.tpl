@@ -16,6 +16,9 @@
 {{- fail "settings.settleSeconds must be longer than settings.requestTimeoutSeconds" }}
 {{- end }}
 {{- end }}
+{{- if and (not .Values.rbac.create) .Values.uninstall.releaseFinalizers }}
+{{- fail "rbac.create: false needs uninstall.releaseFinalizers: false, whose Job has roles of its own; docs/install.md has the command" }}
+{{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.create: false needs serviceAccount.name: permissions are not given to the account `default`" }}
 {{- end }}
