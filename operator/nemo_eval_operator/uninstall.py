@@ -121,7 +121,9 @@ async def _pass(kube: KubeClient, plural: str, scope: Scope, released: Released,
     async def release() -> None:
         nonlocal again
         for thing in held:
-            again |= await _release(kube, thing, released, say)
+            # Not `again |= await …`, which reads `again` before the others have written it.
+            if await _release(kube, thing, released, say):
+                again = True
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(WRITERS):

@@ -82,8 +82,8 @@ class Record:
             if exchange.status == 403
         ]
 
-    def was_refused(self, permission: Permission) -> bool:
-        return any(
+    def refusals(self, permission: Permission) -> int:
+        return sum(
             exchange.status == 403 and permission_for(exchange) == permission for exchange in self.exchanges
         )
 

@@ -26,7 +26,8 @@ from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, da
 
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
-RELEASE = "nemo-eval-operator"
+RELEASE = "evals"
+NAME = "evals-nemo-eval-operator"  # of the Deployment and of all that goes with it
 EVERYTHING = Path(__file__).parents[1] / "golden" / "chart" / "everything.values.yaml"
 FINALIZER = "evaluator.nemo.dev/finalizer"
 
@@ -163,7 +164,7 @@ def start(processes: Processes, world: World, workdir: Path, kubeconfig: Path) -
 
 def operators_pod(world: World) -> dict[str, Any]:
     """The pod that the Deployment would have, were there a controller for it."""
-    deployment = world.get("deployment", RELEASE)
+    deployment = world.get("deployment", NAME)
     assert deployment is not None
     template = deployment["spec"]["template"]
     metadata = {"name": "the-operator", "labels": template["metadata"]["labels"]}
@@ -184,7 +185,7 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
 ) -> None:
     release.install()
     world.apply(operators_pod(world))
-    account = world.cluster.service_account_kubeconfig(world.namespace, RELEASE)
+    account = world.cluster.service_account_kubeconfig(world.namespace, NAME)
     with Processes() as processes, ThreadPoolExecutor() as meanwhile:
         start(processes, world, tmp_path / "first", account)
         world.apply(data_benchmark(), data_job("done"), benchmark())
@@ -195,9 +196,9 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         assert world.finalizers(JOB, "running") == world.finalizers(BENCHMARK, "qa") == [FINALIZER]
 
         uninstalled = meanwhile.submit(release, "uninstall", RELEASE, "--timeout=60s", timeout=90)
-        job = eventually(lambda: world.get("job", f"{RELEASE}-uninstall"), "the hook's Job")
+        job = eventually(lambda: world.get("job", f"{NAME}-uninstall"), "the hook's Job")
         printed = meanwhile.submit(Kubelet(world).run, job)
-        scaled = ("get", "deployment", RELEASE, "-o", "jsonpath={.spec.replicas}")
+        scaled = ("get", "deployment", NAME, "-o", "jsonpath={.spec.replicas}")
         eventually(lambda: world.kubectl(*scaled) == "0", "the operator is asked to end")
         assert world.finalizers(JOB, "running") == [FINALIZER], "not before the operator is gone"
         processes.stop()
@@ -226,5 +227,5 @@ def test_crds_go_with_the_release_where_that_is_asked_for(release: Helm, world: 
 
     release("uninstall", RELEASE)
 
-    eventually(lambda: world.kubectl("get", "crds", "-o", "name") == "", "the CRDs are gone")
+    eventually(lambda: "nemo.dev" not in world.kubectl("get", "crds", "-o", "name"), "the CRDs are gone")
     assert everything_of_the_release(world) == ""

@@ -111,7 +111,7 @@ def test_it_gets_through_to_a_server_that_falters(world: World, proxy: FaultProx
 
     done = release(kubeconfig, "--namespace", world.namespace)
 
-    assert proxy.struck == 7
+    assert proxy.struck == 7, done.stdout
     assert [world.finalizers(JOB, name) for name in names] == [["example.com/foreign"]] * 3
     assert done.stdout.splitlines()[-1] == "objects released: 3, not released: 0, remote jobs that go on: 3"
     assert done.stdout.count("goes on in the evaluator") == 3
