@@ -130,7 +130,7 @@ class Kubelet:
         )
         done = subprocess.run(
             [*operator_command(), *container["args"], "--kubeconfig", str(kubeconfig)],
-            env={variable["name"]: variable["value"] for variable in container["env"]},
+            env={variable["name"]: variable["value"] for variable in container.get("env", [])},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -223,9 +223,16 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
 def test_crds_go_with_the_release_where_that_is_asked_for(release: Helm, world: World) -> None:
     if not world.cluster.throwaway:
         pytest.skip("all objects of a cluster that is not ours would go with them")
-    release.install(CHART, "--set", "crds.keep=false,uninstall.releaseFinalizers=false")
+    everywhere = ("--set", "watch.namespaces=null,crds.keep=false")
+    release.install(CHART, *everywhere)
+    left = data_benchmark()
+    left["metadata"]["finalizers"] = [FINALIZER]
+    world.apply(left)
 
-    release("uninstall", RELEASE)
+    with ThreadPoolExecutor() as meanwhile:
+        uninstalled = meanwhile.submit(release, "uninstall", RELEASE, "--timeout=60s", timeout=90)
+        Kubelet(world).run(eventually(lambda: world.get("job", f"{NAME}-uninstall"), "the hook's Job"))
+        uninstalled.result()
 
     eventually(lambda: "nemo.dev" not in world.kubectl("get", "crds", "-o", "name"), "the CRDs are gone")
     assert everything_of_the_release(world) == ""
