@@ -3,6 +3,7 @@
 import sys
 
 from testbed.cluster import prepare
+from testbed.helm import helm_command
 from testbed.kstatus import KSTATUS
 from testbed.processes import ProcessError, interrupt_on_sigterm
 
@@ -11,6 +12,7 @@ if __name__ == "__main__":
     try:
         prepare()
         KSTATUS.built()
+        helm_command()
     except ProcessError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

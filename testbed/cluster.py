@@ -19,7 +19,6 @@ from typing_extensions import override
 
 from testbed import binaries
 from testbed.controlplane import start_controlplane
-from testbed.helm import helm_command
 from testbed.kind import kind_cluster, why_not_kind
 from testbed.processes import ProcessError, Processes
 
@@ -109,7 +108,6 @@ def prepare() -> None:
         _kubectl_command()
     elif binaries.envtest() is None:
         binaries.built()
-    helm_command()
 
 
 @contextlib.contextmanager

@@ -91,8 +91,7 @@ def operator_program(
     command: Sequence[str] = (),
 ) -> Program:
     """The operator, to be started by those who want its process too; its health endpoint is at PORT."""
-    argv = [*(command or [_command("nemo-eval-operator")]), "run", "--kubeconfig", str(kubeconfig)]
-    argv = [*operator_command(), "run", "--kubeconfig", str(kubeconfig)]
+    argv = [*(command or operator_command()), "run", "--kubeconfig", str(kubeconfig)]
     argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
     for namespace in namespaces:
         argv += ["--namespace", namespace]
