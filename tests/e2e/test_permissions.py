@@ -90,6 +90,17 @@ def job(name: str, **spec: Any) -> Feature:
     return Feature(lambda: [inline(name, **spec)], lambda stage: stage.succeeded(name))
 
 
+def connection(name: str) -> Feature:
+    """That nobody answers there is told too."""
+    manifest = {
+        "apiVersion": "evaluator.nemo.dev/v1alpha1",
+        "kind": "NemoEvaluatorConnection",
+        "metadata": {"name": name},
+        "spec": {"url": "http://evaluator.invalid"},
+    }
+    return Feature(lambda: [manifest], lambda stage: stage.world.reason("nec", name) is not None)
+
+
 def inline(name: str, **spec: Any) -> Manifest:
     manifest = data_job(name, **spec)
     del manifest["spec"]["benchmarkRef"]
@@ -116,6 +127,10 @@ FEATURES: dict[Permission, Feature] = {
     ("nemoevaljobs", "delete"): Feature(
         lambda: [inline("j-ttl", ttlSecondsAfterFinished=0)], lambda stage: stage.gone(JOB, "j-ttl")
     ),
+    ("nemoevaluatorconnections", "get"): connection("c-get"),
+    ("nemoevaluatorconnections", "list"): connection("c-list"),
+    ("nemoevaluatorconnections", "watch"): replace(connection("c-watch"), later=True),
+    ("nemoevaluatorconnections/status", "patch"): connection("c-status"),
     ("configmaps", "create"): job("j-results"),
     ("configmaps", "get"): Feature(
         lambda: [named("j-taken-results", "ConfigMap", data={"mine": "yes"}), inline("j-taken")],

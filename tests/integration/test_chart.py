@@ -121,8 +121,10 @@ def test_every_setting_of_the_operator_can_be_set() -> None:
         field_of(name) for environment in golden for name in environment if "PROXY" not in name
     }
 
-    # The account comes with the pod, and the port is that of probes and Services.
-    assert set_by_the_chart == Settings.model_fields.keys() - {"kubeconfig", "health_port"}
+    # The account comes with the pod, and the port is that of probes and Services. In a pod there is nobody on
+    # loopback whom a connection should reach.
+    not_for_pods = {"kubeconfig", "health_port", "allow_loopback_connections"}
+    assert set_by_the_chart == Settings.model_fields.keys() - not_for_pods
 
 
 def test_defaults_are_those_of_the_operator() -> None:

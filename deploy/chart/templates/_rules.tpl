@@ -3,22 +3,25 @@ What the operator may do with the objects of the namespaces that it watches, and
 the rules of the ClusterRole and, where watch.namespaces is set, of the Role in each of them.
 */}}
 {{- define "nemo-eval-operator.rules" -}}
-# Watching both kinds; finalizers are part of the object itself.
+# Watching the kinds; finalizers are part of the object itself.
 - apiGroups: [evaluator.nemo.dev]
   resources: [nemobenchmarks, nemoevaljobs]
   verbs: [get, list, watch, patch]
 - apiGroups: [evaluator.nemo.dev]
-  resources: [nemobenchmarks/status, nemoevaljobs/status]
+  resources: [nemobenchmarks/status, nemoevaljobs/status, nemoevaluatorconnections/status]
   verbs: [patch]
+- apiGroups: [evaluator.nemo.dev]
+  resources: [nemoevaluatorconnections]
+  verbs: [get, list, watch]
 # spec.ttlSecondsAfterFinished
 - apiGroups: [evaluator.nemo.dev]
   resources: [nemoevaljobs]
   verbs: [delete]
-# Results; get tells an earlier one of ours from somebody else's of the same name.
+# Results; get tells an earlier one of ours from somebody else's of the same name, and reads spec.tls.ca.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create, get]
-# spec.valuesFrom; single Secrets by name, never a list of them.
+# spec.valuesFrom, and the credentials of connections; single Secrets by name, never a list of them.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
