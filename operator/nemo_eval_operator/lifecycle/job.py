@@ -132,13 +132,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         return AddFinalizer()
     match facts.remote:
         case None:
-            if isinstance(facts.evaluator, EvaluatorUnusable):
-                return record_or_rest(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
-            if facts.outage is not None:
-                return record_or_rest(job, job_status.out_of_sight(job, facts.now, facts.outage))
-            if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
-                return CancelJob(job_id)
-            return record_or_rest(job, job_status.observed(job), rest=_until(deadline, facts.now))
+            return _unseen(job, job_id, deadline, facts)
         case RemoteGone():
             return Record(job_status.lost(job, facts.now, overdue=overdue))
         case RemoteJob(status=JobStatus.COMPLETED) as remote:
@@ -156,6 +150,18 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
                 return Rest(CANCEL_AGAIN_SECONDS) if facts.cancel_asked else CancelJob(job_id)
             rest = RECHECK_SECONDS if cancelling else _until(deadline, facts.now)
             return record_or_rest(job, job_status.running(job, facts.now, remote), rest=rest)
+
+
+def _unseen(job: NemoEvalJob, job_id: str, deadline: datetime | None, facts: Facts) -> JobStep:
+    """Nobody has asked how the remote job stands, or nobody can."""
+    overdue = deadline is not None and facts.now >= deadline
+    if isinstance(facts.evaluator, EvaluatorUnusable):
+        return record_or_rest(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
+    if facts.outage is not None:
+        return record_or_rest(job, job_status.out_of_sight(job, facts.now, facts.outage))
+    if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
+        return CancelJob(job_id)
+    return record_or_rest(job, job_status.observed(job), rest=_until(deadline, facts.now))
 
 
 def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
