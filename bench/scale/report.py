@@ -102,8 +102,9 @@ def _plot(path: Path, figures: Sequence[Figures]) -> None:
                 for one in figures
                 if one.subject == subject and getattr(one, key)
             ]
-            axis.loglog(*zip(*points, strict=True), marker="o", label=subject) if points else None
+            if points:
+                axis.loglog(*zip(*points, strict=True), marker="o", label=subject)
+                axis.legend()
         axis.set(title=label, xlabel="jobs")
         axis.grid(visible=True, which="both", alpha=0.3)
-        axis.legend()
     figure.savefig(path, dpi=110)

@@ -1,0 +1,40 @@
+"""What the report of `make bench` says of a run."""
+
+from bench.scale.measure import Figures
+from bench.scale.targets import as_table, targets
+
+LIMIT = {"creates_per_second": 300.0, "status_patches_per_second": 480.0}
+
+
+def report(*figures: Figures) -> dict[str, str]:
+    """The table of targets: by its first column, whether the target was met."""
+    rows = [line.strip("|").split("|") for line in as_table(targets(figures, LIMIT)).splitlines()[2:]]
+    return {row[0].strip(): row[3].strip() for row in rows}
+
+
+def test_a_figure_that_was_not_reached_and_a_lost_job_are_targets_not_met() -> None:
+    met = report(Figures("operator", 1000, single_submitted_p50=0.2, requests_per_sweep=26, lost=1))
+
+    assert met["one job, idle: apply to submitted, p50 (s)"] == "yes"
+    assert met["evaluator requests a sweep"] == "**no**"
+    assert met["restart to steady (s)"] == "**no**"
+    assert met["duplicates and losses"] == "**no**"
+
+
+def test_submissions_are_held_against_the_api_servers_own_limit_for_our_writes() -> None:
+    row = "1,000 at once: submitted (jobs/s); half of the API server's own limit for our writes"
+
+    assert report(Figures("operator", 1000, drained_per_second=41, writes_per_job=6))[row] == "yes"
+    assert report(Figures("operator", 1000, drained_per_second=39, writes_per_job=6))[row] != "yes"
+
+
+def test_growth_is_of_this_operator_from_one_size_to_the_next() -> None:
+    met = report(
+        Figures("operator", 100, cpu_per_1000_submitted=9, drained_per_second=60),
+        Figures("baseline", 100, cpu_per_1000_submitted=1),
+        Figures("operator", 1000, cpu_per_1000_submitted=10, drained_per_second=40),
+        Figures("baseline", 1000, cpu_per_1000_submitted=50),
+    )
+
+    assert met["100 to 1,000 jobs: CPU a submission grows by"] == "yes"
+    assert met["100 to 1,000 jobs: time a submission, all at once grows by"] == "**no**"
