@@ -430,6 +430,20 @@ async def test_deletion_ends_in_time_whatever_is_answered(name: str, policy: str
         assert left is None or left["status"] == "cancelled"
 
 
+async def test_whoever_keeps_a_deleted_job_reads_its_end_after_the_look_that_let_it_go() -> None:
+    """Nothing else would cause another look: Argo CD waits for this very status."""
+    hook = "argocd.argoproj.io/hook-finalizer"
+    meta = {"deletionTimestamp": ago(0), "finalizers": [FINALIZER, hook]}
+    evaluator = Evaluator(lambda _: False, answer(200), jobs={"eval-1": remote("cancelled")})
+    stage = Stage(evaluator, ObjectsApi(manifest(followed(), meta=meta)))
+
+    assert await stage.look() is None
+
+    assert stage.kube.manifest is not None
+    assert stage.kube.manifest["metadata"]["finalizers"] == [hook]
+    assert (stage.status["phase"], stage.reason, stage.ended()) == ("Cancelled", "Cancelled", True)
+
+
 async def test_of_a_deleted_job_whose_spec_cannot_be_read_the_remote_job_is_cancelled() -> None:
     evaluator = Evaluator(lambda _: False, answer(200), jobs={"eval-1": remote()})
     document = manifest(followed(), meta={"deletionTimestamp": ago(0)}, model=5, target="nonsense")
