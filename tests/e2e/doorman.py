@@ -16,7 +16,7 @@ from tests.e2e.loopback import LoopbackServer, QuietHandler
 
 @dataclass(frozen=True)
 class Heard:
-    """One request as it arrived."""
+    """One request as it arrived; names of headers in small letters."""
 
     method: str
     path: str
@@ -55,8 +55,7 @@ class Doorman(LoopbackServer):
         return [json.loads(one.body) for one in self.heard if one.method == "POST" and is_jobs(one.path)]
 
     def answer(self, heard: Heard) -> tuple[int, str]:
-        lowered = {name.lower(): value for name, value in heard.headers.items()}
-        if any(lowered.get(name.lower()) != value for name, value in self.password.items()):
+        if any(heard.headers.get(name.lower()) != value for name, value in self.password.items()):
             return 401, json.dumps({"detail": f"not with {heard.headers}"})
         if self.behind is None:
             return self.code, self.body
@@ -82,7 +81,8 @@ class Doorman(LoopbackServer):
 
             def pass_on(self) -> None:
                 sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                heard = Heard(self.command, self.path, dict(self.headers.items()), sent)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                heard = Heard(self.command, self.path, headers, sent)
                 doorman.heard.append(heard)
                 code, text = doorman.answer(heard)
                 self.send_response(code)

@@ -44,7 +44,7 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(lab: Lab, outspoken: P
     world.apply(*(model_job(name) for name in names))
     waiting = eventually(lambda: found if len(found := queued(world)) == 3 else None, "three wait")
 
-    assert len(world.remote_jobs()) == LIMIT
+    eventually(lambda: len(world.remote_jobs()) == LIMIT, "the others are submitted")
     assert set(waiting.values()) <= {1, 3}
     status = world.status(JOB, next(iter(waiting)))
     assert status["phase"] == "Pending"

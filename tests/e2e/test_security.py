@@ -130,5 +130,5 @@ def test_a_redirect_takes_credentials_nowhere(
         status = world.until_reason(CONNECTION, "door", "NotAnEvaluator")
         assert "redirects are not followed" in status["message"]
         world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
-        assert {heard.headers["Authorization"] for heard in door.heard} == {f"Bearer {CANARY}"}
+        assert {heard.headers["authorization"] for heard in door.heard} == {f"Bearer {CANARY}"}
         assert other.heard == []

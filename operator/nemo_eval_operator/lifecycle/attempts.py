@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator import RemoteJob
-from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, NemoEvalJob
+from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
 
 from .clock import parse_timestamp, timestamp
 from .conditions import reason_of
@@ -103,8 +103,14 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
 
 def remote_ids(status: EvalJobStatus) -> list[str]:
     """The remote jobs of this and of the earlier attempts, as far as they are in the same evaluator."""
-    earlier = [entry.job_id for entry in status.history or [] if entry.evaluator == status.evaluator]
+    here = _connected(status.evaluator)
+    earlier = [entry.job_id for entry in status.history or [] if _connected(entry.evaluator) == here]
     return [job_id for job_id in (*earlier, status.job_id) if job_id is not None]
+
+
+def _connected(evaluator: EvaluatorUsed | None) -> EvaluatorUsed | None:
+    """None for the operator's own, at whichever URL that was."""
+    return evaluator if evaluator is not None and evaluator.connection is not None else None
 
 
 def _started(status: EvalJobStatus) -> str | None:

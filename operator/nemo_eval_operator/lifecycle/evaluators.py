@@ -66,11 +66,11 @@ def evaluator_of_record(job: NemoEvalJob) -> EvaluatorUsed | None:
 
 
 def moved(used: EvaluatorUsed, url: str) -> EvaluatorUnusable:
-    """The connection, or the operator's own variable, now says another URL."""
-    who = f"NemoEvaluatorConnection {used.connection}" if used.connection else "NVIDIA_EVALUATOR_URL"
+    """The connection now says another URL."""
     message = (
-        f"it was submitted to {used.url}, and {who} is {url} now. It is looked for nowhere else: set the "
-        "URL back until this has ended, or delete this object, which leaves the remote job where it is"
+        f"it was submitted to {used.url}, and NemoEvaluatorConnection {used.connection} is {url} now. It is "
+        "looked for nowhere else: set the URL back until this has ended, or delete this object, which leaves "
+        "the remote job where it is"
     )
     return EvaluatorUnusable("EvaluatorChanged", message, stalled=True)
 

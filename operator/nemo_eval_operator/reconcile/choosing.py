@@ -132,9 +132,9 @@ class Chooser:
 
         That it was allowed then is not enough: its owner may have thought better of it.
         """
-        own = self._evaluators.own.used
         if used is None or used.connection is None:
-            return own if used is None or used.url == own.url else moved(used, own.url)
+            # Whatever URL the administrator gives it now.
+            return self._evaluators.own.used
         connection = await self._admitting(used.connection, namespace)
         if isinstance(connection, EvaluatorUnusable):
             return connection

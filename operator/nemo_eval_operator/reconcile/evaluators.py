@@ -63,7 +63,7 @@ class Evaluator:
     def has(self, job: NemoEvalJob) -> bool:
         """Whether what `job` was submitted as is here."""
         used = evaluator_of_record(job)
-        return used == self.used or (used is None and self.used.connection is None)
+        return used == self.used or (self.used.connection is None and not (used and used.connection))
 
 
 class Terms(NamedTuple):
@@ -135,9 +135,9 @@ class Evaluators:
         yield from (entry.opened.evaluator for entry in list(self._entries.values()))
 
     def find(self, used: EvaluatorUsed | None) -> Evaluator | None:
-        """The evaluator that a status names, if it is the same still; None: a status of ours before these."""
+        """The evaluator that a status names, if it is the same still. Without a connection it is our own."""
         if used is None or used.connection is None:
-            return self.own if used in {None, self.own.used} else None
+            return self.own
         entry = self._entries.get(connection_key(used.connection))
         return entry.opened.evaluator if entry and entry.opened.evaluator.used == used else None
 

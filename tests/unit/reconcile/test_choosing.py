@@ -219,13 +219,13 @@ async def test_what_was_submitted_stays_there_whatever_the_default_and_the_conne
     assert url_of(await stage.chooser.of_job(running, None)) == "ConnectionNotFound"
 
 
-async def test_the_operators_own_url_is_held_to_the_same() -> None:
+async def test_the_operators_own_evaluator_is_where_the_administrator_says_it_is() -> None:
     stage = Stage()
-    for url, expected in ((URL, URL), ("http://before.test", "EvaluatorChanged")):
-        running = evaljob(meta=HELD, status=followed(evaluator={"url": url}))
-        assert url_of(await stage.chooser.of_job(running, None)) == expected
-    of_an_older_version = evaljob(meta=HELD, status=followed())
-    assert url_of(await stage.chooser.of_job(of_an_older_version, None)) == URL
+    for record in ({"url": URL}, {"url": "http://before.test"}, None):
+        running = evaljob(meta=HELD, status=followed(evaluator=record))
+        assert url_of(await stage.chooser.of_job(running, None)) == URL
+        assert stage.evaluators.find(running.status.evaluator) is stage.evaluators.own
+        assert stage.evaluators.own.has(running)
 
 
 async def test_a_job_goes_where_its_benchmarks_config_is_not_where_the_default_is_now() -> None:
