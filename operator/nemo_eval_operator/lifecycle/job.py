@@ -132,7 +132,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         return AddFinalizer()
     match facts.remote:
         case None:
-            return _unseen(job, job_id, deadline, facts)
+            return _unseen(job, job_id, facts, overdue=overdue)
         case RemoteGone():
             return Record(job_status.lost(job, facts.now, overdue=overdue))
         case RemoteJob(status=JobStatus.COMPLETED) as remote:
@@ -152,16 +152,15 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
             return record_or_rest(job, job_status.running(job, facts.now, remote), rest=rest)
 
 
-def _unseen(job: NemoEvalJob, job_id: str, deadline: datetime | None, facts: Facts) -> JobStep:
-    """Nobody has asked how the remote job stands, or nobody can."""
-    overdue = deadline is not None and facts.now >= deadline
+def _unseen(job: NemoEvalJob, job_id: str, facts: Facts, *, overdue: bool) -> JobStep:
+    """Nothing is known of the remote job but that there is one: the poller says when that changes."""
     if isinstance(facts.evaluator, EvaluatorUnusable):
         return record_or_rest(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
     if facts.outage is not None:
         return record_or_rest(job, job_status.out_of_sight(job, facts.now, facts.outage))
     if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
         return CancelJob(job_id)
-    return record_or_rest(job, job_status.observed(job), rest=_until(deadline, facts.now))
+    return record_or_rest(job, job_status.observed(job), rest=_until(_deadline(job), facts.now))
 
 
 def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
