@@ -17,7 +17,7 @@ from nemo_eval_operator.evaluator import (
 )
 from nemo_eval_operator.resources import Condition, ConnectionStatus, NemoEvaluatorConnection
 
-from .conditions import Standing, Verdict, conditions_of, lasting_condition
+from .conditions import Standing, Verdict, conditions_of, lasting_condition, reason_of
 from .evaluators import connection_name, defaults_among
 from .events import Event
 from .facts import EvaluatorUnusable
@@ -36,9 +36,14 @@ FOR_A_PERSON: Final = frozenset({"AddressForbidden", "NotAnEvaluator", "TLSError
 """What does not go away by itself."""
 
 
-def trouble_of(error: EvaluatorError) -> EvaluatorUnusable:
-    """Why the evaluator did not answer as one, in one word and in its own."""
-    reason, message = _reason(error), error.detail
+def trouble_of(error: EvaluatorError, connection: NemoEvaluatorConnection) -> EvaluatorUnusable:
+    """Why the evaluator did not answer as one, in one word and in its own.
+
+    The same trouble keeps its first words: a server that numbers its errors is no reason to write each.
+    """
+    reason, message, told = _reason(error), error.detail, connection.status
+    if told.observed_generation == connection.metadata.generation and reason == reason_of(told.conditions):
+        return EvaluatorUnusable(reason, told.message or message, stalled=reason in FOR_A_PERSON)
     if reason == "NotAnEvaluator":
         message += ". Is this URL a NeMo Evaluator?"
     return EvaluatorUnusable(reason, message, stalled=reason in FOR_A_PERSON)

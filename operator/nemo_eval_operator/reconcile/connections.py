@@ -89,7 +89,7 @@ class ConnectionReconciler:
 
     async def _look(self, key: ObjectKey, connection: NemoEvaluatorConnection, *, ours: bool) -> float:
         evaluator = await self._evaluators.of(connection, afresh=True)
-        trouble = await self._trouble_of(evaluator)
+        trouble = await self._trouble_of(evaluator, connection)
         if ours:
             await self._tell(key, connection, evaluator, trouble)
         if trouble is not None:
@@ -97,7 +97,9 @@ class ConnectionReconciler:
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS)
         return RESYNC_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing
 
-    async def _trouble_of(self, evaluator: Evaluator | EvaluatorUnusable) -> EvaluatorUnusable | None:
+    async def _trouble_of(
+        self, evaluator: Evaluator | EvaluatorUnusable, connection: NemoEvaluatorConnection
+    ) -> EvaluatorUnusable | None:
         """Why the evaluator does not answer. While its gate is closed, that one probes and nobody else."""
         if isinstance(evaluator, EvaluatorUnusable):
             return evaluator
@@ -107,7 +109,7 @@ class ConnectionReconciler:
                 await evaluator.client.check()
             except EvaluatorError as error:
                 gate.close(error)
-        return None if gate.error is None else connection_status.trouble_of(gate.error)
+        return None if gate.error is None else connection_status.trouble_of(gate.error, connection)
 
     async def _tell(
         self,

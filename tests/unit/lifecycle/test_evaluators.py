@@ -222,7 +222,7 @@ class TestTrouble:
         ],
     )
     def test_each_error_has_its_reason(self, error: EvaluatorError, reason: str, stalled: bool) -> None:
-        trouble = connection_status.trouble_of(error)
+        trouble = connection_status.trouble_of(error, connection())
         assert (trouble.reason, trouble.stalled) == (reason, stalled)
         assert error.detail in trouble.message
 
@@ -233,11 +233,25 @@ class TestTrouble:
             was = one.model_copy(update={"status": status})
             return connection_status.standing(was, NOW, trouble, siblings=[one], running=0, waiting=0)
 
-        failing = after(one.status, connection_status.trouble_of(Ambiguous("oops", status_code=500)))
+        oops = connection_status.trouble_of(Ambiguous("oops", status_code=500), one)
+        failing = after(one.status, oops)
         fine = after(failing, None)
         assert fine.last_error == "oops"
         assert [condition.type for condition in fine.conditions] == ["Ready"]
         assert after(fine, None) == fine, "nothing to write"
+
+    def test_the_same_trouble_in_other_words_is_not_written_again(self) -> None:
+        one, error = connection(), Ambiguous("oops, request 1", status_code=500)
+        counts = {"running": 0, "waiting": 0}
+        first = connection_status.trouble_of(error, one)
+        status = connection_status.standing(one, NOW, first, siblings=[one], **counts)
+        told = one.model_copy(update={"status": status})
+        again = connection_status.trouble_of(Ambiguous("oops, request 2", status_code=500), told)
+        assert connection_status.standing(told, NOW, again, siblings=[told], **counts) == status
+        other = connection_status.trouble_of(Unauthorized("who are you", status_code=401), told)
+        assert other.message == "who are you"
+        edited = told.model_copy(update={"metadata": told.metadata.model_copy(update={"generation": 2})})
+        assert connection_status.trouble_of(error, edited).message == "oops, request 1"
 
     def test_warnings_stand_beside_the_verdict_and_are_told_once(self) -> None:
         one = connection("one", default=True, tls={"insecureSkipVerify": True})
