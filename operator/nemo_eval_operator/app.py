@@ -21,7 +21,7 @@ import kopf
 
 from .evaluator import KnownSecrets
 from .handlers import Context, Echoes, NothingCompared, build_registry
-from .kube import Credentials, KubeClient, KubeUnavailable, ObjectKey, http_client, pod_namespace
+from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
 from .metrics import Metrics
 from .opening import HEADERS, EvaluatorOpener
@@ -85,8 +85,8 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
         if settings.leader_elect:
             health.state = State.STANDBY
             # Connections of its own: a renewal must not wait behind ten thousand status writes.
-            own = KubeClient(await stack.enter_async_context(http_client(credentials)))
-            election = Election(own, _terms(settings))
+            own = await stack.enter_async_context(http_client(credentials))
+            election = Election(LeaseClient(own), _terms(settings))
             await stack.enter_async_context(election.leading())
         health.state = State.ACTIVE
         await _work(settings, credentials, health, metrics, election)

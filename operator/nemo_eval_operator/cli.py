@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from . import __version__
 from .app import run_operator
 from .health_check import Unhealthy, check_health
-from .kube import Credentials, KubeClient, KubeConfigMissing, KubeError, http_client
+from .kube import Credentials, DeploymentClient, KubeClient, KubeConfigMissing, KubeError, http_client
 from .leader import LeaseLost
 from .logs import configure_logging
 from .results_view import NoResults, fetch, results_lines
@@ -232,10 +232,9 @@ async def _release(
     credentials: Credentials, scope: Scope, deployment: tuple[str, str] | None, seconds: float
 ) -> Released:
     async with asyncio.timeout(seconds), http_client(credentials) as http:
-        kube = KubeClient(http)
         if deployment is not None:
-            await stop_deployment(kube, *deployment, typer.echo)
-        return await release_finalizers(kube, scope, typer.echo)
+            await stop_deployment(DeploymentClient(http), *deployment, typer.echo)
+        return await release_finalizers(KubeClient(http), scope, typer.echo)
 
 
 @app.command()

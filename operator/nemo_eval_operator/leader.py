@@ -23,7 +23,7 @@ from typing import Final, NoReturn
 
 import httpx
 
-from .kube import KubeClient, KubeError, Lease, LeaseSpec, ObjectGone, Outdated
+from .kube import KubeError, Lease, LeaseClient, LeaseSpec, ObjectGone, Outdated
 from .lifecycle import micro_timestamp
 
 __all__ = ["Election", "LeaseLost", "Terms", "claim"]
@@ -79,8 +79,8 @@ def claim(seen: LeaseSpec | None, terms: Terms, *, expired: bool, now: datetime)
 class Election:
     """One candidate. `leading` waits for the lease, `renew` keeps it, and until then nobody may work."""
 
-    def __init__(self, kube: KubeClient, terms: Terms) -> None:
-        self._kube = kube
+    def __init__(self, leases: LeaseClient, terms: Terms) -> None:
+        self._leases = leases
         self._terms = terms
         self._lease: Lease | None = None
         self._seen_at = 0.0
@@ -161,7 +161,7 @@ class Election:
 
     async def _look(self) -> None:
         """See whose it is. A record that has changed starts its term anew."""
-        lease = await self._kube.get_lease(self._terms.namespace, self._terms.name)
+        lease = await self._leases.get(self._terms.namespace, self._terms.name)
         if lease != self._lease:
             self._lease, self._seen_at = lease, _now()
         self._outdated = False
@@ -170,9 +170,9 @@ class Election:
         terms = self._terms
         try:
             if self._lease is None:
-                self._lease = await self._kube.create_lease(terms.namespace, terms.name, spec)
+                self._lease = await self._leases.create(terms.namespace, terms.name, spec)
             else:
-                self._lease = await self._kube.update_lease(terms.namespace, terms.name, self._lease, spec)
+                self._lease = await self._leases.update(terms.namespace, terms.name, self._lease, spec)
         except ObjectGone:
             self._lease = None
             raise

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from .kube import KubeClient, KubeRefused, KubeUnavailable, ObjectGone, ObjectKey, Outdated
+from .kube import DeploymentClient, KubeClient, KubeRefused, KubeUnavailable, ObjectGone, ObjectKey, Outdated
 from .lifecycle import FINALIZER, left_running, read_job
 from .nemo import JsonObject
 from .resources import BENCHMARK_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
@@ -64,19 +64,19 @@ class Released:
     """Those that have the finalizer still, and why."""
 
 
-async def stop_deployment(kube: KubeClient, namespace: str, name: str, say: Say) -> None:
+async def stop_deployment(deployments: DeploymentClient, namespace: str, name: str, say: Say) -> None:
     """Scale the operator to nothing and wait until its pods are gone: it would put finalizers back.
 
     Raises KubeRefused.
     """
-    selector = await _patiently(lambda: kube.scale_deployment(namespace, name, 0), say)
+    selector = await _patiently(lambda: deployments.scale(namespace, name, 0), say)
     if selector is None:
         say(f"there is no Deployment {namespace}/{name}: the operator is not running")
         return
     say(f"Deployment {namespace}/{name} is scaled to 0")
     try:
         async with asyncio.timeout(PODS_PATIENCE_SECONDS):
-            while pods := await _patiently(lambda: kube.pods(namespace, selector), say):
+            while pods := await _patiently(lambda: deployments.pods(namespace, selector), say):
                 say(f"waiting for {', '.join(pods)} to end")
                 await asyncio.sleep(PODS_RECHECK_SECONDS)
     except TimeoutError:

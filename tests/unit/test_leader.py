@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.kube import KubeClient, LeaseSpec
+from nemo_eval_operator.kube import LeaseClient, LeaseSpec
 from nemo_eval_operator.leader import Election, LeaseLost, Terms, claim
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -53,9 +53,9 @@ class LeaseServer:
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def kube(self) -> KubeClient:
+    def kube(self) -> LeaseClient:
         transport = httpx.MockTransport(self._handle)
-        return KubeClient(httpx.AsyncClient(base_url="http://kube.test", transport=transport))
+        return LeaseClient(httpx.AsyncClient(base_url="http://kube.test", transport=transport))
 
     @property
     def holder(self) -> str | None:

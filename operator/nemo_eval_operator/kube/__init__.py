@@ -2,17 +2,20 @@
 
 from .client import KubeClient, ObjectKey, OwnerReference, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
+from .deployments import DeploymentClient
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
-from .leases import Lease, LeaseSpec
+from .leases import Lease, LeaseClient, LeaseSpec
 
 __all__ = [
     "Credentials",
+    "DeploymentClient",
     "KubeClient",
     "KubeConfigMissing",
     "KubeError",
     "KubeRefused",
     "KubeUnavailable",
     "Lease",
+    "LeaseClient",
     "LeaseSpec",
     "ObjectGone",
     "ObjectKey",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Final
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-__all__ = ["Lease", "LeaseSpec"]
+from nemo_eval_operator.nemo import JsonObject
+
+from .api_server import MERGE_PATCH, ApiServer, read, segment
+from .errors import KubeUnavailable
+
+__all__ = ["Lease", "LeaseClient", "LeaseSpec"]
+
+LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces"
 
 
 class _Part(BaseModel):
@@ -31,3 +41,44 @@ class Lease(_Part):
 
     metadata: _Meta
     spec: LeaseSpec = LeaseSpec()
+
+
+class LeaseClient:
+    """Reads and writes Leases. Every method raises KubeError and nothing else."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._server = ApiServer(http)
+
+    async def get(self, namespace: str, name: str) -> Lease | None:
+        document = await self._server.get(f"{_leases(namespace)}/{segment(name)}")
+        return None if document is None else _lease(document)
+
+    async def create(self, namespace: str, name: str, spec: LeaseSpec) -> Lease:
+        """Raises Outdated where another was first."""
+        body: JsonObject = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name},
+            "spec": spec.model_dump(by_alias=True),
+        }
+        return _lease(read(await self._server.send("POST", _leases(namespace), body=body)))
+
+    async def update(self, namespace: str, name: str, lease: Lease, spec: LeaseSpec) -> Lease:
+        """Raises Outdated where another wrote since `lease` was read, ObjectGone where it is gone."""
+        body: JsonObject = {
+            "metadata": {"resourceVersion": lease.metadata.resource_version},
+            "spec": spec.model_dump(by_alias=True),
+        }
+        path = f"{_leases(namespace)}/{segment(name)}"
+        return _lease(read(await self._server.send("PATCH", path, body=body, headers=MERGE_PATCH)))
+
+
+def _leases(namespace: str) -> str:
+    return f"{LEASES}/{segment(namespace)}/leases"
+
+
+def _lease(document: JsonObject) -> Lease:
+    try:
+        return Lease.model_validate(document)
+    except ValidationError as error:
+        raise KubeUnavailable("the API server answered something other than a Lease") from error
