@@ -31,6 +31,12 @@ def test_the_argocd_cm_is_generated_from_the_health_check() -> None:
     assert (snippet["metadata"]["name"], snippet["metadata"]["namespace"]) == ("argocd-cm", "argocd")
 
 
+def test_the_values_for_argo_cds_own_chart_say_the_same() -> None:
+    (snippet,), (values,) = documents("argocd/argocd-cm.yaml"), documents("argocd/argocd-values.yaml")
+
+    assert values == {"configs": {"cm": snippet["data"]}}, "run `make generate`"
+
+
 def test_every_kind_of_ours_has_a_health_check() -> None:
     crds = [yaml.safe_load(path.read_text()) for path in sorted(ROOT.joinpath("crds").glob("*.yaml"))]
     kinds = {crd["spec"]["names"]["kind"] for crd in crds}
