@@ -23,7 +23,11 @@ from tests.e2e.lab import Lab, halted
 from tests.e2e.parrot import Parrot
 from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
 
-KINDS = {"NemoBenchmark": "nemobenchmarks", "NemoEvalJob": "nemoevaljobs"}
+KINDS = {
+    "NemoBenchmark": "nemobenchmarks",
+    "NemoEvalJob": "nemoevaljobs",
+    "NemoEvaluatorConnection": "nemoevaluatorconnections",
+}
 
 
 @dataclass
@@ -65,7 +69,7 @@ def tour(
 
 def lead(tour: Tour, lab: Lab) -> None:
     apply_everything(tour)
-    operator = lab.start_operator()
+    operator = lab.start_operator({"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"})
     wait_for_what_is_missing(tour)
     evaluator = lab.start_evaluator()
     evaluate(tour)
@@ -96,7 +100,11 @@ def apply_everything(tour: Tour) -> None:
         model_job("runs", cancelTimeoutSeconds=1),
         model_job("stopped"),
         model_job("late", activeDeadlineSeconds=1),
+        connection("main", tour.world.evaluator_url),
+        connection("astray", "http://169.254.169.254"),
     )
+    tour.see("applied, not handled yet", "NemoEvaluatorConnection", "main")
+    tour.see("not applied yet", "NemoEvaluatorConnection", "nobody")
     tour.see("applied, not handled yet", "NemoBenchmark", "rows")
     tour.see("applied, not handled yet", "NemoEvalJob", "done")
     tour.see("not applied yet", "NemoBenchmark", "nobody")
@@ -113,6 +121,8 @@ def wait_for_what_is_missing(tour: Tour) -> None:
         ("NemoBenchmark", "rows", "EvaluatorUnreachable", "waiting for an evaluator that is down"),
         ("NemoBenchmark", "secretive", "SecretNotFound", "waiting for a Secret"),
         ("NemoBenchmark", "unreadable", "InvalidSpec", "invalid"),
+        ("NemoEvaluatorConnection", "main", "ConnectionRefused", "its evaluator is down"),
+        ("NemoEvaluatorConnection", "astray", "AddressForbidden", "leads where it must not"),
     ):
         tour.world.until_reason(kind, name, reason)
         tour.see(situation, kind, name)
@@ -136,6 +146,8 @@ def evaluate(tour: Tour) -> None:
     tour.see("in place", "NemoBenchmark", "rows")
     tour.world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
     tour.see("refused by the evaluator", "NemoBenchmark", "refused")
+    tour.world.until_reason("NemoEvaluatorConnection", "main", "Reachable")
+    tour.see("its evaluator answers", "NemoEvaluatorConnection", "main")
 
 
 def edit_and_delete(tour: Tour) -> None:
@@ -144,12 +156,23 @@ def edit_and_delete(tour: Tour) -> None:
     tour.world.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
     tour.see("edited, not handled yet", "NemoEvalJob", "done")
     tour.see("edited, not handled yet", "NemoBenchmark", "rows")
+    tour.world.patch("NemoEvaluatorConnection", "astray", {"spec": {"url": tour.world.evaluator_url}})
+    tour.see("edited, not handled yet", "NemoEvaluatorConnection", "astray")
     tour.world.kubectl("annotate", JOB, "twice", "evaluator.nemo.dev/rerun=1")
     tour.see("asked to run again, not handled yet", "NemoEvalJob", "twice")
     tour.world.kubectl("delete", JOB, "runs", "--wait=false")
     tour.world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
     tour.see("being deleted", "NemoEvalJob", "runs")
     tour.see("being deleted", "NemoBenchmark", "rows")
+
+
+def connection(name: str, url: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "evaluator.nemo.dev/v1alpha1",
+        "kind": "NemoEvaluatorConnection",
+        "metadata": {"name": name},
+        "spec": {"url": url},
+    }
 
 
 def inline(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
