@@ -1,6 +1,7 @@
 """Several evaluators at once: who runs where, what a dead one costs the others, and what `nec` says."""
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -381,3 +382,21 @@ def test_statuses_are_not_written_again_and_again(
 def _versions(world: World) -> dict[str, str]:
     found = json.loads(world.kubectl("get", "nec", "-o", "json"))
     return {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in found["items"]}
+
+
+def test_a_connections_own_times_go_before_the_operators(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start
+) -> None:
+    world = World(cluster, namespace, evaluator_url)
+    with Doorman(evaluator_url) as door, socket.create_server(("127.0.0.1", 0)) as silent:
+        # The operator's own would be noticed only when the test has given up.
+        start(env={"NEMO_POLL_INTERVAL_SECONDS": "600", "NEMO_REQUEST_TIMEOUT_SECONDS": "100"})
+        host, port = silent.getsockname()
+        world.apply(
+            connection("quick", door.url, pollIntervalSeconds=1),
+            connection("silent", f"http://{host}:{port}", timeouts={"requestSeconds": 1}),
+            job_in_place("polled", **by("quick")),
+        )
+
+        world.until_phase("polled", "Succeeded")
+        eventually(lambda: world.reason(CONNECTION, "silent") == "TimedOut", "no answer within a second")
