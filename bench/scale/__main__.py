@@ -9,9 +9,10 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ import httpx
 
 from bench.scale.measure import Bench, Figures, Subject, measure
 from bench.scale.objects import Objects
-from bench.scale.report import write_report
+from bench.scale.report import earlier_figures, write_report
 from nemo_eval_operator.kube import Credentials, http_client
 from nemo_eval_operator.settings import Settings
 from testbed.cluster import Cluster, start_cluster
@@ -72,10 +73,16 @@ def main() -> int:
             cluster.kubectl("apply", "--server-side", "-f", crds)
             cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
             stage = Stage(processes, cluster, workdir)
-            figures, limit = asyncio.run(_all(stage, options.sizes, options.subjects))
-    write_report(
-        options.output, figures, limit, machine=f"{_processor()}, {os.cpu_count()} cores", remark=REMARK
-    )
+            machine = f"{_processor()}, {os.cpu_count()} cores"
+            # After each run: who is interrupted keeps what was measured.
+            report = partial(
+                write_report,
+                options.output,
+                machine=machine,
+                remark=REMARK,
+                earlier=earlier_figures(options.output, machine),
+            )
+            figures = asyncio.run(_all(stage, options.sizes, options.subjects, report))
     wrong = [one for one in figures if one.subject == "operator" and (one.duplicates or one.lost)]
     for one in wrong:
         print(f"FAILED: {one.jobs} jobs: {one.duplicates} duplicates, {one.lost} lost")
@@ -87,7 +94,12 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-async def _all(stage: Stage, sizes: list[int], subjects: list[str]) -> tuple[list[Figures], dict[str, float]]:
+async def _all(
+    stage: Stage,
+    sizes: list[int],
+    subjects: list[str],
+    report: Callable[[list[Figures], dict[str, float]], None],
+) -> list[Figures]:
     async with http_client(Credentials.find(stage.cluster.kubeconfig)) as kube:
         kube.timeout = httpx.Timeout(120)
         limit = await _api_limit(stage, kube)
@@ -97,7 +109,8 @@ async def _all(stage: Stage, sizes: list[int], subjects: list[str]) -> tuple[lis
                 if figures:
                     await _clear(stage, kube, f"bench-{figures[-1].subject}-{figures[-1].jobs}")
                 figures.append(await _one(stage, kube, subject, count))
-    return figures, limit
+                report(figures, limit)
+    return figures
 
 
 async def _api_limit(stage: Stage, kube: httpx.AsyncClient) -> dict[str, float]:

@@ -55,8 +55,16 @@ def write_report(
     *,
     machine: str,
     remark: str,
+    earlier: Sequence[Figures] = (),
 ) -> None:
+    """`earlier` stands in for what was not measured this time."""
     directory.mkdir(parents=True, exist_ok=True)
+    measured = {(one.subject, one.jobs) for one in figures}
+    kept = [one for one in earlier if (one.subject, one.jobs) not in measured]
+    if kept:
+        names = ", ".join(f"{one.subject} {one.jobs:,}" for one in kept)
+        remark += f" Of an earlier run on this machine: {names}."
+    figures = sorted([*kept, *figures], key=lambda one: (one.jobs, one.subject != "operator"))
     limits = (
         "The API server by itself, from a plain client with 16 connections: "
         f"{limit['creates_per_second']:.0f} creates and {limit['status_patches_per_second']:.0f} status "
@@ -71,6 +79,15 @@ def write_report(
     document = {"machine": machine, "limit": limit, "figures": [one.as_json() for one in figures]}
     (directory / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
     _plot(directory / "scale.png", figures)
+
+
+def earlier_figures(directory: Path, machine: str) -> list[Figures]:
+    """What the last report on the same machine says, if there is one."""
+    path = directory / "scale.json"
+    if not path.exists():
+        return []
+    document = json.loads(path.read_text())
+    return [Figures(**one) for one in document["figures"]] if document["machine"] == machine else []
 
 
 def _table(figures: Sequence[Figures]) -> str:

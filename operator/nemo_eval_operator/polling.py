@@ -16,7 +16,7 @@ from typing import Final
 
 from .evaluator import EvaluatorClient, EvaluatorError, Malformed, Missing, Oversized, Rejected, RemoteJob
 from .heartbeats import Heartbeat
-from .lifecycle import RemoteGone, poll_seconds
+from .lifecycle import RemoteGone, poll_seconds, rest_seconds
 from .metrics import Metrics
 from .reconcile import EvaluatorGate, Followed, Following, WorkQueue
 
@@ -69,9 +69,10 @@ class Poller:
         self._gate = gate
         self._interval = interval
         self._heartbeat = heartbeat
-        self._gets = asyncio.Semaphore(MAX_CONCURRENT_GETS)
         self._jitter = 1.0
         """One for all jobs of a sweep, so that they stay together."""
+        self._rested_at = 0.0
+        """When the next sweep may begin, by the event loop's clock."""
         self._page_size = PAGE_SIZES[0]
         self._live_jobs = 0
         """On the lists of the live states, when they were last read to the end."""
@@ -83,6 +84,7 @@ class Poller:
     async def run(self) -> None:
         """Poll for ever."""
         while True:
+            await self._until_rested()
             await self._until_due()
             self._heartbeat.rest()
             await self._gate.until_open()
@@ -98,6 +100,13 @@ class Poller:
                 await self._gate.close_if_unreachable(error)
                 self._heartbeat.rest(self._interval)
                 await asyncio.sleep(self._interval)
+
+    async def _until_rested(self) -> None:
+        """However much there is to follow, most of the time is for something else."""
+        pause = self._rested_at - asyncio.get_running_loop().time()
+        if pause > 0:
+            self._heartbeat.rest(pause)
+            await asyncio.sleep(pause)
 
     async def _until_due(self) -> None:
         while True:
@@ -116,6 +125,7 @@ class Poller:
         self._jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
         due = self._following.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
         listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else set()
+        self._rested_at = asyncio.get_running_loop().time() + rest_seconds(len(listed))
         self._heartbeat.beat()
         await self._get_each([job for job in due if job.job_id not in listed], alone=not listed)
 
@@ -186,10 +196,21 @@ class Poller:
 
         Raises the first error where that is so of all, and nothing else (`alone`) has answered the sweep.
         """
-        outcomes = await asyncio.gather(*map(self._get, jobs), return_exceptions=True)
-        failed = [
-            (followed, error) for followed, error in zip(jobs, outcomes, strict=True) if error is not None
-        ]
+        failed: list[tuple[Followed, EvaluatorError]] = []
+        left = iter(jobs)
+
+        async def get_some() -> None:
+            for followed in left:
+                try:
+                    await self._get(followed)
+                except EvaluatorError as error:
+                    failed.append((followed, error))
+                self._heartbeat.beat()
+
+        # A few tasks, not one for each job: thousands may end at once.
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(MAX_CONCURRENT_GETS, len(jobs))):
+                tasks.create_task(get_some())
         if failed and alone and len(failed) == len(jobs):
             raise failed[0][1]
         for followed, error in failed:
@@ -198,13 +219,10 @@ class Poller:
             self._following.schedule(followed, self._pace)
 
     async def _get(self, followed: Followed) -> None:
-        async with self._gets:
-            try:
-                self._report(followed, await self._evaluator.get_job(followed.job_id))
-            except Missing:
-                self._report(followed, RemoteGone())
-            finally:
-                self._heartbeat.beat()
+        try:
+            self._report(followed, await self._evaluator.get_job(followed.job_id))
+        except Missing:
+            self._report(followed, RemoteGone())
 
     def _report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> None:
         followed.failures = 0

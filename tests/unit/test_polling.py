@@ -179,6 +179,16 @@ async def test_a_job_that_has_left_the_live_states_is_asked_for_and_reported() -
     assert made.news() == ["eval-7"]
 
 
+async def test_a_job_is_not_asked_for_again_before_its_news_was_taken() -> None:
+    made = stage(FEW)
+    made.evaluator.jobs["eval-1"]["status"] = "completed"
+    assert "eval-1" in (await made.sweep()).gets
+    assert "eval-1" not in (await made.sweep()).gets
+
+    assert made.following.take_news(key("eval-1"), "eval-1")
+    assert "eval-1" in (await made.sweep()).gets
+
+
 async def test_a_job_that_stands_as_its_status_says_is_no_news() -> None:
     for count in (FEW, MANY):
         made = stage(count)

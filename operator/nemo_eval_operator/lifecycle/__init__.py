@@ -36,7 +36,7 @@ from .job import depends_on_remote
 from .job_deletion import release_seconds as release_job_seconds
 from .lookup import pick_marked
 from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of, claimed_evaluator
-from .pace import poll_seconds
+from .pace import poll_seconds, rest_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
 from .release import left_running
@@ -109,6 +109,7 @@ __all__ = [
     "referred_connection",
     "release_benchmark_seconds",
     "release_job_seconds",
+    "rest_seconds",
     "results_document",
     "rounded_place",
     "timestamp",

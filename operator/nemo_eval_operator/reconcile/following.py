@@ -76,19 +76,27 @@ class Following:
         return len(self._by_key)
 
     def due(self, moment: float) -> list[Followed]:
-        """Those to look at by then, never looked at included."""
-        return [followed for followed in self._by_key.values() if followed.due <= moment]
+        """Those to look at by then, never looked at included.
+
+        Not those with news that nobody has taken yet: to ask again would tell no more, and of thousands that
+        end at once most wait for minutes.
+        """
+        return [
+            followed for followed in self._by_key.values() if followed.due <= moment and followed.news is None
+        ]
 
     def next_due(self) -> float | None:
         """The moment of the next look; None where nothing is followed."""
-        return min((followed.due for followed in self._by_key.values()), default=None)
+        return min(
+            (followed.due for followed in self._by_key.values() if followed.news is None), default=None
+        )
 
     def schedule(self, followed: Followed, pace: Callable[[Followed], float]) -> None:
         """Look again after as many seconds as `pace` says."""
         followed.due = asyncio.get_running_loop().time() + pace(followed)
 
     async def until_changed(self, seconds: float | None) -> None:
-        """Until a job is new among the followed, at most so long."""
+        """Until a job is new among the followed, or one's news was taken, at most so long."""
         self._changed.clear()
         try:
             async with asyncio.timeout(seconds):
@@ -128,4 +136,6 @@ class Following:
         if followed is None or followed.job_id != job_id:
             return None
         news, followed.news = followed.news, None
+        if news is not None:
+            self._changed.set()
         return news

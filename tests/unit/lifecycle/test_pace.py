@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from nemo_eval_operator.lifecycle import poll_seconds
+from nemo_eval_operator.lifecycle import poll_seconds, rest_seconds
 
 FAST = 2.0
 
@@ -34,3 +34,8 @@ def test_the_older_a_job_the_rarer_a_look(age: float, percent: int | None, secon
 @pytest.mark.parametrize("age", [0, 86_400])
 def test_what_the_object_asks_for_counts_alone(age: float, override: float) -> None:
     assert poll_seconds(timedelta(seconds=age), 99, fast=FAST, override=override) == override
+
+
+def test_lists_take_a_bounded_share_of_the_time() -> None:
+    assert rest_seconds(100) < 0.1
+    assert 6 < rest_seconds(10_000) < 8
