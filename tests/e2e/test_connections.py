@@ -23,6 +23,7 @@ from tests.e2e.world import (
     JOB,
     World,
     benchmark,
+    connection,
     data_benchmark,
     data_job,
     eventually,
@@ -71,15 +72,6 @@ def other_namespace(cluster: Cluster, namespace: str) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
-
-
-def connection(name: str, url: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "evaluator.nemo.dev/v1alpha1",
-        "kind": "NemoEvaluatorConnection",
-        "metadata": {"name": name},
-        "spec": {"url": url, **spec},
-    }
 
 
 def secret(name: str, **values: str) -> dict[str, Any]:

@@ -21,7 +21,17 @@ from tests.argocd import health
 from tests.documented import SITUATIONS, conditions_to_kstatus
 from tests.e2e.lab import Lab, halted
 from tests.e2e.parrot import Parrot
-from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+from tests.e2e.world import (
+    BENCHMARK,
+    JOB,
+    World,
+    benchmark,
+    connection,
+    data_benchmark,
+    data_job,
+    eventually,
+    model_job,
+)
 
 KINDS = {
     "NemoBenchmark": "nemobenchmarks",
@@ -164,15 +174,6 @@ def edit_and_delete(tour: Tour) -> None:
     tour.world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
     tour.see("being deleted", "NemoEvalJob", "runs")
     tour.see("being deleted", "NemoBenchmark", "rows")
-
-
-def connection(name: str, url: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "evaluator.nemo.dev/v1alpha1",
-        "kind": "NemoEvaluatorConnection",
-        "metadata": {"name": name},
-        "spec": {"url": url},
-    }
 
 
 def inline(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,17 @@ from testbed.processes import Processes
 from testbed.stack import start_operator
 from tests.e2e.parrot import Parrot
 from tests.e2e.permissions import Manifest, Permission, Record, granted, permission_for, recorded, without
-from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+from tests.e2e.world import (
+    BENCHMARK,
+    JOB,
+    World,
+    benchmark,
+    connection,
+    data_benchmark,
+    data_job,
+    eventually,
+    model_job,
+)
 
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
@@ -90,14 +100,9 @@ def job(name: str, **spec: Any) -> Feature:
     return Feature(lambda: [inline(name, **spec)], lambda stage: stage.succeeded(name))
 
 
-def connection(name: str) -> Feature:
-    """That nobody answers there is told too."""
-    manifest = {
-        "apiVersion": "evaluator.nemo.dev/v1alpha1",
-        "kind": "NemoEvaluatorConnection",
-        "metadata": {"name": name},
-        "spec": {"url": "http://evaluator.invalid"},
-    }
+def nobodys(name: str) -> Feature:
+    """That nobody answers at a connection is told too."""
+    manifest = connection(name, "http://evaluator.invalid")
     return Feature(lambda: [manifest], lambda stage: stage.world.reason("nec", name) is not None)
 
 
@@ -127,10 +132,10 @@ FEATURES: dict[Permission, Feature] = {
     ("nemoevaljobs", "delete"): Feature(
         lambda: [inline("j-ttl", ttlSecondsAfterFinished=0)], lambda stage: stage.gone(JOB, "j-ttl")
     ),
-    ("nemoevaluatorconnections", "get"): connection("c-get"),
-    ("nemoevaluatorconnections", "list"): connection("c-list"),
-    ("nemoevaluatorconnections", "watch"): replace(connection("c-watch"), later=True),
-    ("nemoevaluatorconnections/status", "patch"): connection("c-status"),
+    ("nemoevaluatorconnections", "get"): nobodys("c-get"),
+    ("nemoevaluatorconnections", "list"): nobodys("c-list"),
+    ("nemoevaluatorconnections", "watch"): replace(nobodys("c-watch"), later=True),
+    ("nemoevaluatorconnections/status", "patch"): nobodys("c-status"),
     ("configmaps", "create"): job("j-results"),
     ("configmaps", "get"): Feature(
         lambda: [named("j-taken-results", "ConfigMap", data={"mine": "yes"}), inline("j-taken")],

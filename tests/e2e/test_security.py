@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,7 @@ from testbed.cluster import Cluster
 from testbed.processes import Processes, free_port
 from testbed.stack import start_operator
 from tests.e2e.doorman import Doorman
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job
+from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
 
 CONNECTION = "nemoevaluatorconnection"
 CANARY = "canary-7d21a"
@@ -45,15 +44,6 @@ def elsewhere(cluster: Cluster, namespace: str) -> Iterator[str]:
     cluster.kubectl("create", "secret", "generic", "door", f"--from-literal=token={CANARY}", "-n", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
-
-
-def connection(name: str, url: str, **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "evaluator.nemo.dev/v1alpha1",
-        "kind": "NemoEvaluatorConnection",
-        "metadata": {"name": name},
-        "spec": {"url": url, **spec},
-    }
 
 
 def test_loopback_is_refused_unless_the_administrator_allows_it(

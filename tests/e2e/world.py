@@ -162,6 +162,10 @@ def model_job(name: str, *, of: str = "qa", model: str = "parrot", **spec: Any) 
     return _manifest("NemoEvalJob", name, {"benchmarkRef": {"name": of}, "model": model, **spec})
 
 
+def connection(name: str, url: str, **spec: Any) -> dict[str, Any]:
+    return _manifest("NemoEvaluatorConnection", name, {"url": url, **spec})
+
+
 def _manifest(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "evaluator.nemo.dev/v1alpha1",

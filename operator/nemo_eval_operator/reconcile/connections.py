@@ -20,6 +20,7 @@ from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators, connection_key
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .queue import RetryLater, WorkQueue
+from .secrets import SECRET_RECHECK_SECONDS
 
 __all__ = ["ConnectionReconciler"]
 
@@ -27,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 RESYNC_SECONDS: Final = 60.0
 """How often an evaluator that nobody uses is asked whether it is there, and Secrets are read anew."""
-
-SECRET_RECHECK_SECONDS: Final = 30.0
-"""How long a Secret that was missing goes unnoticed at most."""
 
 COUNTS_SECONDS: Final = 3.0
 """Between two looks at the numbers of jobs. Each change of them is a write, so not at each job."""
