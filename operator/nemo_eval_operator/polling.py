@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from .backoff import spread
 from .evaluator import EvaluatorClient, EvaluatorError, Malformed, Missing, Oversized, Rejected, RemoteJob
 from .heartbeats import Heartbeat
 from .lifecycle import RemoteGone, poll_seconds, rest_seconds
@@ -122,7 +122,7 @@ class Poller:
     async def sweep(self) -> None:
         """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
         self._metrics.sweep()
-        self._jitter = random.uniform(0.9, 1.1)  # noqa: S311 - spreads load
+        self._jitter = spread(1.0)
         due = self._following.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
         listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else set()
         self._rested_at = asyncio.get_running_loop().time() + rest_seconds(len(listed))

@@ -6,13 +6,13 @@ Nothing is deleted, neither objects nor results nor what is in the evaluator. It
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
+from .backoff import pauses
 from .kube import DeploymentClient, KubeClient, KubeRefused, KubeUnavailable, ObjectGone, ObjectKey, Outdated
 from .lifecycle import FINALIZER, left_running, read_job
 from .nemo import JsonObject
@@ -175,11 +175,10 @@ async def _release(kube: KubeClient, thing: _Held, released: Released, say: Say)
 
 async def _patiently(call: Callable[[], Awaitable[Answer]], say: Say) -> Answer:
     """Ask again while the API server does not answer; whoever calls us has the time-out."""
-    pause = FIRST_PAUSE_SECONDS
+    pause = pauses(first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return await call()
         except KubeUnavailable as error:
             say(f"trying again: {error}")
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(next(pause))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import (
     Conflicting,
     EvaluatorClient,
@@ -157,7 +157,7 @@ class BenchmarkReconciler:
             match decide_benchmark(benchmark, facts):
                 case Rest(seconds):
                     self._wake_jobs(key_of(benchmark))
-                    return _spread(seconds)
+                    return None if seconds is None else spread(seconds)
                 case Record(status):
                     before, benchmark = benchmark, await self._objects.record(benchmark, status)
                     if moved := event_of_moved_config(before.status, status):
@@ -310,8 +310,3 @@ def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _spread(seconds: float | None) -> float | None:
-    """Jitter, so that benchmarks applied together are not compared together for ever."""
-    return None if seconds is None else seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from typing import Final
 
+from nemo_eval_operator.backoff import pauses
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.lifecycle import read_job
@@ -32,7 +32,7 @@ async def take_census(
     heartbeat: Heartbeat,
 ) -> None:
     """Note every job of the namespaces (none: of all) that has a place there, then open the admission."""
-    admission, delay = evaluator.admission, FIRST_RETRY_SECONDS
+    admission, pause = evaluator.admission, pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
     for namespace in namespaces or (None,):
         while True:
             heartbeat.beat()
@@ -45,10 +45,9 @@ async def take_census(
                 break
             except KubeError as error:
                 logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
-                pause = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-                heartbeat.rest(pause)
-                await asyncio.sleep(pause)
-                delay = min(MAX_RETRY_SECONDS, delay * 2)
+                seconds = next(pause)
+                heartbeat.rest(seconds)
+                await asyncio.sleep(seconds)
     heartbeat.rest()
     admission.open()
     logger.info("%d jobs run already at %s", admission.running, evaluator.used.url)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import EvaluatorError
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
@@ -93,7 +93,7 @@ class ConnectionReconciler:
         if trouble is not None:
             # Also of a Secret or certificate that somebody mends nobody tells us.
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS)
-        return RESYNC_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing
+        return spread(RESYNC_SECONDS)
 
     async def _trouble_of(
         self, evaluator: Evaluator | EvaluatorUnusable, connection: NemoEvaluatorConnection

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from nemo_eval_operator.backoff import pauses
 from nemo_eval_operator.evaluator import Ambiguous, EvaluatorClient, EvaluatorError, Unavailable
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
@@ -114,12 +114,10 @@ class EvaluatorGate:
             self._reopen()
 
     async def _probe_until_reached(self) -> None:
-        delay, probes = FIRST_PROBE_SECONDS, 0
-        while True:
-            jittered = delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-            pause = max(self._retry_after, jittered)
-            self._heartbeat.rest(pause)
-            await self._pause(pause)
+        for probes, pause in enumerate(pauses(first=FIRST_PROBE_SECONDS, longest=MAX_PROBE_SECONDS), start=1):
+            seconds = max(self._retry_after, pause)
+            self._heartbeat.rest(seconds)
+            await self._pause(seconds)
             self._retry_after = 0.0
             try:
                 await self._evaluator.check()
@@ -127,12 +125,10 @@ class EvaluatorGate:
                 self.close(error)
             else:
                 return
-            probes += 1
             if probes == REPORT_AFTER_PROBES:
                 for key in self._following.keys_followed():
                     self.wait(key)
                     self._queue.add(key)
-            delay = min(MAX_PROBE_SECONDS, delay * 2)
 
     async def _pause(self, seconds: float) -> None:
         self._hurry.clear()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter as Tally
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from nemo_eval_operator.backoff import pause_after
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
 
@@ -188,11 +188,9 @@ class WorkQueue:
     def _back_off(
         self, key: ObjectKey, *, at_least: float = 0.0, at_most: float = MAX_BACKOFF_SECONDS
     ) -> None:
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        ceiling = min(at_most, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
-        jittered = ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        self.add_after(key, max(at_least, jittered))
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = pause_after(failures, first=FIRST_BACKOFF_SECONDS, longest=at_most)
+        self.add_after(key, max(at_least, pause))
 
     def _drop_timer(self, key: ObjectKey) -> None:
         if timer := self._timers.pop(key, None):
