@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -11,7 +10,6 @@ from typing import Final
 from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import (
     Conflicting,
-    EvaluatorClient,
     EvaluatorError,
     KnownSecrets,
     Missing,
@@ -23,31 +21,18 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkFacts,
-    ConfigGone,
     EvaluatorUnusable,
     UnusableTargetPath,
     benchmark_status,
     config_body,
-    config_name,
     decide_benchmark,
     event_of_moved_config,
     is_used_by,
     read_benchmark,
     read_job,
     release_benchmark_seconds,
-    update_body,
 )
-from nemo_eval_operator.lifecycle.steps import (
-    AddFinalizer,
-    CreateConfig,
-    DeleteConfig,
-    ObserveConfig,
-    Record,
-    RemoveFinalizer,
-    ReplaceConfig,
-    Rest,
-    UpdateConfig,
-)
+from nemo_eval_operator.lifecycle.steps import AddFinalizer, Record, RemoveFinalizer, Rest
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, EvaluatorUsed, LabelSelector, NemoBenchmark
@@ -58,6 +43,7 @@ from .lanes import Lanes
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
+from .remote_configs import do_config_step
 from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader
 from .waiting import Waiting
 
@@ -73,7 +59,6 @@ RESYNC_SECONDS: Final = 300.0
 
 SECRETS_RESYNC_SECONDS: Final = 60.0
 """The same where it names Secrets, which cannot be watched. A job that is submitted looks by itself."""
-
 
 EVALUATOR_RECHECK_SECONDS: Final = 60.0
 """A connection that comes, or changes, wakes its benchmarks; this is for a wake-up that was missed."""
@@ -167,19 +152,13 @@ class BenchmarkReconciler:
                 case RemoveFinalizer(left_behind):
                     await self._objects.remove_finalizer(benchmark, left_behind=left_behind)
                     return None
-                case (
-                    ObserveConfig()
-                    | CreateConfig()
-                    | UpdateConfig()
-                    | ReplaceConfig()
-                    | DeleteConfig() as step
-                ):
+                case step:
                     if evaluator is None:
                         # It became another one since it was chosen.
                         raise RetryLater
                     try:
                         async with within(release_benchmark_seconds(benchmark, _now())):
-                            facts = await self._call(benchmark, facts, step, evaluator.client)
+                            facts = await do_config_step(step, evaluator.client, benchmark, facts)
                             facts = _hiding(facts, self._secrets.known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
@@ -219,40 +198,6 @@ class BenchmarkReconciler:
         failed = evaluator is None or evaluator.gate.outage is not None
         return replace(facts, users=users, failed=failed)
 
-    async def _call(
-        self,
-        benchmark: NemoBenchmark,
-        facts: BenchmarkFacts,
-        step: ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | DeleteConfig,
-        client: EvaluatorClient,
-    ) -> BenchmarkFacts:
-        """Do one call to the evaluator; what is known of the config afterwards."""
-        namespace, name = config_name(benchmark)
-        match step:
-            case ObserveConfig():
-                return replace(facts, remote=await _observe(client, namespace, name))
-            case CreateConfig():
-                try:
-                    return replace(facts, remote=await client.create_config(facts.desired), replaced=True)
-                except Conflicting:
-                    remote = await _observe(client, namespace, name)
-                    if isinstance(remote, ConfigGone):
-                        raise
-                    return replace(facts, remote=remote)
-            case UpdateConfig():
-                return await _update(client, namespace, name, facts)
-            case ReplaceConfig():
-                try:
-                    await client.delete_config(namespace, name)
-                except Conflicting:
-                    # In use: the update is what the evaluator will take for now.
-                    return replace(facts, replaced=True)
-                return replace(facts, remote=await client.create_config(facts.desired), replaced=True)
-            case DeleteConfig():
-                with suppress(Missing):
-                    await client.delete_config(namespace, name)
-                return replace(facts, remote=ConfigGone())
-
     async def _secrets_of(self, benchmark: NemoBenchmark) -> ReadSecrets:
         if benchmark.metadata.deletion_timestamp is not None:
             # A deletion must not wait for a Secret that was deleted with the namespace.
@@ -277,28 +222,6 @@ class BenchmarkReconciler:
     def _wake_jobs(self, benchmark: ObjectKey) -> None:
         for job in self._waiting.take(benchmark):
             self._queue.add(job)
-
-
-async def _observe(client: EvaluatorClient, namespace: str, name: str) -> RemoteConfig | ConfigGone:
-    try:
-        return await client.get_config(namespace, name)
-    except Missing:
-        return ConfigGone()
-
-
-async def _update(
-    client: EvaluatorClient, namespace: str, name: str, facts: BenchmarkFacts
-) -> BenchmarkFacts:
-    """PATCH; where the server has none, the config is deleted and created in its place."""
-    current = facts.remote.document if isinstance(facts.remote, RemoteConfig) else {}
-    try:
-        remote = await client.update_config(namespace, name, update_body(facts.desired, current))
-    except (Missing, Unsupported):
-        with suppress(Missing):
-            await client.delete_config(namespace, name)
-        remote = await client.create_config(facts.desired)
-        return replace(facts, remote=remote, replaced=True)
-    return replace(facts, remote=remote, updated=True)
 
 
 def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
