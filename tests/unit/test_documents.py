@@ -1,0 +1,63 @@
+"""README and docs: links lead somewhere, tables are whole, every setting is told of."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nemo_eval_operator.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = (ROOT / "README.md").read_text()
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    """Without code, where brackets and bars mean other things."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        aim = page.parent / path if path else page
+        assert aim.exists(), target
+        assert not anchor or anchor in anchors(aim), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(page: Path) -> None:
+    columns = None
+    for line in prose(page).splitlines():
+        if not line.startswith("|"):
+            columns = None
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        columns = columns or cells
+        assert cells == columns, line
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_in_the_readme(field: str) -> None:
+    variable = "NVIDIA_EVALUATOR_URL" if field == "evaluator_url" else f"NEMO_{field.upper()}"
+
+    assert f"`{variable}`" in README
+
+
+def test_every_variable_in_the_readme_is_a_setting() -> None:
+    variables = set(re.findall(r"`NEMO_([A-Z_]+)`", README)) - {"TEST_KUBECONFIG"}
+
+    assert {variable.lower() for variable in variables} <= set(Settings.model_fields)
