@@ -1,8 +1,8 @@
 # The operator's image: Python, the runtime dependencies as locked in uv.lock, and nothing else. docs/image.md has more.
 #   docker build -t nemo-eval-operator:0.1.0 .
 
-# A release names the digest too (--build-arg BASE=docker.io/library/python:3.13.18-slim-trixie@sha256:…), or a mirror.
-ARG BASE=docker.io/library/python:3.13.18-slim-trixie
+# The digest, which covers all architectures, is what counts; the tag says what it was. --build-arg BASE=… names a mirror.
+ARG BASE=docker.io/library/python:3.13.16-slim-trixie@sha256:bf44cdfcb76cd3b41e879bc058fc37ec5872002ccfde7fcb765e218cde0cd79c
 
 FROM ${BASE} AS build
 RUN pip install --no-cache-dir uv==0.13.9
