@@ -23,13 +23,14 @@ METADATA_NAMES: Final = frozenset(
 """Names by which clouds serve credentials to whoever asks. They are refused unresolved."""
 
 METADATA_ADDRESSES: Final = (
-    IPv6Network("fd00:ec2::254/128"),
+    IPv6Network("fd00:ec2::/32"),
     IPv6Network("fd20:ce::254/128"),
     IPv4Network("100.100.100.200/32"),
     IPv4Network("168.63.129.16/32"),
     IPv4Network("192.0.0.192/32"),
 )
-"""Metadata services outside the link-local range: AWS and Google by IPv6, Alibaba, Azure, Oracle."""
+"""Metadata services outside the link-local range: AWS (EKS hands out pod identities beside it) and Google by
+IPv6, Alibaba, Azure, Oracle."""
 
 NAT64: Final = IPv6Network("64:ff9b::/96")
 """IPv4 addresses by way of a translator (RFC 6052)."""

@@ -82,6 +82,7 @@ async def fault_of(url: str, access: Access) -> EvaluatorError:
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
         "2002:a9fe:a9fe::1",
+        "fd00:ec2::23",
         "fd00:ec2::254",
         "100.100.100.200",
         "168.63.129.16",
