@@ -1,6 +1,7 @@
 """What all tests share: one Kubernetes API a session, started by the first test that asks for it."""
 
 import contextlib
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ CRDS = Path(__file__).parent.parent / "crds"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "kind: needs kind and a running Docker engine")
+    # What a shell starts in the background ignores Ctrl-C, and so would the programs whose Ctrl-C is tested.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
