@@ -116,8 +116,7 @@ class JobReconciler:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
         document = await self._kube.get(key)
         if document is None or not is_selected(document, self._selector):
-            self._books.forget(key)
-            self._chooser.settle(key)
+            self._forget(key)
             return None
         job, unreadable = read_job(document)
         self._books.note_place(job)
@@ -128,9 +127,15 @@ class JobReconciler:
                 return None
             return await self._pursue(job)
         except ObjectGone:
-            self._books.forget(key)
-            self._chooser.settle(key)
+            self._forget(key)
             return None
+
+    def _forget(self, key: ObjectKey) -> None:
+        """The object is gone, or another operator's."""
+        self._books.forget(key)
+        self._chooser.settle(key)
+        self._submitter.forget(key)
+        self._results.forget(key)
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)
@@ -146,8 +151,7 @@ class JobReconciler:
                 case RemoveFinalizer(left_behind):
                     job = await self._objects.remove_finalizer(job, left_behind=left_behind)
                     if job.metadata.deletion_timestamp is not None and not job.metadata.finalizers:
-                        self._books.forget(key)
-                        self._chooser.settle(key)
+                        self._forget(key)
                         return None
                 case DeleteObject():
                     await self._objects.delete(job)

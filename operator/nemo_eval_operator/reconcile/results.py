@@ -16,10 +16,11 @@ from nemo_eval_operator.evaluator import (
     Oversized,
     Results,
 )
-from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference
+from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference
 from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_names, label_value, results_document
 from nemo_eval_operator.resources import NemoEvalJob
 
+from .objects import key_of
 from .secrets import SecretReader
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
@@ -56,24 +57,29 @@ class ResultsKeeper:
     def __init__(self, kube: KubeClient, secrets: SecretReader) -> None:
         self._kube = kube
         self._secrets = secrets
-        self._tries: dict[str, int] = {}
+        self._tries: dict[ObjectKey, tuple[str, int]] = {}
+        """The remote job, and how often its results could not be kept."""
         self._one_at_a_time = asyncio.Lock()
 
     async def collect(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
-        uid = job.metadata.uid
+        key = key_of(job)
         try:
             stored = await self._fetch_and_keep(evaluator, job, job_id)
         except (EvaluatorError, KubeRefused) as error:
+            tried, tries = self._tries.get(key, (job_id, 0))
+            if tried != job_id:
+                tries = 0
             if not isinstance(error, EvaluatorError) or error.status_code not in OUTAGE_CODES:
-                self._tries[uid] = self._tries.get(uid, 0) + 1
-            raise ResultsNotKept(error, given_up=self._tries.get(uid, 0) >= MAX_TRIES) from error
-        self.forget(uid)
+                tries += 1
+            self._tries[key] = (job_id, tries)
+            raise ResultsNotKept(error, given_up=tries >= MAX_TRIES) from error
+        self.forget(key)
         return stored
 
-    def forget(self, uid: str) -> None:
-        """The object is done, or gone."""
-        self._tries.pop(uid, None)
+    def forget(self, key: ObjectKey) -> None:
+        """Its results are kept, or nobody wants them any more."""
+        self._tries.pop(key, None)
 
     async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Large results only of one job at a time: those of all workers at once would not fit into memory."""

@@ -17,6 +17,7 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
+from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import (
     Event,
     LookUp,
@@ -70,22 +71,27 @@ class Submitter:
         self._secrets = secrets
         self._remote_jobs = remote_jobs
         self._queue = queue
-        self._quiet: dict[str, tuple[str, datetime]] = {}
+        self._quiet: dict[ObjectKey, tuple[str, datetime]] = {}
+        """The time of an intent, and since when nothing was heard of it."""
 
     def quiet_since(self, job: NemoEvalJob, gate: EvaluatorGate) -> datetime | None:
         """When by our own clock the last submission ended, or when we first saw that there was one.
 
         Or when the evaluator came back, if that was later: one that stood still goes on with what it had.
         """
-        submission = job.status.submission
+        key, submission = key_of(job), job.status.submission
         if submission is None or job.status.job_id is not None:
-            self._quiet.pop(job.metadata.uid, None)
+            self.forget(key)
             return None
-        written, since = self._quiet.get(job.metadata.uid, ("", datetime.now(UTC)))
+        written, since = self._quiet.get(key, ("", datetime.now(UTC)))
         if written != submission.time:
             since = datetime.now(UTC)
-        self._quiet[job.metadata.uid] = (submission.time, since)
+        self._quiet[key] = (submission.time, since)
         return max(since, gate.within_reach_since or since)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Nothing of it is being submitted."""
+        self._quiet.pop(key, None)
 
     async def submit(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator
