@@ -44,6 +44,15 @@ CLOCK_SLACK: Final = timedelta(seconds=10)
 PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
 """Where the answer to a sweep cannot be used: the jobs stay due."""
 
+MAX_BEHIND: Final = timedelta(hours=25)
+"""A day and an hour: a time without a zone may be any zone's. Beyond that, what is missed costs a GET."""
+
+FALLBACK_SECONDS: Final = 600.0
+"""After which full pages and filters are tried again: what spoilt them may be gone."""
+
+SIGNS_OF_NO_FILTER: Final = 2
+"""Sweeps in a row. A job may end between the server's look and its answer, once."""
+
 MAX_DOUBLINGS: Final = 5
 """Of the interval of a job that alone cannot be asked for: at most 32 times as long."""
 
@@ -61,7 +70,9 @@ class Poller:
         interval: float,
         heartbeat: Heartbeat,
         metrics: Metrics,
+        fallback: float = FALLBACK_SECONDS,
     ) -> None:
+        self._fallback = fallback
         self._metrics = metrics
         self._evaluator = evaluator
         self._following = following
@@ -78,6 +89,10 @@ class Poller:
         """On the lists of the live states, when they were last read to the end."""
         self._filters = True
         """Whether the evaluator heeds filter[status]."""
+        self._unfiltered = 0
+        """Sweeps in a row in which it did not seem to."""
+        self._restore_at = 0.0
+        """When to forget that pages or filters did not work, by the event loop's clock."""
         self._behind: timedelta | None = None
         """How far the evaluator's clock is behind ours at most, judged by the jobs that were seen."""
 
@@ -100,6 +115,11 @@ class Poller:
                 await self._gate.close_if_unreachable(error)
                 self._heartbeat.rest(self._interval)
                 await asyncio.sleep(self._interval)
+            except Exception:
+                # What one evaluator says must not end the operator for all.
+                logger.exception("poll failed, next one in %.0f s", PAUSE_AFTER_FAILURE_SECONDS)
+                self._heartbeat.rest(PAUSE_AFTER_FAILURE_SECONDS)
+                await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
 
     async def _until_rested(self) -> None:
         """However much there is to follow, most of the time is for something else."""
@@ -123,6 +143,7 @@ class Poller:
         """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
         self._metrics.sweep()
         self._jitter = spread(1.0)
+        self._restore()
         due = self._following.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
         listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else set()
         self._rested_at = asyncio.get_running_loop().time() + rest_seconds(len(listed))
@@ -140,30 +161,39 @@ class Poller:
 
         Where this server's lists cannot be used, as far as they could.
         """
-        followed = {job.job_id: job for job in self._following}
         oldest = self._oldest(due)
         listed: set[str] = set()
-        try:
-            for state in LIVE_STATES:
+        while True:
+            try:
+                await self._read_lists(oldest, listed)
+            except (Oversized, Rejected) as error:
+                if self._take_smaller_pages(error):
+                    continue
+                return listed
+            except Malformed as error:
+                logger.warning("jobs are asked for one by one, their list cannot be used: %s", error)
+                return listed
+            if oldest is None:
+                self._live_jobs = len(listed)
+            return listed
+
+    async def _read_lists(self, oldest: datetime | None, listed: set[str]) -> None:
+        """Report what is listed, and add it to `listed`."""
+        followed = {job.job_id: job for job in self._following}
+        ended = False
+        for state in LIVE_STATES:
+            self._heartbeat.beat()
+            async for remote in self._list(oldest, state):
                 self._heartbeat.beat()
-                async for remote in self._list(oldest, state):
-                    self._heartbeat.beat()
-                    listed.add(remote.id)
-                    if remote.id in followed:
-                        self._report(followed[remote.id], remote)
-                    if remote.is_terminal:
-                        self._notice_ignored_filters()
-                if not self._filters:
-                    break
-        except (Oversized, Rejected) as error:
-            self._take_smaller_pages(error)
-            return listed
-        except Malformed as error:
-            logger.warning("jobs are asked for one by one, their list cannot be used: %s", error)
-            return listed
-        if oldest is None:
-            self._live_jobs = len(listed)
-        return listed
+                listed.add(remote.id)
+                if remote.id in followed:
+                    self._report(followed[remote.id], remote)
+                ended = ended or remote.is_terminal
+            if not self._filters:
+                return
+            if ended and self._unfiltered + 1 >= SIGNS_OF_NO_FILTER:
+                break
+        self._judge_filters(heeded=not ended)
 
     def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[RemoteJob]:
         status = state if self._filters else None
@@ -171,14 +201,26 @@ class Poller:
             created_since=created_since, status=status, page_sizes=(self._page_size,)
         )
 
-    def _take_smaller_pages(self, error: EvaluatorError) -> None:
-        logger.warning("no pages of %d jobs, they are asked for one by one: %s", self._page_size, error)
-        self._page_size = next((size for size in PAGE_SIZES if size < self._page_size), self._page_size)
+    def _take_smaller_pages(self, error: EvaluatorError) -> bool:
+        """False where there are none: jobs are asked for one by one."""
+        smaller = next((size for size in PAGE_SIZES if size < self._page_size), None)
+        if smaller is None:
+            return False
+        logger.warning("no pages of %d jobs, so pages of %d: %s", self._page_size, smaller, error)
+        self._page_size = smaller
+        self._restore_at = asyncio.get_running_loop().time() + self._fallback
+        return True
 
-    def _notice_ignored_filters(self) -> None:
-        if self._filters:
+    def _judge_filters(self, *, heeded: bool) -> None:
+        self._unfiltered = 0 if heeded else self._unfiltered + 1
+        if self._unfiltered >= SIGNS_OF_NO_FILTER:
             logger.warning("the evaluator ignores filter[status]: its list of all jobs is read instead")
-        self._filters = False
+            self._filters = False
+            self._restore_at = asyncio.get_running_loop().time() + self._fallback
+
+    def _restore(self) -> None:
+        if asyncio.get_running_loop().time() >= self._restore_at:
+            self._page_size, self._filters = PAGE_SIZES[0], True
 
     def _oldest(self, due: Sequence[Followed]) -> datetime | None:
         """When by the evaluator's clock the oldest of them was created, or earlier; None: cannot be told.
@@ -194,29 +236,38 @@ class Poller:
     async def _get_each(self, jobs: Sequence[Followed], *, alone: bool) -> None:
         """Ask for each; one that cannot be asked for is put off.
 
-        Raises the first error where that is so of all, and nothing else (`alone`) has answered the sweep.
+        Raises the first error where nothing has answered, neither these nor (not `alone`) the lists.
         """
         failed: list[tuple[Followed, EvaluatorError]] = []
         left = iter(jobs)
+        answered = not alone
 
         async def get_some() -> None:
+            nonlocal answered
             for followed in left:
                 try:
                     await self._get(followed)
+                    answered = True
                 except EvaluatorError as error:
                     failed.append((followed, error))
-                self._heartbeat.beat()
+                    if error.status_code is None:
+                        # Silence takes its time: who has met it asks no more in this sweep.
+                        return
+                finally:
+                    self._heartbeat.beat()
 
         # A few tasks, not one for each job: thousands may end at once.
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(MAX_CONCURRENT_GETS, len(jobs))):
                 tasks.create_task(get_some())
-        if failed and alone and len(failed) == len(jobs):
+        if failed and not answered and len(failed) == len(jobs):
             raise failed[0][1]
         for followed, error in failed:
             logger.warning("not asked for: %s", error)
             followed.failures += 1
             self._following.schedule(followed, self._pace)
+        if failed and not answered:
+            raise failed[0][1]
 
     async def _get(self, followed: Followed) -> None:
         try:
@@ -228,7 +279,7 @@ class Poller:
         followed.failures = 0
         self._following.schedule(followed, self._pace)
         if isinstance(remote, RemoteJob) and remote.created_at is not None:
-            behind = followed.since - remote.created_at
+            behind = min(followed.since - remote.created_at, MAX_BEHIND)
             self._behind = behind if self._behind is None else max(self._behind, behind)
         if self._following.report(followed, remote):
             self._queue.add(followed.key, urgent=True)

@@ -140,6 +140,12 @@ ONE_TARGET = "set exactly one of spec.model (a model by name) and spec.target"
             id="activeDeadlineSeconds",
         ),
         pytest.param(
+            run(activeDeadlineSeconds=2**31 - 1, ttlSecondsAfterFinished=2**31 - 1),
+            run(activeDeadlineSeconds=2**31),
+            "less than or equal to 2147483647",
+            id="activeDeadlineSeconds, for ever",
+        ),
+        pytest.param(
             run(ttlSecondsAfterFinished=0),
             run(ttlSecondsAfterFinished=-1),
             "greater than or equal to 0",

@@ -38,8 +38,12 @@ class Evaluator:
     largest_page: int = 1000
     padding: str = ""
     answers: bool = True
+    silent: bool = False
+    """Whether it lists jobs, and says nothing of one."""
     broken: set[str] = field(default_factory=set)
     """Ids of jobs that it fails to tell of."""
+    late: set[str] = field(default_factory=set)
+    """Ids of jobs that end between its look for those of a state and its answer."""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     gets: list[str] = field(default_factory=list)
     lists: list[httpx.QueryParams] = field(default_factory=list)
@@ -60,6 +64,8 @@ class Evaluator:
             self.lists.append(request.url.params)
             return self._page(request.url.params)
         self.gets.append(job_id)
+        if self.silent:
+            raise httpx.ReadTimeout("timed out")
         if job_id in self.broken:
             return httpx.Response(500, json={"detail": "this one is broken"})
         if job_id not in self.jobs:
@@ -82,13 +88,13 @@ class Evaluator:
                 continue
             if self.heeds_filters and job["created_at"] < params.get("filter[created_at][gte]", ""):
                 continue
-            yield job
+            yield job | ({"status": "completed"} if job["id"] in self.late else {})
 
 
 class Stage:
     """A poller whose jobs are due at every sweep."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Evaluator, *, fallback: float = 600) -> None:
         self.evaluator = evaluator
         transport = httpx.MockTransport(evaluator.respond)
         client = EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=transport))
@@ -102,6 +108,7 @@ class Stage:
             interval=10,
             heartbeat=Heartbeat(60),
             metrics=Metrics(),
+            fallback=fallback,
         )
 
     def follow(self, name: str, *, since: datetime = NOW, every: float = 0.0) -> None:
@@ -123,8 +130,8 @@ class Stage:
         return [followed.name for followed in self.following.keys_followed() if self.queue.holds(followed)]
 
 
-def stage(count: int, evaluator: Evaluator | None = None) -> Stage:
-    made = Stage(evaluator or Evaluator())
+def stage(count: int, evaluator: Evaluator | None = None, *, fallback: float = 600) -> Stage:
+    made = Stage(evaluator or Evaluator(), fallback=fallback)
     for number in range(count):
         made.evaluator.add(f"eval-{number}")
         made.follow(f"eval-{number}")
@@ -212,10 +219,33 @@ async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() 
     made.evaluator.add("long-ago", "completed")
 
     first = await made.sweep()
-    assert len(first.lists) == 1
-    second = await made.sweep()
-    assert [params.get("filter[status]") for params in second.lists] == [None]
-    assert second.gets == []
+    assert len(first.lists) == 3
+    await made.sweep()
+    third = await made.sweep()
+    assert [params.get("filter[status]") for params in third.lists] == [None]
+    assert third.gets == []
+
+
+async def test_a_job_that_ends_between_filter_and_answer_does_not_make_filters_ignored() -> None:
+    made = stage(MANY)
+    made.evaluator.late = {"eval-7"}
+    await made.sweep()
+    made.evaluator.late = set()
+
+    asked = await made.sweep()
+    assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
+
+
+async def test_filters_that_are_heeded_again_are_used_again() -> None:
+    made = stage(MANY, Evaluator(heeds_filters=False), fallback=0)
+    made.evaluator.add("long-ago", "completed")
+    for _ in range(3):
+        await made.sweep()
+    made.evaluator.heeds_filters = True
+
+    asked = await made.sweep()
+    assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
+    assert asked.gets == []
 
 
 async def test_where_filters_are_ignored_a_finished_job_is_reported_from_the_list() -> None:
@@ -231,7 +261,8 @@ async def test_where_large_pages_are_refused_smaller_ones_are_asked_for() -> Non
     made = stage(250, Evaluator(largest_page=100))
 
     first = await made.sweep()
-    assert len(first.gets) == 250
+    assert first.gets == []
+    assert [params["page_size"] for params in first.lists][:2] == ["1000", "100"]
     second = await made.sweep()
     assert [(params["filter[status]"], params["page_size"]) for params in second.lists] == [
         ("created", "100"),
@@ -246,11 +277,38 @@ async def test_where_large_pages_are_refused_smaller_ones_are_asked_for() -> Non
 async def test_where_a_page_is_too_large_to_be_read_smaller_ones_are_asked_for() -> None:
     made = stage(300, Evaluator(padding="x" * 30_000))
 
-    first = await made.sweep()
-    assert len(first.gets) == 300
+    assert (await made.sweep()).gets == []
     second = await made.sweep()
     assert {params["page_size"] for params in second.lists} == {"100"}
     assert second.gets == []
+
+
+async def test_large_pages_are_asked_for_again_after_a_while() -> None:
+    made = stage(250, Evaluator(largest_page=100), fallback=0)
+    await made.sweep()
+    made.evaluator.largest_page = 1000
+
+    assert {params["page_size"] for params in (await made.sweep()).lists} == {"1000"}
+
+
+async def test_an_evaluator_that_falls_silent_is_not_asked_for_every_job() -> None:
+    made = stage(MANY)
+    for number in range(1, MANY):
+        made.evaluator.jobs[f"eval-{number}"]["status"] = "completed"
+    made.evaluator.silent = True
+    asked = await made.sweep()
+
+    assert len(asked.gets) <= 8
+    made.evaluator.silent = False
+    assert len((await made.sweep()).gets) >= MANY - 9
+
+
+async def test_times_at_the_ends_of_time_are_no_times() -> None:
+    made = stage(MANY)
+    made.evaluator.jobs["eval-7"]["created_at"] = "0001-01-01T00:00:00Z"
+    made.evaluator.jobs["eval-8"]["created_at"] = "9999-12-31T23:59:59-12:00"
+    assert (await made.sweep()).gets == []
+    assert (await made.sweep()).gets == ["eval-7"], "which a filter by time leaves out"
 
 
 async def test_where_no_page_is_given_jobs_are_asked_for_one_by_one() -> None:

@@ -12,8 +12,11 @@ from pydantic_core import from_json
 __all__ = ["TooLarge", "Unreadable", "parsed", "read_body"]
 
 MAX_PARTS: Final = 1_000_000
-"""Objects, lists and items in one document. Each costs up to 64 bytes in memory however short it is on
-the wire, so that without this bound 16 MiB of `[],` would take 460 MiB."""
+"""Lists and items in one document. Each costs up to 64 bytes in memory however short it is on the wire, so
+that without this bound 16 MiB of `[],` would take 460 MiB."""
+
+OBJECT_PARTS: Final = 4
+"""What an object counts, with the names in it."""
 
 _ESCAPES: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -49,7 +52,7 @@ def parsed(content: bytes) -> JsonValue:
 
     Raises TooLarge, Unreadable.
     """
-    if content.count(b"{") + content.count(b"[") + content.count(b",") > MAX_PARTS:
+    if content.count(b"{") * OBJECT_PARTS + content.count(b"[") + content.count(b",") > MAX_PARTS:
         raise TooLarge(f"more than {MAX_PARTS:,} objects, lists and items")
     try:
         document: JsonValue = from_json(_with_whole_characters(content))

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -38,6 +38,12 @@ always sent."""
 MAX_PAGES: Final = 10_000
 """Where a list is given up as endless: a million jobs at our page size."""
 
+LIST_DEADLINES: Final = 40
+"""For all pages of a list together, 20 minutes at the usual 30 s for one: none may keep a worker for ever."""
+
+MAX_PAGE_JOBS: Final = 20_000
+"""On one page, whatever was asked for: a server that knows no pages answers with all it has."""
+
 PLAIN: Final = {"Accept-Encoding": "identity"}
 """Compressed bodies are not asked for: a kilobyte on the wire can be a megabyte in memory."""
 
@@ -49,6 +55,8 @@ MAX_RESULTS_BYTES: Final = 32 * MIB
 MAX_ANSWER_BYTES: Final = 8 * MIB
 """Any other answer. A job embeds its config and target, which fit into an object of at most 1.5 MiB."""
 
+
+Form = TypeVar("Form")
 
 OnCall = Callable[[str, str, str, float], None]
 """Takes method, route without names, status code ("none" without a whole answer) and seconds."""
@@ -81,23 +89,23 @@ class EvaluatorClient:
         self._on_call = on_call
 
     async def create_config(self, config: JsonObject) -> RemoteConfig:
-        return _remote_config(await self._send("POST", CONFIGS, body=config))
+        return _read(RemoteConfig.of, await self._send("POST", CONFIGS, body=config))
 
     async def get_config(self, namespace: str, name: str) -> RemoteConfig:
-        return _remote_config(await self._send("GET", _config_path(namespace, name)))
+        return _read(RemoteConfig.of, await self._send("GET", _config_path(namespace, name)))
 
     async def update_config(self, namespace: str, name: str, config: JsonObject) -> RemoteConfig:
-        return _remote_config(await self._send("PATCH", _config_path(namespace, name), body=config))
+        return _read(RemoteConfig.of, await self._send("PATCH", _config_path(namespace, name), body=config))
 
     async def delete_config(self, namespace: str, name: str) -> None:
         await self._send("DELETE", _config_path(namespace, name))
 
     async def create_job(self, job: JsonObject) -> RemoteJob:
         """Start a job. There is no idempotency key: after Ambiguous, look before calling again."""
-        return _remote_job(await self._send("POST", JOBS, body=job))
+        return _read(RemoteJob.model_validate, await self._send("POST", JOBS, body=job))
 
     async def get_job(self, job_id: str) -> RemoteJob:
-        return _remote_job(await self._send("GET", _job_path(job_id)))
+        return _read(RemoteJob.model_validate, await self._send("GET", _job_path(job_id)))
 
     async def check(self) -> None:
         """Whether the API answers us, by the cheapest call that also needs our credentials.
@@ -119,10 +127,7 @@ class EvaluatorClient:
     async def get_results(self, job_id: str, *, limit: int = MAX_RESULTS_BYTES) -> Results:
         """What the job came to. Raises Malformed also where these are the results of another job."""
         answer = await self._send("GET", _job_path(job_id) + "/results", limit=limit)
-        try:
-            results = Results.of(answer.document())
-        except ValidationError as error:
-            raise answer.malformed(error) from error
+        results = _read(Results.of, answer)
         if results.job != job_id:
             raise answer.malformed(f"job: these are the results of {results.job}")
         return results
@@ -164,7 +169,10 @@ class EvaluatorClient:
     ) -> AsyncIterator[RemoteJob]:
         """The jobs of all pages; one may come twice where others push it on while pages are turned."""
         seen: set[str] = set()
+        begun = time.monotonic()
         for page_number in range(1, MAX_PAGES + 1):
+            if time.monotonic() - begun > LIST_DEADLINES * self._deadline:
+                raise Ambiguous(f"GET {JOBS}: no end in sight after {page_number - 1} pages")
             page = await self._job_page(page_number, page_size, created_since, status)
             fresh = [job for job in page.data if job.id not in seen]
             for job in fresh:
@@ -185,10 +193,7 @@ class EvaluatorClient:
         if status is not None:
             params["filter[status]"] = status
         answer = await self._send("GET", JOBS, params=params)
-        try:
-            return JobPage.model_validate(answer.document())
-        except ValidationError as error:
-            raise answer.malformed(error) from error
+        return _read(_page, answer)
 
     async def _send(
         self,
@@ -242,18 +247,21 @@ def _segment(name: str) -> str:
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
-def _remote_job(answer: Answer) -> RemoteJob:
+def _read(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
+    """Raises Malformed, also where a number or time in it is beyond what can be computed with."""
     try:
-        return RemoteJob.model_validate(answer.document())
+        return form(answer.document())
     except ValidationError as error:
         raise answer.malformed(error) from error
+    except (ArithmeticError, ValueError) as error:
+        raise answer.malformed(f"it cannot be read: {error}") from error
 
 
-def _remote_config(answer: Answer) -> RemoteConfig:
-    try:
-        return RemoteConfig.of(answer.document())
-    except ValidationError as error:
-        raise answer.malformed(error) from error
+def _page(document: JsonObject) -> JobPage:
+    jobs = document.get("data")
+    if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
+        raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
+    return JobPage.model_validate(document)
 
 
 def _reason(error: Exception) -> str:

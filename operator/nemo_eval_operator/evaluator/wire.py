@@ -35,7 +35,15 @@ MAX_NUMBER: Final = 1e15
 """Beyond it a number is no progress and no count, and Kubernetes would refuse it."""
 
 
+YEARS: Final = range(2000, 2200)
+"""In which something may have been created. Go's zero time is in the year 1, and at the ends of what a
+datetime can hold nothing can be added to it."""
+
+
 def _as_utc(time: datetime) -> datetime:
+    """Raises ValueError for a time at which nothing was created."""
+    if time.year not in YEARS:
+        raise ValueError(f"the year {time.year}")
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 

@@ -36,6 +36,8 @@ RERUN_ANNOTATION: Final = "evaluator.nemo.dev/rerun"
 
 UID: Final = "k8s-uid"
 ATTEMPT: Final = "k8s-attempt"
+MAX_ATTEMPT_DIGITS: Final = 9
+"""Others may write our marks too; Python refuses to read a number of thousands of digits."""
 NONCE: Final = "k8s-nonce"
 
 GITOPS_MARKS: Final = (
@@ -65,9 +67,9 @@ def attempt_carried(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) ->
     Uid and number, not the nonce: whoever submitted the attempt, and however often, it is one evaluation.
     """
     number = custom_fields.get(ATTEMPT)
-    if not carries_object(custom_fields, meta) or not isinstance(number, str) or not number.isdecimal():
+    if not carries_object(custom_fields, meta) or not isinstance(number, str):
         return None
-    return int(number)
+    return int(number) if number.isdecimal() and len(number) <= MAX_ATTEMPT_DIGITS else None
 
 
 def is_claimed(meta: ObjectMeta) -> bool:

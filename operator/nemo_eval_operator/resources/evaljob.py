@@ -5,7 +5,7 @@ NeMo's where NeMo has them (config, target, sampling parameters).
 """
 
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -16,6 +16,9 @@ from nemo_eval_operator.resources.meta import API_VERSION, DNS_SUBDOMAIN, KubeMo
 from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import Rule, exactly_one, immutable, rule, validations
 from nemo_eval_operator.resources.values import ValuesFrom
+
+MAX_SECONDS: Final = 2**31 - 1
+"""68 years: "for ever" to whoever writes it, and still a time that can be added to a date."""
 
 
 class JobDeletionPolicy(StrEnum):
@@ -153,6 +156,7 @@ class EvalJobSpec(KubeModel):
     active_deadline_seconds: int | None = Field(
         None,
         ge=1,
+        le=MAX_SECONDS,
         description=(
             "Seconds from startTime after which a run that is not finished is cancelled and has failed, "
             "retries and the waits before them included. Absent: no limit."
@@ -172,6 +176,7 @@ class EvalJobSpec(KubeModel):
     ttl_seconds_after_finished: int | None = Field(
         None,
         ge=0,
+        le=MAX_SECONDS,
         description=(
             "Seconds after which a finished job object is deleted. Objects that Argo CD, Flux or Helm "
             "own are kept: they would be created again, and run again. Absent: kept until you delete it."

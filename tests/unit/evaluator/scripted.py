@@ -24,11 +24,12 @@ class Scripted:
     base_url: str = BASE_URL
     requests: list[httpx.Request] = field(default_factory=list)
     known: KnownSecrets = field(default_factory=KnownSecrets)
+    deadline: float = 60.0
 
     @property
     def client(self) -> EvaluatorClient:
         http = httpx.AsyncClient(base_url=self.base_url, transport=httpx.MockTransport(self._handle))
-        return EvaluatorClient(http, known=self.known)
+        return EvaluatorClient(http, known=self.known, deadline=self.deadline)
 
     @property
     def only_request(self) -> httpx.Request:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient, Malformed, Unavailable
+from nemo_eval_operator.evaluator import Ambiguous, EvaluatorClient, Malformed, Oversized, Unavailable
 
 from .exchanges import JOB
 from .scripted import Scripted, answering
@@ -129,6 +129,23 @@ async def test_an_endless_list_is_given_up() -> None:
 
     with pytest.raises(Malformed, match="still new jobs after 10000 pages"):
         await listed(Scripted(answer).client)
+
+
+async def test_a_list_that_takes_too_long_is_given_up() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": [{"id": request.url.params["page"], "status": "running"}]})
+
+    scripted = Scripted(answer, deadline=0.01)
+    with pytest.raises(Ambiguous, match="no end in sight after"):
+        await listed(scripted.client)
+    assert len(scripted.requests) < 10_000
+
+
+async def test_a_page_of_very_many_jobs_is_too_large() -> None:
+    everything = [{"id": f"eval-{number}"} for number in range(20_001)]
+
+    with pytest.raises(Oversized, match="20,001 jobs on one page"):
+        await listed(answering(200, {"data": everything}).client)
 
 
 async def test_a_list_that_breaks_off_says_so() -> None:

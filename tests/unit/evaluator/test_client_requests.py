@@ -151,9 +151,13 @@ async def test_no_call_is_more_than_one_request(name: str) -> None:
         ("2025-07-08T19:40:19Z", datetime(2025, 7, 8, 19, 40, 19, tzinfo=UTC)),
         ("2025-07-08T21:40:19+02:00", datetime(2025, 7, 8, 19, 40, 19, tzinfo=UTC)),
         (None, None),
+        # Go's zero time, and times that no zone's offset can be added to.
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-12:00", None),
     ],
 )
-async def test_a_time_without_a_zone_is_utc(wire: str | None, time: datetime | None) -> None:
+async def test_a_time_is_utc_and_an_impossible_one_none(wire: str | None, time: datetime | None) -> None:
     job = await answering(200, JOB | {"created_at": wire}).client.get_job("eval-1")
     assert job.created_at == time
     assert time is None or (job.created_at and job.created_at.utcoffset() == timedelta(0))

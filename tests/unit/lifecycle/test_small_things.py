@@ -27,6 +27,13 @@ from .objects import NOW, UID, evaljob, finished, followed, remote, told, workin
 SUMMER_IN_BERLIN = datetime(2026, 7, 1, 14, 30, 5, 1_234, tzinfo=timezone(timedelta(hours=2)))
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "1.0", "", "one", 1, None])
+def test_a_mark_of_no_attempt_is_none(number: Any) -> None:
+    marked = remote(custom_fields={"k8s-uid": UID, "k8s-attempt": number})
+
+    assert pick_marked([marked], evaljob().metadata, None) == []
+
+
 class TestClock:
     def test_times_are_written_as_kubernetes_does(self) -> None:
         assert timestamp(SUMMER_IN_BERLIN) == "2026-07-01T12:30:05Z"

@@ -98,6 +98,7 @@ MALFORMED: dict[str, Answer] = {
     "200 with a page": raw(b"<html>welcome</html>"),
     "200 with a list": answer(200, []),
     "200 with nulls": answer(200, {"id": None, "data": None, "job": None}),
+    "200 with a number beyond bounds": raw(b'{"id": ' + b"9" * 5000 + b', "data": 0, "job": 1e999}'),
 }
 REFUSED: dict[str, Answer] = {
     "400": answer(400, {"detail": "no"}),
@@ -279,6 +280,15 @@ class TestSubmission:
 
         assert (stage.evaluator.posts(), [*stage.evaluator.jobs]) == (1, ["eval-1"])
         assert (stage.status["jobId"], stage.status["adopted"]) == ("eval-1", True)
+
+
+async def test_a_job_created_before_all_time_is_followed_all_the_same() -> None:
+    made = remote("created", created_at="0001-01-01T00:00:00+14:00")
+    evaluator = Evaluator(SUBMISSION, answer(201, made), jobs={"eval-1": made})
+    stage = Stage(evaluator, ObjectsApi(manifest()))
+    await stage.look_until(stage.is_followed)
+
+    assert (stage.status["jobId"], evaluator.posts()) == ("eval-1", 1)
 
 
 OTHERS = remote(job_id="eval-y", custom_fields={"k8s-uid": "z", "k8s-attempt": "1"})
