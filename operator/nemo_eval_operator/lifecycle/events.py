@@ -52,8 +52,16 @@ TROUBLE = frozenset(
 QUIET = frozenset({"Queued", "Submitting"})
 """Steps on the way that every job may take: status tells of them, and each event is a write."""
 
-SMOOTH: Final = frozenset({("Submitting", "Running"), ("Running", "Completed")})
-"""The way of a job without trouble: status tells all of it, and each event is a write to the API server."""
+SMOOTH: Final = frozenset(
+    {
+        ("Submitting", "Running"),
+        ("Running", "Completed"),
+        # Of an outage each running job's status tells: ten thousand events would tell nothing more.
+        ("Running", "EvaluatorUnreachable"),
+        ("EvaluatorUnreachable", "Running"),
+    }
+)
+"""Steps of a job that nothing is wrong with: status tells of them, and each event is a write."""
 
 
 def event_of_moved_config(before: BenchmarkStatus, after: BenchmarkStatus) -> Event | None:

@@ -39,7 +39,7 @@ from nemo_eval_operator.resources import EVALJOB_PLURAL, EvaluatorUsed, LabelSel
 
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
-from .lanes import Lanes
+from .lanes import Lanes, lane_at
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
@@ -131,6 +131,8 @@ class BenchmarkReconciler:
         used = chosen if isinstance(chosen, EvaluatorUsed) else None
         self._lanes.put(key_of(benchmark), used)
         evaluator = self._evaluators.find(used) if used is not None else None
+        if evaluator is not None:
+            await self._queue.enter(key_of(benchmark), lane_at(evaluator.used))
         facts = await self._facts(benchmark, desired, secrets, evaluator)
         return await self._step_by_step(benchmark, facts, evaluator)
 

@@ -52,6 +52,7 @@ from .benchmark_of_job import BenchmarkOfJob
 from .books import Books
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
+from .lanes import lane_at
 from .objects import ObjectWriter, first_problem, is_selected, key_of
 from .patience import within
 from .queue import RetryLater, WorkQueue
@@ -140,7 +141,7 @@ class JobReconciler:
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)
         for _ in range(MAX_STEPS):
-            evaluator = self._evaluator_of(facts)
+            evaluator = await self._evaluator_of(key, facts)
             facts = self._as_of_now(job, facts, evaluator)
             match decide_job(job, facts):
                 case Rest(seconds):
@@ -168,13 +169,14 @@ class JobReconciler:
         logger.error("%s/%s is still not at rest after %d steps", key.namespace, key.name, MAX_STEPS)
         raise RetryLater
 
-    def _evaluator_of(self, facts: Facts) -> Evaluator | None:
-        """Raises RetryLater where it has become another since the facts were gathered."""
+    async def _evaluator_of(self, key: ObjectKey, facts: Facts) -> Evaluator | None:
+        """Raises WaitInLane, and RetryLater where it has become another since the facts were gathered."""
         if not isinstance(facts.evaluator, EvaluatorUsed):
             return None
         evaluator = self._evaluators.find(facts.evaluator)
         if evaluator is None:
             raise RetryLater
+        await self._queue.enter(key, lane_at(evaluator.used))
         return evaluator
 
     def _as_of_now(self, job: NemoEvalJob, facts: Facts, evaluator: Evaluator | None) -> Facts:
@@ -251,7 +253,7 @@ class JobReconciler:
                 return facts
         usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
         facts = replace(facts, evaluator=await self._chooser.of_job(job, usable))
-        evaluator = self._evaluator_of(facts)
+        evaluator = await self._evaluator_of(key_of(job), facts)
         if status.job_id is None or not depends_on_remote(job) or evaluator is None:
             return facts
         remote = evaluator.following.take_news(key_of(job), status.job_id)

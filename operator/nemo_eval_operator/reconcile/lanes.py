@@ -1,15 +1,29 @@
-"""Whose turn in the work queue an object takes up: that of the evaluator it is about."""
+"""Which share of the workers an object takes up: that of the evaluator it is about."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.resources import CONNECTION_PLURAL, EvaluatorUsed
 
-__all__ = ["Lanes"]
+__all__ = ["Lanes", "lane_at"]
+
+OWN_LANE: Final = "own"
+"""No connection's, whose names have a slash."""
+
+
+def lane_at(used: EvaluatorUsed) -> str:
+    """Of all that asks this evaluator."""
+    return used.connection or OWN_LANE
 
 
 class Lanes:
-    """Connections by object. One that was not looked at yet, or is about the operator's own, has none."""
+    """Lanes of connections, by object.
+
+    One that is about the operator's own, or that was not looked at yet, has none: it takes one up
+    (`WorkQueue.enter`) once it is known.
+    """
 
     def __init__(self) -> None:
         self._by_key: dict[ObjectKey, str] = {}

@@ -20,11 +20,14 @@ from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
 
 from .fair_line import FairLine
 
-__all__ = ["Reconcile", "RetryLater", "WorkQueue"]
+__all__ = ["Reconcile", "RetryLater", "WaitInLane", "WorkQueue"]
 
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS: Final = 1.0
+LANE_PATIENCE_SECONDS: Final = 0.5
+"""That a worker waits for room in a lane: a first look at one evaluator's object delays others' by this."""
+
 MAX_BACKOFF_SECONDS: Final = 120.0
 """What is mended is noticed within two minutes."""
 
@@ -41,11 +44,20 @@ class RetryLater(Exception):
         super().__init__(f"retry after at least {seconds} s")
 
 
+class WaitInLane(Exception):
+    """The object goes on with what may be slow when a worker of its lane is free."""
+
+    def __init__(self, lane: str) -> None:
+        self.lane = lane
+        super().__init__(f"no worker of lane {lane} is free")
+
+
 class WorkQueue:
     """Keys to reconcile: now (`add`), later, or after a backoff that grows with each failure in a row.
 
-    Keys of one lane are with at most `per_lane` workers at a time: an evaluator that takes half a minute for
-    each answer must not hold those whom the objects of another need.
+    Keys of one lane are with at most `per_lane` workers at a time, and where several lanes are busy with at
+    most half of those that the others leave: evaluators that take half a minute for each answer must not hold
+    all whom the objects of another need. Keys of no lane, "", are those of which nothing is known yet.
     """
 
     def __init__(
@@ -62,6 +74,9 @@ class WorkQueue:
         self._priorities: dict[ObjectKey, int] = {}
         self._active: dict[ObjectKey, str] = {}
         """With the lane of each."""
+        self._workers = 0
+        self._left = asyncio.Event()
+        """Set when a key leaves its lane, and then replaced."""
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
@@ -85,9 +100,7 @@ class WorkQueue:
         if key in self._active:
             self._again.add(key)
         elif key not in self._queued:
-            self._queued[key] = time.monotonic()
-            self._line_of(key).put(key, (not urgent, -self._priorities.get(key, 0), ""))
-            self._ready.release()
+            self._line_up(key, self._lane_of(key), urgent=urgent)
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
         """Reconcile `key` in `seconds`; a later call replaces an earlier one."""
@@ -107,8 +120,26 @@ class WorkQueue:
         """Whether `key` is waiting for a worker, with one, or to be looked at later."""
         return key in self._queued or key in self._active or key in self._timers
 
+    async def enter(self, key: ObjectKey, lane: str) -> None:
+        """Count `key`, which is at work, in `lane` from now on; to be called before what may be slow.
+
+        Raises WaitInLane where that has no worker left, and none for a moment: to wait for a quick one is
+        cheaper than to read the object again.
+        """
+        if self._active.get(key, lane) == lane:
+            return
+        try:
+            async with asyncio.timeout(LANE_PATIENCE_SECONDS):
+                while not self._has_room(lane):
+                    await self._left.wait()
+        except TimeoutError:
+            raise WaitInLane(lane) from None
+        self._active[key] = lane
+        self._wake()
+
     async def work(self, reconcile: Reconcile, *, heartbeat: Heartbeat) -> None:
         """Reconcile keys until the queue is closed. Any number of these may run beside each other."""
+        self._workers += 1
         while not self._closed:
             heartbeat.rest()
             await self._ready.acquire()
@@ -117,15 +148,21 @@ class WorkQueue:
                 continue
             heartbeat.beat()
             self._idle.clear()
+            lane = None
             try:
                 await self._attend(key, reconcile)
+            except WaitInLane as wait:
+                lane = wait.lane
             finally:
-                if self._lanes.get(self._active.pop(key)):
-                    self._ready.release()
+                del self._active[key]
+                self._wake()
                 if not self._active:
                     self._idle.set()
-                if key in self._again:
-                    self._again.discard(key)
+                again = key in self._again
+                self._again.discard(key)
+                if lane is not None:
+                    self._line_up(key, lane)
+                elif again:
                     self.add(key)
 
     async def drain(self, seconds: float) -> None:
@@ -139,19 +176,35 @@ class WorkQueue:
         except TimeoutError:
             logger.warning("not finished within %.0f s: %s", seconds, ", ".join(map(str, self._active)))
 
-    def _line_of(self, key: ObjectKey) -> FairLine:
-        lane = self._lane_of(key)
+    def _line_up(self, key: ObjectKey, lane: str, *, urgent: bool = False) -> None:
         if lane not in self._lanes:
             self._lanes[lane] = FairLine()
             self._turns.append(lane)
-        return self._lanes[lane]
+        self._queued[key] = time.monotonic()
+        self._lanes[lane].put(key, (not urgent, -self._priorities.get(key, 0), ""))
+        self._ready.release()
+
+    def _wake(self) -> None:
+        """A key has left its lane: there may be room in each."""
+        left, self._left = self._left, asyncio.Event()
+        left.set()
+        for lane in self._lanes.values():
+            if lane:
+                self._ready.release()
+
+    def _has_room(self, lane: str) -> bool:
+        if self._per_lane is None:
+            return True
+        at_work = Tally(self._active.values())
+        others = len(self._active) - at_work[lane] - at_work[""] if lane else 0
+        share = max(1, (self._workers - others) // 2) if others else self._per_lane
+        return at_work[lane] < min(self._per_lane, share)
 
     def _next(self) -> ObjectKey | None:
         """The next key, from now on at work; None where those that wait are of lanes that are full."""
-        at_work = Tally(self._active.values())
         for _ in range(len(self._turns)):
             lane = self._turns.popleft()
-            if self._per_lane is not None and at_work[lane] >= self._per_lane:
+            if not self._has_room(lane):
                 self._turns.append(lane)
                 continue
             key = self._lanes[lane].pop()
@@ -168,6 +221,8 @@ class WorkQueue:
         self._drop_timer(key)
         try:
             rest = await reconcile(key)
+        except WaitInLane:
+            raise
         except Outdated:
             logger.debug("%s changed meanwhile, reading it again", key)
             self._back_off(key)

@@ -168,6 +168,16 @@ class TestEvents:
         assert event_of_change(submitting, running) is None
         assert event_of_change(running, conditions(Standing.COMPLETE, "Completed")) is None
 
+    def test_an_outage_is_no_event_of_each_job_that_runs_through_it(self) -> None:
+        running, unseen, ended = (
+            conditions(Standing.WORKING, "Running"),
+            conditions(Standing.WORKING, "EvaluatorUnreachable"),
+            conditions(Standing.COMPLETE, "Completed"),
+        )
+        assert event_of_change(running, unseen) is None
+        assert event_of_change(unseen, running) is None
+        assert event_of_change(unseen, ended) == Event("Normal", "Completed", "why")
+
     def test_a_good_end_after_trouble_is_worth_one(self) -> None:
         after = conditions(Standing.COMPLETE, "Completed")
         before = conditions(Standing.WORKING, "ResultsUnavailable")

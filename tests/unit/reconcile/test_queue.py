@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
 
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
@@ -168,3 +171,77 @@ async def test_an_evaluator_that_answers_slowly_holds_only_its_share_of_the_work
     await asyncio.wait_for(slow_done.wait(), 10)
     for worker in workers:
         worker.cancel()
+
+
+class Slow:
+    """Evaluators that answer when they are told to; each key's namespace is the one it is about."""
+
+    def __init__(self, workers: int, *, per_lane: int) -> None:
+        self.queue = WorkQueue(per_lane=per_lane)
+        self.asked: list[ObjectKey] = []
+        self.answer, self.news = asyncio.Event(), asyncio.Event()
+        self.quick: set[str] = set()
+        self.tasks = [
+            asyncio.create_task(self.queue.work(self.reconcile, heartbeat=Heartbeat(60)))
+            for _ in range(workers)
+        ]
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        await self.queue.enter(key, f"evaluator-of/{key.namespace}")
+        self.asked.append(key)
+        self.news.set()
+        if key.namespace not in self.quick:
+            await self.answer.wait()
+        return None
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not done():
+                await self.news.wait()
+                self.news.clear()
+
+    def of(self, namespace: str) -> int:
+        return sum(key.namespace == namespace for key in self.asked)
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[Slow]:
+    made = Slow(8, per_lane=6)
+    yield made
+    for task in made.tasks:
+        task.cancel()
+
+
+async def test_first_looks_at_the_objects_of_a_slow_evaluator_leave_workers_for_those_of_others(
+    slow: Slow,
+) -> None:
+    for number in range(50):
+        slow.queue.add(key("one", f"job-{number}"))
+    await slow.until(lambda: slow.of("one") == 6)
+    slow.queue.add(key("other", "job"))
+
+    await slow.until(lambda: slow.of("other") == 1)
+    assert slow.of("one") == 6
+
+
+async def test_several_slow_evaluators_do_not_take_all_workers_either(slow: Slow) -> None:
+    for namespace in ("one", "two"):
+        for number in range(50):
+            slow.queue.add(key(namespace, f"job-{number}"))
+    slow.quick = {"quick"}
+    await slow.until(lambda: slow.of("one") > 0 and slow.of("two") > 0)
+    for number in range(3):
+        slow.queue.add(key("quick", f"job-{number}"))
+
+    await slow.until(lambda: slow.of("quick") == 3)
+    assert slow.of("one") + slow.of("two") < 8
+
+
+async def test_who_had_to_wait_in_its_lane_is_served_when_there_is_room(slow: Slow) -> None:
+    for number in range(50):
+        slow.queue.add(key("one", f"job-{number}"))
+    await slow.until(lambda: slow.of("one") == 6)
+    slow.answer.set()
+
+    await slow.until(lambda: slow.of("one") == 50)
+    assert len(set(slow.asked)) == 50
