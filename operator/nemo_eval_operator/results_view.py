@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from kubernetes import client
 from pydantic import JsonValue, TypeAdapter
@@ -11,12 +12,16 @@ from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.evaluator import readable
 from nemo_eval_operator.kube import Credentials
+from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
 
 __all__ = ["NoResults", "fetch", "results_lines"]
 
-MAX_CELL_CHARACTERS = 60
+MAX_CELL_CHARACTERS: Final = 60
+
+TIMEOUT_SECONDS: Final = 30.0
+"""Of each call to the API server."""
 
 _json_object = TypeAdapter(JsonObject)
 
@@ -30,13 +35,15 @@ def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJ
     api = client.ApiClient(Credentials.find(kubeconfig).configuration)
     try:
         found = client.CustomObjectsApi(api).get_namespaced_custom_object(
-            GROUP, VERSION, namespace, EVALJOB_PLURAL, name
+            GROUP, VERSION, namespace, EVALJOB_PLURAL, name, _request_timeout=TIMEOUT_SECONDS
         )
-        job = NemoEvalJob.model_validate(found)
+        job, _ = read_job(_json_object.validate_python(found))
         reference = job.status.results_ref
         if reference is None or reference.config_map is None or reference.key is None:
             raise NoResults(f"{name} has no results: {job.status.message or 'it has not been handled yet'}")
-        config_map = client.CoreV1Api(api).read_namespaced_config_map(reference.config_map, namespace)
+        config_map = client.CoreV1Api(api).read_namespaced_config_map(
+            reference.config_map, namespace, _request_timeout=TIMEOUT_SECONDS
+        )
     except client.ApiException as error:
         raise NoResults(f"{name} in {namespace}: {error.reason}") from error
     except HTTPError as error:
@@ -55,13 +62,14 @@ def results_lines(job: NemoEvalJob, document: str, *, samples: int) -> Iterator[
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     for task, entries in _samples(document):
         if samples and entries:
-            yield f"\n{task}: {min(samples, len(entries))} of {len(entries)} answers"
+            yield f"\n{_cell(task)}: {min(samples, len(entries))} of {len(entries)} answers"
             yield from (f"  {_answer(entry)}" for entry in entries[:samples])
 
 
 def _row(score: Score) -> tuple[str, ...]:
     count = "" if score.count is None else str(score.count)
-    return score.task or score.group or "", score.metric, score.score, f"{score.value:.4g}", count
+    names = (score.task or score.group or "", score.metric, score.score)
+    return (*map(_cell, names), f"{score.value:.4g}", count)
 
 
 def _samples(document: str) -> Iterator[tuple[str, list[JsonValue]]]:

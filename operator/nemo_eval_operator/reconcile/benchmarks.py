@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -127,7 +128,7 @@ class BenchmarkReconciler:
             await self._objects.record(
                 benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen)
             )
-            return EVALUATOR_RECHECK_SECONDS
+            return spread(EVALUATOR_RECHECK_SECONDS)
         used = chosen if isinstance(chosen, EvaluatorUsed) else None
         self._lanes.put(key_of(benchmark), used)
         evaluator = self._evaluators.find(used) if used is not None else None
@@ -161,7 +162,7 @@ class BenchmarkReconciler:
                     try:
                         async with within(release_benchmark_seconds(benchmark, _now())):
                             facts = await do_config_step(step, evaluator.client, benchmark, facts)
-                            facts = _hiding(facts, self._secrets.known)
+                            facts = await _hiding(facts, self._secrets.known)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, evaluator, error)
@@ -226,11 +227,12 @@ class BenchmarkReconciler:
             self._queue.add(job)
 
 
-def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
+async def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
     """The config as the evaluator has it, without the secrets that a server forgets to mask."""
     if not isinstance(facts.remote, RemoteConfig):
         return facts
-    return replace(facts, remote=facts.remote.hiding(known))
+    # Each known value is searched for in all of it: not where others wait.
+    return replace(facts, remote=await asyncio.to_thread(facts.remote.hiding, known))
 
 
 def _now() -> datetime:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
+from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import EvaluatorError, JobStatus, RemoteJob, Unavailable
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
@@ -270,7 +271,7 @@ class JobReconciler:
             raise RetryLater
         unusable = (facts.benchmark, facts.evaluator)
         waits = any(isinstance(one, BenchmarkUnusable | EvaluatorUnusable) for one in unusable)
-        return WAITING_RECHECK_SECONDS if waits else None
+        return spread(WAITING_RECHECK_SECONDS) if waits else None
 
     async def _try_to_observe(
         self, job: NemoEvalJob, job_id: str, evaluator: Evaluator
