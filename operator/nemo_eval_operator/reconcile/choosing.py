@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -50,6 +52,8 @@ class Chooser:
         self._kube = kube
         self._evaluators = evaluators
         self._lists: dict[str, tuple[float, list[NemoEvaluatorConnection]]] = {}
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By namespace: all workers ask at once, and one of them reads for all."""
         self._depending: dict[ObjectKey, str | None] = {}
         """Objects that may choose anew, and the connection that they name; None: the default."""
 
@@ -97,21 +101,25 @@ class Chooser:
         ]
 
     def learn(self, namespace: str) -> None:
-        """A connection there was changed: what was read of them is old."""
+        """A connection there was changed: what was read of them is old, and so is what is being read."""
         self._lists.pop(namespace, None)
+        self._reading.pop(namespace, None)
 
     async def connections(self, namespace: str) -> Sequence[NemoEvaluatorConnection]:
         """All of a namespace that can be read."""
-        read_at, connections = self._lists.get(namespace, (float("-inf"), []))
-        if time.monotonic() - read_at > BELIEVED_SECONDS:
-            begun = time.monotonic()
-            connections = [
-                connection
-                async for document in self._kube.list_all(CONNECTION_PLURAL, namespace)
-                if (connection := _read(document)) is not None
-            ]
-            self._lists[namespace] = begun, connections
-        return connections
+        reading = self._reading[namespace]
+        async with reading:
+            read_at, connections = self._lists.get(namespace, (float("-inf"), []))
+            if time.monotonic() - read_at > BELIEVED_SECONDS:
+                begun = time.monotonic()
+                connections = [
+                    connection
+                    async for document in self._kube.list_all(CONNECTION_PLURAL, namespace)
+                    if (connection := _read(document)) is not None
+                ]
+                if self._reading[namespace] is reading:
+                    self._lists[namespace] = begun, connections
+            return connections
 
     async def _chosen(self, key: ObjectKey, ref: EvaluatorRef | None, namespace: str) -> Chosen:
         if ref is not None:
