@@ -65,7 +65,9 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(lab: Lab, outspoken: P
     assert len(world.remote_jobs()) == len(names) + 1
     assert most_at_once(world) == LIMIT
     order = sorted(world.remote_jobs(), key=lambda job: str(job["created_at"]))
-    assert order[LIMIT]["custom_fields"]["k8s-name"] == "urgent", "the first that got a place"
+    # Both places become free at once: of the two that get them, either may be submitted first.
+    first = {job["custom_fields"]["k8s-name"] for job in order[LIMIT : 2 * LIMIT]}
+    assert "urgent" in first, "of those that got the first places"
 
 
 def test_a_deleted_and_a_suspended_job_give_up_their_places(lab: Lab, outspoken: Parrot) -> None:
