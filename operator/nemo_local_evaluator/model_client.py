@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.http_clients import HttpClients
 from nemo_local_evaluator.masking import MASK
@@ -116,10 +117,14 @@ class ModelClient:
             raise _RetryableError(msg) from error
         if response.is_success:
             try:
-                return json.loads(answer)
+                document = json.loads(answer)
             except (ValueError, RecursionError) as error:
                 msg = "model endpoint did not answer with JSON"
                 raise SampleError(msg) from error
+            if is_too_deep(document):
+                msg = f"model endpoint answered with {TOO_DEEP}"
+                raise SampleError(msg)
+            return document
         message = f"model endpoint answered {response.status_code}: {_shown(_text(answer), endpoint)}"
         if response.status_code in _TRANSIENT or response.is_server_error:
             raise _RetryableError(message, retry_after=response.headers.get("Retry-After"))

@@ -5,6 +5,7 @@ What cannot be written as JSON could not be answered either.
 
 import json
 import math
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final, NoReturn
 
@@ -12,22 +13,28 @@ from fastapi import Body, Request, Response
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
+from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
+
 __all__ = ["JsonRoute", "Patch"]
 
 Patch = Annotated[
     dict[str, Any], Body(description="JSON merge patch (RFC 7396): objects merge, null removes a field.")
 ]
 
-MAX_DEPTH: Final = 100
-"""Objects and lists within each other; Python's own limit lies near 1,000, for all that walk a document."""
+HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
+
+MAX_DIGITS: Final = 300
+"""Of a whole number; the largest float has 309."""
 
 
 class _JsonRequest(Request):
     @override
     async def json(self) -> Any:
         text = (await self.body()).decode("utf-8-sig", "replace")
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-        _check_depth(value)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
+        if is_too_deep(value):
+            _refuse(TOO_DEEP)
+        _check_keys(value)
         return value
 
 
@@ -42,18 +49,19 @@ class JsonRoute(APIRoute):
         return with_strict_json
 
 
-def _check_depth(value: object) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-        if not level:
-            return
-    _refuse(f"more than {MAX_DEPTH} objects and lists within each other")
+def _check_keys(document: object) -> None:
+    """Half a surrogate pair in a text is kept; pydantic has no keys with one."""
+    nodes = [document]
+    while nodes:
+        match nodes.pop():
+            case dict() as node:
+                if any(HALF_A_PAIR.search(key) for key in node):
+                    _refuse("a name has half a surrogate pair")
+                nodes.extend(node.values())
+            case list() as node:
+                nodes.extend(node)
+            case _:
+                pass
 
 
 def _finite(text: str) -> float:
@@ -61,6 +69,13 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         _refuse(f"{text[:40]} is too large for a number")
     return number
+
+
+def _whole(text: str) -> int:
+    """One that can be computed with: a larger one has no float."""
+    if len(text) > MAX_DIGITS:
+        _refuse(f"{text[:40]} is too large for a number")
+    return int(text)
 
 
 def _refuse_constant(constant: str) -> NoReturn:

@@ -16,7 +16,7 @@ def read_delimited(file: BinaryIO, name: str, *, delimiter: str) -> Iterator[Siz
     lines = _Lines(file, name)
     records = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        header = next(records, [])
+        header = next(filter(None, records), [])
         repeated = [column for column, times in Counter(header).items() if times > 1]
         if repeated:
             raise bad_file(name, f"has more than one column {repeated[0]!r}")

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
+from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.errors import EvaluationError
 
 _CHUNK_BYTES: Final = 256 * 1024
@@ -172,6 +173,8 @@ class _Window:
 def _object(value: Any, *, name: str, number: int) -> Row:
     if not isinstance(value, dict):
         raise bad_row(name, number, f"is {_KINDS.get(type(value), 'a number')}, not an object")
+    if is_too_deep(value):
+        raise bad_row(name, number, f"has {TOO_DEEP}")
     return value
 
 

@@ -52,7 +52,11 @@ class LocalFiles:
             yield from (path for name in files if self._shown(path := Path(parent, name)))
 
     def _shown(self, path: Path) -> bool:
-        return not path.name.startswith(".") and self._allowed(path.resolve())
+        try:
+            return not path.name.startswith(".") and self._allowed(path.resolve())
+        except (OSError, RuntimeError):
+            # A link that leads to itself.
+            return False
 
     def _allowed(self, path: Path) -> bool:
         if path.parent == self._database.parent and path.name.startswith(self._database.name):

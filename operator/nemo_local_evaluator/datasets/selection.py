@@ -22,7 +22,7 @@ def select(names: Sequence[str], *, split: str | None, form: Format | None, dire
     usable = sorted(name for name in names if suffix_format(name) in ([form] if form else list(Format)))
     if not usable:
         raise bad_file(directory, f"has no file that ends with {f'.{form}' if form else SUFFIXES}")
-    if split is None:
+    if not split:
         return _one(usable, of=_dataset, directory=directory, advice="name one of them, or a split")
     rules: list[tuple[Callable[[PurePosixPath, str], bool], Callable[[PurePosixPath], object]]] = [
         (lambda path, split: _SHARD.sub("", path.stem) == split, _dataset),

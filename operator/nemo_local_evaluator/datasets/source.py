@@ -54,7 +54,9 @@ def place_of(source: DatasetSource) -> Place:
         case "":
             return LocalPlace(source.files_url)
         case "file":
-            return LocalPlace(unquote(rest))
+            # file://localhost/path is file:///path to RFC 8089.
+            path = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+            return LocalPlace(unquote(path))
         case "http" | "https":
             return WebPlace(parse_url(source.files_url))
         case "hf":

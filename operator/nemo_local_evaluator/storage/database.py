@@ -40,7 +40,9 @@ class Database:
         self._connection.close()
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> sqlite3.Cursor:
-        return self._connection.execute(sql, parameters or {})
+        return self._connection.execute(
+            sql, {name: _storable(value) for name, value in (parameters or {}).items()}
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -66,3 +68,8 @@ class Database:
 
     def forget_secrets(self, owner: str) -> None:
         self.execute("DELETE FROM secrets WHERE owner = :owner", {"owner": owner})
+
+
+def _storable(value: object) -> object:
+    """Half a surrogate pair, which JSON may hold, is no UTF-8 and cannot be asked for in a URL either."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -22,7 +22,7 @@ def keep(database: Database, kind: Kind, document: Mapping[str, Any]) -> None:
     )
     for name, value in (document.get("custom_fields") or {}).items():
         database.execute(
-            "INSERT INTO custom_fields VALUES (:kind, :name, :value, :owner)",
+            "INSERT OR IGNORE INTO custom_fields VALUES (:kind, :name, :value, :owner)",
             {"kind": kind, "name": name, "value": _text(value), "owner": owner},
         )
 
@@ -44,6 +44,4 @@ def forget(database: Database, owner: str) -> None:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    # Half a surrogate pair, which JSON may hold, is no UTF-8 and cannot be asked for in a URL either.
-    return text.encode("utf-8", "replace").decode()
+    return value if isinstance(value, str) else json.dumps(value)

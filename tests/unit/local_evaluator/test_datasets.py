@@ -38,6 +38,7 @@ async def test_a_dataset_is_named_by_url_or_path(server: Evaluator) -> None:
     assert await count(server, {"files_url": "rows.jsonl", "limit": 1}) == 1
     assert await count(server, f"file://{server.data / 'rows.jsonl'}") == 2
     server.dataset("two words.jsonl", '{"x": 1}\n')
+    assert await count(server, f"file://localhost{server.data / 'rows.jsonl'}") == 2
     assert await count(server, "file://two%20words.jsonl") == 1
 
 

@@ -36,6 +36,7 @@ async def test_the_only_file_that_can_be_read_is_the_dataset(tmp_path: Path) -> 
 async def test_one_of_several_files_has_to_be_named(tmp_path: Path) -> None:
     write(tmp_path, "b.jsonl", "a.csv")
     assert "has a.csv, b.jsonl: name one of them, or a split" in await refusal(tmp_path)
+    assert "has a.csv, b.jsonl: name one of them, or a split" in await refusal(tmp_path, split="")
     assert await names(tmp_path, format="csv") == ["a.csv"]
     assert "has no file that ends with .parquet" in await refusal(tmp_path, format="parquet")
 
@@ -99,6 +100,7 @@ async def test_no_directory_leads_out_of_those_allowed(tmp_path: Path) -> None:
     write(outside, "secret.jsonl")
     (inside / "folder" / "secret.jsonl").symlink_to(outside / "folder" / "secret.jsonl")
     (inside / "linked").symlink_to(outside / "folder")
+    (inside / "folder" / "circle.jsonl").symlink_to("circle.jsonl")
     async with reader(inside) as datasets:
         directory = await datasets.directory(DatasetSource(files_url="file://folder"))
         assert directory.names == {"rows.jsonl"}

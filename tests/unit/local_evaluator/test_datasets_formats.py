@@ -35,6 +35,7 @@ async def refusal(data: Path, name: str, content: bytes, **source: Any) -> str:
         ("rows.NDJSON", b'{"x": "1", "y": "a\\nb"}\n{"x": "2", "y": "c"}\n'),
         ("rows.csv", b'\xef\xbb\xbfx,y\r\n1,"a\nb"\r\n\r\n2,c\r\n'),
         ("rows.csv", b'x,y\r1,"a\nb"\r2,c\r'),
+        ("rows.csv", b'\n\r\nx,y\n1,"a\nb"\n2,c\n'),
         ("rows.tsv", b'x\ty\n1\t"a\nb"\n2\tc\n'),
     ],
 )
@@ -173,6 +174,8 @@ async def test_a_row_nested_too_deeply_is_refused(
 ) -> None:
     row = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert "is not JSON: it is nested too deeply" in await refusal(tmp_path, name, before + row + after)
+    row = b'{"x": ' + b"[" * 100 + b"]" * 100 + b"}"
+    assert "more than 100 objects and lists" in await refusal(tmp_path, name, before + row + after)
 
 
 @pytest.mark.parametrize(

@@ -163,3 +163,29 @@ async def test_one_in_use_cannot_be_deleted_until_the_job_ends(server: Evaluator
     await server.finished(job["id"])
     assert (await server.http.delete("/v1/evaluation/configs/default/c")).status_code == 200
     assert (await server.get(f"jobs/{job['id']}"))["config"]["name"] == "c"
+
+
+HALF = "\ud800"
+"""Of a surrogate pair: JSON may hold it, UTF-8 cannot."""
+
+
+@both
+async def test_half_a_surrogate_pair_is_kept_as_it_came(
+    server: Evaluator, kind: str, body: dict[str, Any]
+) -> None:
+    odd = {"project": HALF, "custom_fields": {"a": HALF, "b": [HALF]}, "novel": [HALF]}
+    created = await server.create(kind, body | odd)
+    assert odd.items() <= created.items()
+    assert await server.get(f"{kind}/team/quiz") == created
+
+
+async def test_a_reference_with_half_a_surrogate_pair_leads_nowhere(server: Evaluator) -> None:
+    assert "not found" in await server.refused(
+        404, "POST", "jobs", {"config": f"team/{HALF}", "target": rows_target({"a": 1})}
+    )
+
+
+async def test_a_number_without_a_float_is_refused(server: Evaluator) -> None:
+    params = {"request_timeout": 10**400}
+    (said,) = await server.refused(422, "POST", "configs", CONFIG | {"params": params})
+    assert said["type"] == "json_invalid"

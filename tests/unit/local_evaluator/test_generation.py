@@ -136,6 +136,18 @@ async def test_half_a_surrogate_pair_goes_through(server: Evaluator) -> None:
     assert result["tasks"]["qa"]["data"]["samples"][0]["output_text"] == "\ud83d"
 
 
+async def test_an_answer_nested_too_deeply_costs_its_sample_and_no_more(server: Evaluator) -> None:
+    async def deep(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b'{"choices": ' + b"[" * 600 + b"]" * 600 + b"}")
+
+    server.model.answer = deep
+    job = await server.run(quiz(server, limit_samples=1), model_target())
+    assert "more than 100 objects and lists" in job["status_details"]["message"]
+    server.model.answer = echo
+    scores = await server.scores(quiz(server, limit_samples=1), model_target())
+    assert scores["string-check"]["value"] == 1.0
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 async def test_a_passing_failure_is_retried(server: Evaluator, status: int) -> None:
     failures = [httpx.Response(status, headers={"Retry-After": "0"}), httpx.Response(status)]

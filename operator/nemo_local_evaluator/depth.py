@@ -1,0 +1,24 @@
+"""How deep a document may be: all that walk one, pickle above all, call themselves for each level."""
+
+from typing import Final
+
+__all__ = ["MAX_DEPTH", "TOO_DEEP", "is_too_deep"]
+
+MAX_DEPTH: Final = 100
+"""Objects and lists within each other, which only an attack would need; Python's own limit is near 1,000."""
+
+TOO_DEEP: Final = f"more than {MAX_DEPTH} objects and lists within each other"
+
+
+def is_too_deep(document: object) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True
