@@ -81,7 +81,9 @@ class JobService:
         if not skip_checks:
             await self._work.check(config, target)
         moment = identity.now()
-        sent = body.model_dump(mode="json", exclude={"config", "target", *_SERVER_OWNED})
+        sent, own_secrets = masking.mask(
+            body.model_dump(mode="json", exclude={"config", "target", *_SERVER_OWNED})
+        )
         job = StoredJob(
             status=JobStatus.CREATED,
             status_details=StatusDetails().model_dump(exclude={"samples_processed"}),
@@ -96,7 +98,7 @@ class JobService:
             },
         )
         secrets = masking.beneath("config", config.secrets) | masking.beneath("target", target.secrets)
-        self._store.add(job, secrets)
+        self._store.add(job, own_secrets | secrets)
         if Quirk.RESULTS_FROM_THE_START in self._quirks:
             empty = new_result(job=job.id, namespace=job.namespace, tasks={}, groups={})
             self._store.begin_result(job.id, empty)

@@ -167,12 +167,24 @@ def _text(answer: bytes) -> str:
 def _sample(kind: Generates, response: Any) -> dict[str, Any]:
     try:
         choice = response["choices"][0]
-        text = choice["message"].get("content") if kind == "chat-completion" else choice["text"]
+        text = _said(choice["message"].get("content") if kind == "chat-completion" else choice["text"])
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         msg = f"model endpoint's answer is no {kind}: {str(response)[:_MAX_SHOWN]}"
         raise SampleError(msg) from error
-    # A call of tools has no text.
-    return {"output_text": text or "", "response": response}
+    return {"output_text": text, "response": response}
+
+
+def _said(content: Any) -> str:
+    """The text of an answer: whole, in parts, or none where tools are called. Raises TypeError, KeyError."""
+    match content:
+        case None:
+            return ""
+        case str():
+            return content
+        case list():
+            return "".join(part["text"] for part in content if part["type"] == "text")
+        case _:
+            raise TypeError
 
 
 def _shown(said: str | Exception, endpoint: Endpoint) -> str:

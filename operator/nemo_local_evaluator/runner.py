@@ -8,6 +8,7 @@ where work is under way. The database is the only memory: after a crash and afte
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +90,11 @@ class Runner:
             try:
                 await asyncio.wait({run.task})
                 self._settle(job, run.task)
+            except Exception as error:  # noqa: BLE001 - logged
+                # What cannot be kept fails its job, and must not take a worker with it.
+                _log.exception("the outcome of job %s cannot be kept", job.id)
+                with contextlib.suppress(sqlite3.Error):
+                    self._jobs.move(job.id, JobStatus.FAILED, message=f"Internal error: {error!r}")
             finally:
                 run.task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):

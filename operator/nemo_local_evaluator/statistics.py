@@ -6,7 +6,15 @@ otherwise left out.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+MAX_VALUE: Final = 1e100
+"""A score of more is taken for none: no mean, and not even its square, could be computed with it."""
+
+
+def counts(value: float) -> bool:
+    """Whether `value` is one to gather: finite, and of a size that sums of squares can hold."""
+    return abs(value) <= MAX_VALUE
 
 
 class RunningStatistics:

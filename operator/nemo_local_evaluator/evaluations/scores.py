@@ -10,7 +10,7 @@ from nemo_local_evaluator.datasets import Row
 from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.metrics import Scored, corpus_scores
 from nemo_local_evaluator.scoring import MetricSpec
-from nemo_local_evaluator.statistics import RunningStatistics
+from nemo_local_evaluator.statistics import RunningStatistics, counts
 
 __all__ = ["Sample", "TaskScores"]
 
@@ -71,7 +71,7 @@ class TaskScores:
         for metric, scored in sample.scored.items():
             for name, value in scored.scores.items():
                 statistics = self._statistics[metric].setdefault(name, RunningStatistics())
-                if math.isfinite(value):
+                if counts(value):
                     statistics.add(value)
             if scored.tally is not None:
                 before = self._tallies.get(metric) or [0.0] * len(scored.tally)

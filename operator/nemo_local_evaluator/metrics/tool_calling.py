@@ -97,7 +97,21 @@ def _same(some: list[Any], others: list[Any]) -> bool:
     """The same ones equally often, in any order; dictionaries have no hash to count them by."""
     remaining = list(others)
     for one in some:
-        if one not in remaining:
+        found = next((index for index, other in enumerate(remaining) if _equal(one, other)), None)
+        if found is None:
             return False
-        remaining.remove(one)
+        del remaining[found]
     return not remaining
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """As JSON has it: true is not 1, as it is to Python, but 1 is 1.0."""
+    match one, other:
+        case (bool(), _) | (_, bool()):
+            return one is other
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+        case (list() | tuple(), list() | tuple()):
+            return len(one) == len(other) and all(map(_equal, one, other))
+        case _:
+            return bool(one == other)

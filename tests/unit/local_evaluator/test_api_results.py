@@ -52,6 +52,14 @@ async def test_a_job_s_own_result_is_such_an_entity(server: Evaluator) -> None:
     assert (await server.get("results", **{"search[tasks]": "answers"}))["data"] == [other]
 
 
+async def test_a_job_whose_result_is_deleted_names_none(server: Evaluator) -> None:
+    job = await job_of(server, {"x": "1"})
+    assert (await server.http.delete(f"/v1/evaluation/results/{job['result']}")).status_code == 200
+
+    assert (await server.get(f"jobs/{job['id']}"))["result"] is None
+    await server.refused(404, "GET", f"jobs/{job['id']}/results")
+
+
 async def test_a_result_is_created_changed_and_deleted(server: Evaluator) -> None:
     body = {"job": "eval-elsewhere", "custom_fields": {"run": 7}, "tasks": SCORES, "project": None}
     created = await server.create("results", body)

@@ -313,3 +313,34 @@ async def test_a_dataset_that_shrinks_meanwhile_is_what_the_job_fails_for(
     job = await server.run(chat_config(dataset), model_target())
     assert job["status"] == "failed"
     assert job["status_details"]["message"].startswith("dataset 'rows.jsonl'")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            [{"type": "text", "text": "Pa"}, {"type": "image", "url": "x"}, {"type": "text", "text": "ris"}],
+            "Paris",
+        ),
+        ([], ""),
+        (None, ""),
+    ],
+)
+async def test_an_answer_in_parts_is_read_as_one(server: Evaluator, content: object, text: str) -> None:
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"choices": [{"message": {"role": "assistant", "content": content}}]})
+
+    server.model.answer = answer
+    job = await server.run(quiz(server, limit_samples=1), model_target())
+    result = await server.get(f"jobs/{job['id']}/results")
+    assert result["tasks"]["qa"]["data"]["samples"][0]["output_text"] == text
+
+
+@pytest.mark.parametrize("content", [7, {"text": "Paris"}, [7], [{"type": "text"}]])
+async def test_an_answer_that_is_no_text_costs_its_sample(server: Evaluator, content: object) -> None:
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"choices": [{"message": {"role": "assistant", "content": content}}]})
+
+    server.model.answer = answer
+    job = await server.run(quiz(server, limit_samples=1), model_target())
+    assert "answer is no chat-completion" in job["status_details"]["message"]

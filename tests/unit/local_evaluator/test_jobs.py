@@ -1,6 +1,7 @@
 """The life of a job: its shapes, its end, cancel, delete, and a restart in the middle."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +263,11 @@ async def test_a_crash_fails_its_job_and_no_other(
 async def test_health_and_openapi(server: Evaluator) -> None:
     assert (await server.http.get("/health")).json() == {"status": "healthy"}
     assert "/v1/evaluation/jobs/{job_id}/results" in (await server.http.get("/openapi.json")).json()["paths"]
+
+
+async def test_a_secret_of_the_job_itself_is_masked_too(server: Evaluator) -> None:
+    body = {"config": data_config(), "target": rows_target({"a": 1}), "api_key": "s3cret"}
+    created = await server.create("jobs", body)
+
+    assert created["api_key"] == "******"
+    assert "s3cret" not in json.dumps(await server.get("jobs"))

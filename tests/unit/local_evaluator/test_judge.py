@@ -251,3 +251,11 @@ async def test_a_judge_s_key_is_shown_to_nobody(server: Evaluator) -> None:
     left = [path for path in (server.data / "jobs").rglob("*") if path.is_file()]
     assert left
     assert all(KEY.encode() not in path.read_bytes() for path in left)
+
+
+async def test_a_verdict_beyond_all_sums_counts_as_none_and_costs_no_worker(server: Evaluator) -> None:
+    score = judge({"rating": regex(r"RATING: (\S+)") | {"type": "number"}})
+    scores = await server.scores(data_config(score), verdicts("RATING: 1e200", "RATING: 3", "RATING: -1e308"))
+
+    assert (scores["rating"]["value"], scores["rating"]["stats"]["count"]) == (3, 1)
+    assert scores["rating"]["stats"]["nan_count"] == 2

@@ -49,6 +49,8 @@ TIME_SAID = call("time", "{}")
         ([PARIS, ROME], [ROME_SAID, ROME_SAID], 1, 0),
         ([PARIS, ROME], [PARIS_SAID], 0, 0),
         ([PARIS], [PARIS_SAID, TIME_SAID], 0, 0),
+        ([call("f", {"x": 1})], [call("f", '{"x": true}')], 1, 0),
+        ([call("f", {"x": [1, {"y": None}]})], [call("f", '{"x": [1.0, {"y": null}]}')], 1, 1),
         ([PARIS], None, 0, 0),
         ([], None, 1, 1),
         ([TIME], [call("time", None)], 1, 1),
