@@ -216,11 +216,12 @@ def run(
     except KeyboardInterrupt as error:
         errors.print("The evaluation was interrupted.")
         raise typer.Exit(130) from error
-    if output is not None:
-        output.write_text(_as_json(outcome))
     terminal = Console()
     # Where nobody looks, no line has to fit into a window.
     Console(width=None if terminal.is_terminal else _WIDTH_OF_A_LOG).print(scores_table(outcome))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(_as_json(outcome))
 
 
 def _registered(models: Path | None) -> dict[str, RegisteredModel]:

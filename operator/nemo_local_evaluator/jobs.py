@@ -43,7 +43,7 @@ class JobWork:
         secrets = self._store.secrets(job.id)
         document = masking.reveal(job.document, secrets)
         evaluation = self._planner.plan(document["config"], document["target"])
-        return await run_redacted(evaluation, observer, secrets=secrets.values())
+        return await run_redacted(evaluation, observer, secrets=[*secrets.values(), *self._planner.secrets])
 
     async def check(self, config: StoredEntity, target: StoredEntity) -> None:
         """Raises BadRequestError; what is not supported here is accepted, and fails saying so."""

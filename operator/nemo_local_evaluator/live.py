@@ -47,7 +47,7 @@ class LiveService:
             evaluation = self._planner.plan(revealed, masking.reveal(target.document, target.secrets))
             async with asyncio.timeout(TIMEOUT):
                 await evaluation.check()
-                secrets = [*config.secrets.values(), *target.secrets.values()]
+                secrets = [*config.secrets.values(), *target.secrets.values(), *self._planner.secrets]
                 record.begun = True
                 outcome = await run_redacted(evaluation, record, secrets=secrets)
                 status = JobStatus.COMPLETED

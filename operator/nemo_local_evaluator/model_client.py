@@ -17,6 +17,7 @@ from nemo_local_evaluator.prompts import Generates
 
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_RETRIES = 2
+_LAST_PORT = 65_535
 _CONNECT_TIMEOUT = 5.0
 _MAX_WAIT = 8.0
 _MAX_SHOWN = 300
@@ -51,6 +52,9 @@ def parse_url(url: str) -> httpx.URL:
         raise EvaluationError(msg) from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         msg = f"{url!r} is not an http:// or https:// URL"
+        raise EvaluationError(msg)
+    if parsed.port is not None and parsed.port > _LAST_PORT:
+        msg = f"{url!r} has a port beyond {_LAST_PORT}"
         raise EvaluationError(msg)
     return parsed
 

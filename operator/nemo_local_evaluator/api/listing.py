@@ -21,6 +21,9 @@ MAX_PAGE_SIZE: Final = 1000
 MAX_VALUE_LENGTH: Final = 1000
 """Characters of one filter or search; SQLite refuses patterns that are much longer."""
 
+MAX_CONDITIONS: Final = 50
+"""Filters of one list, and words to search for; SQLite refuses statements of a thousand."""
+
 # No quotes, backslashes or control characters: such a key has no JSON path in SQLite.
 _KEY: Final = r"\[([^\[\]\"\\\x00-\x1f]+)\]"
 _PARAMETER: Final = re.compile(rf"(filter|search)((?:{_KEY})+)")
@@ -108,9 +111,12 @@ class _Reading:
         self.substrings: list[Search] = []
         self.filter: dict[str, Any] = {}
         self.search: dict[str, Any] = {}
+        self._words = 0
 
     def add(self, name: str, values: list[str]) -> None:
         group, keys = _split(name)
+        if len(self.conditions) >= MAX_CONDITIONS:
+            _refuse(name, f"is one of more than {MAX_CONDITIONS} filters")
         if any(len(value) > MAX_VALUE_LENGTH for value in values):
             _refuse(name, f"is longer than {MAX_VALUE_LENGTH} characters")
         if group == "filter":
@@ -136,6 +142,9 @@ class _Reading:
             return
         # NVIDIA's client joins values with commas, its documentation repeats the parameter.
         words = tuple(word for value in values for word in value.split(",") if word)
+        self._words += len(words)
+        if self._words > MAX_CONDITIONS:
+            _refuse(name, f"makes more than {MAX_CONDITIONS} words to search for")
         if words:
             self.substrings.append(Search(field=field, path=tuple(path), values=words))
         _nest(name, self.search, keys, ",".join(values))

@@ -69,7 +69,7 @@ def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints:
                 task=name,
                 kind=kind,
                 template=json.dumps((task.params or {}).get("template")),
-                params=params.model_dump_json(exclude_unset=True),
+                params=json.dumps(params.model_dump(mode="json", exclude_unset=True)),
             ),
         )
     dataset = target.dataset if target.type == "dataset" else task.dataset

@@ -25,11 +25,15 @@ class Endpoints:
         """`owner` is who names the model, for messages. Raises EvaluationError."""
         url, model_id, api_key = self._address(model, owner)
         call_url(url, kind)
+        # A key read from a file often ends with a newline, which no header may.
+        api_key = api_key and api_key.strip()
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            msg = f"the api_key of {owner} has characters that no header may have"
+            raise EvaluationError(msg)
         return Endpoint(
             url=url,
             model_id=model_id,
-            # A key read from a file often ends with a newline, which no header may.
-            api_key=api_key and api_key.strip(),
+            api_key=api_key,
             timeout=float(params.request_timeout or DEFAULT_TIMEOUT),
             retries=DEFAULT_RETRIES if params.max_retries is None else params.max_retries,
         )

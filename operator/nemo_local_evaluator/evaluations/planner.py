@@ -31,6 +31,8 @@ class Planner:
     def __init__(self, *, models: Mapping[str, RegisteredModel], resources: Resources) -> None:
         self._endpoints = Endpoints(models)
         self._resources = resources
+        self.secrets = [model.api_key for model in models.values() if model.api_key]
+        """Keys of the registry, which no caller is to see, whatever an endpoint repeats."""
 
     def plan(self, config_document: Mapping[str, Any], target_document: Mapping[str, Any]) -> Evaluation:
         """Raises EvaluationError; UnsupportedError for what NeMo Evaluator can do and this server cannot."""

@@ -1,5 +1,6 @@
 """From samples to a task's result: scores with their statistics, and the first samples themselves to read."""
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from nemo_local_evaluator.statistics import RunningStatistics, counts
 __all__ = ["Sample", "TaskScores"]
 
 MAX_SAMPLES_KEPT: Final = 1000
+MAX_BYTES_KEPT: Final = 16 * 1024 * 1024
 """A result is one document, read whole; more samples than these would make it unwieldy."""
 
 
@@ -52,6 +54,7 @@ class TaskScores:
         self._statistics: defaultdict[str, dict[str, RunningStatistics]] = defaultdict(dict)
         self._tallies: dict[str, list[float]] = {}
         self._kept: list[tuple[int, dict[str, Any]]] = []
+        self._bytes = 0
         self._total = 0
         self.answered = 0
         self.first_error: str | None = None
@@ -67,15 +70,24 @@ class TaskScores:
         if self.first_error is None and sample.errors:
             self.first_error = sample.errors[0]
         if sample.number <= MAX_SAMPLES_KEPT:
-            self._kept.append((sample.number, sample.document()))
+            self._keep(sample)
         for metric, scored in sample.scored.items():
             for name, value in scored.scores.items():
                 statistics = self._statistics[metric].setdefault(name, RunningStatistics())
                 if counts(value):
                     statistics.add(value)
+                elif math.isfinite(value) and self.first_error is None:
+                    self.first_error = f"metric {metric!r}: {name} of {value:g} is too large for statistics"
             if scored.tally is not None:
                 before = self._tallies.get(metric) or [0.0] * len(scored.tally)
                 self._tallies[metric] = [one + more for one, more in zip(before, scored.tally, strict=True)]
+
+    def _keep(self, sample: Sample) -> None:
+        document = sample.document()
+        self._bytes += len(json.dumps(document))
+        # One that does not fit is the last: those kept are the first, without gaps of ours.
+        if self._bytes <= MAX_BYTES_KEPT:
+            self._kept.append((sample.number, document))
 
     def result(self) -> dict[str, Any]:
         """Raises EvaluationError where a metric could be computed for no sample."""

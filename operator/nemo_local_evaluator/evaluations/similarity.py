@@ -97,7 +97,7 @@ def _generation(name: str, target: TargetInput, params: Params, endpoints: Endpo
             task=name,
             kind=kind,
             template=json.dumps({"prompt": _PROMPT}),
-            params=params.model_dump_json(exclude_unset=True),
+            params=json.dumps(params.model_dump(mode="json", exclude_unset=True)),
         ),
     )
 

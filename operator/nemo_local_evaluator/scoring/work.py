@@ -117,6 +117,6 @@ def _prompt(spec: PromptSpec) -> Prompt:
         owner=f"task {spec.task!r}",
         kind=spec.kind,
         template=json.loads(spec.template),
-        params=Params.model_validate_json(spec.params),
+        params=Params.model_validate(json.loads(spec.params)),
         environment=_ENVIRONMENT,
     )

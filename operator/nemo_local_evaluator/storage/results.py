@@ -35,8 +35,12 @@ class ResultStore:
 
     def delete(self, result_id: str) -> None:
         with self._database.transaction():
+            self._database.execute(
+                "UPDATE jobs SET result = NULL"
+                " WHERE id = (SELECT job FROM results WHERE id = :id) AND result = :id",
+                {"id": result_id},
+            )
             forget_result(self._database, result_id)
-            self._database.execute("UPDATE jobs SET result = NULL WHERE result = :id", {"id": result_id})
 
     def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
         found = find(self._database, _TABLE, listing)

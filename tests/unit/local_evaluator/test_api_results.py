@@ -178,3 +178,14 @@ async def test_a_restart_keeps_results(tmp_path: Path, model: FakeModel) -> None
         created = await server.create("results", {"job": "eval-elsewhere"})
     async with evaluator(tmp_path, model) as server:
         assert await server.get(f"results/{created['id']}") == created
+
+
+async def test_a_result_holds_the_first_samples_up_to_sixteen_mebibytes(server: Evaluator) -> None:
+    rows = [{"x": "1", "padding": "x" * 2**20} for _ in range(20)]
+    config = data_config(string_check("{{item.x}}", "equals", "1"))
+    dataset = {"type": "dataset", "dataset": server.dataset("large.json", rows)}
+    job = await server.run(config, dataset)
+    result = await server.get(f"jobs/{job['id']}/results")
+
+    assert result["tasks"]["qa"]["data"]["samples_total"] == 20
+    assert len(result["tasks"]["qa"]["data"]["samples"]) == 15

@@ -189,3 +189,23 @@ async def test_a_number_without_a_float_is_refused(server: Evaluator) -> None:
     params = {"request_timeout": 10**400}
     (said,) = await server.refused(422, "POST", "configs", CONFIG | {"params": params})
     assert said["type"] == "json_invalid"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [{"url": "http://127.0.0.1:99999/v1"}, {"url": "http://model.test/v1", "api_key": "k\u00e9y-of-mine"}],
+)
+async def test_an_endpoint_that_no_request_can_be_made_to_is_told_beforehand(
+    server: Evaluator, endpoint: dict[str, str]
+) -> None:
+    target = {"type": "model", "model": {"api_endpoint": endpoint | {"model_id": "m"}}}
+    config = chat_config(server.dataset("quiz.json", [{"question": "yes", "answer": "yes"}]))
+    said = await server.refused(400, "POST", "jobs", {"config": config, "target": target})
+    assert "port beyond 65535" in said or "characters that no header may have" in said
+
+
+async def test_half_a_surrogate_pair_among_params_goes_to_the_model(server: Evaluator) -> None:
+    config = chat_config(server.dataset("quiz.json", [{"question": "yes", "answer": "yes"}]))
+    job = await server.run(config | {"params": {"stop": [HALF]}}, model_target())
+
+    assert (job["status"], server.model.bodies[0]["stop"]) == ("completed", [HALF])

@@ -1,6 +1,7 @@
 """llm-judge: who is asked, what is read from the answer, and who sees the judge's key."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -259,3 +260,16 @@ async def test_a_verdict_beyond_all_sums_counts_as_none_and_costs_no_worker(serv
 
     assert (scores["rating"]["value"], scores["rating"]["stats"]["count"]) == (3, 1)
     assert scores["rating"]["stats"]["nan_count"] == 2
+
+
+async def test_nobody_sees_the_key_of_a_registered_model_whose_endpoint_repeats_it(tmp_path: Path) -> None:
+    async def repeat(request: httpx.Request) -> httpx.Response:
+        return chat_reply(f"you sent {request.headers['Authorization']}")
+
+    registered = {"told": RegisteredModel(url="http://told.test/v1", api_key=KEY)}
+    async with evaluator(tmp_path, FakeModel(answer=repeat), models=registered) as server:
+        config = chat_config(server.dataset("quiz.json", [{"question": "yes", "answer": "yes"}]))
+        job = await server.run(config, {"type": "model", "model": "told"})
+        (sample,) = await samples(server, job)
+
+    assert sample["output_text"] == "you sent Bearer ******"

@@ -206,3 +206,12 @@ async def test_jobs_are_found_by_what_they_were_made_of(server: Evaluator) -> No
     assert await found(**{"filter[target][name]": "t"}) == [mine["id"]]
     for filters in ({"filter[status]": "failed"}, {"search[result]": "nowhere"}):
         assert await found(**filters) == []
+
+
+@pytest.mark.parametrize("listed", ["configs", "targets", "jobs", "results"])
+async def test_more_conditions_than_sqlite_takes_are_refused(server: Evaluator, listed: str) -> None:
+    words = {"search[namespace]": ",".join("a" * 400)}
+    fields = {f"filter[custom_fields][k{number}]": "v" for number in range(600)}
+    for query in (words, fields):
+        response = await server.http.get(f"/v1/evaluation/{listed}", params=query)
+        assert response.status_code == 422, response.text
