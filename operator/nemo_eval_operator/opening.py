@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from . import __version__
-from .evaluator import Access, EvaluatorClient, KnownSecrets, ReplaceableTransport, UnusableUrl
+from .evaluator import Access, EvaluatorClient, KnownSecrets, ReplaceableTransport
 from .heartbeats import Heartbeats
 from .kube import KubeClient
 from .lifecycle import connection_name
@@ -74,14 +74,11 @@ class EvaluatorOpener:
 
     def connection(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
         """Raises UnusableCertificate, UnusableUrl."""
-        try:
-            httpx.URL(terms.url)
-        except httpx.InvalidURL as error:
-            raise UnusableUrl(f"{terms.url}: {error}") from error
         name = connection_name(connection)
         longest = self.settings.settle_seconds * SETTLED
         deadline = min(terms.request_seconds or self.settings.request_timeout_seconds, longest)
-        transport = ReplaceableTransport(access.transport(max_connections=CONNECTIONS), longest_call=deadline)
+        current = access.transport(terms.url, max_connections=CONNECTIONS)
+        transport = ReplaceableTransport(current, longest_call=deadline)
         http = httpx.AsyncClient(
             base_url=terms.url,
             transport=transport,

@@ -39,10 +39,13 @@ def transport_to(
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """So many connections at most. `resolver` says what a name stands for; nobody asks it about addresses."""
+    """A transport with so many connections at most.
+
+    `context` is None where no URL is https. `resolver` resolves names, and is not used for addresses.
+    """
 
     def __init__(
-        self, context: ssl.SSLContext, connections: int, *, resolver: AbstractResolver | None = None
+        self, context: ssl.SSLContext | None, connections: int, *, resolver: AbstractResolver | None = None
     ) -> None:
         self._context = context
         self._connections = connections
@@ -82,7 +85,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         # Not earlier: it belongs to the event loop that it was made in.
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                ssl=self._context,
+                # Without a context, aiohttp takes its own for https: the public authorities.
+                ssl=True if self._context is None else self._context,
                 limit=self._connections,
                 keepalive_timeout=KEEPALIVE_SECONDS,
                 resolver=self._resolver,

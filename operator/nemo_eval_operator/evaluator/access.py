@@ -14,6 +14,7 @@ import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from tempfile import NamedTemporaryFile
 from typing import Final
 
@@ -73,17 +74,24 @@ class Access:
     certificates: Certificates = Certificates()
     loopback: bool = False
 
-    def transport(self, *, max_connections: int) -> httpx.AsyncBaseTransport:
-        """Raises UnusableCertificate."""
-        return _GuardedTransport(self, max_connections)
+    def transport(self, url: str, *, max_connections: int) -> httpx.AsyncBaseTransport:
+        """Return a transport to the evaluator at `url`. Raises UnusableUrl, UnusableCertificate.
+
+        A TLS context with the public authorities takes a megabyte, so all connections that bring no
+        certificates of their own share one, and connections by http keep none.
+        """
+        is_https = _scheme(url) == "https"
+        # Certificates are checked for http too: a mistake should not first show when the scheme changes.
+        checked = _tls(self.certificates) if is_https or self.certificates != Certificates() else None
+        return _GuardedTransport(self, checked if is_https else None, max_connections)
 
 
 class _GuardedTransport(httpx.AsyncBaseTransport):
-    def __init__(self, access: Access, max_connections: int) -> None:
+    def __init__(self, access: Access, context: ssl.SSLContext | None, max_connections: int) -> None:
         self._headers = dict(access.headers)
         self._loopback = access.loopback
         self._connections = AiohttpTransport(
-            _tls(access.certificates), max_connections, resolver=_GuardedResolver(loopback=access.loopback)
+            context, max_connections, resolver=_GuardedResolver(loopback=access.loopback)
         )
 
     @override
@@ -197,26 +205,53 @@ class _Severed(httpx.AsyncBaseTransport):
         raise httpx.ConnectError(self._reason, request=request)
 
 
-def _tls(certificates: Certificates) -> ssl.SSLContext:
+def _scheme(url: str) -> str:
     try:
-        if certificates.ca is None:
-            context = httpx.create_ssl_context()
-        else:
-            # Empty text would mean the system's authorities to ssl.
-            context = ssl.create_default_context(cadata=certificates.ca or "empty")
-    except ssl.SSLError as error:
-        raise UnusableCertificate(f"the CA bundle holds no readable PEM certificate: {error}") from error
+        parsed = httpx.URL(url)
+        # Decoded only now, and not every host that begins with xn-- can be.
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise UnusableUrl(f"{url} cannot be used: {error}") from error
+    if not host:
+        raise UnusableUrl(f"{url} names no host")
+    return parsed.scheme
+
+
+@cache
+def _public_tls() -> ssl.SSLContext:
+    """The context of all connections without certificates of their own; not to be changed."""
+    return httpx.create_ssl_context()
+
+
+def _tls(certificates: Certificates) -> ssl.SSLContext:
+    if certificates == Certificates():
+        return _public_tls()
     if not certificates.verify:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    elif certificates.ca is None:
+        context = httpx.create_ssl_context()
+    else:
+        context = _trusting(certificates.ca)
     if certificates.own is not None:
         try:
             _present(context, *certificates.own)
-        except (ssl.SSLError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise UnusableCertificate(
                 f"the client certificate and its key cannot be used: {error}"
             ) from error
     return context
+
+
+def _trusting(bundle: str) -> ssl.SSLContext:
+    # Bundles name their certificates in comments, in any language; ssl takes ASCII only, and reads what is
+    # between BEGIN and END. Empty text would mean the system's authorities to it.
+    pem = bundle.encode("ascii", "replace").decode() or "empty"
+    try:
+        return ssl.create_default_context(cadata=pem)
+    except (OSError, ValueError) as error:
+        raise UnusableCertificate(f"the CA bundle holds no readable PEM certificate: {error}") from error
 
 
 def _present(context: ssl.SSLContext, certificate: str, private_key: str) -> None:

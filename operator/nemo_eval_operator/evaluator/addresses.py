@@ -25,15 +25,31 @@ METADATA_NAMES: Final = frozenset(
 METADATA_ADDRESSES: Final = (
     IPv6Network("fd00:ec2::/32"),
     IPv6Network("fd20:ce::254/128"),
+    IPv6Network("fd00:42::42/128"),
     IPv4Network("100.100.100.200/32"),
     IPv4Network("168.63.129.16/32"),
     IPv4Network("192.0.0.192/32"),
 )
 """Metadata services outside the link-local range: AWS (EKS hands out pod identities beside it) and Google by
-IPv6, Alibaba, Azure, Oracle."""
+IPv6, Scaleway by IPv6, Alibaba, Azure, Oracle."""
 
 NAT64: Final = IPv6Network("64:ff9b::/96")
-"""IPv4 addresses by way of a translator (RFC 6052)."""
+"""IPv4 addresses through a translator (RFC 6052): the way to IPv4 from a cluster with IPv6 only, so the
+IPv4 address decides."""
+
+TRANSITION_NETWORKS: Final = (
+    IPv6Network("::/96"),
+    IPv6Network("::ffff:0:0:0/96"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2001::/32"),
+    IPv6Network("2002::/16"),
+)
+"""Forms of IPv4 addresses that no evaluator needs, refused whatever they lead to: IPv4-compatible (RFC 4291),
+IPv4-translated (SIIT, RFC 2765), local-use NAT64 (RFC 8215; where the IPv4 address is in it depends on the
+network), Teredo (RFC 4380) and 6to4 (RFC 3056)."""
+
+THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
+"""The sender's own network (RFC 1122); Linux connects 0.0.0.0 to itself."""
 
 
 def refusal_of_host(host: str) -> str | None:
@@ -46,22 +62,31 @@ def refusal_of_host(host: str) -> str | None:
 
 def refusal_of_address(text: str, *, loopback: bool) -> str | None:
     """Why this address is not connected to; None where it may be. `loopback`: our own machine may be."""
-    address = _meant(ip_address(text.partition("%")[0]))
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        address = _translated(address)
     if address.is_loopback:
         return None if loopback else f"{address} is a loopback address"
     if address.is_link_local:
         return f"{address} is a link-local address"
-    if address.is_unspecified or address.is_multicast or int(address) == 2**32 - 1:
-        return f"{address} is no address of one host"
+    if not _is_one_host(address):
+        return f"{address} is not the address of one host"
     if any(address in network for network in METADATA_ADDRESSES):
         return f"{address} is a cloud's metadata service"
+    if any(address in network for network in TRANSITION_NETWORKS):
+        return f"{address} stands for an IPv4 address: use that address itself"
     return None
 
 
-def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that some IPv6 addresses stand for."""
-    if not isinstance(address, IPv6Address):
-        return address
+def _translated(address: IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that a NAT64 or IPv4-mapped address leads to, else `address`."""
     if address in NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+    return address.ipv4_mapped or address
+
+
+def _is_one_host(address: IPv4Address | IPv6Address) -> bool:
+    """Whether the address can be that of one host: not unspecified, multicast, broadcast or reserved."""
+    if isinstance(address, IPv6Address):
+        return not (address.is_unspecified or address.is_multicast or address.is_site_local)
+    return not (address in THIS_NETWORK or address.is_multicast or address.is_reserved)

@@ -193,7 +193,7 @@ class Evaluators:
                 )
                 self._entries[key] = entry
             elif entry.access != access:
-                entry.opened.transport.replace(access.transport(max_connections=CONNECTIONS))
+                entry.opened.transport.replace(access.transport(terms.url, max_connections=CONNECTIONS))
                 entry.opened.evaluator.gate.probe_soon()
                 logger.info("connection %s: credentials or certificates are new", connection_name(connection))
         except UnusableCertificate as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from nemo_eval_operator.evaluator import (
     EvaluatorError,
     Fault,
     UnusableCertificate,
+    UnusableUrl,
 )
 from nemo_eval_operator.evaluator.addresses import refusal_of_address, refusal_of_host
 
@@ -62,7 +64,7 @@ def closing(writer: asyncio.StreamWriter) -> Iterator[None]:
 
 
 async def check(url: str, access: Access) -> None:
-    async with httpx.AsyncClient(base_url=url, transport=access.transport(max_connections=4)) as http:
+    async with httpx.AsyncClient(base_url=url, transport=access.transport(url, max_connections=4)) as http:
         await EvaluatorClient(http, deadline=5).check()
 
 
@@ -95,13 +97,32 @@ async def fault_of(url: str, access: Access) -> EvaluatorError:
         "::",
         "255.255.255.255",
         "224.0.0.1",
+        "240.0.0.1",
+        "0.1.2.3",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1:ffff::a00:1",
+        "::169.254.169.254",
+        "::10.0.0.1",
+        "::ffff:0:169.254.169.254",
+        "::ffff:0:10.0.0.1",
+        "2001:0:a9fe:a9fe::1",
+        "2001::5601:5601",
+        "2002:a00:1::1",
+        "fec0::1",
+        "feff::1",
+        "fd00:42::42",
+        "ff02::1",
     ],
 )
 def test_addresses_that_no_connection_may_lead_to(address: str) -> None:
     assert refusal_of_address(address, loopback=False)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "93.184.215.14", "fd00::1", "2606:4700::1"])
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "192.168.1.1", "93.184.215.14", "fd00::1", "2606:4700::1", "64:ff9b::a00:1"]
+)
 def test_private_and_public_addresses_are_fine(address: str) -> None:
     assert refusal_of_address(address, loopback=False) is None
 
@@ -200,6 +221,37 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) 
         assert (await fault_of(f"https://127.0.0.1:{server.port}", access)).fault is Fault.TLS
 
 
+async def test_comments_of_a_ca_bundle_may_be_in_any_language(authority: trustme.CA) -> None:
+    bundle = f"# Autorité de certification nº 1: 認証局\n{pem(authority)}\n# Ende, größer als nötig\n"
+    async with Server().serving(server_side(authority)) as server:
+        access = Access(certificates=Certificates(ca=bundle), loopback=True)
+        await check(f"https://127.0.0.1:{server.port}", access)
+
+
+def contexts() -> int:
+    return sum(isinstance(thing, ssl.SSLContext) for thing in gc.get_objects())
+
+
+def test_connections_without_certificates_share_one_tls_context_and_http_has_none() -> None:
+    shared = Access().transport("https://evaluator.test", max_connections=1)
+    before = contexts()
+    transports = [
+        Access(certificates=certificates).transport(f"{scheme}://evaluator.test", max_connections=1)
+        for scheme, certificates in [
+            ("https", Certificates()),
+            ("http", Certificates()),
+            ("http", Certificates(verify=False)),
+        ]
+        for _ in range(10)
+    ]
+    assert contexts() == before
+    own = Access(certificates=Certificates(verify=False)).transport(
+        "https://evaluator.test", max_connections=1
+    )
+    assert contexts() == before + 1, "one that verifies nothing is never shared"
+    assert len({shared, own, *transports}) == 32
+
+
 async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
     context = server_side(authority)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -221,12 +273,15 @@ async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
     [
         (Certificates(ca="no pem"), "CA bundle"),
         (Certificates(ca=""), "CA bundle"),
+        (Certificates(ca="é"), "CA bundle"),
+        (Certificates(ca="\0"), "CA bundle"),
         (Certificates(own=("no pem", "neither")), "client certificate"),
+        (Certificates(own=("é", "\0")), "client certificate"),
     ],
 )
 def test_what_is_no_certificate_is_named(certificates: Certificates, problem: str) -> None:
     with pytest.raises(UnusableCertificate, match=problem):
-        Access(certificates=certificates).transport(max_connections=1)
+        Access(certificates=certificates).transport("https://evaluator.test", max_connections=1)
 
 
 @pytest.mark.parametrize(
@@ -245,6 +300,12 @@ async def test_whatever_a_tenant_writes_as_a_url_is_an_error_of_that_evaluator(u
     """And never one that ends the operator."""
     with pytest.raises(EvaluatorError):
         await check(url, Access(loopback=True))
+
+
+@pytest.mark.parametrize("url", ["http://xn--", "https://xn--/a", "http://xn--a.example.com", "http://:80"])
+def test_a_url_without_a_usable_host_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(UnusableUrl, match="http"):
+        Access().transport(url, max_connections=1)
 
 
 async def test_faults_on_the_way_are_told_apart() -> None:

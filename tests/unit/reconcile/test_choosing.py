@@ -133,7 +133,7 @@ class Stage:
 
     def _open(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
         self.opened.append(terms.url)
-        access.transport(max_connections=1)
+        access.transport(terms.url, max_connections=1)
         transport = ReplaceableTransport(httpx.MockTransport(self._respond), longest_call=1)
         client = EvaluatorClient(
             httpx.AsyncClient(base_url=terms.url, transport=transport, headers=access.headers)
