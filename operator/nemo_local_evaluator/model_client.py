@@ -13,6 +13,7 @@ from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.http_clients import HttpClients
 from nemo_local_evaluator.masking import MASK
+from nemo_local_evaluator.model_prompt import ModelPrompt
 from nemo_local_evaluator.prompts import Generates
 
 DEFAULT_TIMEOUT = 60.0
@@ -35,6 +36,7 @@ class Endpoint:
     timeout: float = DEFAULT_TIMEOUT
     """Seconds for one call, from connecting to the last byte."""
     retries: int = DEFAULT_RETRIES
+    prompt: ModelPrompt = field(default_factory=ModelPrompt, compare=False)
 
 
 def call_url(url: str, kind: Generates) -> httpx.URL:
@@ -84,8 +86,9 @@ class ModelClient:
             raise EvaluationError(msg)
 
     async def generate(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> dict[str, Any]:
-        """What templates see as `sample`: the text, and the whole response for those that want more."""
+        """What templates see as `sample`: prompt, text, and the whole response."""
         attempt = 0
+        body = endpoint.prompt.applied_to(body)
         while True:
             try:
                 response = await self._post(endpoint, kind, body)
@@ -96,7 +99,9 @@ class ModelClient:
                 await asyncio.sleep(self._wait(attempt, error.retry_after))
                 attempt += 1
             else:
-                return _sample(kind, response)
+                text = endpoint.prompt.answer_in(_answer_text(kind, response))
+                prompt = body.get("prompt", body.get("messages"))
+                return {"output_text": text, "response": response, "prompt": prompt}
 
     async def _post(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> Any:
         try:
@@ -168,14 +173,13 @@ def _text(answer: bytes) -> str:
     return answer.decode(errors="replace")
 
 
-def _sample(kind: Generates, response: Any) -> dict[str, Any]:
+def _answer_text(kind: Generates, response: Any) -> str:
     try:
         choice = response["choices"][0]
-        text = _said(choice["message"].get("content") if kind == "chat-completion" else choice["text"])
+        return _said(choice["message"].get("content") if kind == "chat-completion" else choice["text"])
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         msg = f"model endpoint's answer is no {kind}: {str(response)[:_MAX_SHOWN]}"
         raise SampleError(msg) from error
-    return {"output_text": text, "response": response}
 
 
 def _said(content: Any) -> str:

@@ -90,6 +90,31 @@ class ApiEndpoint(Document):
     format: Literal["nim", "openai", "lama_stack"] = "nim"
 
 
+class InferenceParams(Document):
+    max_tokens: Count | None = None
+    stop: str | list[str] | None = None
+    temperature: float | None = None
+    top_k: Whole | None = None
+    top_p: float | None = None
+
+
+class ReasoningParams(Document):
+    end_token: str | None = Field(default=None, description="Ends the reasoning; what follows is the answer.")
+    include_if_not_finished: bool | None = Field(
+        default=None,
+        description="Whether an answer without end_token counts as it is (default), or as empty.",
+    )
+    effort: str | None = None
+
+
+class PromptData(Document):
+    system_prompt: str | None = None
+    icl_few_shot_examples: str | None = None
+    system_prompt_template: str | None = None
+    inference_params: InferenceParams | None = None
+    reasoning_params: ReasoningParams | None = None
+
+
 class Model(Described):
     api_endpoint: ApiEndpoint | None = None
     name: str | None = None
@@ -98,7 +123,7 @@ class Model(Described):
     artifact: dict[str, Any] | None = None
     base_model: str | dict[str, Any] | None = None
     peft: dict[str, Any] | None = None
-    prompt: dict[str, Any] | None = None
+    prompt: PromptData | None = None
     guardrails: dict[str, Any] | None = None
 
 

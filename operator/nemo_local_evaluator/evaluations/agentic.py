@@ -12,6 +12,7 @@ from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.rows import limit_of, recorded_rows
 from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
+from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 from nemo_local_evaluator.metrics import TOOL_CALL_ACCURACY
 from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
 from nemo_local_evaluator.scoring import MetricSpec
@@ -36,7 +37,10 @@ def plan(
         msg = f"target type {target.type!r} holds no conversations; give cached_outputs or a dataset"
         raise UnsupportedError(msg)
     params = config.params or Params()
+    refuse_groups(config)
     tasks = {name: _task(name, task, target, params) for name, task in config.tasks.items()}
+    refuse_task_fields(config.tasks, params=True, metric_params=True, why=f"{_SUPPORTED} has none")
+    refuse_other_datasets(config.tasks, target)
     return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)
 
 

@@ -12,6 +12,7 @@ from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.rows import limit_of, rows_of
 from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
+from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets
 from nemo_local_evaluator.metrics import JUDGE, first_problem
 from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.prompts import Generates
@@ -37,6 +38,8 @@ def plan(
         msg = "config has no tasks"
         raise EvaluationError(msg)
     params = config.params or Params()
+    if target.type != "model":
+        refuse_other_datasets(config.tasks, target)
     tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
     return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)
 
@@ -48,9 +51,7 @@ def _refuse_unsupported(config: ConfigInput, target: TargetInput) -> None:
                 f"task {name!r} has type {task.type!r}, not supported here; supported are {', '.join(_KNOWN)}"
             )
             raise UnsupportedError(msg)
-    if config.groups:
-        msg = "groups are not supported here; scores are reported by task"
-        raise UnsupportedError(msg)
+    refuse_groups(config)
     if target.type not in _TARGETS:
         msg = f"target type {target.type!r} is not supported here; supported are {', '.join(_TARGETS)}"
         raise UnsupportedError(msg)

@@ -10,6 +10,7 @@ from nemo_local_evaluator.model_client import (
     call_url,
     parse_url,
 )
+from nemo_local_evaluator.model_prompt import ModelPrompt, model_prompt
 from nemo_local_evaluator.prompts import Generates
 from nemo_local_evaluator.schemas import Model, Params
 from nemo_local_evaluator.settings import RegisteredModel
@@ -30,12 +31,14 @@ class Endpoints:
         if api_key and not (api_key.isascii() and api_key.isprintable()):
             msg = f"the api_key of {owner} has characters that no header may have"
             raise EvaluationError(msg)
+        prompt = model.prompt if isinstance(model, Model) else None
         return Endpoint(
             url=url,
             model_id=model_id,
             api_key=api_key,
             timeout=float(params.request_timeout or DEFAULT_TIMEOUT),
             retries=DEFAULT_RETRIES if params.max_retries is None else params.max_retries,
+            prompt=ModelPrompt() if prompt is None else model_prompt(prompt, owner=owner),
         )
 
     def kind_of(self, model: str | Model | None, *, owner: str) -> Generates:
@@ -54,6 +57,9 @@ class Endpoints:
                 msg = f"model {model!r} is not registered (--models); register it or give api_endpoint"
                 raise EvaluationError(msg)
             return registered.url, registered.model_id or model, registered.api_key
+        if model.guardrails is not None:
+            msg = f"the model of {owner} has guardrails, which are not supported here; remove them"
+            raise UnsupportedError(msg)
         endpoint = model.api_endpoint
         if endpoint is None:
             msg = f"the model of {owner} has no api_endpoint"

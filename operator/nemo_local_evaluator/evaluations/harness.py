@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
 from nemo_local_evaluator.harness import SILENCE, HarnessRun, Request, extra_of, ranked_scores, request_of
 from nemo_local_evaluator.model_client import Endpoint
-from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput
+from nemo_local_evaluator.schemas import ConfigInput, Model, Params, TargetInput
 
 __all__ = ["plan"]
 
@@ -23,6 +23,12 @@ def plan(
     if target.type != "model":
         msg = f"config type {config.type!r} calls a model, but the target's type is {target.type!r}"
         raise EvaluationError(msg)
+    if isinstance(target.model, Model) and target.model.prompt is not None:
+        msg = (
+            "target.model.prompt is not supported for academic benchmarks: write the system prompt to "
+            "params.extra.system_instruction, and the sampling parameters to params"
+        )
+        raise UnsupportedError(msg)
     params = config.params or Params()
     endpoint = endpoints.of(target.model, "chat-completion", params, owner="the target")
     parallelism = min(params.parallelism or DEFAULT_PARALLELISM, MAX_PARALLELISM)

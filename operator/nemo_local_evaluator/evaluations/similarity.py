@@ -15,6 +15,7 @@ from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.rows import limit_of, recorded_rows, source_of
 from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
+from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 from nemo_local_evaluator.metrics import SIMILARITY_BLEU
 from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
@@ -46,6 +47,10 @@ def plan(
     if target.type not in {"model", "cached_outputs", "dataset", "rows"}:
         msg = f"target type {target.type!r} has no answers to compare; give a model or cached_outputs"
         raise UnsupportedError(msg)
+    refuse_groups(config)
+    refuse_task_fields(config.tasks, params=True, why="tasks of similarity_metrics have no params")
+    if target.type != "model":
+        refuse_other_datasets(config.tasks, target)
     params = config.params or Params()
     tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
     return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)

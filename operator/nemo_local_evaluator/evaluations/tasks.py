@@ -206,8 +206,7 @@ class _TaskRun:
         if not isinstance(answer, Generation):
             return answer(item)
         body = await self._resources.scoring.call(render_prompt, answer.prompt, item)
-        sample = await self._resources.models.generate(answer.endpoint, answer.kind, body)
-        return sample | {"prompt": body.get("prompt", body.get("messages"))}
+        return await self._resources.models.generate(answer.endpoint, answer.kind, body)
 
     async def _score(self, samples: Sequence[Sample]) -> list[SampleScores]:
         if not samples or not self._plan.metrics:

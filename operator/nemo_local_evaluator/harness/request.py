@@ -60,7 +60,6 @@ class ModelOptions(BaseModel):
     revision: HubName | None = None
     use_fast_tokenizer: bool | None = None
     eos_string: str | None = None
-    think_end_token: str | None = None
     seed: int | None = None
 
 

@@ -15,6 +15,7 @@ from nemo_local_evaluator.evaluations.retrieval.evaluation import (
     RetrievalEvaluation,
 )
 from nemo_local_evaluator.evaluations.rows import limit_of, rows_of, source_of
+from nemo_local_evaluator.evaluations.unused import refuse_task_fields
 from nemo_local_evaluator.metrics.ranking import is_measure
 from nemo_local_evaluator.schemas import (
     CachedOutputs,
@@ -53,6 +54,9 @@ def plan(
     retrieved = rows_of(target, dataset, owner="the target")
     limit = limit_of(dataset, config.params or Params())
     tasks = {name: _task(name, task, retrieved, limit) for name, task in config.tasks.items()}
+    refuse_task_fields(
+        config.tasks, params=True, metric_params=True, why="what has been retrieved is only counted"
+    )
     groups = {name: _members(name, group, tasks) for name, group in (config.groups or {}).items()}
     return RetrievalEvaluation(tasks, groups=groups, resources=resources)
 
@@ -128,6 +132,9 @@ def _bare(key: str) -> str:
 def _members(name: str, group: Group, tasks: Mapping[str, RankingTask]) -> list[str]:
     if group.groups:
         msg = f"group {name!r} has groups of its own, not supported here; groups hold tasks"
+        raise UnsupportedError(msg)
+    if group.metrics:
+        msg = f"groups.{name}.metrics have no effect here: a group reports the metrics of its tasks"
         raise UnsupportedError(msg)
     members = group.tasks or list(tasks)
     if unknown := set(members) - set(tasks):
