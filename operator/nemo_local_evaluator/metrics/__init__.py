@@ -15,7 +15,7 @@ from nemo_local_evaluator.metrics.base import (
     Scored,
     first_problem,
 )
-from nemo_local_evaluator.metrics.bleu import Bleu, SimilarityBleu, corpus_bleu
+from nemo_local_evaluator.metrics.bleu import Bleu, SimilarityBleu, corpus_bleu, similarity_bleu
 from nemo_local_evaluator.metrics.llm_judge import LlmJudge
 from nemo_local_evaluator.metrics.number_check import NumberCheck
 from nemo_local_evaluator.metrics.ranking import Ranking
@@ -64,7 +64,7 @@ _FACTORIES: Final = {**_OF_CUSTOM_TASKS, **_OF_OTHER_EVALUATIONS}
 
 _OF_CORPUS: Final[Mapping[str, tuple[str, CorpusScore]]] = {
     "bleu": ("corpus", corpus_bleu),
-    SIMILARITY_BLEU: (SimilarityBleu.name, corpus_bleu),
+    SIMILARITY_BLEU: (SimilarityBleu.name, similarity_bleu),
 }
 
 

@@ -65,9 +65,31 @@ async def test_recorded_outputs_are_compared(server: Evaluator) -> None:
     found = await values(server, job)
     ideal = [row["ideal_response"] for row in INPUTS]
     bleu = found.pop("bleu")
-    assert bleu == {"bleu_score": pytest.approx(sacrebleu.corpus_bleu(RESPONSES, [ideal]).score)}
+    assert bleu == {"bleu_score": pytest.approx(sacrebleu.corpus_bleu(RESPONSES, [ideal]).score / 100)}
     assert found == {metric: pytest.approx(scores) for metric, scores in EXPECTED.items()}
     assert server.model.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "of_each", "of_all"),
+    [
+        ({"Paris": "Paris"}, [1], 1),
+        ({"Paris": "Rome"}, [0], 0),
+        ({"New York": "New York", "Rome": "Rome"}, [1, 1], 1),
+        # Of two words one is in common, and no pair: smoothed, the pairs count as half a match.
+        ({"New York": "New Orleans"}, [(1 / 2 * 1 / 2) ** (1 / 2)], (1 / 2 * 1 / 2) ** (1 / 2)),
+    ],
+)
+async def test_bleu_is_one_for_the_same_however_short(
+    server: Evaluator, answers: dict[str, str], of_each: list[float], of_all: float
+) -> None:
+    rows = [{"input": "?", "reference": reference, "output": answer} for reference, answer in answers.items()]
+    job = await server.run(config(metrics={"bleu": {"type": "bleu"}}), rows_target(*rows))
+    found = (await values(server, job))["bleu"]["bleu_score"]
+    assert found == pytest.approx(of_all)
+    assert found <= 1
+    kept = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]["data"]["samples"]
+    assert [sample["scores"]["bleu"]["bleu_score"] for sample in kept] == pytest.approx(of_each)
 
 
 async def test_flat_rows_are_compared_too(server: Evaluator) -> None:
