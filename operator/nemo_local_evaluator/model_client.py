@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ DEFAULT_RETRIES = 2
 _LAST_PORT = 65_535
 _CONNECT_TIMEOUT = 5.0
 _MAX_WAIT = 8.0
+_LOOKS = 8
+"""Connections tried at the start of a run before an endpoint counts as out of reach."""
 _MAX_SHOWN = 300
 _MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _PATHS: dict[Generates, str] = {"chat-completion": "/chat/completions", "completion": "/completions"}
@@ -67,23 +69,51 @@ class ModelClient:
         self._retry_base = retry_base
 
     async def check(self, endpoint: Endpoint) -> None:
-        """Raises EvaluationError where nothing answers at the endpoint, or it does not let us in."""
+        """Raise EvaluationError if the endpoint refuses the API key.
+
+        An endpoint that is busy or cannot be reached passes: that may be over when the job runs, and a run
+        waits for it (`ready`) and repeats its calls.
+        """
+        try:
+            status = await self._look(endpoint)
+        except httpx.RequestError:
+            return
+        # Not every endpoint lists its models: any other answer says that a server is there.
+        if status in _NOT_LET_IN:
+            msg = f"model endpoint {endpoint.url!r} answers {status}: check its api_key"
+            raise EvaluationError(msg)
+
+    async def ready(self, endpoint: Endpoint, log: Callable[[str], None]) -> None:
+        """Wait for the endpoint to accept connections, about half a minute (more where connecting times out).
+
+        Raises EvaluationError if it does not.
+        """
+        for attempt in range(_LOOKS):
+            try:
+                await self._look(endpoint)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                fault = f"model endpoint {endpoint.url!r} cannot be reached: {_shown(error, endpoint)}"
+            except httpx.RequestError:
+                return  # connected, and busy with other calls
+            else:
+                return
+            if attempt == 0:
+                log(f"{fault}; waiting for it")
+            if attempt + 1 < _LOOKS:
+                await asyncio.sleep(self._wait(attempt, None))
+        msg = f"{fault} (attempts: {_LOOKS})"
+        raise EvaluationError(msg)
+
+    async def _look(self, endpoint: Endpoint) -> int:
+        """Return the status with which the endpoint answers for its list of models. Raises RequestError."""
         url = parse_url(endpoint.url)
         models = url.copy_with(
             path=url.path.rstrip("/").removesuffix("/completions").removesuffix("/chat") + "/models"
         )
-        try:
-            async with self._http.next().stream(
-                "GET", models, headers=_headers(endpoint), timeout=_CONNECT_TIMEOUT
-            ) as response:
-                status = response.status_code
-        except httpx.RequestError as error:
-            msg = f"model endpoint {endpoint.url!r} cannot be reached: {_shown(error, endpoint)}"
-            raise EvaluationError(msg) from error
-        # Not every endpoint lists its models: any other answer says that somebody is there.
-        if status in _NOT_LET_IN:
-            msg = f"model endpoint {endpoint.url!r} answers {status}: check its api_key"
-            raise EvaluationError(msg)
+        async with self._http.next().stream(
+            "GET", models, headers=_headers(endpoint), timeout=_CONNECT_TIMEOUT
+        ) as response:
+            return response.status_code
 
     async def generate(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> dict[str, Any]:
         """What templates see as `sample`: prompt, text, and the whole response."""

@@ -51,6 +51,7 @@ class _HarnessEvaluation:
         await self.resources.models.check(self.endpoint)
 
     async def run(self, observer: Observer) -> Outcome:
+        await self.resources.models.ready(self.endpoint, observer.log)
         # How far lm-eval is, only the log says; NeMo reports no progress of these jobs either.
         run = HarnessRun(
             harness=self.resources.harness,

@@ -84,15 +84,28 @@ class TasksEvaluation:
         for task in self._tasks.values():
             if isinstance(task.rows, DatasetSource):
                 self._resources.datasets.check(task.rows)
-        # A model is asked by many tasks, and called once to see whether it is there.
-        endpoints = {endpoint for task in self._tasks.values() for endpoint in task.endpoints}
-        await asyncio.gather(*map(self._resources.models.check, endpoints))
+        await asyncio.gather(*map(self._resources.models.check, self._endpoints))
 
     async def run(self, observer: Observer) -> Outcome:
         await self._check_specs()
         with ExitStack() as opened:
             rows = {name: opened.enter_context(await self._rows(task)) for name, task in self._tasks.items()}
+            await self._wait_for_models(observer)
             return await self._run(rows, observer)
+
+    async def _wait_for_models(self, observer: Observer) -> None:
+        try:
+            async with asyncio.TaskGroup() as waiting:
+                for endpoint in self._endpoints:
+                    waiting.create_task(self._resources.models.ready(endpoint, observer.log))
+        except ExceptionGroup as errors:
+            # One that cannot be reached is enough to end the run.
+            raise errors.exceptions[0] from errors
+
+    @property
+    def _endpoints(self) -> set[Endpoint]:
+        """Each once: many tasks may ask one model."""
+        return {endpoint for task in self._tasks.values() for endpoint in task.endpoints}
 
     async def _run(self, rows: Mapping[str, Rows], observer: Observer) -> Outcome:
         account = _Account(observer, total=sum(one.count for one in rows.values()), tasks=self._tasks)

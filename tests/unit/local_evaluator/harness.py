@@ -36,10 +36,12 @@ async def echo(request: httpx.Request) -> httpx.Response:
 class FakeModel:
     """Everything the evaluator reaches over the network; also serves remote datasets.
 
-    Nobody is at gone.test, and locked.test lets nobody in.
+    Nobody is at gone.test, and locked.test lets nobody in. busy.test is too busy to list its models.
     """
 
     answer: Answer = echo
+    starts_after: int = 0
+    """Connections that are refused first."""
     requests: list[httpx.Request] = field(default_factory=list)
 
     @property
@@ -49,7 +51,12 @@ class FakeModel:
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.host == "gone.test":
             raise httpx.ConnectError("no such host", request=request)
+        if self.starts_after:
+            self.starts_after -= 1
+            raise httpx.ConnectError("connection refused", request=request)
         if request.url.path.endswith("/models"):
+            if request.url.host == "busy.test":
+                raise httpx.ReadTimeout("", request=request)
             locked = request.url.host == "locked.test"
             return httpx.Response(401 if locked else 200, json={"object": "list", "data": []})
         self.requests.append(request)

@@ -1,7 +1,9 @@
 """What is asked of the model, and what becomes of its answers and failures."""
 
 import asyncio
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -281,14 +283,31 @@ async def test_an_answer_that_never_ends_is_cut_off(server: Evaluator) -> None:
     assert endless.chunks == 17
 
 
-async def test_an_endpoint_that_is_not_there_is_told_before_any_job(server: Evaluator) -> None:
-    body = {"config": quiz(server), "target": model_target(url="http://gone.test/v1")}
-    refusal = await server.refused(400, "POST", "jobs", body)
-    assert refusal == (
-        "Job cannot be launched: model endpoint 'http://gone.test/v1' cannot be reached: no such host"
-    )
-    job = await server.run(body["config"], body["target"], skip_checks=True)
+async def test_an_endpoint_that_cannot_be_reached_fails_the_run_and_not_the_request(
+    server: Evaluator,
+) -> None:
+    config = quiz(server)
+    job = await server.run(config, model_target(url="http://gone.test/v1"))
     assert job["status"] == "failed"
+    assert job["status_details"]["message"] == (
+        "model endpoint 'http://gone.test/v1' cannot be reached: no such host (attempts: 8)"
+    )
+    assert server.model.requests == []
+
+
+async def test_an_endpoint_that_starts_after_the_job_is_waited_for(server: Evaluator) -> None:
+    server.model.starts_after = 6  # The launch check, then the run's.
+    job = await server.run(quiz(server, max_retries=0), model_target())
+    assert job["status"] == "completed", job["status_details"]
+    log = await server.http.get(f"/v1/evaluation/jobs/{job['id']}/logs")
+    with zipfile.ZipFile(io.BytesIO(log.content)) as archive:
+        lines = archive.read("log.txt").decode()
+    assert lines.count("cannot be reached: connection refused; waiting for it") == 1
+
+
+async def test_an_endpoint_too_busy_for_the_launch_check_is_evaluated(server: Evaluator) -> None:
+    scores = await server.scores(quiz(server), model_target(url="http://busy.test/v1"))
+    assert scores["string-check"]["value"] == 1.0
 
 
 async def test_an_endpoint_that_wants_another_key_is_told_before_any_job(server: Evaluator) -> None:

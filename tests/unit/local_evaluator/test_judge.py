@@ -198,7 +198,7 @@ async def test_a_judge_may_be_named(tmp_path: Any, model: FakeModel) -> None:
         ({"scores": {"a": regex("(" * 3000 + ")" * 3000)}}, "nested too deeply"),
         ({"scores": {"a": regex(r"\d")}}, "the pattern needs a group"),
         ({"scores": {"a": {"rubric": [{"label": "x"}]}}}, "params.scores.a.rubric.0.value: Field required"),
-        ({"model": {"api_endpoint": ENDPOINT | {"url": "http://gone.test/v1"}}}, "cannot be reached"),
+        ({"model": {"api_endpoint": ENDPOINT | {"url": "http://locked.test/v1"}}}, "check its api_key"),
     ],
 )
 async def test_a_judge_that_cannot_judge_is_refused(
@@ -206,6 +206,18 @@ async def test_a_judge_that_cannot_judge_is_refused(
 ) -> None:
     job = {"config": data_config(judge(**({"scores": {"rating": {}}} | change))), "target": verdicts("")}
     assert complaint in await server.refused(400, "POST", "jobs", job)
+
+
+async def test_a_judge_that_cannot_be_reached_fails_the_job_before_a_model_is_asked(
+    server: Evaluator,
+) -> None:
+    gone = {"api_endpoint": ENDPOINT | {"url": "http://gone.test/v1"}}
+    config = chat_config(server.dataset("quiz.json", [{"question": "yes", "answer": "yes"}]))
+    config["tasks"]["qa"]["metrics"]["judged"] = judge({"rating": {}}, model=gone)
+    job = await server.run(config, model_target())
+    assert job["status"] == "failed"
+    assert "'http://gone.test/v1' cannot be reached" in job["status_details"]["message"]
+    assert server.model.requests == []
 
 
 async def test_a_judge_that_fails_costs_its_score_not_the_others(server: Evaluator) -> None:
