@@ -5,6 +5,7 @@ Names are unbounded, so they are no labels of a counter: only the last few are s
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter as Tally
 from collections import deque
@@ -17,6 +18,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from .evaluator import one_line
+from .resources import Phase
+
 __all__ = ["Metrics"]
 
 PREFIX: Final = "nemo_eval_operator_"
@@ -25,6 +29,17 @@ CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 LAG_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 LOOP_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 """Upper bounds in seconds."""
+
+PHASES: Final = frozenset({*Phase, "New"})
+"""Values of the label `phase`. New: no status was written yet."""
+
+OTHER: Final = "other"
+"""Value of a label in place of an unexpected one from outside: the number of a label's values is bounded."""
+
+STATUS_CODE: Final = re.compile("[1-5][0-9]{2}")
+
+MAX_REMOTE_CHARACTERS: Final = 256
+"""Shown of the name that something has in the evaluator."""
 
 MAX_NAMED: Final = 50
 """Left-behind things that are named at a time; the events and the log name all of them."""
@@ -66,7 +81,7 @@ class Metrics:
         self._poll_requests = self._counter("poll_requests", "Requests of those rounds.")
         self._calls = self._histogram(
             "evaluator_request_seconds",
-            "Evaluator calls until the whole answer, by route and status code.",
+            "Evaluator calls until the whole answer, by route and class of the status code.",
             CALL_BUCKETS,
             "method",
             "route",
@@ -110,7 +125,7 @@ class Metrics:
 
     def job_seen(self, uid: str, phase: str | None) -> None:
         """A watch event showed a NemoEvalJob in `phase`; None: it is gone."""
-        self._phases.see(uid, phase)
+        self._phases.see(uid, phase if phase is None or phase in PHASES else OTHER)
 
     def submission(self, outcome: str) -> None:
         self._submissions.labels(outcome).inc()
@@ -131,8 +146,11 @@ class Metrics:
         self._sweeps.inc()
 
     def evaluator_call(self, method: str, route: str, code: str, seconds: float) -> None:
-        """`code` "none": no answer, or none that could be read to its end."""
-        self._calls.labels(method, route, code).observe(seconds)
+        """Count a call by the class of its status code, such as 2xx.
+
+        `code` "none": no answer, or none that could be read to its end.
+        """
+        self._calls.labels(method, route, _class_of(code)).observe(seconds)
 
     def poll_call(self, method: str, route: str, code: str, seconds: float) -> None:
         """As evaluator_call, for a call of the poller."""
@@ -148,11 +166,18 @@ class Metrics:
     def left_behind(self, kind: Literal["job", "config"], *, namespace: str, name: str, remote: str) -> None:
         """An object was let go although `remote` may still be in the evaluator; empty where unknown."""
         self._left_behind.labels(kind).inc()
-        self._named.add(_LeftBehind(kind, namespace, name, remote))
+        self._named.add(_LeftBehind(kind, namespace, name, one_line(remote, MAX_REMOTE_CHARACTERS)))
 
     def exposition(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _class_of(code: str) -> str:
+    """Return the class of a status code: servers may answer any number, and each would be a series."""
+    if code == "none":
+        return code
+    return f"{code[0]}xx" if STATUS_CODE.fullmatch(code) else OTHER
 
 
 class _Phases(Collector):
@@ -166,7 +191,7 @@ class _Phases(Collector):
         if (before := self._by_uid.pop(uid, None)) is not None:
             self._tally[before] -= 1
         if phase is not None:
-            self._by_uid[uid] = sys.intern(phase)
+            self._by_uid[uid] = sys.intern(str(phase))
             self._tally[phase] += 1
 
     @override

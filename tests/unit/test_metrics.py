@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.metrics import MAX_NAMED, Metrics
 from nemo_eval_operator.probes import Health, serve_probes
@@ -112,5 +113,40 @@ async def test_calls_are_told_by_route_and_not_by_name(
     await call(EvaluatorClient(http, on_call=metrics.poll_call))
 
     [(labels, count)] = samples(metrics, "nemo_eval_operator_evaluator_request_seconds_count")
-    assert (labels["route"], labels["code"], count) == (route, "200", 1.0)
+    assert (labels["route"], labels["code"], count) == (route, "2xx", 1.0)
     assert samples(metrics, "nemo_eval_operator_poll_requests_total") == [({}, 1.0)]
+
+
+async def test_nothing_from_outside_adds_a_series_without_bound() -> None:
+    """A server may answer any code, and whoever may write a status any phase."""
+    metrics = Metrics()
+    answer = httpx.Response(200)
+    transport = httpx.MockTransport(lambda _: answer)
+    client = EvaluatorClient(
+        httpx.AsyncClient(base_url="http://evaluator.test", transport=transport),
+        on_call=metrics.evaluator_call,
+    )
+    for code in range(200, 1_000):
+        answer = httpx.Response(code, json={"data": []})
+        with suppress(EvaluatorError):
+            await client.check()
+    calls = samples(metrics, "nemo_eval_operator_evaluator_request_seconds_count")
+    assert [(labels["code"], count) for labels, count in calls] == [
+        ("2xx", 100.0),
+        ("3xx", 100.0),
+        ("4xx", 100.0),
+        ("5xx", 100.0),
+        ("other", 400.0),
+    ]
+
+    for number in range(1_000):
+        metrics.job_seen(f"uid-{number}", f"phase {number}")
+    metrics.job_seen("uid-1", "Running")
+    assert samples(metrics, "nemo_eval_operator_jobs") == [
+        ({"phase": "Running"}, 1.0),
+        ({"phase": "other"}, 999.0),
+    ]
+
+    metrics.left_behind("job", namespace="team-a", name="qa", remote="eval-1\n" + "x" * 100_000)
+    [(labels, _)] = samples(metrics, NAMED)
+    assert labels["remote"] == ("eval-1 " + "x" * 1_000)[:256]

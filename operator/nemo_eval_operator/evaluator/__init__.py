@@ -15,7 +15,7 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
-from .redaction import MASK, KnownSecrets, readable
+from .redaction import MASK, KnownSecrets, one_line, readable
 from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "Unsupported",
     "UnusableCertificate",
     "UnusableUrl",
+    "one_line",
     "readable",
 ]

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-__all__ = ["MASK", "KnownSecrets", "readable", "redacted"]
+__all__ = ["MASK", "KnownSecrets", "one_line", "readable", "redacted"]
 
 MASK: Final = "******"
 """NeMo's own."""
@@ -46,10 +46,14 @@ def redacted(text: str) -> str:
     return SECRET_SHAPES.sub(lambda found: f"{found['scheme'] or found['userinfo'] or ''}{MASK}", text)
 
 
+def one_line(text: str, limit: int) -> str:
+    """Return a name or number from outside in one line of at most `limit` characters."""
+    return _CONTROLS.sub(" ", text[:limit])
+
+
 def readable(text: str, limit: int) -> str:
-    """`text` in one line of at most `limit` characters, without what looks like a credential."""
-    line = _CONTROLS.sub(" ", text[:MAX_TEXT_CHARACTERS])
-    return redacted(line)[:limit]
+    """Return `text` in one line of at most `limit` characters, without what looks like a credential."""
+    return redacted(one_line(text, MAX_TEXT_CHARACTERS))[:limit]
 
 
 class KnownSecrets:
