@@ -15,7 +15,7 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
-from .redaction import MASK, KnownSecrets, one_line, readable
+from .redaction import MASK, KnownSecrets, escaped, one_line, printable, readable, redacted
 from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
@@ -43,6 +43,9 @@ __all__ = [
     "Unsupported",
     "UnusableCertificate",
     "UnusableUrl",
+    "escaped",
     "one_line",
+    "printable",
     "readable",
+    "redacted",
 ]

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import JsonValue
 from pydantic_core import to_json
 
-__all__ = ["MASK", "KnownSecrets", "one_line", "readable", "redacted"]
+__all__ = ["MASK", "KnownSecrets", "escaped", "one_line", "printable", "readable", "redacted"]
 
 MASK: Final = "******"
 """NeMo's own."""
@@ -54,6 +54,16 @@ def one_line(text: str, limit: int) -> str:
 def readable(text: str, limit: int) -> str:
     """Return `text` in one line of at most `limit` characters, without what looks like a credential."""
     return redacted(one_line(text, MAX_TEXT_CHARACTERS))[:limit]
+
+
+def printable(text: str) -> str:
+    """Return `text` in one line of a log, without what looks like a credential; nothing is cut off."""
+    return escaped(redacted(text))
+
+
+def escaped(text: str) -> str:
+    """Return `text` with control characters as Unicode escapes, which JSON reads as well."""
+    return _CONTROLS.sub(lambda found: "".join(f"\\u{ord(one):04x}" for one in found[0]), text)
 
 
 class KnownSecrets:
