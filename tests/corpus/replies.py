@@ -88,7 +88,16 @@ def _no_job() -> Iterator[Reply]:
         "an object": {"id": "eval-1"},
         "true": True,
         "empty": "",
-        "of 513 characters": "x" * 513,
+        "of 129 characters": "x" * 129,
+        "two lines": "eval-1\n12:00:00 WARNING forged",
+        "an escape sequence": "eval-1\x1b[2J",
+        "text from right to left": "\u202e1-lave",
+        "a path": "eval-1/../eval-2",
+        "a way up": "..",
+        "a query": "eval-1?x=y",
+        "two words": "eval 1",
+        "not ASCII": "éval-1",
+        "markup": "<b>eval-1</b>",
         "of a mebibyte": "x" * MIB,
     }.items():
         yield Reply(f"an id that is {name}", job(id=value), Malformed, "answered 200, but id: ")

@@ -143,8 +143,12 @@ class EvaluatorClient:
         created_since: datetime | None = None,
         status: str | None = None,
         page_sizes: Sequence[int] = PAGE_SIZES,
+        wanted: Callable[[JsonObject], bool] = lambda _: False,
     ) -> AsyncIterator[RemoteJob]:
         """All jobs that match, each once, newest first where the server sorts.
+
+        Raises Malformed for a job that is `wanted` by its custom_fields and has no usable id: it would be
+        taken for absent, and started once more. Other jobs without an id are left out.
 
         Of `page_sizes` the next is tried where a page of the last was too large to be read.
         Servers may ignore the filters, the order or the page number: callers
@@ -153,7 +157,7 @@ class EvaluatorClient:
         seen: set[str] = set()
         for page_size in page_sizes:
             try:
-                async for job in self._pages(page_size, created_since, status):
+                async for job in self._pages(page_size, created_since, status, wanted):
                     if job.id not in seen:
                         seen.add(job.id)
                         yield job
@@ -165,7 +169,11 @@ class EvaluatorClient:
                 return
 
     async def _pages(
-        self, page_size: int, created_since: datetime | None, status: str | None
+        self,
+        page_size: int,
+        created_since: datetime | None,
+        status: str | None,
+        wanted: Callable[[JsonObject], bool],
     ) -> AsyncIterator[RemoteJob]:
         """The jobs of all pages; one may come twice where others push it on while pages are turned."""
         seen: set[str] = set()
@@ -174,6 +182,8 @@ class EvaluatorClient:
             if time.monotonic() - begun > LIST_DEADLINES * self._deadline:
                 raise Ambiguous(f"GET {JOBS}: no end in sight after {page_number - 1} pages")
             page = await self._job_page(page_number, page_size, created_since, status)
+            if any(map(wanted, page.unusable)):
+                raise Malformed(f"GET {JOBS}: the job that was looked for has no usable id")
             fresh = [job for job in page.data if job.id not in seen]
             for job in fresh:
                 seen.add(job.id)
@@ -261,7 +271,7 @@ def _page(document: JsonObject) -> JobPage:
     jobs = document.get("data")
     if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
         raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
-    return JobPage.model_validate(document)
+    return JobPage.of(document)
 
 
 def _reason(error: Exception) -> str:

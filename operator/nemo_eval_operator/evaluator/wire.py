@@ -7,6 +7,7 @@ and aware UTC here.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -83,10 +84,23 @@ def _none_if_unreadable(value: object, validate: ValidatorFunctionWrapHandler) -
 
 
 MAX_NAME_CHARACTERS: Final = 512
-"""Ids and names go into a status. Real ones have tens of characters."""
+"""Limit of what the API calls a name, which its clients choose."""
+
+ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
+"""Ids are written into statuses, annotations and URLs as they are, so they hold nothing that means something
+there. Real ones are as eval-WF5xprkaQpjTNZLpsNb1Y1."""
+
+
+def _id(value: str) -> str:
+    """Raises ValueError for what cannot be an id; dots alone would lead elsewhere in a URL's path."""
+    if not ID.fullmatch(value) or not value.strip("."):
+        raise ValueError("not an id: 1 to 128 characters out of A-Z, a-z, 0-9 and ._:~- are one")
+    return value
+
 
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
-Identifier = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+Identifier = Annotated[str, AfterValidator(_id)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 NullableObject = Annotated[JsonObject, BeforeValidator(_null_as_empty)]
 
 
@@ -149,8 +163,8 @@ class RemoteConfig(_Answer):
     """An evaluation config; `document` is the whole answer, for the drift compare."""
 
     id: Identifier | None = None
-    name: Identifier
-    namespace: Identifier = "default"
+    name: Name
+    namespace: Name = "default"
     custom_fields: NullableObject = Field(default_factory=dict)
     document: JsonObject
 
@@ -184,13 +198,9 @@ class Results(_Answer):
         return self if hidden is self.document or not isinstance(hidden, dict) else self.of(hidden)
 
 
-def _with_id(value: object) -> object:
-    return [item for item in value if _is_job(item)] if isinstance(value, list) else value
-
-
-def _is_job(item: object) -> bool:
-    name = item.get("id") if isinstance(item, dict) else None
-    return isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARACTERS
+def _has_id(item: object) -> bool:
+    value = item.get("id") if isinstance(item, dict) else None
+    return isinstance(value, str) and ID.fullmatch(value) is not None and bool(value.strip("."))
 
 
 class Pagination(_Answer):
@@ -199,7 +209,23 @@ class Pagination(_Answer):
 
 
 class JobPage(_Answer):
-    """A page of jobs. What cannot be read as a job, for want of an id, is somebody else's trouble."""
+    """A page of jobs. An item without a usable id belongs to someone else, or to a broken evaluator.
 
-    data: Annotated[list[RemoteJob], BeforeValidator(_with_id)]
+    `unusable` are the custom_fields of such items: a job whose mark is among them exists all the same.
+    """
+
+    data: list[RemoteJob]
     pagination: Pagination | None = None
+    unusable: list[JsonObject] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, document: JsonObject) -> Self:
+        """Raises ValidationError where the document does not have the form of a page."""
+        items = document.get("data")
+        if not isinstance(items, list):
+            return cls.model_validate({**document, "unusable": []})
+        fields = [item.get("custom_fields") for item in items if isinstance(item, dict) and not _has_id(item)]
+        unusable = [marks for marks in fields if isinstance(marks, dict) and marks]
+        return cls.model_validate(
+            {**document, "data": [item for item in items if _has_id(item)], "unusable": unusable}
+        )

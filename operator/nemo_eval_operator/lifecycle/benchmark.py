@@ -105,7 +105,7 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
         case RemoteConfig() as remote if not carries_object(remote.custom_fields, benchmark.metadata):
             if may_take_over(benchmark.metadata) and not facts.replaced:
                 return ReplaceConfig() if facts.updated else UpdateConfig()
-            status = benchmark_status.taken(benchmark, facts.now, remote)
+            status = benchmark_status.taken(benchmark, facts.now)
             return _record(benchmark, status, rest=facts.resync_seconds)
         case RemoteConfig() as remote:
             return _present(benchmark, remote, facts)

@@ -21,6 +21,7 @@ from .clock import timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of_absence
 from .facts import EvaluatorUnusable
 from .marks import ADOPT_ANNOTATION
+from .requests import config_name
 
 __all__ = [
     "failing",
@@ -48,7 +49,7 @@ def ready(
 
     `differences` are paths where it insists on something else.
     """
-    name = f"{remote.namespace}/{remote.name}"
+    name = "/".join(config_name(benchmark))
     but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
     verdict = Verdict(Standing.READY, "ConfigReady", f"the evaluator has it as config {name}{but}")
     return _with(benchmark, now, verdict).model_copy(
@@ -61,10 +62,11 @@ def ready(
     )
 
 
-def taken(benchmark: NemoBenchmark, now: datetime, remote: RemoteConfig) -> BenchmarkStatus:
+def taken(benchmark: NemoBenchmark, now: datetime) -> BenchmarkStatus:
     """Somebody else's config has the name: it is not touched."""
+    name = "/".join(config_name(benchmark))
     message = (
-        f"config {remote.namespace}/{remote.name} exists in the evaluator and is not this object's. "
+        f"config {name} exists in the evaluator and is not this object's. "
         f"Choose another spec.config.name, or let this object take it over and overwrite it: "
         f"kubectl annotate nemobenchmark {benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
     )

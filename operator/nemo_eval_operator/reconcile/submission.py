@@ -178,10 +178,13 @@ class Submitter:
 
 
 async def _marked(job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> list[RemoteJob]:
+    def is_ours(custom_fields: JsonObject) -> bool:
+        return carries_object(custom_fields, job.metadata)
+
     listed = [
         remote
-        async for remote in evaluator.list_jobs(created_since=step.created_since)
-        if carries_object(remote.custom_fields, job.metadata)
+        async for remote in evaluator.list_jobs(created_since=step.created_since, wanted=is_ours)
+        if is_ours(remote.custom_fields)
     ]
     return pick_marked(listed, job.metadata, step.attempt)
 

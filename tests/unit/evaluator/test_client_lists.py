@@ -204,3 +204,18 @@ async def test_a_message_without_end_is_cut() -> None:
     item = JOB | {"status": "failed", "status_details": {"message": "x" * 40_000}}
     job = await answering(200, item).client.get_job("eval-1")
     assert len(job.readable_message or "") == 1_000
+
+
+@pytest.mark.parametrize("odd", ["eval-1\n", "", "a/b", 7, None, "x" * 129])
+async def test_a_wanted_job_without_a_usable_id_is_not_taken_for_absent(odd: object) -> None:
+    """A job that is not found is submitted once more."""
+    ours = JOB | {"id": odd, "custom_fields": {"k8s-uid": "u-1"}}
+    evaluator = answering(200, {"data": [JOB | {"id": "eval-2"}, ours]})
+
+    def wanted(custom_fields: dict[str, Any]) -> bool:
+        return custom_fields.get("k8s-uid") == "u-1"
+
+    with pytest.raises(Malformed, match="the job that was looked for has no usable id"):
+        [job async for job in evaluator.client.list_jobs(wanted=wanted)]
+    others = evaluator.client.list_jobs(wanted=lambda fields: not wanted(fields))
+    assert [job.id async for job in others] == ["eval-2"], "those of others are passed over"

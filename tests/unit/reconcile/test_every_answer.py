@@ -291,6 +291,22 @@ async def test_a_job_created_before_all_time_is_followed_all_the_same() -> None:
     assert (stage.status["jobId"], evaluator.posts()) == ("eval-1", 1)
 
 
+@pytest.mark.parametrize(
+    "odd", ["eval-1\n12:00:00 WARNING forged", "\x1b[2J", "eval-1/../eval-2", "..", "x" * 129, ""]
+)
+async def test_a_job_whose_id_cannot_be_used_is_submitted_once_and_shown_nowhere(odd: str) -> None:
+    made = remote("created", odd)
+    evaluator = Evaluator(SUBMISSION, answer(201, made), jobs={odd: made})
+    stage = Stage(evaluator, ObjectsApi(manifest()))
+    for _ in range(8):
+        stage.gate.outage = None
+        await stage.look()
+
+    assert (evaluator.posts(), stage.reason) == (1, "SubmissionUncertain")
+    assert "jobId" not in stage.status
+    assert not odd or odd not in str(stage.kube.manifest)
+
+
 OTHERS = remote(job_id="eval-y", custom_fields={"k8s-uid": "z", "k8s-attempt": "1"})
 
 LISTS: dict[str, tuple[dict[str, Any], str | None, list[str]]] = {
