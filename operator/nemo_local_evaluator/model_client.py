@@ -48,6 +48,14 @@ def call_url(url: str, kind: Generates) -> httpx.URL:
     return parsed.copy_with(path=path + _PATHS[kind]) if path.endswith("/v1") else parsed
 
 
+def kind_of_url(url: str) -> Generates | None:
+    """Return what the path says the endpoint takes; None where it does not say. Raises EvaluationError."""
+    path = parse_url(url).path.rstrip("/")
+    if path.endswith(_PATHS["chat-completion"]):
+        return "chat-completion"
+    return "completion" if path.endswith(_PATHS["completion"]) else None
+
+
 def parse_url(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)

@@ -1,16 +1,18 @@
 """From the `params.template` of a task or a judge to the body of one model call.
 
-The template names `messages` or `prompt`; whatever else it names (max_tokens, temperature, tools, ...) goes
-into the request and wins over the config's params. `messages`, `tools` and `tool_choice` may each be a Jinja
-string that renders JSON.
+The template names `messages` or `prompt`. Whatever else it names (max_tokens, temperature, tools, nvext, ...)
+goes into the request too, and wins over the config's params. Every string in it is a Jinja template. One that
+is a single `{{ expression }}` stands for the value itself, so that a row may bring tools or a number.
+`messages` and `tools` may also be a template that renders JSON. Text for the model remains text.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.schemas import Params
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.templates import Context, Template, TemplateEnvironment
 
 Generates = Literal["chat-completion", "completion"]
 
@@ -29,7 +31,10 @@ _EXTRA_SAMPLING = (
     "seed",
     "top_k",
 )
-_RENDERED = frozenset({"messages", "prompt", "tools", "tool_choice"})
+_ALWAYS_JSON = frozenset({"messages", "tools"})
+_ALWAYS_TEXT = frozenset({"prompt", "text"})
+_CONTENT_PARTS = frozenset({"audio_url", "file", "image_url", "input_audio", "refusal", "text", "video_url"})
+"""Values of `type` in the parts that a message's content may have in place of a text."""
 
 _Renderer = Callable[[Context], Any]
 
@@ -46,17 +51,18 @@ class Prompt:
     ) -> None:
         fields = _template_fields(owner, template)
         self._environment = environment
-        self._fixed = _sampling(params) | {key: fields[key] for key in fields if key not in _RENDERED}
-        self._rendered = {
-            key: self._renderer(fields[key], as_json=key != "prompt") for key in _RENDERED & fields.keys()
-        }
+        self._sampling = _sampling(params)
+        self._fields = {key: self._field(key, value) for key, value in fields.items()}
         self._kind = kind
         if kind == "completion" and "prompt" not in fields:
-            msg = f"{owner}: a completion needs params.template.prompt"
+            msg = (
+                f"{owner}: an endpoint for completions takes no messages. Give params.template.prompt, or a"
+                " URL that ends with /chat/completions"
+            )
             raise EvaluationError(msg)
 
     def request(self, context: Context) -> dict[str, Any]:
-        body = self._fixed | {key: render(context) for key, render in self._rendered.items()}
+        body = self._sampling | {key: render(context) for key, render in self._fields.items()}
         if self._kind == "completion":
             body.pop("messages", None)
             return body
@@ -69,25 +75,48 @@ class Prompt:
             raise SampleError(msg)
         return body
 
-    def _renderer(self, value: object, *, as_json: bool) -> _Renderer:
-        if not isinstance(value, str):
-            return self._inner(value)
-        template = self._environment.compile(value)
-        if as_json and "{" in value:
-            return template.render_json
-        return template.render
-
-    def _inner(self, value: object) -> _Renderer:
-        """Renders every string at any depth and leaves the rest as it is."""
+    def _field(self, key: str, value: object) -> _Renderer:
         if isinstance(value, str):
-            return self._environment.compile(value).render
+            template = self._environment.compile(value)
+            if key in _ALWAYS_JSON:
+                return template.render_json
+            if key == "tool_choice":
+                return partial(_tool_choice, template)
+        return self._inner(key, value)
+
+    def _inner(self, key: str, value: object) -> _Renderer:
+        """Return what renders every string at any depth and leaves the rest as it is."""
+        if isinstance(value, str):
+            template = self._environment.compile(value)
+            if key in _ALWAYS_TEXT:
+                return template.render
+            return partial(template.value, only=_is_content) if key == "content" else template.value
         if isinstance(value, list):
-            items = [self._inner(item) for item in value]
+            items = [self._inner(key, item) for item in value]
             return lambda context: [render(context) for render in items]
         if isinstance(value, dict):
-            entries = {key: self._inner(item) for key, item in value.items()}
-            return lambda context: {key: render(context) for key, render in entries.items()}
+            entries = {name: self._inner(name, item) for name, item in value.items()}
+            return lambda context: {name: render(context) for name, render in entries.items()}
         return lambda _context: value
+
+
+def _tool_choice(template: Template, context: Context) -> Any:
+    """Return a word (`auto`, `required`), or the object that names one tool."""
+    found = template.value(context)
+    if isinstance(found, str) and found.lstrip().startswith(("{", '"')):
+        return template.render_json(context)
+    return found
+
+
+def _is_content(value: object) -> bool:
+    """Whether a message may have this value as its content: null, or a list of parts. Others become text."""
+    if value is None:
+        return True
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(part, dict) and part.get("type") in _CONTENT_PARTS for part in value)
+    )
 
 
 def _template_fields(owner: str, template: object) -> Mapping[str, Any]:

@@ -2,23 +2,29 @@
 
 Compiled and rendered in worker processes only (`scoring`), which bound time and memory.
 
-A template sees `item` (the row), `sample` (what the model answered), every column by its bare name, and
-the bare names `prompt` and `output_text` of early NeMo releases.
+A template sees `item` (the row, with normalised column names as well), `sample` (what the model answered),
+every column by its bare name, and the bare names `prompt` and `output_text` of early NeMo releases.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, NoReturn
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
+from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.errors import EvaluationError, SampleError
 
 MAX_TEMPLATE_LENGTH = 100_000
 MAX_OUTPUT_LENGTH = 1_000_000
 _MAX_SHOWN = 80
+_COLUMNS_SHOWN = 20
+_NOT_IN_A_NAME = re.compile(r"\W")
 
 Context = Mapping[str, Any]
 
@@ -26,40 +32,91 @@ Context = Mapping[str, Any]
 class Template:
     def __init__(self, source: str, template: jinja2.Template) -> None:
         self.shown = _shown(source)
+        self._source = source
         self._template = template
 
     def render(self, context: Context) -> str:
         parts: list[str] = []
         length = 0
-        try:
+        with self._faults():
             for part in self._template.generate(context):
                 length += len(part)
                 if length > MAX_OUTPUT_LENGTH:
                     break
                 parts.append(part)
+        self._refuse_long(length)
+        return "".join(parts)
+
+    def value(self, context: Context, *, only: Callable[[Any], bool] = lambda _: True) -> Any:
+        """Return the value itself where the template is one `{{ expression }}`, or else the rendered text.
+
+        A filter `tojson` at the end of the expression makes no difference. Values that `only` does not accept
+        become text as well. The result is what JSON can carry. Raises SampleError.
+        """
+        if self._expression is None:
+            return self.render(context)
+        with self._faults():
+            found = self._expression(context)
+            if isinstance(found, jinja2.Undefined):
+                str(found)  # raises, and says what is missing
+        if not only(found):
+            return self.render(context)
+        if isinstance(found, str) and not isinstance(found, _Json):
+            self._refuse_long(len(found))
+            return str(found)
+        with self._faults():
+            text = found if isinstance(found, _Json) else json.dumps(found, default=_no_json, allow_nan=False)
+        self._refuse_long(len(text))
+        return json.loads(text)
+
+    def render_json(self, context: Context) -> Any:
+        """Return the value of the expression, or the JSON that the template renders. Raises SampleError."""
+        found = self.value(context)
+        if not isinstance(found, str):
+            return found
+        try:
+            found = json.loads(found)
+        except json.JSONDecodeError as error:
+            msg = f"template {self.shown} does not render JSON: {error}"
+            raise SampleError(msg) from error
+        if is_too_deep(found):
+            msg = f"template {self.shown} renders {TOO_DEEP}"
+            raise SampleError(msg)
+        return found
+
+    @cached_property
+    def _expression(self) -> Callable[..., Any] | None:
+        """Return the one expression that the template is; None where it has text, several, or statements."""
+        source = self._source.strip()
+        if not (source.startswith("{{") and source.endswith("}}")):
+            return None
+        # Hyphens next to the braces only strip the space around them.
+        inside = source[2:-2].removeprefix("-").removesuffix("-")
+        try:
+            return self._template.environment.compile_expression(inside, undefined_to_none=False)
+        except jinja2.TemplateSyntaxError:
+            return None
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
         except MemoryError:
             raise  # for the worker to say how much it may have
         except Exception as error:  # a template's expressions may raise anything at all
             msg = f"template {self.shown} cannot be rendered: {error}"
             raise SampleError(msg) from error
+
+    def _refuse_long(self, length: int) -> None:
         if length > MAX_OUTPUT_LENGTH:
             msg = f"template {self.shown} renders more than {MAX_OUTPUT_LENGTH} characters"
             raise SampleError(msg)
-        return "".join(parts)
-
-    def render_json(self, context: Context) -> Any:
-        text = self.render(context)
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            msg = f"template {self.shown} does not render JSON: {error}"
-            raise SampleError(msg) from error
 
 
 class TemplateEnvironment:
     def __init__(self) -> None:
         self._jinja = _Sandbox(
-            undefined=jinja2.StrictUndefined,
+            undefined=_Undefined,
             keep_trailing_newline=True,
             autoescape=False,
             optimized=False,
@@ -85,7 +142,7 @@ class TemplateEnvironment:
 
 def context_for(item: Mapping[str, Any], sample: Mapping[str, Any] | None = None) -> Context:
     """`sample` is absent while the prompt itself is rendered."""
-    context: dict[str, Any] = {**item, "item": item}
+    context: dict[str, Any] = {**item, "item": _Row(item)}
     if sample is not None:
         context["sample"] = sample
         if "output_text" in sample:
@@ -93,6 +150,49 @@ def context_for(item: Mapping[str, Any], sample: Mapping[str, Any] | None = None
         if "prompt" in sample:
             context.setdefault("prompt", sample["prompt"])
     return context
+
+
+def _normalised(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the columns whose normalised name is not their own, by that name.
+
+    The rules are those of NVIDIA's templating reference: what is not alphanumeric becomes an underscore,
+    letters become lower case, and names already taken get _1, _2, ... in the order of columns. Here each
+    column keeps its own name as well, which counts as taken.
+    """
+    names: dict[str, Any] = {}
+    last: dict[str, int] = {}
+    for column, value in row.items():
+        name = _NOT_IN_A_NAME.sub("_", column).lower()
+        if name == column:
+            continue
+        free = name
+        while free in row or free in names:
+            last[name] = last.get(name, 0) + 1
+            free = f"{name}_{last[name]}"
+        names[free] = value
+    return names
+
+
+class _Row(dict[str, Any]):
+    """A row as templates see it: normalised names lead to its columns too, but are not among its keys."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        super().__init__(row)
+        self._by_normalised_name = _normalised(row)
+
+    def __missing__(self, name: str) -> Any:
+        return self._by_normalised_name[name]
+
+
+class _Undefined(jinja2.StrictUndefined):
+    @property
+    @override
+    def _undefined_message(self) -> str:
+        if not isinstance(self._undefined_obj, _Row) or self._undefined_hint:
+            return super()._undefined_message
+        columns = ", ".join(column[:_MAX_SHOWN] for column in list(self._undefined_obj)[:_COLUMNS_SHOWN])
+        more = ", ..." if len(self._undefined_obj) > _COLUMNS_SHOWN else ""
+        return f"the row has no column {self._undefined_name!r}; it has {columns}{more}"
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -114,6 +214,19 @@ def _shown(source: str) -> str:
     return repr(source if len(source) <= _MAX_SHOWN else f"{source[:_MAX_SHOWN]}...")
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
+class _Json(str):
+    """What `tojson` made: JSON, and not a text that only looks like it."""
+
+    __slots__ = ()
+
+
+def _to_json(value: Any, indent: int | None = None) -> _Json:
     # A date becomes its text; what is undefined has none and raises, saying which column is missing.
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    return _Json(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+
+
+def _no_json(value: object) -> NoReturn:
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, and says what is missing
+    msg = f"its value is a {type(value).__name__}, which a request cannot carry; end it with '| list'"
+    raise TypeError(msg)

@@ -14,7 +14,7 @@ from nemo_local_evaluator.evaluations.rows import limit_of, rows_of
 from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
 from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets
 from nemo_local_evaluator.metrics import JUDGE, first_problem
-from nemo_local_evaluator.model_client import Endpoint
+from nemo_local_evaluator.model_client import Endpoint, kind_of_url
 from nemo_local_evaluator.prompts import Generates
 from nemo_local_evaluator.schemas import ConfigInput, Metric, Model, Params, TargetInput, Task
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
@@ -58,21 +58,7 @@ def _refuse_unsupported(config: ConfigInput, target: TargetInput) -> None:
 
 
 def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints) -> TaskPlan:
-    generation = None
-    if kind := _GENERATES.get(task.type):
-        if target.type != "model":
-            msg = f"task {name!r} calls a model, but the target's type is {target.type!r}"
-            raise EvaluationError(msg)
-        generation = Generation(
-            endpoint=endpoints.of(target.model, kind, params, owner="the target"),
-            kind=kind,
-            prompt=PromptSpec(
-                task=name,
-                kind=kind,
-                template=json.dumps((task.params or {}).get("template")),
-                params=json.dumps(params.model_dump(mode="json", exclude_unset=True)),
-            ),
-        )
+    generation = _generation(name, task, target, params, endpoints) if task.type in _GENERATES else None
     dataset = target.dataset if target.type == "dataset" else task.dataset
     return TaskPlan(
         rows=rows_of(target, dataset, owner=f"task {name!r}"),
@@ -85,6 +71,49 @@ def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints:
             if metric.type == JUDGE
         },
     )
+
+
+def _generation(
+    name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints
+) -> Generation:
+    if target.type != "model":
+        msg = f"task {name!r} calls a model, but the target's type is {target.type!r}"
+        raise EvaluationError(msg)
+    endpoint = endpoints.of(target.model, _GENERATES[task.type], params, owner="the target")
+    template = (task.params or {}).get("template")
+    kind = _kind(name, task.type, template, endpoint.url)
+    return Generation(
+        endpoint=endpoint,
+        kind=kind,
+        prompt=PromptSpec(
+            task=name,
+            kind=kind,
+            template=json.dumps(template),
+            params=json.dumps(params.model_dump(mode="json", exclude_unset=True)),
+        ),
+    )
+
+
+def _kind(name: str, task_type: str, template: object, url: str) -> Generates:
+    """Return what the model is asked for. Raises EvaluationError.
+
+    NVIDIA's tutorial has tasks of type `completion` whose template has messages, at a chat endpoint. So such
+    a task goes by the URL, and by its template where the URL does not say.
+    """
+    if _GENERATES[task_type] == "completion":
+        only_messages = isinstance(template, dict) and "messages" in template and "prompt" not in template
+        return kind_of_url(url) or ("chat-completion" if only_messages else "completion")
+    _refuse_completions(url, owner=f"task {name!r}")
+    return "chat-completion"
+
+
+def _refuse_completions(url: str, *, owner: str) -> None:
+    if kind_of_url(url) == "completion":
+        msg = (
+            f"{owner} sends messages, but {url!r} is an endpoint for completions. Give the URL that ends with"
+            " /chat/completions"
+        )
+        raise EvaluationError(msg)
 
 
 def _spec(metric: Metric) -> MetricSpec:
@@ -101,7 +130,9 @@ def _judge(metric: Metric, params: Params, endpoints: Endpoints, *, owner: str) 
         except ValidationError as error:
             msg = f"{owner}: {first_problem(error, within='params.model')}"
             raise EvaluationError(msg) from error
-    return endpoints.of(model, "chat-completion", params, owner=owner)
+    endpoint = endpoints.of(model, "chat-completion", params, owner=owner)
+    _refuse_completions(endpoint.url, owner=owner)
+    return endpoint
 
 
 def recorded_answer(item: Row) -> Mapping[str, Any]:

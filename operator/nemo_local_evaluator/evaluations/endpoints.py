@@ -8,7 +8,7 @@ from nemo_local_evaluator.model_client import (
     DEFAULT_TIMEOUT,
     Endpoint,
     call_url,
-    parse_url,
+    kind_of_url,
 )
 from nemo_local_evaluator.model_prompt import ModelPrompt, model_prompt
 from nemo_local_evaluator.prompts import Generates
@@ -43,9 +43,7 @@ class Endpoints:
 
     def kind_of(self, model: str | Model | None, *, owner: str) -> Generates:
         """What the model's URL is for; a chat where it does not say. Raises EvaluationError."""
-        path = parse_url(self._address(model, owner)[0]).path.rstrip("/")
-        completes = path.endswith("/completions") and not path.endswith("/chat/completions")
-        return "completion" if completes else "chat-completion"
+        return kind_of_url(self._address(model, owner)[0]) or "chat-completion"
 
     def _address(self, model: str | Model | None, owner: str) -> tuple[str, str, str | None]:
         if model is None:

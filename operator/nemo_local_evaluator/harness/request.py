@@ -18,7 +18,7 @@ from pydantic import (
 
 from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.harness.child import Request
-from nemo_local_evaluator.model_client import Endpoint, call_url, parse_url
+from nemo_local_evaluator.model_client import Endpoint, call_url, kind_of_url
 from nemo_local_evaluator.prompts import Generates
 from nemo_local_evaluator.schemas import Params
 
@@ -90,12 +90,8 @@ def extra_of(params: Params) -> Extra:
 
 def kind_of(url: str, extra: Extra) -> ModelType:
     """By the URL's path, or else params.extra.model_type. Raises EvaluationError where they disagree."""
-    path = parse_url(url).path.rstrip("/")
-    by_path: ModelType | None = None
-    if path.endswith("/chat/completions"):
-        by_path = "chat"
-    elif path.endswith("/completions"):
-        by_path = "completions"
+    given = kind_of_url(url)
+    by_path = next((model_type for model_type, kind in _KINDS.items() if kind == given), None)
     if by_path and extra.model_type and by_path != extra.model_type:
         msg = f"params.extra.model_type is {extra.model_type!r}, but {url!r} is an endpoint for {by_path}"
         raise EvaluationError(msg)

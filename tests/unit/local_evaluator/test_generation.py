@@ -123,11 +123,159 @@ async def test_a_prompt_that_cannot_be_made_is_no_call(
     assert server.model.requests == []
 
 
-async def test_a_completion_needs_a_prompt(server: Evaluator) -> None:
-    config = quiz(server)
+MESSAGES = {
+    "messages": [{"role": "system", "content": "Briefly."}, {"role": "user", "content": "{{question}}"}]
+}
+ASKED = [{"role": "system", "content": "Briefly."}, {"role": "user", "content": "q0"}]
+PROMPT = {"prompt": "Q: {{question}}"}
+
+
+@pytest.mark.parametrize(
+    ("url", "template", "called", "sent"),
+    [
+        # As NVIDIA's end-to-end tutorial has it.
+        ("/v1/chat/completions", MESSAGES, "/v1/chat/completions", {"messages": ASKED}),
+        ("/v1", MESSAGES, "/v1/chat/completions", {"messages": ASKED}),
+        (
+            "/v1/chat/completions",
+            PROMPT,
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": "Q: q0"}]},
+        ),
+        ("/v1", PROMPT, "/v1/completions", {"prompt": "Q: q0"}),
+        ("/v1/completions", "Q: {{question}}", "/v1/completions", {"prompt": "Q: q0"}),
+        ("/v1/completions", PROMPT | MESSAGES, "/v1/completions", {"prompt": "Q: q0"}),
+        ("/v1/chat/completions", PROMPT | MESSAGES, "/v1/chat/completions", {"messages": ASKED}),
+        ("/generate", PROMPT, "/generate", {"prompt": "Q: q0"}),
+    ],
+)
+async def test_a_completion_is_asked_as_the_endpoint_takes_it(
+    server: Evaluator, url: str, template: object, called: str, sent: dict[str, Any]
+) -> None:
+    config = quiz(server, template=template, limit_samples=1)
     config["tasks"]["qa"]["type"] = "completion"
-    detail = await server.refused(400, "POST", "jobs", {"config": config, "target": model_target()})
-    assert "needs params.template.prompt" in detail
+    target = model_target(url=f"http://nim.test{url}")
+    job = await server.run(config, target)
+    assert job["status"] == "completed", job["status_details"]
+    assert [request.url.path for request in server.model.requests] == [called]
+    assert server.model.bodies == [{"model": "tiny", **sent, "stream": False}]
+
+
+@pytest.mark.parametrize(
+    ("task", "judged", "complaint"),
+    [
+        ("completion", False, "task 'qa': an endpoint for completions takes no messages"),
+        ("chat-completion", False, "task 'qa' sends messages, but 'http://nim.test/v1/completions' is"),
+        ("data", True, "metric 'score' sends messages, but 'http://nim.test/v1/completions' is"),
+    ],
+)
+async def test_messages_for_an_endpoint_of_completions_are_refused(
+    server: Evaluator, task: str, judged: bool, complaint: str
+) -> None:
+    config = quiz(server)
+    config["tasks"]["qa"]["type"] = task
+    target = model_target(url="http://nim.test/v1/completions")
+    if judged:
+        params = {"model": target["model"], "template": "Rate it", "scores": {"rating": {}}}
+        config["tasks"]["qa"]["metrics"] = {"score": {"type": "llm-judge", "params": params}}
+        target = {"type": "dataset", "dataset": config["tasks"]["qa"]["dataset"]}
+    detail = await server.refused(400, "POST", "jobs", {"config": config, "target": target})
+    assert complaint in detail
+    assert "/chat/completions" in detail
+
+
+TOOL = {"type": "function", "function": {"name": "weather"}}
+
+
+@pytest.mark.parametrize(
+    ("template", "sent"),
+    [
+        ({"nvext": "{{ item.nvext | tojson }}"}, {"nvext": {"top_k": 1}}),
+        ({"nvext": "{{ item.nvext }}"}, {"nvext": {"top_k": 1}}),
+        (
+            {"nvext": {"top_k": "{{ item.nvext.top_k }}", "greedy": True}},
+            {"nvext": {"top_k": 1, "greedy": True}},
+        ),
+        ({"max_tokens": "{{ item.nvext.top_k }}"}, {"max_tokens": 1}),
+        ({"max_tokens": "{{ item.text | int }}"}, {"max_tokens": 7}),
+        ({"user": "row {{ item.text }}"}, {"user": "row 7"}),
+        ({"stop": ["{{ item.text }}", "#"]}, {"stop": ["7", "#"]}),
+        ({"tool_choice": "{{ item.choice }}"}, {"tool_choice": "auto"}),
+        ({"tool_choice": "{{ item.choice | tojson }}"}, {"tool_choice": "auto"}),
+        ({"tool_choice": "{{ item.tools[0] }}"}, {"tool_choice": TOOL}),
+        ({"tool_choice": '{"type": "{{ item.choice }}"}'}, {"tool_choice": {"type": "auto"}}),
+        ({"tools": "{{ item.tools }}"}, {"tools": [TOOL]}),
+        ({"tools": "{{ item.tools_json }}"}, {"tools": [TOOL]}),
+        ({"tools": "[{{ item.tools[0] | tojson }}]"}, {"tools": [TOOL]}),
+        ({"tools": ["{{ item.tools[0] }}"]}, {"tools": [TOOL]}),
+        ({"response_format": {"type": "{{ item.choice }}"}}, {"response_format": {"type": "auto"}}),
+    ],
+)
+async def test_every_string_of_a_request_is_rendered(
+    server: Evaluator, template: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    row = {
+        "nvext": {"top_k": 1},
+        "text": "7",
+        "choice": "auto",
+        "tools": [TOOL],
+        "tools_json": json.dumps([TOOL]),
+    }
+    config = chat_config(server.dataset("rows.json", [row]), template={"prompt": "x", **template})
+    config["tasks"]["qa"]["metrics"] = {}
+    job = await server.run(config, model_target())
+    assert job["status"] == "completed", job["status_details"]
+    messages = [{"role": "user", "content": "x"}]
+    assert server.model.bodies == [{"model": "tiny", "messages": messages, "stream": False, **sent}]
+
+
+PARTS = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "data:"}}]
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ("{{ item.parts }}", PARTS),
+        ("{{ item.nothing }}", None),
+        # Else the content of a message is a text, which may well be JSON.
+        ("{{ item.number }}", "5"),
+        ("{{ item.calls }}", "[{'type': 'function'}]"),
+        ("{{ item.calls | tojson }}", '[{"type": "function"}]'),
+        ("{{ item.parts | tojson }}", json.dumps(PARTS)),
+        ([{"type": "text", "text": "{{ item.number }}"}], [{"type": "text", "text": "5"}]),
+    ],
+)
+async def test_the_content_of_a_message_is_text_or_parts(
+    server: Evaluator, content: object, sent: object
+) -> None:
+    row = {"parts": PARTS, "nothing": None, "number": 5, "calls": [{"type": "function"}]}
+    template = {"messages": [{"role": "user", "content": content}]}
+    config = chat_config(server.dataset("rows.json", [row]), template=template)
+    config["tasks"]["qa"]["metrics"] = {}
+
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        return chat_reply("It is.")
+
+    server.model.answer = answer
+    job = await server.run(config, model_target())
+    assert job["status"] == "completed", job["status_details"]
+    assert server.model.bodies[0]["messages"] == [{"role": "user", "content": sent}]
+
+
+async def test_a_judge_s_request_is_rendered_like_a_task_s(server: Evaluator) -> None:
+    template = {
+        "messages": "{{ item.messages }}",
+        "max_tokens": "{{ item.words }}",
+        "nvext": {"id": "{{ item.id }}"},
+    }
+    model = model_target()["model"]
+    metric = {"type": "llm-judge", "params": {"model": model, "template": template, "scores": {"rating": {}}}}
+    rows = [{"messages": [{"role": "user", "content": '{"rating": 3}'}], "words": 9, "id": 1}]
+    config = {"type": "custom", "tasks": {"qa": {"type": "data", "metrics": {"score": metric}}}}
+    scores = await server.scores(config, {"type": "rows", "rows": rows})
+    assert scores["rating"]["value"] == 3
+    sent = {"messages": rows[0]["messages"], "max_tokens": 9, "nvext": {"id": 1}}
+    assert server.model.bodies == [{"model": "tiny", **sent, "stream": False}]
 
 
 async def test_half_a_surrogate_pair_goes_through(server: Evaluator) -> None:

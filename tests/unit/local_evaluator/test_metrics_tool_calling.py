@@ -133,3 +133,11 @@ async def test_a_judge_s_model_among_the_params_is_let_be(server: Evaluator) -> 
     metric = {"type": "tool-calling", "params": METRIC["params"] | {"model": model}}  # type: ignore[operator]
     target = rows_target({"tool_calls": [PARIS], "response": response([PARIS_SAID])})
     assert (await server.scores(data_config(metric), target))["function_name_accuracy"]["value"] == 1
+
+
+@pytest.mark.parametrize("source", ["{{ item.tool_calls }}", "{{ item.written }}"])
+async def test_expected_calls_may_be_a_value_or_written_json(server: Evaluator, source: str) -> None:
+    metric = {"type": "tool-calling", "params": {"tool_calls_ground_truth": source}}
+    row = {"tool_calls": [PARIS], "written": json.dumps([PARIS]), "response": response([PARIS_SAID])}
+    scores = await server.scores(data_config(metric), rows_target(row))
+    assert scores["function_name_and_args_accuracy"]["value"] == 1

@@ -1,5 +1,7 @@
 """Templates: what they see, and what the sandbox keeps from them."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -61,8 +63,107 @@ def test_what_is_no_template_fails_its_job(source: str) -> None:
         TemplateEnvironment().compile(source)
 
 
+ROW = {
+    "Reference Answer": "a",
+    "reference-answer": "b",
+    "Reference  Answer": "c",
+    "model output": "d",
+    "model_output": "e",
+    "MODEL_OUTPUT": "f",
+    "Größe (cm)": 180,
+    "x": 1,
+    "X": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{ item.reference_answer }}", "a"),
+        ("{{ item['reference_answer'] }}", "a"),
+        ("{{ item.reference_answer_1 }}", "b"),
+        ("{{ item.reference__answer }}", "c"),
+        ("{{ item.größe__cm_ }}", "180"),
+        # A column has its own name, whichever comes first.
+        ("{{ item.model_output }} {{ item['model output'] }}", "e d"),
+        ("{{ item.model_output_1 }} {{ item.model_output_2 }}", "d f"),
+        ("{{ item.x }}{{ x }}{{ item.X }}{{ item.x_1 }}", "1122"),
+        # They are no further columns.
+        ("{{ item | length }}", "9"),
+        ("{{ 'reference_answer' in item }}", "False"),
+        ("{{ item.reference_answer is defined }} {{ item.model__output is defined }}", "True False"),
+        ("{{ item | tojson }}", json.dumps(ROW, ensure_ascii=False)),
+    ],
+)
+def test_columns_have_normalised_names_too(source: str, expected: str) -> None:
+    assert render(source, ROW) == expected
+
+
+def test_a_missing_column_is_told_with_those_there_are() -> None:
+    with pytest.raises(SampleError, match=r"the row has no column 'answr'; it has Question, answer$"):
+        render("{{ item.answr }}", {"Question": "?", "answer": "!"})
+
+
+def test_thousands_of_columns_may_have_one_normalised_name() -> None:
+    columns = ["".join("!?"[number >> bit & 1] for bit in range(12)) for number in range(2**12)]
+    row = {column: number for number, column in enumerate(columns)}
+    assert render("{{ item.%s_4095 }}" % ("_" * 12), row) == "4095"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{ item.number }}", 5),
+        ("{{- item.number -}}", 5),
+        (" {{ item.number }}\n", 5),
+        ("{{ -1 }}", -1),
+        ("{{ item.number | tojson }}", 5),
+        ("{{ item.tools }}", [{"a": {"b": 1}}]),
+        ("{{ item.tools | tojson(indent=2) }}", [{"a": {"b": 1}}]),
+        ("{{ {'a': {'b': item.number}} }}", {"a": {"b": 5}}),
+        ("{{ item.tools if item.number > 4 else [] }}", [{"a": {"b": 1}}]),
+        ("{{ item.absent | default(none) }}", None),
+        ("{{ item.text }}", "5"),
+        ("{{ item.text | int }}", 5),
+        ("{{ '}}' }}", "}}"),
+        # More than one expression is text.
+        ("{{ item.number }}{{ item.number }}", "55"),
+        ("{{ item.number }} {# five #}", "5 "),
+        ("{{ item.number }} tools", "5 tools"),
+        ("{% if item.number %}{{ item.number }}{% endif %}", "5"),
+        ("auto", "auto"),
+    ],
+)
+def test_a_lone_expression_is_its_value(source: str, expected: object) -> None:
+    item = {"number": 5, "text": "5", "tools": [{"a": {"b": 1}}]}
+    assert TemplateEnvironment().compile(source).value(context_for(item)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("{{ item.absent }}", "absent"),
+        ("{{ [item.absent] }}", "absent"),
+        ("{{ absent.deeper }}", "absent"),
+        ("{{ item.xs | map('upper') }}", "generator, which a request cannot carry; end it with '| list'"),
+        ("{{ item.items }}", "method"),
+        ("{{ ''.__class__ }}", "unsafe"),
+        ("{{ 'x' * 1000001 }}", "more than 1000000 characters"),
+        ("{{ ['x' * 1000] * 1001 }}", "more than 1000000 characters"),
+        ("{{ 'inf' | float }}", "not JSON compliant"),
+        ("{{ 1 / 0 }}", "division by zero"),
+    ],
+)
+def test_a_value_that_no_request_can_carry_fails_its_sample(source: str, cause: str) -> None:
+    with pytest.raises(SampleError, match=re.escape(cause)):
+        TemplateEnvironment().compile(source).value(context_for({"xs": ["a"]}))
+
+
 def test_json_is_wanted_where_json_is_asked_for() -> None:
     template = TemplateEnvironment().compile("{{ x }}")
     assert template.render_json({"x": "[1]"}) == [1]
+    assert template.render_json({"x": [1]}) == [1]
     with pytest.raises(SampleError, match="does not render JSON"):
         template.render_json({"x": "["})
+    with pytest.raises(SampleError, match="more than 100 objects and lists"):
+        template.render_json({"x": "[" * 101 + "]" * 101})
