@@ -54,6 +54,7 @@ def kind_stack(processes: Processes, workdir: Path) -> Iterator[Stack]:
             datasets=SAMPLES / "data",
             models={model.model_id: model},
             host=host.listen,
+            called=[host.from_pods],
         )
         ready(f"local NeMo Evaluator at {url}")
         _install(administered, with_evaluator(manifests, url.replace(host.listen, host.from_pods)))

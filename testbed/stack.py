@@ -21,8 +21,12 @@ def start_evaluator(
     port: int | None = None,
     workers: int = 4,
     quirks: Iterable[str] = (),
+    called: Iterable[str] = (),
 ) -> str:
-    """The local NeMo Evaluator, reading data sets from DATASETS, WORKERS jobs at once; returns its URL."""
+    """The local NeMo Evaluator, reading data sets from DATASETS, WORKERS jobs at once; returns its URL.
+
+    CALLED are host names that it is reached by, where HOST is a loopback address.
+    """
     workdir.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     registry = workdir / "models.json"
@@ -41,6 +45,8 @@ def start_evaluator(
     argv += ["--allow-path", str(datasets), "--models", str(registry), "--workers", str(workers)]
     for quirk in quirks:
         argv += ["--quirk", quirk]
+    for name in called:
+        argv += ["--allowed-host", name]
     url = f"http://{host}:{port}"
     log = workdir / "evaluator.log"
     processes.start(Program("evaluator", argv, log=log, ready=http_ready(f"{url}/health"), grace=5))

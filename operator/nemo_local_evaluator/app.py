@@ -8,7 +8,9 @@ from fastapi import FastAPI
 
 from nemo_local_evaluator.api import configs, jobs, live, results, targets
 from nemo_local_evaluator.api.errors import install_error_handlers
+from nemo_local_evaluator.api.guard import Guard
 from nemo_local_evaluator.api.quirks import install_quirks
+from nemo_local_evaluator.artifacts import make_private_directory
 from nemo_local_evaluator.http_clients import open_http_clients
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.services import build_services
@@ -21,7 +23,7 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        make_private_directory(settings.data)
         with (
             closing(Database(settings.database)) as database,
             closing(
@@ -45,6 +47,8 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
     )
     install_error_handlers(app)
     install_quirks(app, settings.quirks)
+    # The last that is added is the first that a request meets.
+    app.add_middleware(Guard, hosts=settings.hosts, token=settings.token)
     for router in (configs.router, targets.router, jobs.router, results.router, live.router):
         app.include_router(router)
 

@@ -4,6 +4,7 @@ Plain files beneath the data directory, written as the job goes on, so that they
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-__all__ = ["Artifacts", "JobArtifacts"]
+__all__ = ["Artifacts", "JobArtifacts", "make_private_directory"]
 
 MAX_LOG_CHARACTERS: Final = 16 * 1024 * 1024
 """Of one job; a line for each of ten million failed samples helps nobody."""
@@ -51,9 +52,22 @@ class JobArtifacts:
         file.write(json.dumps(document) + "\n")
 
     def _open(self, path: Path) -> TextIOWrapper:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(path.parent)
         # An answer may hold half a surrogate pair, which UTF-8 cannot.
-        return self._files.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace"))
+        return self._files.enter_context(
+            open(path, "a", encoding="utf-8", errors="backslashreplace", opener=_private)
+        )
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory, and those above it that are missing, for the owner only."""
+    # Path.mkdir(parents=True) gives its mode to the last directory alone.
+    for directory in (*reversed(path.parents), path):
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _file_name(task: str) -> str:
@@ -68,6 +82,9 @@ class Artifacts:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        # Servers of earlier versions made it readable for everyone.
+        if root.is_dir():
+            root.chmod(0o700)
 
     @contextmanager
     def of_run(self, job_id: str) -> Iterator[JobArtifacts]:

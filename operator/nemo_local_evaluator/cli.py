@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -11,6 +12,7 @@ import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
+from nemo_local_evaluator.api.guard import served_hosts
 from nemo_local_evaluator.app import create_app
 from nemo_local_evaluator.errors import ContradictingQuirksError, EvaluationError, InvalidDocumentError
 from nemo_local_evaluator.evaluations import Outcome
@@ -24,13 +26,15 @@ from nemo_local_evaluator.oneshot import (
     target_document,
 )
 from nemo_local_evaluator.quirks import Quirk, checked
-from nemo_local_evaluator.settings import RegisteredModel, Settings, read_models
+from nemo_local_evaluator.settings import RegisteredModel, Settings, read_models, read_token
 
 # Plain help: Typer's boxes keep the line breaks of a docstring, wherever the terminal breaks lines itself.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 _WIDTH_OF_A_LOG: Final = 200
 """Columns."""
+
+_TOKEN_VARIABLE: Final = "NEMO_LOCAL_EVALUATOR_TOKEN"  # noqa: S105 - the name of a variable
 
 _MODELS: Final = typer.Option(
     exists=True,
@@ -92,6 +96,27 @@ def serve(
             " paths are looked up in each, in this order.",
         ),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Host name that requests may call this server by, besides localhost and --host. May be"
+            " repeated. Needed on a loopback address only; on others every name is served unless this option"
+            " is given.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            envvar=f"{_TOKEN_VARIABLE}_FILE",
+            help="File with the bearer token that requests have to carry, all but those to /health. The"
+            f" variable {_TOKEN_VARIABLE} may hold the token itself instead. Without either there is no"
+            " authentication.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs evaluated at the same time.")] = 4,
     models: Annotated[Path | None, _MODELS] = None,
     harness_python: Annotated[Path | None, _HARNESS_PYTHON] = None,
@@ -109,7 +134,8 @@ def serve(
     """Serve the API until interrupted.
 
     Jobs that wait when the server stops are taken up by the next one with the same --data; jobs that run are
-    marked as failed. There is no authentication: listen on other addresses in trusted networks only.
+    marked as failed. Without a token there is no authentication: then listen on other addresses in trusted
+    networks only.
 
     \b
     Examples:
@@ -126,6 +152,8 @@ def serve(
         workers=workers,
         models=_registered(models),
         harness=_harness(harness_python, harness_tasks),
+        hosts=served_hosts(host, allowed_host or ()),
+        token=_token(token_file),
         quirks=quirks,
     )
     uvicorn.run(create_app(settings), host=host, port=port, log_level=log_level, server_header=False)
@@ -222,6 +250,19 @@ def run(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(_as_json(outcome))
+
+
+def _token(file: Path | None) -> str | None:
+    source, text = (
+        ("--token-file", file.read_text()) if file else (_TOKEN_VARIABLE, os.environ.get(_TOKEN_VARIABLE))
+    )
+    if text is None:
+        return None
+    try:
+        return read_token(text)
+    except ValueError as error:
+        msg = f"the token {error}"
+        raise typer.BadParameter(msg, param_hint=source) from error
 
 
 def _registered(models: Path | None) -> dict[str, RegisteredModel]:

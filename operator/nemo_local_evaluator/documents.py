@@ -1,11 +1,13 @@
 """Changes to stored documents: a merge patch, and the check of what comes out of it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from nemo_local_evaluator.errors import InvalidBodyError
+from nemo_local_evaluator.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE
+from nemo_local_evaluator.errors import InvalidBodyError, TooLargeError
 
 __all__ = ["merge_patch", "validated"]
 
@@ -26,7 +28,10 @@ def merge_patch(document: Any, patch: Any) -> Any:
 
 
 def validated(model: type[Model], merged: object) -> Model:
-    """Raises InvalidBodyError, which names places and echoes no values."""
+    """Raise TooLargeError, or InvalidBodyError, which names places and echoes no values."""
+    # Each patch is bounded, but not what many of them add up to.
+    if len(json.dumps(merged)) > MAX_DOCUMENT_BYTES:
+        raise TooLargeError(TOO_LARGE)
     try:
         return model.model_validate(merged)
     except ValidationError as error:

@@ -81,13 +81,15 @@ class EntityService(Generic[Input]):
 
     def patch(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         entity = self.get(namespace, name)
-        merged = merge_patch(masking.reveal(entity.document, entity.secrets), patch)
+        merged = merge_patch(entity.document, patch)
         if (merged.get("namespace"), merged.get("name")) != (namespace, name):
             msg = "namespace and name cannot be changed"
             raise BadRequestError(msg)
+        secrets = masking.without_moved(entity.document, merged, entity.secrets)
+        merged = masking.without_masks(merged, entity.secrets.keys() - secrets.keys())
         body = validated(self._kind.input_model, merged)
         kept = {key: entity.document[key] for key in _IDENTITY} | {"updated_at": identity.now()}
-        changed = _entity(body, kept, known=entity.secrets)
+        changed = _entity(body, kept, known=secrets)
         self._store.replace(changed)
         return changed.document
 

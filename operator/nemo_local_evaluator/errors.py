@@ -5,6 +5,7 @@
     + BadRequestError     400
     + NotFoundError       404
     + ConflictError       409
+    + TooLargeError       413
     + InvalidBodyError    422, FastAPI's list of places and messages
   x StartRefusedError     ends the start of a server
     + DatabaseInUseError
@@ -39,6 +40,10 @@ class NotFoundError(RequestRefusedError):
 
 class ConflictError(RequestRefusedError):
     status_code = 409
+
+
+class TooLargeError(RequestRefusedError):
+    status_code = 413
 
 
 class InvalidBodyError(RequestRefusedError):

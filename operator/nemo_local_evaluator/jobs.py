@@ -5,6 +5,7 @@ A job carries its own copy of config, target and their secrets, so later changes
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class JobService:
 
     async def logs(self, job_id: str) -> Archive:
         self._stored(job_id)
-        return await asyncio.to_thread(pack, self._log(job_id))
+        return await self._pack(job_id, self._log(job_id))
 
     async def result_files(self, job_id: str) -> Archive:
         """Raises NotFoundError before the job has completed."""
@@ -140,7 +141,15 @@ class JobService:
             **self._log(job_id),
             **samples,
         }
-        return await asyncio.to_thread(pack, members)
+        return await self._pack(job_id, members)
+
+    async def _pack(self, job_id: str, members: Mapping[str, Path | str]) -> Archive:
+        """Raise NotFoundError where the job is deleted while its files are read."""
+        try:
+            return await asyncio.to_thread(pack, members)
+        except FileNotFoundError as error:
+            msg = f"job {job_id!r} was deleted while its files were read"
+            raise NotFoundError(msg) from error
 
     def _log(self, job_id: str) -> dict[str, Path | str]:
         log = self._artifacts.log_file(job_id)

@@ -5,7 +5,8 @@ table of its own, so that no listing, log or snapshot can carry one by accident.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -16,6 +17,9 @@ _SUFFIXES = ("_key", "_token", "password")
 _SCOPES = frozenset({"params", "extra", "api_endpoint"})
 # Rows and custom fields are the caller's own data: a column named "answer_key" is no secret.
 _DATA = frozenset({"rows", "custom_fields"})
+
+_ADDRESS = re.compile(r".*(?:url|uri|endpoint|host|address)", re.IGNORECASE)
+"""Fields that say where a secret beside or below them is sent."""
 
 Secrets = Mapping[str, str]
 """Where (a JSON list of keys) -> the secret."""
@@ -50,6 +54,55 @@ def reveal(document: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
             holder = holder[step]
         holder[key] = value
     return revealed
+
+
+def without_moved(before: Mapping[str, Any], after: Mapping[str, Any], secrets: Secrets) -> dict[str, str]:
+    """Return the secrets of `before` that may stay in `after`, the document that replaces it.
+
+    A secret was given for one address. Where that address is another one in `after`, the secret is left out:
+    else whoever may change a document, but not read its secrets, could have them sent to a server of theirs.
+    """
+    return {
+        pointer: secret
+        for pointer, secret in secrets.items()
+        if _addresses(before, pointer) == _addresses(after, pointer)
+    }
+
+
+def without_masks(document: Mapping[str, Any], pointers: Iterable[str]) -> dict[str, Any]:
+    """Return the document without the masks at these places; what is not a mask stays."""
+    changed = deepcopy(dict(document))
+    for pointer in pointers:
+        *path, key = json.loads(pointer)
+        holder: Any = changed
+        for step in path:
+            try:
+                holder = holder[step]
+            except (KeyError, IndexError, TypeError):
+                holder = None
+        if isinstance(holder, dict) and holder.get(key) == MASK:
+            del holder[key]
+    return changed
+
+
+def _addresses(document: Mapping[str, Any], pointer: str) -> list[dict[str, Any]]:
+    """The address fields beside the place that `pointer` names, and beside each object around it."""
+    addresses = []
+    node: Any = document
+    for step in json.loads(pointer):
+        if isinstance(node, Mapping):
+            addresses.append(
+                {
+                    key: value
+                    for key, value in node.items()
+                    if not isinstance(value, Mapping | list) and _ADDRESS.fullmatch(key)
+                }
+            )
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            break
+    return addresses
 
 
 def beneath(prefix: str, secrets: Secrets) -> dict[str, str]:

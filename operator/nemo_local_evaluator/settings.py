@@ -1,6 +1,7 @@
 """What one server is started with: made by the command line, handed to the application factory."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,11 @@ class Settings:
     step_seconds: float = STEP_SECONDS
     """Of CPU time, for one prompt or one metric of one sample; what takes longer is cut off."""
 
+    hosts: frozenset[str] | None = None
+    """Host names that requests may carry, in lower case; None for any."""
+    token: str | None = field(default=None, repr=False)
+    """Bearer token that every request but those to /health has to carry; None for no authentication."""
+
     quirks: frozenset[Quirk] = frozenset()
     """Where this server is to differ from its default, as others may."""
 
@@ -61,6 +67,15 @@ class Settings:
     @property
     def dataset_roots(self) -> tuple[Path, ...]:
         return tuple(path.resolve() for path in self.allow_paths or (self.data,))
+
+
+def read_token(text: str) -> str:
+    """Return the token in the text of a file or variable. Raise ValueError where no header could carry it."""
+    token = text.strip()
+    if not re.fullmatch("[!-~]+", token):
+        msg = "is not one line of printable ASCII without blanks"
+        raise ValueError(msg)
+    return token
 
 
 def read_models(path: Path) -> dict[str, RegisteredModel]:

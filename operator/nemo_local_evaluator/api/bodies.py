@@ -1,19 +1,22 @@
 """Bodies are JSON as RFC 8259 has it: no NaN, no Infinity, no nesting that only an attack would need.
 
-What cannot be written as JSON could not be answered either.
+What cannot be written as JSON could not be answered either. A body is bounded in bytes while it is received,
+and in parts before it is parsed; beyond either limit the answer is 413.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Annotated, Any, Final, NoReturn
 
-from fastapi import Body, Request, Response
+from fastapi import Body, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
+from nemo_local_evaluator.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE, TOO_MANY_PARTS, has_too_many_parts
 from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
+from nemo_local_evaluator.errors import TooLargeError
 
 __all__ = ["JsonRoute", "Patch"]
 
@@ -28,9 +31,24 @@ MAX_DIGITS: Final = 300
 
 
 class _JsonRequest(Request):
+    # FastAPI answers 400 for any other exception that reading a body raises.
+    @override
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body's chunks. Raise HTTPException 413 at the first that exceeds MAX_DOCUMENT_BYTES."""
+        if _announced_bytes(self) > MAX_DOCUMENT_BYTES:
+            raise HTTPException(TooLargeError.status_code, TOO_LARGE)
+        received = 0
+        async for chunk in super().stream():
+            received += len(chunk)
+            if received > MAX_DOCUMENT_BYTES:
+                raise HTTPException(TooLargeError.status_code, TOO_LARGE)
+            yield chunk
+
     @override
     async def json(self) -> Any:
         text = (await self.body()).decode("utf-8-sig", "replace")
+        if has_too_many_parts(text):
+            raise HTTPException(TooLargeError.status_code, TOO_MANY_PARTS)
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
         if is_too_deep(value):
             _refuse(TOO_DEEP)
@@ -47,6 +65,11 @@ class JsonRoute(APIRoute):
             return await handler(_JsonRequest(request.scope, request.receive))
 
         return with_strict_json
+
+
+def _announced_bytes(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if re.fullmatch("[0-9]{1,20}", length) else 0
 
 
 def _check_keys(document: object) -> None:

@@ -22,7 +22,7 @@ _listing: Final = ListingQuery(
 )
 
 
-@router.post("", status_code=201, responses={201: {"model": Config}, **refusals(400, 409)})
+@router.post("", status_code=201, responses={201: {"model": Config}, **refusals(400, 409, 413)})
 async def create_config(services: Access, body: ConfigInput) -> Answer:
     return Answer(services.configs.create(body), status_code=201)
 
@@ -37,7 +37,7 @@ async def get_config(services: Access, namespace: str, name: str) -> Answer:
     return Answer(services.configs.get(namespace, name).document)
 
 
-@router.patch("/{namespace}/{name}", responses={200: {"model": Config}, **refusals(400, 404)})
+@router.patch("/{namespace}/{name}", responses={200: {"model": Config}, **refusals(400, 404, 413)})
 async def update_config(services: Access, namespace: str, name: str, patch: Patch) -> Answer:
     return Answer(services.configs.patch(namespace, name, patch))
 

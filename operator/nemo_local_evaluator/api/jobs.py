@@ -31,7 +31,7 @@ _ZIP: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.post("", status_code=201, responses={201: {"model": Job}, **refusals(400, 404)})
+@router.post("", status_code=201, responses={201: {"model": Job}, **refusals(400, 404, 413)})
 async def create_job(
     services: Access,
     body: JobInput,

@@ -11,7 +11,7 @@ from nemo_local_evaluator.schemas import JobInput, LiveEvaluation
 router = APIRouter(prefix="/v1/evaluation/live", tags=["live"], route_class=JsonRoute)
 
 
-@router.post("", responses={200: {"model": LiveEvaluation}, **refusals(400, 404)})
+@router.post("", responses={200: {"model": LiveEvaluation}, **refusals(400, 404, 413)})
 async def evaluate_live(services: Access, body: JobInput) -> Answer:
     """Evaluate data tasks of at most 1,000 rows within 50 s, and keep nothing."""
     return Answer(await services.live.evaluate(body))

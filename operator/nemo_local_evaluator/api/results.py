@@ -22,7 +22,7 @@ _listing: Final = ListingQuery(
 )
 
 
-@router.post("", status_code=201, responses={201: {"model": Result}, **refusals(400)})
+@router.post("", status_code=201, responses={201: {"model": Result}, **refusals(400, 413)})
 async def create_result(services: Access, body: ResultInput) -> Answer:
     return Answer(services.results.create(body), status_code=201)
 
@@ -37,7 +37,7 @@ async def get_result(services: Access, result_id: str) -> Answer:
     return Answer(services.results.get(result_id))
 
 
-@router.patch("/{result_id}", responses={200: {"model": Result}, **refusals(400, 404)})
+@router.patch("/{result_id}", responses={200: {"model": Result}, **refusals(400, 404, 413)})
 async def update_result(services: Access, result_id: str, patch: Patch) -> Answer:
     return Answer(services.results.patch(result_id, patch))
 

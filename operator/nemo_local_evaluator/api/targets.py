@@ -22,7 +22,7 @@ _listing: Final = ListingQuery(
 )
 
 
-@router.post("", status_code=201, responses={201: {"model": Target}, **refusals(400, 409)})
+@router.post("", status_code=201, responses={201: {"model": Target}, **refusals(400, 409, 413)})
 async def create_target(services: Access, body: TargetInput) -> Answer:
     return Answer(services.targets.create(body), status_code=201)
 
@@ -37,7 +37,7 @@ async def get_target(services: Access, namespace: str, name: str) -> Answer:
     return Answer(services.targets.get(namespace, name).document)
 
 
-@router.patch("/{namespace}/{name}", responses={200: {"model": Target}, **refusals(400, 404)})
+@router.patch("/{namespace}/{name}", responses={200: {"model": Target}, **refusals(400, 404, 413)})
 async def update_target(services: Access, namespace: str, name: str, patch: Patch) -> Answer:
     return Answer(services.targets.patch(namespace, name, patch))
 

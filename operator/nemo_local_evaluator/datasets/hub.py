@@ -112,6 +112,8 @@ def _download(files: HubFiles, name: str, *, source: DatasetSource, caches: Path
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
     access = _access(source, caches=caches)
+    if access.cache is not None:
+        caches.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = hf_hub_download(
         files.repository,
         name,

@@ -31,7 +31,7 @@ class Downloads:
     async def fetch(self, url: httpx.URL, *, name: str) -> Path:
         """A file that is the caller's to remove."""
         try:
-            await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as file:
                 path = Path(file.name)
                 try:

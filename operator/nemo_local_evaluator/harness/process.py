@@ -34,7 +34,12 @@ _CHUNK_BYTES: Final = 64 * 1024
 _SECONDS_BETWEEN_BARS: Final = "10"
 
 _CHILD: Final = Path(__file__).with_name("child.py")
-_NOT_INHERITED: Final = ("OPENAI_API_KEY", "HF_ALLOW_CODE_EVAL", "HF_DATASETS_TRUST_REMOTE_CODE")
+_NOT_INHERITED: Final = (
+    "OPENAI_API_KEY",
+    "HF_ALLOW_CODE_EVAL",
+    "HF_DATASETS_TRUST_REMOTE_CODE",
+    "NEMO_LOCAL_EVALUATOR_TOKEN",
+)
 
 
 class Scores(BaseModel):

@@ -13,7 +13,14 @@ from tests.unit.local_evaluator.harness import FakeModel, evaluator
 def test_help_names_every_option() -> None:
     help_text = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).output
     options = ("--data", "--host", "--port", "--allow-path", "--workers", "--models", "--log-level")
-    for option in (*options, "--harness-python", "--harness-tasks", "--quirk"):
+    for option in (
+        *options,
+        "--harness-python",
+        "--harness-tasks",
+        "--quirk",
+        "--allowed-host",
+        "--token-file",
+    ):
         assert option in help_text
 
 
