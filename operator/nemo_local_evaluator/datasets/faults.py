@@ -1,5 +1,6 @@
 """The words in which a dataset is refused: always with the file's name, and with the row's number."""
 
+from nemo_local_evaluator.bounds import MAX_PARTS
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES
 from nemo_local_evaluator.errors import EvaluationError
 
@@ -15,6 +16,10 @@ def bad_row(name: str, number: int, what: str) -> EvaluationError:
 
 def too_large(name: str, number: int) -> EvaluationError:
     return bad_row(name, number, f"is larger than {MAX_ROW_BYTES // 1024**2} MiB")
+
+
+def too_many_values(name: str, number: int, most: int = MAX_PARTS) -> EvaluationError:
+    return bad_row(name, number, f"has more than {most:,} objects, lists and values")
 
 
 def not_utf8(name: str, number: int, error: UnicodeDecodeError) -> EvaluationError:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from nemo_local_evaluator.datasets.apart import read_parquet_apart
 from nemo_local_evaluator.datasets.delimited import read_delimited
 from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.datasets.json_rows import read_json, read_json_lines
@@ -53,17 +54,10 @@ def read_file(file: DataFile) -> Generator[SizedRow, None, None]:
         raise bad_file(file.name, f"cannot be read: {error.strerror or error}") from error
 
 
-def _read_parquet(stream: BinaryIO, name: str) -> Iterator[SizedRow]:
-    # Arrow takes longer to import than all else together, and most servers never need it.
-    from nemo_local_evaluator.datasets.parquet import read_parquet  # noqa: PLC0415
-
-    return read_parquet(stream, name)
-
-
 _READERS: Final[Mapping[Format, Callable[[BinaryIO, str], Iterator[SizedRow]]]] = {
     Format.JSON: read_json,
     Format.JSONL: read_json_lines,
     Format.CSV: partial(read_delimited, delimiter=","),
     Format.TSV: partial(read_delimited, delimiter="\t"),
-    Format.PARQUET: _read_parquet,
+    Format.PARQUET: read_parquet_apart,
 }

@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, BinaryIO, Final, NoReturn
 
-from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large
-from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
+from nemo_local_evaluator.bounds import MAX_PARTS, has_too_many_parts
+from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large, too_many_values
+from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow, weight
 from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.errors import EvaluationError
 
 _CHUNK_BYTES: Final = 256 * 1024
 MAX_OBJECT_CHARACTERS: Final = 64 * 1024 * 1024
 """Of a dataset that is one object: the training set of SQuAD 2.0 has 42 million."""
+MAX_OBJECT_PARTS: Final = 2_000_000
+"""Objects, lists and values of such a dataset; the training set of SQuAD 2.0 has 1.3 million."""
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _KINDS: Final = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
@@ -48,7 +51,7 @@ def _array(window: "_Window", name: str) -> Iterator[SizedRow]:
 
 def _rows_of_object(window: "_Window", name: str) -> Iterator[SizedRow]:
     """SQuAD has its rows in `data`, RAGAS has columns. Such a document is read whole."""
-    document, size = window.value(most=MAX_OBJECT_CHARACTERS)
+    document, size = window.value(most=MAX_OBJECT_CHARACTERS, parts=MAX_OBJECT_PARTS)
     rows = document.get("data")
     if not isinstance(rows, list):
         rows = _of_columns(document)
@@ -79,12 +82,16 @@ def read_json_lines(file: BinaryIO, name: str) -> Iterator[SizedRow]:
         if not line.strip():
             continue
         try:
-            value = _DECODER.decode(line.decode())
+            text = line.decode()
         except UnicodeDecodeError as error:
             raise not_utf8(name, number, error) from error
+        if has_too_many_parts(text):
+            raise too_many_values(name, number)
+        try:
+            value = _DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             raise _not_json(name, number, error, start=0) from error
-        yield _object(value, name=name, number=number), len(line)
+        yield _object(value, name=name, number=number), weight(line)
         number += 1
 
 
@@ -94,7 +101,7 @@ def _elements(window: "_Window", name: str) -> Iterator[SizedRow]:
         value, size = window.value()
         if size > MAX_ROW_BYTES:
             raise too_large(name, number)
-        yield _object(value, name=name, number=number), size
+        yield _object(value, name=name, number=number), window.weight(size)
         mark = window.next_mark()
         window.position += 1
         if mark == "]":
@@ -128,11 +135,13 @@ class _Window:
             if not self._extend():
                 return ""
 
-    def value(self, *, most: int = MAX_ROW_BYTES) -> tuple[Any, int]:
+    def value(self, *, most: int = MAX_ROW_BYTES, parts: int = MAX_PARTS) -> tuple[Any, int]:
         """The next value, and of how many characters it is, `most` at most."""
         self.next_mark()
         while True:
             start = self.position
+            if has_too_many_parts(self._text, start=start, most=parts):
+                raise too_many_values(self._name, self.number, parts)
             try:
                 value, self.position = _DECODER.raw_decode(self._text, start)
             except json.JSONDecodeError as error:
@@ -146,6 +155,10 @@ class _Window:
                 raise _not_json(self._name, self.number, error, start=start) from error
             else:
                 return value, self.position - start
+
+    def weight(self, size: int) -> int:
+        """The weight of the value that was read last, of `size` characters."""
+        return weight(self._text[self.position - size : self.position].encode("utf-8", "replace"))
 
     def _extend(self) -> bool:
         """False at the end of the file."""

@@ -36,6 +36,8 @@ def read_parquet(file: BinaryIO, name: str) -> Iterator[SizedRow]:
             for values in _values(_in_microseconds(batch), name, number):
                 yield {column: _value(value) for column, value in values.items()}, size
                 number += 1
+    except MemoryError:
+        raise  # for the process to say how much it may have
     except (pa.ArrowException, OSError) as error:
         what = f"is not Parquet: {_first_line(error)}"
         raise (bad_row(name, number, what) if number > 1 else bad_file(name, what)) from error

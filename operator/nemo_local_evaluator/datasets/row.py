@@ -2,11 +2,21 @@
 
 from typing import Any, Final
 
+from nemo_local_evaluator.bounds import separators
+
 Row = dict[str, Any]
 """What JSON can carry, wherever it came from."""
 
 SizedRow = tuple[Row, int]
-"""A row, and about how many bytes it took in its file."""
+"""A row, and its weight."""
 
 MAX_ROW_BYTES: Final = 16 * 1024 * 1024
 """A longer row is refused: rows are what memory is bounded by. A model's context is a small part of it."""
+
+_PART_BYTES: Final = 64
+"""Memory that an object, list or value takes at least, however short its text is."""
+
+
+def weight(text: bytes) -> int:
+    """Return about how many bytes of memory a row takes, by its JSON text."""
+    return len(text) + _PART_BYTES * separators(text)

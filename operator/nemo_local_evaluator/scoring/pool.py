@@ -20,7 +20,7 @@ _PATIENCE: Final = 10
 """Times the CPU time of a call, on the clock: for a worker that hangs, but not one on a busy machine."""
 
 # Forked from a process that has them already, a worker starts in milliseconds.
-_PRELOADED: Final = ["nemo_local_evaluator.scoring.preload"]
+_PRELOADED: Final = ["nemo_local_evaluator.scoring.preload", "nemo_local_evaluator.datasets.apart"]
 
 
 class ScoringPool:

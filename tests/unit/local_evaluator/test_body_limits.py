@@ -62,7 +62,8 @@ async def test_a_body_of_many_small_parts_is_refused_without_building_them(
         ('["a,b,c,[{", "\\",,,\\\\", 1]', 2, True),
         ("[[[[", 3, True),
         ('"unfinished ,,,,,,,,', 3, False),
-        ('""' * 50 + ",,,,", 3, True),
+        ("[" + '""' * 50 + ",,,,", 3, True),
+        ("[1] [,,,,", 3, False),
     ],
 )
 def test_separators_within_strings_are_not_parts(text: str, most: int, too_many: bool) -> None:

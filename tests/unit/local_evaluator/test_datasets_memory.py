@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from typing_extensions import override
 
-from nemo_local_evaluator.datasets import DatasetSource, rows_in_memory
+from nemo_local_evaluator.datasets import DatasetSource, apart, rows_in_memory
+from nemo_local_evaluator.datasets.parquet import read_parquet
 from nemo_local_evaluator.errors import EvaluationError
 from tests.unit.local_evaluator.reading import reader, rows_of
 
@@ -78,13 +79,99 @@ async def test_parquet_is_read_page_by_page(tmp_path: Path) -> None:
     del table
     gc.collect()
     before = pa.total_allocated_bytes()
+    with (tmp_path / "rows.parquet").open("rb") as file:
+        held = [pa.total_allocated_bytes() - before for _ in read_parquet(file, "rows.parquet")]
+    assert len(held) == ROWS
+    assert 0 < max(held) < BOUND
+
+
+MIB = 1024 * 1024
+
+
+def repeated(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), times), pa.array([text]))
+
+
+BOMBS: dict[str, Callable[[], pa.Array]] = {
+    "a long text in every row": lambda: repeated("a" * 36 * MIB, 10_000),
+    "a long text many times in one row": lambda: pa.ListArray.from_arrays(
+        [0, 1000], repeated("b" * MIB, 1000)
+    ),
+    "a list of one value": lambda: pa.ListArray.from_arrays(
+        [0, 200 * MIB], pa.repeat(pa.scalar(7, pa.int8()), 200 * MIB)
+    ),
+    "a list of nulls": lambda: pa.ListArray.from_arrays([0, 100 * MIB], pa.nulls(100 * MIB, pa.int8())),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_a_small_parquet_file_does_not_become_gigabytes(tmp_path: Path, bomb: str) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"x": BOMBS[bomb]()}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < 100_000
+    async with reader(tmp_path) as datasets:
+        tracemalloc.start()
+        try:
+            with pytest.raises(EvaluationError) as refused:
+                await datasets.open(DatasetSource(files_url="rows.parquet"), limit=None)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert any(
+        reason in str(refused.value)
+        for reason in ("needs more than 512 MiB", "is larger than 16 MiB", "more than 250,000")
+    )
+    assert peak < 100 * MIB
+
+
+async def test_long_texts_that_rows_share_are_read(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": repeated("a" * MIB, 100)}), tmp_path / "rows.parquet", store_schema=False)
     async with reader(tmp_path) as datasets:
         rows = await datasets.open(DatasetSource(files_url="rows.parquet"), limit=None)
-        held = 0
-        async for _ in rows.batches(256):
-            held = max(held, pa.total_allocated_bytes() - before)
-    assert rows.count == ROWS
-    assert 0 < held < BOUND
+        batches = [len(batch) async for batch in rows.batches(256)]
+    assert sum(batches) == rows.count == 100
+    assert max(batches) <= 17
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for a limit of memory")
+async def test_a_decoder_that_is_killed_fails_its_dataset_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(pa.table({"x": ["a"]}), tmp_path / "rows.parquet")
+    monkeypatch.setattr(apart, "_decode", end_at_once)
+    async with reader(tmp_path) as datasets:
+        with pytest.raises(EvaluationError, match="ended the process that read it"):
+            await datasets.open(DatasetSource(files_url="rows.parquet"), limit=None)
+
+
+def end_at_once(*_arguments: object) -> None:
+    os._exit(9)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+async def test_a_row_of_many_small_parts_is_refused_before_it_is_built(tmp_path: Path, name: str) -> None:
+    row = '{"x": [' + ",".join(["[]"] * 2 * MIB) + "]}"
+    (tmp_path / name).write_text(f"[{row}]" if name.endswith("json") else f"{row}\n")
+    async with reader(tmp_path) as datasets:
+        tracemalloc.start()
+        try:
+            with pytest.raises(
+                EvaluationError, match="row 1 has more than 250,000 objects, lists and values"
+            ):
+                await datasets.open(DatasetSource(files_url=name), limit=None)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 64 * MIB
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+async def test_a_batch_of_rows_of_many_parts_ends_early(tmp_path: Path, name: str) -> None:
+    row = '{"x": [' + ",".join(["[]"] * 100_000) + "]}"
+    (tmp_path / name).write_text(f"[{row},{row},{row}]" if name.endswith("json") else f"{row}\n" * 3)
+    async with reader(tmp_path) as datasets:
+        rows = await datasets.open(DatasetSource(files_url=name), limit=None)
+        assert [len(batch) async for batch in rows.batches(100)] == [2, 1]
 
 
 async def test_a_batch_of_large_rows_ends_early(tmp_path: Path) -> None:
