@@ -43,6 +43,7 @@ from .release import left_running
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_names, label_value, results_document
 from .target_paths import UnusableTargetPath
+from .unknown_fields import event_of_unknown_fields
 
 __all__ = [
     "FINALIZER",
@@ -84,6 +85,7 @@ __all__ = [
     "event_of_ignored_ttl",
     "event_of_moved_config",
     "event_of_plain_secrets",
+    "event_of_unknown_fields",
     "glimpse_of",
     "glimpse_told_by",
     "has_new_secrets",

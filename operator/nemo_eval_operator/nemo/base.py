@@ -1,22 +1,39 @@
-"""What all of NeMo's schemas share: read any version of them, and write back exactly what was read.
+"""What all of NeMo's schemas share: three kinds of objects, and writing back exactly what was read.
 
-NVIDIA adds fields in every release. A field unknown here is kept and sent on, so that a newer evaluator can
-be used before the operator has learnt its words; `to_request` gives back what was written, nothing more.
+`NemoModel` is closed: the API server refuses or prunes a field that is not declared, so that a misspelt
+`metrics` is noticed. `OpenModel` is for objects to which NVIDIA adds fields in every release: an undeclared
+field is kept and sent on, and reported as a possible typo (`lifecycle.unknown_fields`). `FreeFormModel` is
+for objects whose keys are the evaluation type's own: undeclared fields are kept, sent on, and expected. The
+CRDs say the same (`resources.structural`).
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-# Where NeMo is free-form (params.extra, task and metric params, custom_fields, rows).
+# Where nothing is known of the keys (custom_fields, rows).
 JsonObject = dict[str, JsonValue]
 
 
 class NemoModel(BaseModel):
-    """A schema of NeMo Evaluator, snake_case as on the wire."""
+    """A schema of NeMo Evaluator, snake_case as on the wire, that takes declared fields only."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), hide_input_in_errors=True)
 
     def to_request(self) -> dict[str, Any]:
         """What was written, ready for JSON: no defaults added, no nulls dropped, numbers as they were."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+class OpenModel(NemoModel):
+    """A schema whose undeclared fields are sent on, and reported."""
+
+    model_config = ConfigDict(extra="allow")
+
+    REPORTS_UNDECLARED: ClassVar[bool] = True
+
+
+class FreeFormModel(OpenModel):
+    """A schema whose undeclared fields are sent on."""
+
+    REPORTS_UNDECLARED: ClassVar[bool] = False

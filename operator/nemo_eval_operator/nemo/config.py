@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nemo_eval_operator.nemo.base import JsonObject, NemoModel
+from nemo_eval_operator.nemo.base import FreeFormModel, JsonObject, NemoModel, OpenModel
 
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=4096)]
@@ -57,7 +57,42 @@ class Entity(NemoModel):
     ownership: Ownership | None = Field(None, description="Who owns the entity, and who may use it.")
 
 
-class Dataset(Entity):
+class JudgeEndpoint(OpenModel):
+    """Where a judge answers."""
+
+    url: Url | None = Field(None, description="URL that takes the judge's requests, with its path.")
+    model_id: Name | None = Field(None, description="The judge's name at that endpoint.")
+    api_key: str | None = Field(
+        None,
+        description="Key for the endpoint. Leave it out and let valuesFrom put it here from a Secret.",
+    )
+
+
+class Judge(FreeFormModel):
+    """A model that judges answers, described in place."""
+
+    api_endpoint: JudgeEndpoint | None = Field(None, description="Where the judge answers.")
+
+
+class FreeFormParams(FreeFormModel):
+    """Free-form parameters, of which NVIDIA's schema reference names these."""
+
+    hf_token: str | None = Field(
+        None,
+        description=(
+            "Hugging Face token for gated data sets and tokenizers. Leave it out and let valuesFrom put "
+            "it here from a Secret."
+        ),
+    )
+    judge_llm: Name | Judge | None = Field(
+        None,
+        description=(
+            "Model that judges the answers: its name in NeMo, or {api_endpoint: {url, model_id, api_key}}."
+        ),
+    )
+
+
+class Dataset(Entity, OpenModel):
     """Where the data of a task or target is."""
 
     files_url: Url = Field(
@@ -91,7 +126,7 @@ class Metric(NemoModel):
             '"tool-calling", "llm-judge".'
         )
     )
-    params: JsonObject | None = Field(
+    params: FreeFormParams | None = Field(
         None,
         description=(
             "Parameters of the metric, free-form. Jinja templates see {{item.COLUMN}} and "
@@ -109,7 +144,7 @@ class Task(NemoModel):
             'for custom, "beir" for retriever, "simple" for bfclv3, "tool_call_accuracy" for agentic.'
         )
     )
-    params: JsonObject | None = Field(
+    params: FreeFormParams | None = Field(
         None,
         description=(
             'Parameters of the task, free-form. Custom tasks keep their prompt here: {"template": '
@@ -130,8 +165,10 @@ class Task(NemoModel):
     )
 
 
-class Group(NemoModel):
+class Group(OpenModel):
     """Tasks whose scores are also reported together."""
+
+    # Open: groups nest, and a CRD's schema of them ends at some depth, below which nothing is pruned.
 
     tasks: list[Name] | None = Field(
         None, max_length=1024, description="Names of the tasks of this config that belong to the group."
@@ -173,7 +210,7 @@ class SamplingParams(NemoModel):
     )
 
 
-class Params(SamplingParams):
+class Params(SamplingParams, OpenModel):
     """Parameters of the whole evaluation."""
 
     parallelism: int | None = Field(
@@ -200,7 +237,7 @@ class Params(SamplingParams):
             "percent only when this (or a data set's limit) is set."
         ),
     )
-    extra: JsonObject | None = Field(
+    extra: FreeFormParams | None = Field(
         None,
         description=(
             "Everything else the evaluation type understands, free-form: e.g. "

@@ -8,13 +8,22 @@ from typing import Literal
 
 from pydantic import Field
 
-from nemo_eval_operator.nemo.base import JsonObject, NemoModel
-from nemo_eval_operator.nemo.config import Dataset, Entity, Name, Url
+from nemo_eval_operator.nemo.base import JsonObject, NemoModel, OpenModel
+from nemo_eval_operator.nemo.config import (
+    Dataset,
+    Entity,
+    Name,
+    NotNegative,
+    Probability,
+    StopText,
+    Text,
+    Url,
+)
 
 TargetType = Literal["model", "cached_outputs", "retriever", "rag", "rows", "dataset"]
 
 
-class ApiEndpoint(NemoModel):
+class ApiEndpoint(OpenModel):
     """Where a model answers, and in which protocol."""
 
     url: Url = Field(
@@ -37,10 +46,69 @@ class ApiEndpoint(NemoModel):
     )
 
 
-class Model(Entity):
+class InferenceParams(OpenModel):
+    """How the model picks its tokens where the config does not say."""
+
+    temperature: NotNegative | None = Field(None, description="Sampling temperature.")
+    top_p: Probability | None = Field(None, description="Nucleus sampling, 0 to 1.")
+    top_k: int | None = Field(None, description="Consider only this many of the most likely tokens.")
+    max_tokens: int | None = Field(None, ge=1, description="Most tokens to generate for one answer.")
+    stop: StopText | list[StopText] | None = Field(
+        None, description="Text at which generation stops: one string, or a list."
+    )
+
+
+class ReasoningParams(OpenModel):
+    """How the model's reasoning is controlled, and cut off from its answer."""
+
+    end_token: StopText | None = Field(
+        None, description='Text that ends the reasoning, e.g. "</think>"; what follows is the answer.'
+    )
+    include_if_not_finished: bool | None = Field(
+        None, description="Whether an answer in which end_token is missing is used as it is."
+    )
+    effort: Name | None = Field(None, description='How much to reason: "low", "medium" or "high".')
+
+
+class PromptData(OpenModel):
+    """How the model is prompted, whatever the config asks."""
+
+    system_prompt: str | None = Field(
+        None, description='Instructions that come first in every request, e.g. "detailed thinking on".'
+    )
+    icl_few_shot_examples: str | None = Field(
+        None, description="Examples of inputs and outputs that guide the model."
+    )
+    system_prompt_template: str | None = Field(
+        None,
+        description="How the examples become part of the prompt; may name {{icl_few_shot_examples}}.",
+    )
+    inference_params: InferenceParams | None = Field(
+        None, description="How the model picks its tokens where the config does not say."
+    )
+    reasoning_params: ReasoningParams | None = Field(
+        None, description="How the model's reasoning is controlled, and cut off from its answer."
+    )
+
+
+class Model(Entity, OpenModel):
     """A model, described in place."""
 
     api_endpoint: ApiEndpoint | None = Field(None, description="Where the model answers.")
+    prompt: PromptData | None = Field(
+        None, description="How the model is prompted, whatever the config asks."
+    )
+    guardrails: JsonObject | None = Field(
+        None, description="Guardrails around the model: {files_url} or {data} of a guardrail configuration."
+    )
+    spec: JsonObject | None = Field(
+        None, description="What is known of the model, such as its number of parameters."
+    )
+    artifact: JsonObject | None = Field(None, description="Where the model's files are: {files_url, ...}.")
+    base_model: Text | JsonObject | None = Field(
+        None, description="The model that this one was made from: its name in NeMo, or an object."
+    )
+    peft: JsonObject | None = Field(None, description="How the model was fine-tuned, e.g. {type: lora}.")
 
 
 ModelRef = Name | Model

@@ -21,6 +21,7 @@ from nemo_eval_operator.lifecycle import (
     claim_of,
     event_of_change,
     event_of_plain_secrets,
+    event_of_unknown_fields,
     timestamp,
 )
 from nemo_eval_operator.metrics import Metrics
@@ -83,8 +84,10 @@ class ObjectWriter:
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
         first_of_generation = thing.status.observed_generation != status.observed_generation
-        if first_of_generation and (warning := event_of_plain_secrets(thing)):
-            await self.tell(thing, warning)
+        if first_of_generation:
+            for event_of in (event_of_plain_secrets, event_of_unknown_fields):
+                if warning := event_of(thing):
+                    await self.tell(thing, warning)
         return recorded
 
     async def claim(self, thing: Owner, evaluator: EvaluatorUsed | None = None) -> Owner:

@@ -7,6 +7,8 @@ Structural schemas have no references, no null and no unions, and every value in
 - `int | float` is a number;
 - text or an object (a model by name or in full) has no type: what it may look like is in its description,
   the fields of the object are still listed for `kubectl explain`, and nothing in it is pruned;
+- an object that takes undeclared fields beside its own keeps them; the API server prunes them from all
+  others, also from those within an object that keeps its own;
 - free-form JSON is kept as it is.
 
 There are no defaults in a spec: GitOps tools would see a defaulted field as drift. They are applied by the
@@ -81,6 +83,8 @@ class _Converter:
             schema["properties"] = {
                 name: self.convert(value, inside=inside) for name, value in schema["properties"].items()
             }
+            if values is True:
+                schema[PRESERVE_UNKNOWN] = True
         elif isinstance(values, dict):
             converted = self.convert(values, inside=inside)
             if converted == {PRESERVE_UNKNOWN: True}:

@@ -66,7 +66,7 @@ class TestConfigBody:
         assert (body["namespace"], body["name"]) == expected
 
     def test_it_is_sent_word_for_word_with_our_mark(self) -> None:
-        config = CUSTOM | {"a field of tomorrow": {"x": [1, None]}, "description": None}
+        config = CUSTOM | {"params": {"a field of tomorrow": {"x": [1, None]}}, "description": None}
         assert config_body(benchmark(config=config), {}) == config | {
             "namespace": "team-a",
             "name": "qa",
@@ -135,7 +135,7 @@ class TestJobBody:
         assert all(isinstance(value, str) for value in fields.values())
 
     def test_an_inline_config_is_sent_word_for_word(self) -> None:
-        config = CUSTOM | {"name": "mine", "namespace": "shared", "a field of tomorrow": [1]}
+        config = CUSTOM | {"name": "mine", "namespace": "shared", "params": {"a field of tomorrow": [1]}}
         assert body_of(evaljob(config=config))["config"] == config
 
     def test_a_target_is_sent_word_for_word(self) -> None:
@@ -143,7 +143,7 @@ class TestJobBody:
             "type": "retriever",
             "retriever": {"pipeline": {"query_embedding_model": "a", "index_embedding_model": "b"}},
             "rows": [{"x": "{{ y }}", "weight": 1.0, "none": None}],
-            "a field of tomorrow": 1,
+            "model": {"a field of tomorrow": 1},
         }
         assert body_of(evaljob(config=CUSTOM, target=target))["target"] == target
 

@@ -20,6 +20,14 @@ DATASET: dict[str, Any] = {
     "limit": 20,
 }
 
+FREE_FORM: dict[str, Any] = {
+    "hf_token": "not-a-secret",
+    "judge_llm": {
+        "api_endpoint": {"url": "http://judge.test", "model_id": "judge", "api_key": "not-a-secret"},
+        "temperature": 0,
+    },
+}
+
 METRICS: dict[str, Any] = {
     "bleu": {"type": "bleu", "params": {"references": ["{{item.ideal_response | tojson}}"]}},
     "em": {"type": "em"},
@@ -37,7 +45,8 @@ CONFIG: dict[str, Any] = {
         "temperature": 0,
         "top_p": 0.00001,
         "stop": ["<|eot|>"],
-        "extra": {"num_fewshot": 8, "use_greedy": True, "judge": {"url": "http://judge.test"}, "seed": None},
+        "extra": {"num_fewshot": 8, "use_greedy": True, "judge": {"url": "http://judge.test"}, "seed": None}
+        | FREE_FORM,
     },
     "tasks": {
         "qa": {
@@ -71,6 +80,18 @@ MODEL: dict[str, Any] = {
         "api_key": "not-a-secret",
         "format": "openai",
     },
+    "prompt": {
+        "system_prompt": "detailed thinking on",
+        "icl_few_shot_examples": "1 + 1 = 2",
+        "system_prompt_template": "{{ system_prompt }} {{ icl_few_shot_examples }}",
+        "inference_params": {"temperature": 0.6, "top_p": 1, "top_k": 5, "max_tokens": 77, "stop": ["#"]},
+        "reasoning_params": {"end_token": "</think>", "include_if_not_finished": False, "effort": "low"},
+    },
+    "guardrails": {"files_url": "nds://guardrails/a"},
+    "spec": {"num_parameters": 8},
+    "artifact": {"files_url": "nds://models/a"},
+    "base_model": "meta/llama-3.1-8b",
+    "peft": {"type": "lora"},
 }
 
 RETRIEVER: dict[str, Any] = {

@@ -19,9 +19,8 @@ LOSSLESS: list[tuple[str, type[NemoModel], dict[str, Any]]] = [
         EvaluationConfig,
         {
             "type": "custom",
-            "sandbox": {"image": None},
-            "params": {"seed": 7},
-            "tasks": {"t": {"type": "x", "retries": [1]}},
+            "params": {"seed": 7, "sandbox": {"image": None}},
+            "tasks": {"t": {"type": "x", "dataset": {"files_url": "f", "revision": [1]}}},
         },
     ),
     ("model by name", EvaluationTarget, {"type": "model", "model": "meta/llama-3.1-8b-instruct"}),
