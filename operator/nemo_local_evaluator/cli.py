@@ -20,10 +20,9 @@ from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.oneshot import (
     Assignment,
     Report,
-    config_document,
     evaluate_once,
+    run_documents,
     scores_table,
-    target_document,
 )
 from nemo_local_evaluator.quirks import Quirk, checked
 from nemo_local_evaluator.settings import RegisteredModel, Settings, read_models, read_token
@@ -167,7 +166,7 @@ def run(
             exists=True,
             dir_okay=False,
             metavar="CONFIG",
-            help="YAML or JSON: NeMo's config, or a NemoBenchmark with one.",
+            help="YAML or JSON: NeMo's config, or a NemoBenchmark or NemoEvalJob with one.",
         ),
     ],
     *,
@@ -226,9 +225,10 @@ def run(
     """
     errors = Console(stderr=True)
     try:
+        config_document, target_document = run_documents(config, target, limit=limit)
         assignment = Assignment(
-            config=config_document(config, limit=limit),
-            target=target_document(target),
+            config=config_document,
+            target=target_document,
             roots=tuple(path.resolve() for path in (config.parent, *(allow_path or ()))),
             models=_registered(models),
             harness=_harness(harness_python, harness_tasks),

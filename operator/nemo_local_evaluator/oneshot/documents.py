@@ -1,6 +1,7 @@
 """Configs and targets as people write them: YAML or JSON, in files or on the command line."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,69 +9,98 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nemo_local_evaluator.errors import InvalidDocumentError
+from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
+from nemo_local_evaluator.oneshot.manifests import BENCHMARK, JOB, Manifest, check_reference, with_sampling
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
 
-__all__ = ["config_document", "target_document"]
+__all__ = ["run_documents"]
 
 Document = dict[str, Any]
 
 _NAME: Final = "name="
-_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as JSON has it: a date stays the string that it looks like."""
+@dataclass(frozen=True)
+class _Given:
+    """A document as it was written: NeMo's own, or one in a manifest."""
+
+    document: Document
+    manifest: Manifest | None
+    owner: str
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Document, Document]:
+    """Return NeMo's config and target; `limit` takes the place of the config's own limit_samples.
 
-
-def config_document(path: Path, *, limit: int | None) -> Document:
-    """A NeMo config, bare or in a NemoBenchmark; `limit` takes the place of its own limit_samples.
-
-    Raises InvalidDocumentError.
+    `config` is a file with a config, a NemoBenchmark, or a NemoEvalJob with a config. `target` is
+    `name=<registered model>`, a JSON object, or else a file: a target, or a NemoEvalJob, whose samplingParams
+    apply. Raise InvalidDocumentError.
     """
-    document = _from_manifest(_read(path), "NemoBenchmark", owner=str(path))
-    if "spec" in document:
-        document = document["spec"].get("config", {})
-    _check(document, ConfigInput, owner=str(path))
+    of_config, of_target = _config(config), _target(target)
+    document = of_config.document
+    if of_target.manifest is not None:
+        document = _config_of_run(of_target.manifest, of_config)
+    elif of_config.manifest is not None:
+        document = with_sampling(document, of_config.manifest)
+    _check(document, ConfigInput, owner=of_config.owner)
     if limit is not None:
         document = {**document, "params": {**(document.get("params") or {}), "limit_samples": limit}}
-    return document
+    return document, of_target.document
 
 
-def target_document(given: str) -> Document:
-    """`name=<registered model>`, a JSON object, or else a file: a NeMo target, bare or in a NemoEvalJob.
+def _config_of_run(job: Manifest, config: _Given) -> Document:
+    """The config of a NemoEvalJob's run, which CONFIG has to hold."""
+    own = job.spec.config
+    if own is not None and own != config.document:
+        msg = f"{job.shown} has a config of its own: give its file as CONFIG too"
+        raise InvalidDocumentError(msg)
+    check_reference(job, config.manifest)
+    _check(config.document, ConfigInput, owner=config.owner)
+    return with_sampling(config.document, job)
 
-    Raises InvalidDocumentError.
-    """
+
+def _config(path: Path) -> _Given:
+    owner = str(path)
+    document, manifest = _one(_read(path), BENCHMARK, JOB, owner=owner)
+    if manifest is not None:
+        if manifest.spec.config is None:
+            reference = manifest.spec.benchmarkRef
+            advice = f"; give the file of {BENCHMARK} {reference.name} as CONFIG" if reference else ""
+            msg = f"{manifest.shown} has no spec.config{advice}"
+            raise InvalidDocumentError(msg)
+        document = manifest.spec.config
+    return _Given(document, manifest, owner)
+
+
+def _target(given: str) -> _Given:
     if given.startswith(_NAME):
-        return _registered(given.removeprefix(_NAME))
+        return _Given(_registered(given.removeprefix(_NAME)), None, "--target")
     inline = given.lstrip().startswith("{")
     owner = "--target" if inline else given
     documents = _parsed(given, owner=owner) if inline else _read(Path(given))
-    document = _from_manifest(documents, "NemoEvalJob", owner=owner)
-    if "spec" in document:
-        model, inner = document["spec"].get("model"), document["spec"].get("target")
-        document = _registered(model) if isinstance(model, str) else inner or {}
+    document, manifest = _one(documents, JOB, owner=owner)
+    if manifest is not None:
+        spec = manifest.spec
+        document = _registered(spec.model) if spec.model is not None else spec.target or {}
     _check(document, TargetInput, owner=owner)
-    return document
+    return _Given(document, manifest, owner)
 
 
 def _registered(model: str) -> Document:
     return {"type": "model", "model": model}
 
 
-def _from_manifest(documents: list[Document], kind: str, *, owner: str) -> Document:
-    """The one of this kind, where there are several: benchmark and job may share a file."""
-    found = [one for one in documents if one.get("kind") == kind] or documents
-    if len(found) != 1 or not isinstance(found[0].get("spec", {}), dict):
-        msg = f"{owner} holds {len(found)} documents; wanted is one, or one {kind}"
+def _one(documents: list[Document], *kinds: str, owner: str) -> tuple[Document, Manifest | None]:
+    """The one document of the first kind that there is: benchmark and job may share a file."""
+    for kind in kinds:
+        if found := [one for one in documents if one.get("kind") == kind]:
+            break
+    else:
+        found, kind = documents, None
+    if len(found) != 1:
+        msg = f"{owner} holds {len(found)} documents; wanted is one, or one {kinds[0]}"
         raise InvalidDocumentError(msg)
-    return found[0]
+    return found[0], Manifest(found[0], owner=owner) if kind else None
 
 
 def _read(path: Path) -> list[Document]:
@@ -84,11 +114,10 @@ def _read(path: Path) -> list[Document]:
 
 def _parsed(text: str, *, owner: str) -> list[Document]:
     try:
-        # Not YAML for both: it takes 1e-05 for a string.
-        documents = [json.loads(text)]
+        documents = [json.loads(text, object_pairs_hook=_without_equal_keys)]
     except ValueError:
         try:
-            documents = [one for one in yaml.load_all(text, _Loader) if one is not None]
+            documents = [one for one in yaml.load_all(text, KubectlLoader) if one is not None]
         except yaml.YAMLError as error:
             msg = f"{owner} is neither JSON nor YAML: {error}"
             raise InvalidDocumentError(msg) from error
@@ -97,6 +126,15 @@ def _parsed(text: str, *, owner: str) -> list[Document]:
             msg = f"{owner} holds {type(one).__name__}, not an object"
             raise InvalidDocumentError(msg)
     return documents
+
+
+def _without_equal_keys(pairs: list[tuple[str, Any]]) -> Document:
+    """Raise ValueError for an object with two equal keys: YAML's reader then says where."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        msg = "two equal keys"
+        raise ValueError(msg)
+    return document
 
 
 def _check(document: object, schema: type[BaseModel], *, owner: str) -> None:

@@ -161,7 +161,8 @@ def test_messages_without_end_are_left_out(home: Path) -> None:
 
 def test_config_and_target_may_be_manifests_of_one_file(home: Path) -> None:
     benchmark = {"kind": "NemoBenchmark", "metadata": {"name": "b"}, "spec": {"config": CONFIG}}
-    job = {"kind": "NemoEvalJob", "metadata": {"name": "j"}, "spec": {"target": json.loads(DATASET_TARGET)}}
+    spec = {"benchmarkRef": {"name": "b"}, "target": json.loads(DATASET_TARGET)}
+    job = {"kind": "NemoEvalJob", "metadata": {"name": "j"}, "spec": spec}
     (home / "both.yaml").write_text(yaml.safe_dump_all([benchmark, job]))
     assert printed(run(home / "both.yaml", "--target", home / "both.yaml")) == TABLE
 

@@ -1,0 +1,107 @@
+"""NemoBenchmarks and NemoEvalJobs as `run` takes them: what a cluster would honour is honoured or refused."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nemo_local_evaluator.errors import InvalidDocumentError
+
+__all__ = ["BENCHMARK", "JOB", "Manifest", "check_reference", "with_sampling"]
+
+BENCHMARK: Final = "NemoBenchmark"
+JOB: Final = "NemoEvalJob"
+
+Document = dict[str, Any]
+
+
+class _Reference(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+
+class _SamplingParams(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: str | list[str] | None = None
+
+
+class _Spec(BaseModel):
+    """What `run` reads of either kind; everything else steers the operator."""
+
+    model_config = ConfigDict(extra="allow")
+
+    config: Document | None = None
+    target: Document | None = None
+    model: str | None = None
+    benchmarkRef: _Reference | None = None  # noqa: N815 - the manifest's name
+    samplingParams: _SamplingParams | None = None  # noqa: N815
+    valuesFrom: list[dict[str, Any]] | None = None  # noqa: N815
+
+
+class Manifest:
+    """A manifest of kind NemoBenchmark or NemoEvalJob."""
+
+    def __init__(self, document: Document, *, owner: str) -> None:
+        """Raise InvalidDocumentError for a spec that a cluster would not accept, or that needs a Secret."""
+        metadata = document.get("metadata")
+        self.kind = str(document.get("kind"))
+        self.name = str(metadata.get("name")) if isinstance(metadata, Mapping) else "without a name"
+        self.shown = f"{self.kind} {self.name} in {owner}"
+        try:
+            self.spec = _Spec.model_validate(document.get("spec") or {})
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            place = ".".join(map(str, ("spec", *problem["loc"])))
+            msg = f"{self.shown}: {place}: {problem['msg']}"
+            raise InvalidDocumentError(msg) from error
+        self._refuse_secrets()
+        if self.kind == JOB:
+            self._want_one_of("benchmarkRef", "config")
+            self._want_one_of("model", "target")
+
+    def _want_one_of(self, one: str, other: str) -> None:
+        if (getattr(self.spec, one) is None) == (getattr(self.spec, other) is None):
+            msg = f"{self.shown}: set exactly one of spec.{one} and spec.{other}"
+            raise InvalidDocumentError(msg)
+
+    def _refuse_secrets(self) -> None:
+        for index, value in enumerate(self.spec.valuesFrom or ()):
+            path = value.get("targetPath")
+            inside = "spec." if self.kind == JOB else "spec.config."
+            msg = (
+                f"{self.shown}: spec.valuesFrom[{index}]: Secrets are in the cluster, and are not read here;"
+                f" in a copy of the file, remove valuesFrom and write the value at {inside}{path}"
+            )
+            raise InvalidDocumentError(msg)
+
+
+def check_reference(job: Manifest, benchmark: Manifest | None) -> None:
+    """Raise InvalidDocumentError where CONFIG holds another benchmark than the one that the job names."""
+    reference = job.spec.benchmarkRef
+    if reference is None or benchmark is None or reference.name == benchmark.name:
+        return
+    msg = (
+        f"{job.shown}: spec.benchmarkRef.name is {reference.name!r}, but CONFIG holds {benchmark.shown};"
+        f" give the file of {BENCHMARK} {reference.name} as CONFIG"
+    )
+    raise InvalidDocumentError(msg)
+
+
+def with_sampling(config: Document, job: Manifest) -> Document:
+    """Return the config with the job's samplingParams, also where a task's template sets its own."""
+    sampling = job.spec.samplingParams
+    overrides = sampling.model_dump(exclude_unset=True) if sampling else {}
+    if not overrides:
+        return config
+    sampled = deepcopy(config)
+    sampled["params"] = {**(sampled.get("params") or {}), **overrides}
+    for task in (sampled.get("tasks") or {}).values():
+        template = (task.get("params") or {}).get("template")
+        if isinstance(template, dict):
+            template.update({key: value for key, value in overrides.items() if key in template})
+    return sampled
