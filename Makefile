@@ -21,7 +21,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment test demo kind-demo chaos bench lint typecheck generate
+.PHONY: help environment model test demo kind-demo chaos bench lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,17 +36,11 @@ test: environment ## Run all tests, on a real Kubernetes API
 	$(BIN)/python -m testbed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-demo: environment ## Evaluate a real model by the samples, from nothing to scores
-ifeq ($(MODEL_URL),)
-	@$(BIN)/python -m testbed.model
-endif
+demo: model ## Evaluate a real model by the samples, from nothing to scores
 	@$(BIN)/python -m testbed.demo
 
-kind-demo: environment ## The same, with the operator's image in a pod of a kind cluster
+kind-demo: model ## The same, with the operator's image in a pod of a kind cluster
 	@$(BIN)/python -m testbed.kind
-ifeq ($(MODEL_URL),)
-	@$(BIN)/python -m testbed.model
-endif
 	@$(BIN)/python -m testbed.kind_demo
 
 chaos: environment ## Kill the operator at every step, break all around it, and count
@@ -86,6 +80,12 @@ generate: environment ## Write crds/ anew from the models, and what is made of t
 # --inexact: what `make demo` has added stays.
 environment: $(UV)
 	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness
+
+# The small model and its server, where no endpoint of the user's is evaluated.
+model: environment
+ifeq ($(MODEL_URL),)
+	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group demo
+endif
 
 $(CACHE)/uv-$(UV_VERSION)/bin/uv:
 	@echo "Installing uv $(UV_VERSION) into $(@D)"

@@ -10,13 +10,13 @@ from testbed.processes import ProcessError
 
 __all__ = ["Binaries", "built", "envtest"]
 
-_KUBERNETES_VERSION: Final = "v1.37.2"  # of k8s.io/kubernetes in its go.mod
+_KUBERNETES_VERSION: Final = "v1.37.2"  # of k8s.io/kubernetes in tests/programs/go.mod
 _CONTROLPLANE: Final = GoProgram(
     name="controlplane",
-    source=Path(__file__).parent.parent / "tests" / "controlplane",
+    package="./controlplane",
     ldflags=f"-s -w -X k8s.io/component-base/version.gitVersion={_KUBERNETES_VERSION}",
     announcement=(
-        f"Building a Kubernetes {_KUBERNETES_VERSION} control plane from tests/controlplane: "
+        f"Building a Kubernetes {_KUBERNETES_VERSION} control plane from tests/programs: "
         "about 11 minutes on two cores, once."
     ),
     instead=(
@@ -58,7 +58,7 @@ def envtest() -> Binaries | None:
 
 
 def built() -> Binaries:
-    """The programs of tests/controlplane: one binary, compiled on first use."""
+    """The programs of tests/programs: one binary, compiled on first use."""
     binary = str(_CONTROLPLANE.built())
     return Binaries(
         description=f"Kubernetes {_KUBERNETES_VERSION} API as local processes",

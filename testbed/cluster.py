@@ -1,7 +1,7 @@
 """One Kubernetes API for tests and demo, the best that this machine offers.
 
 In this order: the kubeconfig named by NEMO_TEST_KUBECONFIG; kind, where a Docker engine answers; the binaries
-in KUBEBUILDER_ASSETS; our own control plane (tests/controlplane). The current kubectl context is neither
+in KUBEBUILDER_ASSETS; our own control plane (tests/programs). The current kubectl context is neither
 read nor changed.
 """
 

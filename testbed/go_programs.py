@@ -1,7 +1,11 @@
-"""Go programs that are built once into the cache: a module of ours pins what goes into each."""
+"""Go programs that are built once into the cache; the module in tests/programs pins their sources.
+
+One module for all of them: packages that several programs use are then compiled once.
+"""
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -14,7 +18,11 @@ from testbed.processes import ProcessError
 
 __all__ = ["GoProgram"]
 
-_PINNING: Final = ("go.mod", "go.sum", "main.go")
+_MODULE: Final = Path(__file__).parent.parent / "tests" / "programs"
+_ENVIRONMENT: Final = {"CGO_ENABLED": "0"}
+_FLAGS: Final = ("-trimpath", "-buildvcs=false")
+_LINKING: Final = 0.1
+"""Part of a build's time that comes after the last package is compiled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +30,11 @@ class GoProgram:
     """A program, and how it is built."""
 
     name: str
-    # The directory of its module: go.mod, go.sum and, where it is not another's program, main.go.
-    source: Path
+    # Its import path, or its directory in the module: ./NAME.
+    package: str
     announcement: str
     # What a person without Go can do instead.
     instead: str
-    package: str = "."
     ldflags: str = "-s -w"
 
     def built(self) -> Path:
@@ -46,7 +53,7 @@ class GoProgram:
         """Changes with everything that the program depends on."""
         toolchain = subprocess.run(
             ["go", "env", "-json", "GOVERSION", "GOOS", "GOARCH"],  # noqa: S607
-            cwd=self.source,
+            cwd=_MODULE,
             check=True,
             stdout=subprocess.PIPE,
             text=True,
@@ -54,19 +61,42 @@ class GoProgram:
         digest = hashlib.sha256()
         for part in (*sorted(json.loads(toolchain).items()), self.ldflags):
             digest.update(repr(part).encode())
-        for path in (self.source / name for name in _PINNING):
+        for path in (_MODULE / "go.mod", _MODULE / "go.sum", _MODULE / self.package / "main.go"):
             if path.exists():
                 digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
     def _compile(self, target: Path) -> None:
         unfinished = target.with_suffix(".unfinished")
-        flags = ["-trimpath", "-buildvcs=false", "-ldflags", self.ldflags]
+        log = cache_dir() / f"{self.name}-build.log"
+        print(self.announcement, flush=True)
+        total = self._packages_to_compile()
+
+        def progress() -> float:
+            # `go build -v` writes a line for each package that it compiles; others tell of downloads.
+            lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+            compiled = sum(not line.startswith("go: ") for line in lines)
+            return min(compiled / total, 1.0) * (1 - _LINKING)
+
         run_build(
-            self.announcement,
-            ["go", "build", *flags, "-o", str(unfinished), self.package],
-            env={"CGO_ENABLED": "0"},
-            cwd=self.source,
-            log=cache_dir() / f"{self.name}-build.log",
+            ["go", "build", "-v", *_FLAGS, "-ldflags", self.ldflags, "-o", str(unfinished), self.package],
+            env=_ENVIRONMENT,
+            cwd=_MODULE,
+            log=log,
+            progress=progress,
         )
         unfinished.rename(target)
+
+    def _packages_to_compile(self) -> int:
+        """Return the number of packages that are not in Go's own cache yet, at least 1."""
+        stale = "{{if .Stale}}{{.ImportPath}}{{end}}"
+        listed = subprocess.run(
+            ["go", "list", "-deps", *_FLAGS, "-f", stale, self.package],  # noqa: S607
+            cwd=_MODULE,
+            env=os.environ | _ENVIRONMENT,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        return max(1, len(listed.stdout.split()))

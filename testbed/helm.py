@@ -4,14 +4,13 @@ import functools
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Final
 
 from testbed.go_programs import GoProgram
 
 __all__ = ["helm_command", "is_recent"]
 
-_VERSION: Final = "v3.22.0"  # of helm.sh/helm/v3 in its go.mod
+_VERSION: Final = "v3.22.0"  # of helm.sh/helm/v3 in tests/programs/go.mod
 _KUBERNETES_MINOR: Final = "37"  # of k8s.io/client-go there: what `helm template` takes the cluster for
 _OLDEST: Final = (3, 17)  # --take-ownership
 # It brings client-go, and `helm lint` knows what Kubernetes has deprecated, as far as the linker tells it.
@@ -28,10 +27,9 @@ _LDFLAGS: Final = " ".join(
 )
 _HELM: Final = GoProgram(
     name="helm",
-    source=Path(__file__).parent.parent / "tests" / "helm",
     package="helm.sh/helm/v3/cmd/helm",
     ldflags=_LDFLAGS,
-    announcement=f"Building Helm {_VERSION} from tests/helm: about three minutes on two cores, once.",
+    announcement=f"Building Helm {_VERSION} from tests/programs: about a minute on two cores, once.",
     instead="There is neither a Helm 3.17 or later nor a Go to build one with: install one of them.",
 )
 

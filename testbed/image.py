@@ -47,7 +47,8 @@ def build_image(engine: str, image: str, *, log: Path) -> None:
     argv = [engine, "build", "--tag", image]
     if engine == "podman":
         argv += ["--format", "docker"]  # OCI's own format has no HEALTHCHECK
-    run_build(f"Building the image {image}: a minute or two.", [*argv, str(_ROOT)], log=log)
+    print(f"Building the image {image}: a minute or two.", flush=True)
+    run_build([*argv, str(_ROOT)], log=log)
 
 
 def _succeeds(*argv: str, timeout: float) -> bool:

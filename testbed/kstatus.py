@@ -1,7 +1,6 @@
 """kstatus, the library by which Flux waits, as a small program of ours: what it makes of live objects."""
 
 import subprocess
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
@@ -11,12 +10,12 @@ from testbed.go_programs import GoProgram
 
 __all__ = ["KSTATUS", "Verdict", "verdicts"]
 
-_VERSION: Final = "v0.37.2"  # of sigs.k8s.io/cli-utils in its go.mod
+_VERSION: Final = "v0.37.2"  # of sigs.k8s.io/cli-utils in tests/programs/go.mod
 
 KSTATUS: Final = GoProgram(
     name="kstatus",
-    source=Path(__file__).parent.parent / "tests" / "kstatus",
-    announcement=f"Building a reader of kstatus {_VERSION} from tests/kstatus: about half a minute, once.",
+    package="./kstatus",
+    announcement=f"Building a reader of kstatus {_VERSION} from tests/programs: about half a minute, once.",
     instead="The tests ask the library by which Flux waits, and there is no Go to build it with: install Go.",
 )
 
