@@ -258,6 +258,8 @@ async def _watch(settings: Settings, context: Context) -> None:
         registry=build_registry(),
         settings=kopf_settings(settings.selector),
         memo=context,
+        # Kopf would ask for a user name, which an arbitrary user id (OpenShift, runAsUser) does not have.
+        identity=socket.gethostname(),  # type: ignore[arg-type]  # its own str type is not exported
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

@@ -41,7 +41,7 @@ class Health:
 
 @asynccontextmanager
 async def serve_probes(port: int, health: Health, metrics: Metrics) -> AsyncIterator[None]:
-    """Answer on `port` of all interfaces meanwhile."""
+    """Answer on `port` of all interfaces, IPv4 and IPv6, until the context ends."""
 
     async def healthz(_request: web.Request) -> web.Response:
         late = health.heartbeats.late()
@@ -62,7 +62,8 @@ async def serve_probes(port: int, health: Health, metrics: Metrics) -> AsyncIter
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - in a pod the kubelet asks from outside
+        # The kubelet asks the pod's first address, which is an IPv6 address in some clusters.
+        await web.TCPSite(runner, None, port).start()
         yield
     finally:
         await runner.cleanup()

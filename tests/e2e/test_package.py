@@ -175,8 +175,19 @@ def test_a_dead_api_server_is_named_and_waited_for(
     assert "Traceback" not in log.read_text()
 
 
+# OpenShift gives each namespace's pods a user id of their own, which no passwd file knows.
+ARBITRARY_USER = ("unshare", "--user", "--map-user=1000650000", "--map-group=0")
+
+
+@pytest.mark.parametrize("prefix", [(), ARBITRARY_USER], ids=["user", "user without a name"])
 def test_it_does_the_operators_work(
-    environment: Environment, cluster: Cluster, crds: None, namespace: str, evaluator_url: str, tmp_path: Path
+    environment: Environment,
+    cluster: Cluster,
+    crds: None,
+    namespace: str,
+    evaluator_url: str,
+    tmp_path: Path,
+    prefix: tuple[str, ...],
 ) -> None:
     world = World(cluster, namespace, evaluator_url)
     with Processes() as processes:
@@ -186,8 +197,8 @@ def test_it_does_the_operators_work(
             kubeconfig=cluster.kubeconfig,
             evaluator_url=evaluator_url,
             namespaces=[namespace],
-            env=NO_BYTECODE,
-            command=[str(environment.bin / "nemo-eval-operator")],
+            env=NO_BYTECODE | {name: "" for name in ("LOGNAME", "USER", "LNAME", "USERNAME")},
+            command=[*prefix, str(environment.bin / "nemo-eval-operator")],
         )
         world.apply(data_benchmark(), data_job("packaged"))
         world.until_phase("packaged", "Succeeded")

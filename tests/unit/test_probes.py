@@ -38,3 +38,16 @@ async def test_a_stuck_loop_is_named() -> None:
 
     assert alive.status_code == 503
     assert set(alive.json()["overdueSeconds"]) == {"poller"}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+async def test_the_kubelet_may_ask_by_either_family_of_addresses(address: str) -> None:
+    health, port = Health(), free_port()
+    health.state = State.ACTIVE
+    async with (
+        serve_probes(port, health, Metrics()),
+        httpx.AsyncClient(base_url=f"http://{address}:{port}", trust_env=False) as http,
+    ):
+        ready = await http.get("/readyz")
+
+    assert ready.status_code == 200
