@@ -33,6 +33,14 @@ PYTHON_UNUSED: Final = (
     "xx*.so",
 )
 
+# All that the commands of a pod import, in the way in which they do.
+IMPORTED: Final = """
+import nemo_eval_operator.cli
+from nemo_eval_operator.imports import import_without
+import_without("kopf", part="kubernetes")
+import nemo_eval_operator.app, nemo_eval_operator.health_check, nemo_eval_operator.uninstall
+"""
+
 # One number for user and group, so that Kubernetes can check runAsNonRoot; distroless images have the same.
 USER: Final = "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
 GROUP: Final = "nonroot:x:65532:\n"
@@ -56,7 +64,7 @@ def assemble(venv: Path, root: Path) -> None:
     # Only what a start imports is compiled: the root will be read-only, and all bytecode is another 60 MB.
     python = venv / "bin" / "python"
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run([python, "-c", "import nemo_eval_operator.cli"], check=True, env=environment)
+    subprocess.run([python, "-c", IMPORTED], check=True, env=environment)
 
     _copy_executable(python, root)
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}

@@ -1,4 +1,7 @@
-"""The command line: `nemo-eval-operator run`, and what goes with it."""
+"""The command line: `nemo-eval-operator run`, and what goes with it.
+
+Each command imports what it needs itself, so that none pays for another.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,20 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from . import __version__
-from .app import run_operator
-from .health_check import Unhealthy, check_health
+from .imports import import_without
 from .kube import Credentials, DeploymentClient, KubeClient, KubeConfigMissing, KubeError, http_client
 from .leader import LeaseLost
 from .logs import configure_logging
-from .results_view import NoResults, fetch, results_lines
 from .settings import LogFormat, Settings
-from .uninstall import Released, Scope, release_finalizers, stop_deployment
+
+if TYPE_CHECKING:
+    from .uninstall import Released, Scope
 
 __all__ = ["app"]
 
@@ -142,6 +145,10 @@ def _configured(given: Mapping[str, Any]) -> tuple[Settings, Credentials]:
 
 
 def _run_until_stopped(settings: Settings, credentials: Credentials) -> None:
+    # The official client, which Kopf knows objects of, takes longer to import than all else.
+    import_without("kopf", part="kubernetes")
+    from .app import run_operator
+
     # Cancelled is what a signal makes of an operator that was only waiting.
     with suppress(asyncio.CancelledError):
         asyncio.run(run_operator(settings, credentials))
@@ -158,6 +165,8 @@ def results(
     kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file; default: kubectl's own.")] = None,
 ) -> None:
     """Show a finished job's scores and what the model answered."""
+    from .results_view import NoResults, fetch, results_lines
+
     try:
         job, text = fetch(kubeconfig, namespace, name)
     except (NoResults, KubeConfigMissing) as error:
@@ -204,6 +213,8 @@ def release(
         "selector": selector,
         "kubeconfig": kubeconfig,
     }
+    from .uninstall import Scope
+
     deployment = stop_deployment.partition("/") if stop_deployment else None
     if deployment is not None and not (deployment[0] and deployment[2]):
         raise typer.BadParameter("--stop-deployment is written NAMESPACE/NAME")
@@ -231,6 +242,8 @@ def release(
 async def _release(
     credentials: Credentials, scope: Scope, deployment: tuple[str, str] | None, seconds: float
 ) -> Released:
+    from .uninstall import release_finalizers, stop_deployment
+
     async with asyncio.timeout(seconds), http_client(credentials) as http:
         if deployment is not None:
             await stop_deployment(DeploymentClient(http), *deployment, typer.echo)
@@ -249,6 +262,8 @@ def health(
 
     For the HEALTHCHECK of a container engine. Kubernetes asks over HTTP by itself.
     """
+    from .health_check import Unhealthy, check_health
+
     try:
         check_health(port, timeout=timeout)
     except Unhealthy as error:

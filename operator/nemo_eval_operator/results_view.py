@@ -11,7 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.evaluator import readable
-from nemo_eval_operator.kube import Credentials
+from nemo_eval_operator.kube.kubeconfig import load_kubeconfig
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
@@ -32,7 +32,7 @@ class NoResults(Exception):
 
 def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJob, str]:
     """The job and its results document. Raises NoResults, KubeConfigMissing."""
-    api = client.ApiClient(Credentials.find(kubeconfig).configuration)
+    api = client.ApiClient(load_kubeconfig(kubeconfig))
     try:
         found = client.CustomObjectsApi(api).get_namespaced_custom_object(
             GROUP, VERSION, namespace, EVALJOB_PLURAL, name, _request_timeout=TIMEOUT_SECONDS

@@ -197,7 +197,7 @@ def test_it_does_the_operators_work(
             kubeconfig=cluster.kubeconfig,
             evaluator_url=evaluator_url,
             namespaces=[namespace],
-            env=NO_BYTECODE | {name: "" for name in ("LOGNAME", "USER", "LNAME", "USERNAME")},
+            env=NO_BYTECODE | dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), ""),
             command=[*prefix, str(environment.bin / "nemo-eval-operator")],
         )
         world.apply(data_benchmark(), data_job("packaged"))
@@ -259,7 +259,8 @@ def test_the_file_system_of_the_image(environment: Environment, tmp_path: Path) 
     venv = root / environment.path.relative_to("/")
     assert size_of(venv) < LARGEST_ENVIRONMENT, "look what has grown: the image has to stay below 120 MB"
     compiled = {f"{path.parent.parent.name}/{path.name.partition('.')[0]}" for path in venv.rglob("*.pyc")}
-    assert "nemo_eval_operator/cli" in compiled, "a read-only root would compile it at each start"
+    for module in ("cli", "app", "uninstall"):
+        assert f"nemo_eval_operator/{module}" in compiled, "a read-only root would compile it at each start"
     assert "api/core_v1_api" not in compiled, "nothing that a start does not import"
 
 

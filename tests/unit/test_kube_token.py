@@ -2,8 +2,6 @@
 
 import asyncio
 
-from kubernetes import client
-
 from nemo_eval_operator.kube import Credentials, http_client
 from tests.unit.raw_server import OK, Server, serving
 
@@ -22,13 +20,11 @@ async def test_a_token_that_is_refused_is_asked_for_anew_and_the_request_made_ag
         writer.write(OK if tokens(server)[-1] == good else REFUSED)
 
     async with serving(answer) as server:
-        configuration = client.Configuration()
-        configuration.host = server.url
-        configuration.api_key = {"authorization": "Bearer one"}
-        async with http_client(Credentials(configuration)) as http:
+        current = "Bearer one"
+        async with http_client(Credentials(server=server.url, authorization=lambda: current)) as http:
             assert (await http.patch("/a", json={"b": 1})).status_code == 200
             good = "bearer two"
-            configuration.api_key = {"authorization": "Bearer two"}
+            current = "Bearer two"
             assert (await http.patch("/a", json={"b": 2})).status_code == 200
             good = "bearer three"
             assert (await http.patch("/a", json={"b": 3})).status_code == 401

@@ -1,16 +1,16 @@
-"""Where the Kubernetes API is and how to get in, as the official client's loader finds it."""
+"""Address of the Kubernetes API, and authentication to it: a pod's service account, else a kubeconfig."""
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import httpx
-from kubernetes import client, config
 from typing_extensions import override
 
 from nemo_eval_operator.transport import transport_to
@@ -27,60 +27,74 @@ TOKEN_SECONDS: Final = 5.0
 """For which a token is used before its source is asked again, which takes longer than to build a request. One
 that is refused is replaced at once."""
 
-SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-"""Where the kubelet tells a pod its namespace."""
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Directory in which the kubelet mounts a pod's namespace, token and CA certificate."""
 
 
 class KubeConfigMissing(Exception):
     """No kubeconfig was given or found, and this is not a pod."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """How to reach and enter the Kubernetes API. The token is asked for anew at each use, as it rotates."""
+    """Address of the Kubernetes API and how to authenticate to it.
 
-    configuration: client.Configuration
+    `authorization` returns the value of the Authorization header, or None where a client certificate is used.
+    It is called at each use, since tokens are rotated.
+    """
+
+    server: str
+    authorization: Callable[[], str | None]
+    ca_path: str | None = None
+    insecure: bool = False
+    certificate: tuple[str, str] | None = None
+    """Paths of a client certificate and of its key."""
 
     @classmethod
     def find(cls, kubeconfig: Path | None) -> Credentials:
-        """From the named kubeconfig, else the pod's service account, else $KUBECONFIG or ~/.kube/config."""
-        found = client.Configuration()
-        try:
-            if kubeconfig is not None:
-                config.load_kube_config(config_file=str(kubeconfig), client_configuration=found)
-                return cls(found)
-            try:
-                config.load_incluster_config(client_configuration=found)
-            except config.ConfigException:
-                config.load_kube_config(client_configuration=found)
-        except config.ConfigException as error:
-            raise KubeConfigMissing(str(error)) from error
-        return cls(found)
+        """Return those of the kubeconfig, else of the pod, else of $KUBECONFIG or ~/.kube/config.
 
-    @property
-    def server(self) -> str:
-        return str(self.configuration.host)
+        Raises KubeConfigMissing.
+        """
+        if kubeconfig is None and (found := _of_the_pod()):
+            return found
+        # Imported here: the official client takes seconds of CPU, which a pod that starts does not have.
+        from .kubeconfig import load_kubeconfig  # noqa: PLC0415
 
-    @property
-    def ca_path(self) -> str | None:
-        return self.configuration.ssl_ca_cert
+        configuration = load_kubeconfig(kubeconfig)
+        certificate = configuration.cert_file, configuration.key_file
 
-    @property
-    def insecure(self) -> bool:
-        return not self.configuration.verify_ssl
+        def authorization() -> str | None:
+            for name in ("authorization", "BearerToken"):
+                if value := configuration.get_api_key_with_prefix(name):
+                    return str(value)
+            return None
 
-    @property
-    def certificate(self) -> tuple[str, str] | None:
-        if self.configuration.cert_file and self.configuration.key_file:
-            return self.configuration.cert_file, self.configuration.key_file
+        return cls(
+            server=str(configuration.host),
+            authorization=authorization,
+            ca_path=configuration.ssl_ca_cert,
+            insecure=not configuration.verify_ssl,
+            certificate=certificate if all(certificate) else None,
+        )
+
+
+def _of_the_pod() -> Credentials | None:
+    """Return the service account's, as Kubernetes documents it ("Accessing the Kubernetes API from a Pod").
+
+    None where this is not a pod, or its service account is not mounted.
+    """
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    token, ca = SERVICE_ACCOUNT / "token", SERVICE_ACCOUNT / "ca.crt"
+    if not (host and port and token.is_file() and ca.is_file()):
         return None
-
-    def authorization(self) -> str | None:
-        """The value of the Authorization header, or None where a client certificate is used."""
-        for name in ("authorization", "BearerToken"):
-            if value := self.configuration.get_api_key_with_prefix(name):
-                return str(value)
-        return None
+    address = f"[{host}]" if ":" in host else host
+    return Credentials(
+        server=f"https://{address}:{port}",
+        # The kubelet replaces the file before the token expires.
+        authorization=lambda: f"Bearer {token.read_text().strip()}",
+        ca_path=str(ca),
+    )
 
 
 class _CurrentToken(httpx.Auth):
@@ -125,6 +139,6 @@ def http_client(credentials: Credentials) -> httpx.AsyncClient:
 def pod_namespace() -> str | None:
     """The namespace of the pod that we run in; None where this is not a pod."""
     try:
-        return SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or None
+        return (SERVICE_ACCOUNT / "namespace").read_text().strip() or None
     except OSError:
         return None
