@@ -62,7 +62,7 @@ class Credentials:
         from .kubeconfig import load_kubeconfig  # noqa: PLC0415
 
         configuration = load_kubeconfig(kubeconfig)
-        certificate = configuration.cert_file, configuration.key_file
+        certificate, key = configuration.cert_file, configuration.key_file
 
         def authorization() -> str | None:
             for name in ("authorization", "BearerToken"):
@@ -75,7 +75,7 @@ class Credentials:
             authorization=authorization,
             ca_path=configuration.ssl_ca_cert,
             insecure=not configuration.verify_ssl,
-            certificate=certificate if all(certificate) else None,
+            certificate=(certificate, key) if certificate and key else None,
         )
 
 
