@@ -56,7 +56,7 @@ class LoopbackModel:
             select.select([handler.connection], [], [])
             self.hung_up.set()
             return
-        text = ANSWERS[body["messages"][-1]["content"]]
+        text = ANSWERS[body["messages"][-1]["content"].removeprefix("Think. ")]
         content = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]})
         if self.status != 200:
             content = f"no such key: {handler.headers['Authorization']}"
@@ -113,7 +113,8 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
     }
     choices = {"task": "choices", "output_type": "multiple_choice", "doc_to_choice": ["Paris", "Rome"]}
-    for variant in (task, task | choices, task | {"task": "coding", "unsafe_code": True}):
+    thinking = {"task": "capitals_thinking", "doc_to_text": "Think. {{question}}"}
+    for variant in (task, task | thinking, task | choices, task | {"task": "coding", "unsafe_code": True}):
         (directory / f"{variant['task']}.yaml").write_text(yaml.safe_dump(variant))
     group = {"group": "geography", "task": ["capitals"], "aggregate_metric_list": [AVERAGE]}
     (directory / "geography.yaml").write_text(yaml.safe_dump(group))
@@ -137,9 +138,9 @@ async def serving(tmp_path: Path, harness: Harness) -> AsyncIterator[Evaluator]:
 
 
 async def run(
-    server: Evaluator, model: LoopbackModel, task: str = "capitals", **params: Any
+    server: Evaluator, model: LoopbackModel, task: str = "capitals", *, tasks: object = None, **params: Any
 ) -> dict[str, Any]:
-    config = {"type": task, "params": {"max_retries": 0, **params}}
+    config = {"type": task, "tasks": tasks, "params": {"max_retries": 0, **params}}
     target = model_target(url=model.url, api_key="s3cret-key")
     return await ended(server, (await server.create("jobs", {"config": config, "target": target}))["id"])
 
@@ -199,6 +200,23 @@ async def test_a_task_is_scored_as_by_hand(server: Evaluator, loopback: Loopback
     assert json.loads(samples[0])["item"]["question"] in ANSWERS
 
 
+async def test_the_config_s_tasks_are_what_is_evaluated(server: Evaluator, loopback: LoopbackModel) -> None:
+    extra = {"system_instruction": "'detailed thinking on'"}
+    tasks = {"any name": {"type": "capitals_thinking"}}
+    job = await run(server, loopback, tasks=tasks, limit_samples=2, extra=extra)
+    assert job["status"] == "completed", job["status_details"]
+    asked = {tuple(message["content"] for message in body["messages"]) for body in loopback.requests}
+    assert asked == {
+        ("detailed thinking on", "Think. Capital of France?"),
+        ("detailed thinking on", "Think. Capital of Italy?"),
+    }
+    result = await server.get(f"jobs/{job['id']}/results")
+    assert set(result["tasks"]["exact_match"]["metrics"]["exact_match"]["scores"]) == {
+        "capitals_thinking-metric_ranking-1",
+        "capitals_thinking-metric_ranking-3",
+    }
+
+
 async def test_a_group_has_scores_of_its_own(server: Evaluator, loopback: LoopbackModel) -> None:
     job = await run(server, loopback, "geography", limit_samples=2)
     assert job["status"] == "completed", job["status_details"]
@@ -230,7 +248,7 @@ def test_it_does_not_outlive_the_server() -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as orphan:
-        request = {"task": "gsm8k", "task_directories": []}
+        request = {"type": "gsm8k", "tasks": ["gsm8k"], "task_directories": []}
         orphan.communicate(json.dumps(request).encode() + b"\n", timeout=60)
         assert orphan.returncode == -signal.SIGKILL
 

@@ -1,5 +1,6 @@
 """Academic benchmarks: config types that are tasks of EleutherAI's lm-eval, which runs as a child process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,7 @@ from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
+from nemo_local_evaluator.evaluations.unused import refuse_groups
 from nemo_local_evaluator.harness import SILENCE, HarnessRun, Request, extra_of, ranked_scores, request_of
 from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.schemas import ConfigInput, Model, Params, TargetInput
@@ -14,6 +16,31 @@ from nemo_local_evaluator.schemas import ConfigInput, Model, Params, TargetInput
 __all__ = ["plan"]
 
 _COMPLETED: Final = "Job completed successfully"
+
+_OTHER_HARNESSES: Final[Mapping[str, frozenset[str]]] = {
+    "BFCL": frozenset({"bfcl", "bfclv2", "bfclv2_ast", "bfclv3", "bfclv3_ast"}),
+    "BigCode": frozenset({"humanevalplus", "mbppplus", "mbppplus_nemo", "transcode_cpp", "transcode_java"}),
+    "Simple-evals": frozenset(
+        {
+            "AA_AIME_2024",
+            "AA_math_test_500",
+            "AIME_2024",
+            "AIME_2025",
+            "aime_2024_nemo",
+            "aime_2025_nemo",
+            "gpqa_diamond",
+            "gpqa_diamond_nemo",
+            "gpqa_experts",
+            "gpqa_extended",
+            "gpqa_main",
+            "math_test_500",
+            "math_test_500_nemo",
+            "simpleqa",
+        }
+    ),
+    "the safety harness": frozenset({"aegis_v2", "wildguard"}),
+}
+"""Types of NVIDIA's other harnesses, for messages only: a task of that name in `--harness-tasks` is run."""
 
 
 def plan(
@@ -32,11 +59,37 @@ def plan(
     params = config.params or Params()
     endpoint = endpoints.of(target.model, "chat-completion", params, owner="the target")
     parallelism = min(params.parallelism or DEFAULT_PARALLELISM, MAX_PARALLELISM)
-    request = request_of(config.type, params, endpoint, parallelism=parallelism)
-    token = extra_of(params).hf_token
+    try:
+        tasks = _tasks(config)
+        request = request_of(config.type, tasks, params, endpoint, parallelism=parallelism)
+        token = extra_of(params).hf_token
+    except EvaluationError as fault:
+        raise _with_the_type_first(config.type, fault) from fault
     return _HarnessEvaluation(
         request=request, endpoint=endpoint, hf_token=token and token.strip(), resources=resources
     )
+
+
+def _tasks(config: ConfigInput) -> list[str]:
+    """Return lm-eval's names of what is evaluated: the types of the config's tasks, or its own type."""
+    refuse_groups(config)
+    for name, task in (config.tasks or {}).items():
+        for field in ("params", "dataset", "metrics"):
+            if getattr(task, field):
+                msg = f"tasks.{name}.{field} has no effect here: a task of lm-eval brings its own. Remove it"
+                raise UnsupportedError(msg)
+    return list(dict.fromkeys(task.type for task in (config.tasks or {}).values())) or [config.type]
+
+
+def _with_the_type_first(config_type: str, fault: EvaluationError) -> EvaluationError:
+    """Return the fault of a config, behind what is more likely wrong with it: that lm-eval lacks its type."""
+    harness = next((name for name, types in _OTHER_HARNESSES.items() if config_type in types), None)
+    if harness is not None:
+        return UnsupportedError(
+            f"config type {config_type!r} is a benchmark of {harness}, which this server does not run; it has"
+            " those of lm-eval"
+        )
+    return type(fault)(f"config type {config_type!r} is taken for a benchmark of lm-eval: {fault}")
 
 
 @dataclass(frozen=True, kw_only=True)

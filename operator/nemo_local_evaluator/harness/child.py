@@ -25,7 +25,10 @@ _NAMES_SUGGESTED: Final = 5
 
 
 class Request(TypedDict):
-    task: str
+    type: str
+    """Of the config; a name that lm-eval has to know, whatever is evaluated."""
+    tasks: list[str]
+    """What is evaluated: names of tasks, groups or tags."""
     model: str
     """lm-eval's name of the API: local-completions or local-chat-completions."""
     model_args: dict[str, Any]
@@ -75,12 +78,12 @@ def _outcome(request: Request) -> Iterator[Mapping[str, Any]]:
 def _evaluate(request: Request) -> Iterator[Mapping[str, Any]]:
     from lm_eval import simple_evaluate  # noqa: PLC0415 - it may be missing
 
-    manager = _manager(request["task"], request["task_directories"])
-    _refuse_unfit(request, list(_configs(request["task"], manager)))
+    manager = _manager([request["type"], *request["tasks"]], request["task_directories"])
+    _refuse_unfit(request, [config for name in request["tasks"] for config in _configs(name, manager)])
     results = simple_evaluate(
         model=request["model"],
         model_args=request["model_args"],
-        tasks=[request["task"]],
+        tasks=request["tasks"],
         gen_kwargs=request["gen_kwargs"] or None,
         task_manager=manager,
         confirm_run_unsafe_code=False,
@@ -100,18 +103,23 @@ def _evaluate(request: Request) -> Iterator[Mapping[str, Any]]:
     }
 
 
-def _manager(task: str, directories: list[str]) -> "TaskManager":
-    """lm-eval's index of tasks, with those of the server's own directories in front."""
+def _manager(names: list[str], directories: list[str]) -> "TaskManager":
+    """Return lm-eval's index of tasks, with those of the server's own directories in front.
+
+    Raises _Refused for the first name that is not among them.
+    """
     from lm_eval.tasks import TaskManager  # noqa: PLC0415 - it may be missing
 
     if directories:
         # To read lm-eval's fifteen thousand tasks takes ten seconds.
         own = TaskManager(include_path=directories, include_defaults=False)
-        if task in own.all_subtasks:
+        if set(names) <= set(own.all_subtasks):
             return own
     manager = TaskManager(include_path=directories or None)
     # Not left to lm-eval, which takes any other string for the path of a file.
-    if task not in manager.all_tasks:
+    for task in names:
+        if task in manager.all_tasks:
+            continue
         near = difflib.get_close_matches(task, manager.all_tasks, n=_NAMES_SUGGESTED)
         meant = f"; did you mean {', '.join(near)}?" if near else ""
         msg = f"lm-eval has no task {task!r}{meant}"

@@ -4,9 +4,11 @@ What a caller may set is listed here, key by key: lm-eval has options that read 
 send the API key elsewhere, and those are the server's to decide.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -29,8 +31,21 @@ ModelType = Literal["chat", "completions"]
 _KINDS: Final[dict[ModelType, Generates]] = {"chat": "chat-completion", "completions": "completion"}
 _MODELS: Final[dict[ModelType, str]] = {"chat": "local-chat-completions", "completions": "local-completions"}
 
+_A_PAIR: Final = 2
+
 HubName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
 """No path: files of this machine are not the caller's to read."""
+
+
+def _unquoted(text: str) -> str:
+    """Return the text without a pair of quotes around it.
+
+    NVIDIA's page quotes a system instruction once more ("'detailed thinking on'"), as its server writes the
+    instruction to a command line.
+    """
+    quote = text[:1]
+    quoted = len(text) > 1 and quote in {"'", '"'} and text.endswith(quote) and text.count(quote) == _A_PAIR
+    return text[1:-1] if quoted else text
 
 
 class EvaluateOptions(BaseModel):
@@ -41,7 +56,7 @@ class EvaluateOptions(BaseModel):
     bootstrap_iters: NonNegativeInt | None = None
     apply_chat_template: bool | None = None
     fewshot_as_multiturn: bool | None = None
-    system_instruction: str | None = None
+    system_instruction: Annotated[str, AfterValidator(_unquoted)] | None = None
     samples: dict[str, list[NonNegativeInt]] | None = None
     random_seed: int | None = None
     numpy_random_seed: int | None = None
@@ -98,11 +113,14 @@ def kind_of(url: str, extra: Extra) -> ModelType:
     return by_path or extra.model_type or "chat"
 
 
-def request_of(task: str, params: Params, endpoint: Endpoint, *, parallelism: int) -> Request:
+def request_of(
+    config_type: str, tasks: Sequence[str], params: Params, endpoint: Endpoint, *, parallelism: int
+) -> Request:
     """Without secrets, which travel by the environment. Raises EvaluationError."""
-    if "/" in task:
-        msg = f"config type {task!r} is the path of a file; lm-eval's tasks are named"
-        raise EvaluationError(msg)
+    for name in (config_type, *tasks):
+        if "/" in name:
+            msg = f"config or task type {name!r} is the path of a file; lm-eval's tasks are named"
+            raise EvaluationError(msg)
     extra = extra_of(params)
     kind = kind_of(endpoint.url, extra)
     if kind == "chat" and extra.apply_chat_template is False:
@@ -117,7 +135,8 @@ def request_of(task: str, params: Params, endpoint: Endpoint, *, parallelism: in
     if params.limit_samples and extra.samples is None:
         options["limit"] = params.limit_samples
     return {
-        "task": task,
+        "type": config_type,
+        "tasks": list(tasks),
         "model": _MODELS[kind],
         "model_args": {
             **extra.model_dump(include=set(ModelOptions.model_fields), exclude_none=True),

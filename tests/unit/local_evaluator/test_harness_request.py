@@ -8,6 +8,7 @@ from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.harness import Request, request_of
 from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.schemas import Params
+from tests.unit.local_evaluator.harness import Evaluator, model_target
 
 CHAT = "http://nim.test/v1/chat/completions"
 COMPLETIONS = "http://nim.test/v1/completions"
@@ -36,12 +37,13 @@ RECORDED: dict[str, Any] = {
 
 def asked(url: str = CHAT, **params: Any) -> Request:
     endpoint = Endpoint(url=url, model_id="tiny", api_key="s3cret", timeout=7, retries=2)
-    return request_of("gsm8k", Params(**params), endpoint, parallelism=9)
+    return request_of("gsm8k", ["gsm8k"], Params(**params), endpoint, parallelism=9)
 
 
 def test_recorded_params_are_passed_on() -> None:
     assert asked(**RECORDED, limit_samples=5) == {
-        "task": "gsm8k",
+        "type": "gsm8k",
+        "tasks": ["gsm8k"],
         "model": "local-chat-completions",
         "model_args": {
             "tokenizer_backend": "none",
@@ -130,3 +132,63 @@ def test_a_refusal_does_not_repeat_values() -> None:
     with pytest.raises(EvaluationError) as refusal:
         asked(extra={"hf_tokken": "s3cret", "num_fewshot": "s3cret"})
     assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ("'detailed thinking on'", "detailed thinking on"),
+        ('"detailed thinking on"', "detailed thinking on"),
+        ("detailed thinking on", "detailed thinking on"),
+        ("Don't think", "Don't think"),
+        ("'yes' or 'no'", "'yes' or 'no'"),
+        ("'yes\"", "'yes\""),
+        ("'", "'"),
+        ("''", ""),
+        ("", ""),
+    ],
+)
+def test_quotes_around_a_system_instruction_are_removed(given: str, passed: str) -> None:
+    assert asked(extra={"system_instruction": given})["options"]["system_instruction"] == passed
+
+
+BFCL: dict[str, Any] = {
+    "type": "bfclv3",
+    "params": {"extra": {"rapid_api_key": "s3cret"}},
+    "tasks": {"task1": {"type": "simple"}},
+}
+
+
+async def test_a_type_of_another_harness_is_what_the_job_fails_for(server: Evaluator) -> None:
+    job = await server.run(BFCL, model_target())
+    assert job["status"] == "failed"
+    assert job["status_details"]["message"] == (
+        "config type 'bfclv3' is a benchmark of BFCL, which this server does not run; it has those of lm-eval"
+    )
+
+
+async def test_another_fault_of_a_config_begins_with_how_its_type_is_taken(server: Evaluator) -> None:
+    body = {"config": {**BFCL, "type": "bfcl9"}, "target": model_target()}
+    detail = await server.refused(400, "POST", "jobs", body)
+    assert "config type 'bfcl9' is taken for a benchmark of lm-eval: params.extra has" in detail
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"groups": {"all": {"tasks": ["gsm8k"]}}}, "groups are not supported"),
+        ({"tasks": {"a": {"type": "gsm8k", "dataset": "file://a.jsonl"}}}, "tasks.a.dataset has no effect"),
+        ({"tasks": {"a": {"type": "gsm8k", "params": {"k": 1}}}}, "tasks.a.params has no effect"),
+        (
+            {"tasks": {"a": {"type": "gsm8k", "metrics": {"m": {"type": "em"}}}}},
+            "tasks.a.metrics has no effect",
+        ),
+        ({"tasks": {"a": {"type": "/etc/gsm8k.yaml"}}}, "'/etc/gsm8k.yaml' is the path of a file"),
+    ],
+)
+async def test_what_lm_eval_would_ignore_is_refused(
+    server: Evaluator, config: dict[str, Any], named: str
+) -> None:
+    job = await server.run({"type": "gsm8k", **config}, model_target(), skip_checks=True)
+    assert job["status"] == "failed"
+    assert named in job["status_details"]["message"]
