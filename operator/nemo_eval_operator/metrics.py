@@ -78,6 +78,12 @@ class Metrics:
         )
         self._writes = self._counter("status_writes", "Statuses that were written.", "kind")
         self._sweeps = self._counter("poll_sweeps", "Rounds in which the poller asked about due jobs.")
+        self._loop_restarts = self._counter(
+            "loop_restarts",
+            "Loops that failed and were started again: gate, poller, admission and census of an evaluator, "
+            "watch of the Kubernetes API.",
+            "loop",
+        )
         self._poll_requests = self._counter("poll_requests", "Requests of those rounds.")
         self._calls = self._histogram(
             "evaluator_request_seconds",
@@ -144,6 +150,10 @@ class Metrics:
 
     def sweep(self) -> None:
         self._sweeps.inc()
+
+    def loop_restarted(self, loop: str) -> None:
+        """`loop` is one of a few words, never a name from outside."""
+        self._loop_restarts.labels(loop).inc()
 
     def evaluator_call(self, method: str, route: str, code: str, seconds: float) -> None:
         """Count a call by the class of its status code, such as 2xx.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -19,6 +20,7 @@ from .polling import Poller
 from .reconcile import (
     CONNECTIONS,
     Admission,
+    Bulkhead,
     Evaluator,
     EvaluatorGate,
     Following,
@@ -120,8 +122,19 @@ class EvaluatorOpener:
         calls = deadline + CALL_MARGIN_SECONDS
         patience = zip(LOOPS, (calls, calls, ROUND_SECONDS, CENSUS_PAGE_SECONDS), strict=True)
         beats = {name: self.heartbeats.add(f"{name}{suffix}", limit=seconds) for name, seconds in patience}
-        gate = EvaluatorGate(client, self.queue, following, beats["gate"], on_change=self._look_at(used))
-        evaluator = Evaluator(used=used, client=client, gate=gate, following=following, admission=admission)
+        look_at = self._look_at(used)
+        gate = EvaluatorGate(client, self.queue, following, beats["gate"], on_change=look_at)
+        bulkhead = Bulkhead(
+            used.connection or used.url, on_failure=self.metrics.loop_restarted, on_change=look_at
+        )
+        evaluator = Evaluator(
+            used=used,
+            client=client,
+            gate=gate,
+            following=following,
+            admission=admission,
+            bulkhead=bulkhead,
+        )
         poller = Poller(
             evaluator=asked_by_poller,
             following=following,
@@ -131,20 +144,24 @@ class EvaluatorOpener:
             heartbeat=beats["poller"],
             metrics=self.metrics,
         )
-        loops: dict[str, Loop] = {
-            "gate": gate.run(),
-            "poller": poller.run(),
-            "admission": admission.run(beats["admission"]),
+        loops: dict[str, Callable[[], Loop]] = {
+            "gate": gate.run,
+            "poller": poller.run,
+            "admission": partial(admission.run, beats["admission"]),
         }
         if limit is not None:
-            loops["census"] = take_census(
+            loops["census"] = partial(
+                take_census,
                 self.kube,
                 evaluator,
                 namespaces=self.settings.namespaces,
                 selector=self.settings.selector,
                 heartbeat=beats["census"],
             )
-        return evaluator, [self.start(loop, f"{name}{suffix}") for name, loop in loops.items()]
+        return evaluator, [
+            self.start(bulkhead.run(name, loop, beats[name]), f"{name}{suffix}")
+            for name, loop in loops.items()
+        ]
 
     def _look_at(self, used: EvaluatorUsed) -> Callable[[], None]:
         """Have the connection say whether the evaluator can be reached, when that changes."""

@@ -115,11 +115,6 @@ class Poller:
                 await self._gate.close_if_unreachable(error)
                 self._heartbeat.rest(self._interval)
                 await asyncio.sleep(self._interval)
-            except Exception:
-                # What one evaluator says must not end the operator for all.
-                logger.exception("poll failed, next one in %.0f s", PAUSE_AFTER_FAILURE_SECONDS)
-                self._heartbeat.rest(PAUSE_AFTER_FAILURE_SECONDS)
-                await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
 
     async def _until_rested(self) -> None:
         """However much there is to follow, most of the time is for something else."""

@@ -78,7 +78,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             response.status,
             headers=response.raw_headers,
             stream=_Body(request, response),
-            extensions={"reason_phrase": (response.reason or "").encode()},
+            # aiohttp keeps bytes that are not UTF-8 as surrogates, which no other encoding takes.
+            extensions={"reason_phrase": (response.reason or "").encode("utf-8", "surrogateescape")},
         )
 
     def _opened(self) -> aiohttp.ClientSession:

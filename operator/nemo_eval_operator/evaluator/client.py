@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from nemo_eval_operator.nemo import JsonObject
 
 from .answers import Answer
+from .boundary import only_evaluator_errors
 from .errors import Ambiguous, Malformed, Oversized, Unavailable
 from .redaction import KnownSecrets
 from .wire import JobPage, RemoteConfig, RemoteJob, Results
@@ -113,7 +114,7 @@ class EvaluatorClient:
         Raises Malformed where what answers is something else, such as a proxy's page.
         """
         answer = await self._send("GET", JOBS, params={"page": "1", "page_size": "1"})
-        with suppress(Oversized):
+        with suppress(Oversized), only_evaluator_errors(answer.request):
             if "data" not in answer.document():
                 raise answer.malformed("data: Field required")
 
@@ -214,6 +215,12 @@ class EvaluatorClient:
         params: dict[str, str] | None = None,
         limit: int = MAX_ANSWER_BYTES,
     ) -> Answer:
+        with only_evaluator_errors(f"{method} {path}"):
+            return await self._exchange(method, path, body, params, limit)
+
+    async def _exchange(
+        self, method: str, path: str, body: JsonObject | None, params: dict[str, str] | None, limit: int
+    ) -> Answer:
         exchange = self._http.stream(
             method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
         )
@@ -259,12 +266,13 @@ def _segment(name: str) -> str:
 
 def _read(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
     """Raises Malformed, also where a number or time in it is beyond what can be computed with."""
-    try:
-        return form(answer.document())
-    except ValidationError as error:
-        raise answer.malformed(error) from error
-    except (ArithmeticError, ValueError) as error:
-        raise answer.malformed(f"it cannot be read: {error}") from error
+    with only_evaluator_errors(answer.request):
+        try:
+            return form(answer.document())
+        except ValidationError as error:
+            raise answer.malformed(error) from error
+        except (ArithmeticError, ValueError) as error:
+            raise answer.malformed(f"it cannot be read: {error}") from error
 
 
 def _page(document: JsonObject) -> JobPage:

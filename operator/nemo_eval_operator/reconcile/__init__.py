@@ -3,6 +3,7 @@
 from .admission import Admission
 from .benchmarks import BenchmarkReconciler
 from .books import Books
+from .bulkhead import Bulkhead
 from .census import take_census
 from .choosing import Chooser
 from .connections import ConnectionReconciler
@@ -22,6 +23,7 @@ __all__ = [
     "Admission",
     "BenchmarkReconciler",
     "Books",
+    "Bulkhead",
     "Chooser",
     "ConnectionReconciler",
     "CredentialsReader",

@@ -123,7 +123,7 @@ class BenchmarkReconciler:
         except UnusableTargetPath as error:
             await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
             return None
-        chosen = await self._chooser.of_benchmark(benchmark)
+        chosen = await self._choose(benchmark)
         if isinstance(chosen, EvaluatorUnusable) and benchmark.metadata.deletion_timestamp is None:
             await self._objects.record(
                 benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen)
@@ -136,6 +136,13 @@ class BenchmarkReconciler:
             await self._queue.enter(key_of(benchmark), lane_at(evaluator.used))
         facts = await self._facts(benchmark, desired, secrets, evaluator)
         return await self._step_by_step(benchmark, facts, evaluator)
+
+    async def _choose(self, benchmark: NemoBenchmark) -> EvaluatorUsed | EvaluatorUnusable:
+        try:
+            async with within(release_benchmark_seconds(benchmark, _now())):
+                return await self._chooser.of_benchmark(benchmark)
+        except EvaluatorError as error:
+            return EvaluatorUnusable("InternalError", error.detail)
 
     async def _step_by_step(
         self, benchmark: NemoBenchmark, facts: BenchmarkFacts, evaluator: Evaluator | None

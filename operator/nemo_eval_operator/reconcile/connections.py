@@ -107,7 +107,11 @@ class ConnectionReconciler:
                 await evaluator.client.check()
             except EvaluatorError as error:
                 gate.close(error)
-        return None if gate.error is None else connection_status.trouble_of(gate.error, connection)
+        if gate.error is not None:
+            return connection_status.trouble_of(gate.error, connection)
+        if (failure := evaluator.bulkhead.failure) is not None:
+            return EvaluatorUnusable("InternalError", failure)
+        return None
 
     async def _tell(
         self,

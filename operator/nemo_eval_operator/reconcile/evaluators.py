@@ -20,7 +20,7 @@ from nemo_eval_operator.evaluator import (
     UnusableCertificate,
     UnusableUrl,
 )
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.kube import KubeError, ObjectKey
 from nemo_eval_operator.lifecycle import EvaluatorUnusable, connection_name, evaluator_of_record
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
@@ -28,8 +28,10 @@ from nemo_eval_operator.resources import (
     NemoEvalJob,
     NemoEvaluatorConnection,
 )
+from nemo_eval_operator.traces import trace_of
 
 from .admission import Admission
+from .bulkhead import Bulkhead
 from .credentials import CredentialsMissing, CredentialsReader
 from .following import Following
 from .gate import EvaluatorGate
@@ -57,6 +59,7 @@ class Evaluator:
     gate: EvaluatorGate
     following: Following
     admission: Admission
+    bulkhead: Bulkhead = field(default_factory=Bulkhead)
     waiting: set[ObjectKey] = field(default_factory=set)
     """Jobs that are to be submitted to it, whether they are in line already or wait for something else."""
 
@@ -165,7 +168,18 @@ class Evaluators:
             known = entry is not None and entry.generation == generation and not afresh
             if entry is not None and known and now - entry.read_at < CREDENTIALS_SECONDS:
                 return entry.opened.evaluator
-            return await self._renewed(key, connection, entry, now)
+            try:
+                return await self._renewed(key, connection, entry, now)
+            except KubeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - logged
+                logger.error(  # noqa: TRY400 - without messages, which may show credentials
+                    "connection %s: unexpected exception, please report it:\n%s",
+                    connection_name(connection),
+                    trace_of(error),
+                )
+                said = f"it cannot be used: internal error ({type(error).__name__}), see the operator's log"
+                return EvaluatorUnusable("InternalError", said)
 
     async def _renewed(
         self, key: ObjectKey, connection: NemoEvaluatorConnection, entry: _Entry | None, now: float

@@ -253,7 +253,7 @@ class JobReconciler:
             if isinstance(facts.benchmark, BenchmarkUnusable) and not is_bound(job):
                 return facts
         usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
-        facts = replace(facts, evaluator=await self._chooser.of_job(job, usable))
+        facts = replace(facts, evaluator=await self._choose(job, usable))
         evaluator = await self._evaluator_of(key_of(job), facts)
         if status.job_id is None or not depends_on_remote(job) or evaluator is None:
             return facts
@@ -264,6 +264,15 @@ class JobReconciler:
             await self._secrets.recall(job)
             remote = remote.hiding(self._secrets.known)
         return replace(facts, remote=remote)
+
+    async def _choose(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None
+    ) -> EvaluatorUsed | EvaluatorUnusable:
+        try:
+            async with within(release_job_seconds(job, datetime.now(UTC))):
+                return await self._chooser.of_job(job, benchmark)
+        except EvaluatorError as error:
+            return EvaluatorUnusable("InternalError", error.detail)
 
     def _until_recheck(self, facts: Facts) -> float | None:
         """Raises RetryLater where the benchmark may be another operator's, which will not wake us."""

@@ -312,6 +312,64 @@ async def test_what_cannot_be_a_header_is_named_by_its_field(value: str) -> None
     assert [condition["type"] for condition in status["conditions"]] == ["Ready", "Stalled"]
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"url": "http://xn--"}, "spec.url: http://xn-- cannot be used"),
+        ({"url": "https://xn--a.test/"}, "spec.url: https://xn--a.test cannot be used"),
+        ({"tls": {"ca": {"configMapKeyRef": {"name": "ca", "key": "accent"}}}}, "spec.tls: the CA bundle"),
+    ],
+)
+async def test_what_a_connection_cannot_be_made_of_is_named_by_its_field(spec: Manifest, said: str) -> None:
+    stage = Stage()
+    stage.kube.data["/api/v1/namespaces/team-a/configmaps/ca"] = {"accent": "é"}
+    stage.kube.put(connection("main", **spec))
+    status = await stage.look("main")
+    assert status["conditions"][0]["reason"] == "ConnectionNotReady"
+    assert status["message"].startswith(said)
+    assert [condition["type"] for condition in status["conditions"]] == ["Ready", "Stalled"]
+    chosen = await stage.chosen(**by("main"))
+    assert isinstance(chosen, EvaluatorUnusable)
+    assert said in chosen.message
+
+
+async def test_what_nobody_has_thought_of_makes_one_connection_unusable_and_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage()
+    stage.kube.put(connection("main"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise LookupError(stage)
+
+    monkeypatch.setattr(Access, "transport", fail)
+    status = await stage.look("main")
+    assert status["conditions"][0]["reason"] == "InternalError"
+    assert "LookupError" in status["message"]
+    assert isinstance(await stage.chosen(**by("main")), EvaluatorUnusable)
+    assert "in fail" in caplog.text
+    assert repr(stage) not in caplog.text + status["message"]
+
+
+async def test_a_connection_says_when_a_loop_of_its_own_fails() -> None:
+    stage = Stage()
+    stage.kube.put(connection("main"))
+    await stage.look("main")
+    evaluator = stage.evaluators.find(EvaluatorUsed(url="http://main.test", connection="team-a/main"))
+    assert evaluator is not None
+
+    async def fail() -> None:
+        raise LookupError
+
+    loop = asyncio.create_task(evaluator.bulkhead.run("poller", fail, Heartbeat(60)))
+    await asyncio.sleep(0)
+    status = await stage.look("main")
+    assert status["conditions"][0]["reason"] == "InternalError"
+    assert "poller (LookupError)" in status["message"]
+    assert [condition["type"] for condition in status["conditions"]] == ["Ready", "Reconciling"]
+    loop.cancel()
+
+
 async def test_secrets_and_config_maps_are_read_in_the_connections_own_namespace_only() -> None:
     stage = Stage()
     tls = {

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from nemo_eval_operator.evaluator import Ambiguous
 from nemo_eval_operator.heartbeats import Heartbeat
-from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.reconcile import WorkQueue
+from nemo_eval_operator.kube import KubeUnavailable, ObjectKey
+from nemo_eval_operator.reconcile import RetryLater, WorkQueue
 from nemo_eval_operator.reconcile.patience import within
 
 FIRST, SECOND = (ObjectKey("nemoevaljobs", "team-a", name) for name in ("first", "second"))
@@ -73,3 +74,26 @@ async def test_what_never_ends_is_not_waited_for_for_ever(caplog: pytest.LogCapt
 async def test_a_deletion_that_has_no_time_left_still_gives_each_call_a_try() -> None:
     async with within(0.0):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("secret"), TypeError(), UnicodeEncodeError("ascii", "é", 0, 1, "")]
+)
+async def test_in_a_deletion_whatever_is_raised_counts_as_a_failed_call(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Ambiguous, match=f"internal error .{type(error).__name__}"):
+        async with within(0.0):
+            raise error
+    assert "in test_in_a_deletion" in caplog.text
+    assert "secret" not in caplog.text
+    with pytest.raises(type(error)):
+        async with within(None):
+            raise error
+
+
+@pytest.mark.parametrize("error", [KubeUnavailable("down"), RetryLater(), Ambiguous("reset")])
+async def test_in_a_deletion_what_has_a_meaning_keeps_it(error: Exception) -> None:
+    with pytest.raises(type(error), match=str(error)):
+        async with within(60.0):
+            raise error
