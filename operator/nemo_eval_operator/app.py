@@ -1,7 +1,8 @@
-"""The running operator: Kopf, the workers, the poller and the gate, supervised together.
+"""The running operator: watches, workers and the loops of each evaluator, in one task group.
 
-If one of them fails, all stop and the process ends: a pod that restarts is better
-than one that no longer polls and looks healthy. So it is when the lease is lost.
+Watches (`watching`) and loops of evaluators (`reconcile.bulkhead`) are restarted when they fail. If anything
+else fails, all stop and the process ends, and so it is when the lease is lost: a pod that restarts is better
+than one that does nothing and looks healthy.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from datetime import timedelta
 from typing import Final
 
 import httpx
-import kopf
 
 from .evaluator import KnownSecrets
-from .handlers import Context, Echoes, NothingCompared, build_registry
+from .handlers import Context, Echoes
 from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
 from .metrics import Metrics
@@ -40,9 +40,10 @@ from .reconcile import (
     Waiting,
     WorkQueue,
 )
-from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
+from .resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from .settings import Settings
 from .transport import transport_to
+from .watching import watch_until_stopped
 
 __all__ = ["run_operator"]
 
@@ -189,8 +190,6 @@ async def _work(
         if election is not None:
             # Beside the workers: its failure cancels them at once, while Kopf takes its time.
             background.append(tasks.create_task(election.renew(), name="lease"))
-        # Kopf cancels, when it ends, every task that was started after it: ours have to run before.
-        await asyncio.sleep(0)
         notes = NoteTaker(books=books, evaluators=evaluators, queue=queue, settle=settle)
         context = Context(
             queue=queue,
@@ -198,9 +197,13 @@ async def _work(
             take_note=notes.take_note,
             echoes=echoes,
             metrics=metrics,
-            on_stop=evaluators.stop,
         )
-        await _watch(settings, context)
+        await watch_until_stopped(
+            context,
+            namespaces=settings.namespaces,
+            selector=settings.selector,
+            on_restart=lambda: metrics.loop_restarted("watch"),
+        )
         _cancel_on_signals()
         health.state = State.STOPPING
         await queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
@@ -219,7 +222,7 @@ async def _measure_loop_lag(metrics: Metrics) -> None:
 
 
 def _cancel_on_signals() -> None:
-    """End this task on SIGTERM and Ctrl-C; while Kopf runs, they are Kopf's."""
+    """End this task on SIGTERM and Ctrl-C; while the operator watches, they end that."""
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -251,35 +254,6 @@ async def _missing(kube: KubeClient, server: str, plural: str) -> str | None:
     except KubeUnavailable as error:
         return f"waiting for the Kubernetes API at {server}: {error}"
     return None if served else f"the API server does not serve {plural} yet: apply crds/"
-
-
-async def _watch(settings: Settings, context: Context) -> None:
-    await kopf.operator(
-        registry=build_registry(),
-        settings=kopf_settings(settings.selector),
-        memo=context,
-        # Kopf would ask for a user name, which an arbitrary user id (OpenShift, runAsUser) does not have.
-        identity=socket.gethostname(),  # type: ignore[arg-type]  # its own str type is not exported
-        standalone=True,
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-    )
-
-
-def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
-    """Kopf as a watcher for very many objects of three kinds."""
-    settings = kopf.OperatorSettings()
-    settings.watching.chunk_size = 500
-    if selector.requirements:
-        for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
-            settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text
-    settings.scanning.disabled = True
-    settings.posting.enabled = False
-    settings.persistence.diffbase_storage = NothingCompared()
-    settings.networking.connect_timeout = 10
-    settings.networking.request_timeout = 60
-    settings.queueing.idle_timeout = 1.0
-    return settings
 
 
 def _evaluator_http(settings: Settings, election: Election | None) -> httpx.AsyncClient:

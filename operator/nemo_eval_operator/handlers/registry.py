@@ -41,8 +41,6 @@ class Context:
     """Whether the copy of a NemoEvalJob in an event says that it needs no look."""
     echoes: Echoes
     metrics: Metrics
-    on_stop: Callable[[], None] = lambda: None
-    """Ends what was started while Kopf ran: at its end it would wait for that."""
     changes: Changes = field(default_factory=Changes)
 
 
@@ -53,10 +51,6 @@ def build_registry() -> kopf.OperatorRegistry:
     @kopf.on.login(registry=registry)
     def log_in(memo: Context, **_: Any) -> kopf.ConnectionInfo:
         return connection_info(memo.credentials)
-
-    @kopf.on.cleanup(registry=registry)
-    async def stop(memo: Context, **_: Any) -> None:
-        memo.on_stop()
 
     for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
 

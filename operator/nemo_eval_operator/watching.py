@@ -1,0 +1,135 @@
+"""Kopf's watches, which are kept running inside the process whatever the API server answers.
+
+Kopf itself goes on after a watch that has expired (410) or was closed. It retries requests that are refused
+or not answered (403, 429, 5xx) as often as `networking.error_backoffs` says, which is without an end here, so
+that a kind that cannot be watched for a while does not concern the other kinds.
+
+Everything else ends Kopf: an ERROR event with another code, a line that is cut, a proxy's HTML page. Its
+public API has no hook for errors of a watch, and does not let one watch be restarted alone, so all of Kopf is
+restarted, by the two functions that it offers for embedding. It lists everything again then, as after a 410;
+events of objects that have not changed meanwhile are dropped by `handlers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+from typing_extensions import override
+
+from .backoff import pause_after, pauses
+from .handlers import Context, NothingCompared, build_registry
+from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
+
+__all__ = ["watch_until_stopped"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+MAX_PAUSE_SECONDS: Final = 60.0
+
+PROVEN_SECONDS: Final = 120.0
+"""After which a failure counts as the first again: listing ten thousand objects takes half a minute."""
+
+KOPF_DIRECTORY: Final = str(Path(kopf.__file__).parent)
+
+
+async def watch_until_stopped(
+    context: Context,
+    *,
+    namespaces: Sequence[str],
+    selector: LabelSelector,
+    on_restart: Callable[[], None],
+) -> None:
+    """Watch `namespaces` (none: all) until SIGTERM or SIGINT; `on_restart` is called when Kopf had ended."""
+    stop, clock, failures = asyncio.Event(), asyncio.get_running_loop(), 0
+    while not stop.is_set():
+        begun, failure = clock.time(), None
+        try:
+            await _watch(context, stop, namespaces, selector)
+        except Exception as error:
+            logger.exception("the watches of the Kubernetes API ended")
+            failure = error
+        if stop.is_set():
+            return
+        failures = 1 if clock.time() - begun >= PROVEN_SECONDS else failures + 1
+        pause = pause_after(failures, first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS)
+        logger.warning("watching again in %.0f s, after %s", pause, type(failure).__name__)
+        on_restart()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+
+
+async def _watch(
+    context: Context, stop: asyncio.Event, namespaces: Sequence[str], selector: LabelSelector
+) -> None:
+    tasks = await kopf.spawn_tasks(
+        registry=build_registry(),
+        settings=kopf_settings(selector),
+        memo=context,
+        # Kopf would ask for a user name, which an arbitrary user id (OpenShift, runAsUser) does not have.
+        identity=socket.gethostname(),  # type: ignore[arg-type]  # its own str type is not exported
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        stop_flag=stop,
+    )
+    # In place of Kopf's own, which know this run only and not the pause after it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await kopf.run_tasks(tasks, ignored=_TasksOfOthers())
+
+
+def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
+    """Return settings for Kopf as a watcher for very many objects of three kinds."""
+    settings = kopf.OperatorSettings()
+    settings.watching.chunk_size = 500
+    if selector.requirements:
+        for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
+            settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.persistence.diffbase_storage = NothingCompared()
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 60
+    settings.networking.error_backoffs = _Pauses()
+    settings.queueing.idle_timeout = 1.0
+    # So many seconds after its end Kopf kills the process, though it may have been restarted.
+    settings.process.ultimate_exiting_timeout = None
+    return settings
+
+
+class _Pauses(Iterable[float]):
+    """Pauses between tries of one request, without an end."""
+
+    @override
+    def __iter__(self) -> Iterator[float]:
+        return pauses(first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS)
+
+
+class _TasksOfOthers(Collection[Any]):
+    """The tasks that Kopf leaves alone when it ends: all but those that run its own code.
+
+    Otherwise it would cancel every task that was started after it, such as a connection's poller.
+    """
+
+    @override
+    def __contains__(self, task: object) -> bool:
+        coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
+        code = getattr(coroutine, "cr_code", None)
+        return code is None or not code.co_filename.startswith(KOPF_DIRECTORY)
+
+    @override
+    def __iter__(self) -> Iterator[Any]:
+        return (task for task in asyncio.all_tasks() if task in self)
+
+    @override
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
