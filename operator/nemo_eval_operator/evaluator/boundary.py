@@ -32,7 +32,7 @@ def only_evaluator_errors(request: str) -> Iterator[None]:
         raise
     except Exception as error:
         logger.error(  # noqa: TRY400 - a trace with messages may show credentials
-            "%s: unexpected exception, please report it:\n%s", request, trace_of(error)
+            "%s: unexpected exception, please report it: %s", request, trace_of(error)
         )
         raise Malformed(
             f"{request}: the answer cannot be processed ({type(error).__name__}): see the operator's log"

@@ -90,7 +90,7 @@ class Bulkhead:
 
     def _note(self, name: str, error: BaseException, pause: float) -> None:
         logger.error(
-            "%s of evaluator %s failed, restarting it in %.0f s:\n%s",
+            "%s of evaluator %s failed, restarting it in %.0f s: %s",
             name,
             self._evaluator,
             pause,

@@ -174,7 +174,7 @@ class Evaluators:
                 raise
             except Exception as error:  # noqa: BLE001 - logged
                 logger.error(  # noqa: TRY400 - without messages, which may show credentials
-                    "connection %s: unexpected exception, please report it:\n%s",
+                    "connection %s: unexpected exception, please report it: %s",
                     connection_name(connection),
                     trace_of(error),
                 )

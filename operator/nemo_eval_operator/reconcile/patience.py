@@ -40,6 +40,6 @@ async def within(left: float | None) -> AsyncIterator[None]:
         if left is None:
             raise
         logger.error(  # noqa: TRY400 - a trace with messages may show credentials
-            "unexpected exception in a deletion, please report it:\n%s", trace_of(error)
+            "unexpected exception in a deletion, please report it: %s", trace_of(error)
         )
         raise Ambiguous(f"internal error ({type(error).__name__}): see the operator's log") from error
