@@ -1,6 +1,6 @@
 """Stack traces for the log, in one line and without the messages of their exceptions.
 
-A message may quote what an evaluator sent, or a header with a credential; frames show where in the code it was.
+A message may quote what an evaluator sent, or a header with a credential; frames show only where it was.
 """
 
 from __future__ import annotations

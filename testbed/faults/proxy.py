@@ -9,7 +9,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -50,6 +50,8 @@ class FaultProxy:
         self._stopping = asyncio.Event()
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.observers: list[Observer] = []
+        self.instead: Callable[[Exchange], tuple[int, bytes] | None] = lambda _: None
+        """Returns status code and body of an answer in upstream's place, or None."""
         self.struck = 0
         self.rules = ()
 
@@ -143,6 +145,9 @@ class FaultProxy:
                 return True
             case _:
                 pass
+        if (answer := self.instead(exchange)) is not None:
+            await client.respond(answer[0], [], answer[1])
+            return True
         return False
 
     async def _forward(self, client: "_ClientSide", exchange: Exchange, request: h11.Request) -> None:
