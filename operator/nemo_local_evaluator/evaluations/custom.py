@@ -38,9 +38,9 @@ def plan(
         msg = "config has no tasks"
         raise EvaluationError(msg)
     params = config.params or Params()
+    tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
     if target.type != "model":
         refuse_other_datasets(config.tasks, target)
-    tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
     return TasksEvaluation(tasks, parallelism=params.parallelism, resources=resources)
 
 
