@@ -37,6 +37,7 @@ from .reconcile import (
     Lanes,
     NoteTaker,
     SecretReader,
+    Shares,
     Waiting,
     WorkQueue,
 )
@@ -109,7 +110,8 @@ async def _work(
         http = await stack.enter_async_context(_evaluator_http(settings, election))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         lanes, waiting = Lanes(), Waiting()
-        queue = WorkQueue(per_lane=settings.workers_per_evaluator, lane_of=lanes.lane_of)
+        shares = Shares(workers=settings.workers, per_evaluator=settings.workers_per_evaluator)
+        queue = WorkQueue(shares=shares, lane_of=lanes.lane_of)
         metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
         opener = EvaluatorOpener(
             settings=settings,
@@ -184,7 +186,7 @@ async def _work(
             tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
         ]
-        for name in (f"worker-{number}" for number in range(settings.workers)):
+        for name in (f"worker-{number}" for number in range(shares.loops)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
             background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))
         if election is not None:

@@ -16,6 +16,7 @@ from .lanes import Lanes
 from .note import NoteTaker
 from .queue import Reconcile, RetryLater, WorkQueue
 from .secrets import SecretReader
+from .shares import Shares
 from .waiting import Waiting
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Reconcile",
     "RetryLater",
     "SecretReader",
+    "Shares",
     "Terms",
     "Waiting",
     "WorkQueue",

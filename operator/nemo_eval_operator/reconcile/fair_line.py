@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from nemo_eval_operator.kube import ObjectKey
@@ -43,10 +43,14 @@ class FairLine:
             self._turns.append(key.namespace)
         heapq.heappush(self._namespaces[key.namespace], place)
 
-    def pop(self) -> ObjectKey | None:
-        """Whose turn it is, who thereby leaves the line."""
-        while self._turns:
-            namespace = self._turns.popleft()
+    def pop(self, allowed: Callable[[str], bool] = lambda _: True) -> ObjectKey | None:
+        """Whose turn it is, who thereby leaves the line. Only of an `allowed` namespace."""
+        for _ in range(len(self._turns)):
+            namespace = self._turns[0]
+            if not allowed(namespace):
+                self._turns.rotate(-1)
+                continue
+            self._turns.popleft()
             heap = self._namespaces[namespace]
             while heap:
                 place = heapq.heappop(heap)
@@ -59,6 +63,13 @@ class FairLine:
 
     def discard(self, key: ObjectKey) -> None:
         self._places.pop(key, None)
+
+    def holds_others_than(self, namespace: str) -> bool:
+        """Whether a key of another namespace is in line."""
+        return any(other != namespace and self._waits(other) for other in self._turns)
+
+    def _waits(self, namespace: str) -> bool:
+        return any(self._places.get(place.key) is place for place in self._namespaces[namespace])
 
     def in_order(self) -> Iterator[ObjectKey]:
         """As their turns would come if nobody joined them."""

@@ -30,8 +30,8 @@ class Lanes:
 
     def lane_of(self, key: ObjectKey) -> str:
         if key.plural == CONNECTION_PLURAL:
-            # They have to tell how it is, however busy an evaluator keeps the others.
-            return CONNECTION_PLURAL
+            # They have to tell how it is, however busy an evaluator keeps jobs; each namespace its own.
+            return f"{key.namespace}/"
         return self._by_key.get(key, "")
 
     def put(self, key: ObjectKey, used: EvaluatorUsed | None) -> None:

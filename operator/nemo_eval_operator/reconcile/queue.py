@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter as Tally
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -19,6 +18,7 @@ from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
 
 from .fair_line import FairLine
+from .shares import FIRST_READS, Shares, group_of, is_connection
 
 __all__ = ["Reconcile", "RetryLater", "WaitInLane", "WorkQueue"]
 
@@ -55,18 +55,20 @@ class WaitInLane(Exception):
 class WorkQueue:
     """Keys to reconcile: now (`add`), later, or after a backoff that grows with each failure in a row.
 
-    Keys of one lane are with at most `per_lane` workers at a time, and where several lanes are busy with at
-    most half of those that the others leave: evaluators that take half a minute for each answer must not hold
-    all whom the objects of another need. Keys of no lane, "", are those of which nothing is known yet.
+    `shares` says how many keys of a lane, a namespace and in all may be reconciled at a time: evaluators that
+    take half a minute for each answer must not hold the workers that the objects of another need.
     """
 
     def __init__(
-        self, *, lane_of: Callable[[ObjectKey], str] = lambda _: "", per_lane: int | None = None
+        self, *, lane_of: Callable[[ObjectKey], str] = lambda _: FIRST_READS, shares: Shares | None = None
     ) -> None:
         self._lane_of = lane_of
-        self._per_lane = per_lane
+        self._shares = shares or Shares()
         self._lanes: dict[str, FairLine] = {}
         self._turns: deque[str] = deque()
+        """Of the groups of lanes."""
+        self._lanes_of: dict[str, deque[str]] = {}
+        """The lanes of each group, in turn."""
         self._ready = asyncio.Semaphore(0)
         """As many as there are keys that a worker may take, or more."""
         self._queued: dict[ObjectKey, float] = {}
@@ -74,7 +76,6 @@ class WorkQueue:
         self._priorities: dict[ObjectKey, int] = {}
         self._active: dict[ObjectKey, str] = {}
         """With the lane of each."""
-        self._workers = 0
         self._left = asyncio.Event()
         """Set when a key leaves its lane, and then replaced."""
         self._again: set[ObjectKey] = set()
@@ -124,22 +125,27 @@ class WorkQueue:
         """Count `key`, which is at work, in `lane` from now on; to be called before what may be slow.
 
         Raises WaitInLane where that has no worker left, and none for a moment: to wait for a quick one is
-        cheaper than to read the object again.
+        cheaper than to read the object again. A connection's are not waited for while other namespaces wait.
         """
-        if self._active.get(key, lane) == lane:
+        if key not in self._active or self._active[key] == lane:
             return
         try:
-            async with asyncio.timeout(LANE_PATIENCE_SECONDS):
-                while not self._has_room(lane):
+            async with asyncio.timeout(self._patience(key, lane)):
+                while not self._shares.may_call(lane):
                     await self._left.wait()
         except TimeoutError:
             raise WaitInLane(lane) from None
-        self._active[key] = lane
+        self._leave(key)
+        self._start(key, lane)
         self._wake()
+
+    def _patience(self, key: ObjectKey, lane: str) -> float:
+        first_reads = self._lanes.get(FIRST_READS)
+        crowded = first_reads is not None and first_reads.holds_others_than(key.namespace)
+        return 0.0 if crowded and is_connection(lane) else LANE_PATIENCE_SECONDS
 
     async def work(self, reconcile: Reconcile, *, heartbeat: Heartbeat) -> None:
         """Reconcile keys until the queue is closed. Any number of these may run beside each other."""
-        self._workers += 1
         while not self._closed:
             heartbeat.rest()
             await self._ready.acquire()
@@ -154,7 +160,7 @@ class WorkQueue:
             except WaitInLane as wait:
                 lane = wait.lane
             finally:
-                del self._active[key]
+                self._leave(key)
                 self._wake()
                 if not self._active:
                     self._idle.set()
@@ -179,42 +185,58 @@ class WorkQueue:
     def _line_up(self, key: ObjectKey, lane: str, *, urgent: bool = False) -> None:
         if lane not in self._lanes:
             self._lanes[lane] = FairLine()
-            self._turns.append(lane)
+            group = group_of(lane)
+            if group not in self._lanes_of:
+                self._lanes_of[group] = deque()
+                self._turns.append(group)
+            self._lanes_of[group].append(lane)
         self._queued[key] = time.monotonic()
         self._lanes[lane].put(key, (not urgent, -self._priorities.get(key, 0), ""))
         self._ready.release()
 
     def _wake(self) -> None:
-        """A key has left its lane: there may be room in each."""
+        """A key has left its lane, which makes room for one more, there or in another."""
         left, self._left = self._left, asyncio.Event()
         left.set()
-        for lane in self._lanes.values():
-            if lane:
-                self._ready.release()
+        self._ready.release()
 
-    def _has_room(self, lane: str) -> bool:
-        if self._per_lane is None:
-            return True
-        at_work = Tally(self._active.values())
-        others = len(self._active) - at_work[lane] - at_work[""] if lane else 0
-        share = max(1, (self._workers - others) // 2) if others else self._per_lane
-        return at_work[lane] < min(self._per_lane, share)
+    def _start(self, key: ObjectKey, lane: str) -> None:
+        self._active[key] = lane
+        self._shares.take(lane, key.namespace)
+
+    def _leave(self, key: ObjectKey) -> None:
+        self._shares.give_back(self._active.pop(key), key.namespace)
 
     def _next(self) -> ObjectKey | None:
         """The next key, from now on at work; None where those that wait are of lanes that are full."""
         for _ in range(len(self._turns)):
-            lane = self._turns.popleft()
-            if not self._has_room(lane):
-                self._turns.append(lane)
-                continue
-            key = self._lanes[lane].pop()
-            if key is None:
+            group = self._turns[0]
+            self._turns.rotate(-1)
+            if self._shares.has_room(group) and (found := self._next_of(group)):
+                lane, key = found
+                del self._queued[key]
+                self._start(key, lane)
+                return key
+        return None
+
+    def _next_of(self, group: str) -> tuple[str, ObjectKey] | None:
+        lanes = self._lanes_of[group]
+        for _ in range(len(lanes)):
+            lane = lanes.popleft()
+            line = self._lanes[lane]
+            if not line:
                 del self._lanes[lane]
                 continue
-            self._turns.append(lane)
-            del self._queued[key]
-            self._active[key] = lane
-            return key
+            lanes.append(lane)
+            if lane == FIRST_READS:
+                key = line.pop(self._shares.may_read)
+            else:
+                key = line.pop() if self._shares.may_call(lane) else None
+            if key is not None:
+                return lane, key
+        if not lanes:
+            del self._lanes_of[group]
+            self._turns.remove(group)
         return None
 
     async def _attend(self, key: ObjectKey, reconcile: Reconcile) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.reconcile import RetryLater, WorkQueue
+from nemo_eval_operator.reconcile import RetryLater, Shares, WorkQueue
 
 
 def key(namespace: str, name: str) -> ObjectKey:
@@ -145,7 +145,11 @@ async def test_an_evaluator_that_answers_slowly_holds_only_its_share_of_the_work
     def evaluator_of(key: ObjectKey) -> str:
         return "slow" if key.namespace == "slow" else "quick"
 
-    queue, slow, quick_done = WorkQueue(lane_of=evaluator_of, per_lane=2), 0, asyncio.Event()
+    queue, slow, quick_done = (
+        WorkQueue(lane_of=evaluator_of, shares=Shares(per_evaluator=2)),
+        0,
+        asyncio.Event(),
+    )
     answer, slow_done = asyncio.Event(), asyncio.Event()
 
     async def reconcile(key: ObjectKey) -> float | None:
@@ -176,18 +180,20 @@ async def test_an_evaluator_that_answers_slowly_holds_only_its_share_of_the_work
 class Slow:
     """Evaluators that answer when they are told to; each key's namespace is the one it is about."""
 
-    def __init__(self, workers: int, *, per_lane: int) -> None:
-        self.queue = WorkQueue(per_lane=per_lane)
+    def __init__(self, workers: int, *, per_evaluator: int) -> None:
+        shares = Shares(workers=workers, per_evaluator=per_evaluator)
+        self.queue = WorkQueue(shares=shares)
         self.asked: list[ObjectKey] = []
         self.answer, self.news = asyncio.Event(), asyncio.Event()
         self.quick: set[str] = set()
         self.tasks = [
             asyncio.create_task(self.queue.work(self.reconcile, heartbeat=Heartbeat(60)))
-            for _ in range(workers)
+            for _ in range(shares.loops)
         ]
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        await self.queue.enter(key, f"evaluator-of/{key.namespace}")
+        lane = "own" if key.namespace.startswith("own") else f"{key.namespace}/{key.name.partition('-')[0]}"
+        await self.queue.enter(key, lane)
         self.asked.append(key)
         self.news.set()
         if key.namespace not in self.quick:
@@ -206,42 +212,72 @@ class Slow:
 
 @pytest.fixture
 async def slow() -> AsyncIterator[Slow]:
-    made = Slow(8, per_lane=6)
+    made = Slow(8, per_evaluator=6)
     yield made
     for task in made.tasks:
         task.cancel()
 
 
-async def test_first_looks_at_the_objects_of_a_slow_evaluator_leave_workers_for_those_of_others(
-    slow: Slow,
-) -> None:
+async def test_one_connection_leaves_workers_for_the_others_of_its_namespace(slow: Slow) -> None:
     for number in range(50):
-        slow.queue.add(key("one", f"job-{number}"))
-    await slow.until(lambda: slow.of("one") == 6)
-    slow.queue.add(key("other", "job"))
+        slow.queue.add(key("one", f"tarpit-{number}"))
+    await slow.until(lambda: slow.of("one") == 4)
+    slow.queue.add(key("one", "other-1"))
 
-    await slow.until(lambda: slow.of("other") == 1)
+    await slow.until(lambda: slow.of("one") == 5)
+
+
+async def test_all_connections_of_a_namespace_share_one_bound(slow: Slow) -> None:
+    for number in range(50):
+        slow.queue.add(key("one", f"tarpit{number}-job"))
+    await slow.until(lambda: slow.of("one") == 6)
+    slow.queue.add(key("other", "tarpit-job"))
+    slow.queue.add(key("own", "job"))
+
+    await slow.until(lambda: slow.of("other") == slow.of("own") == 1)
     assert slow.of("one") == 6
 
 
-async def test_several_slow_evaluators_do_not_take_all_workers_either(slow: Slow) -> None:
-    for namespace in ("one", "two"):
-        for number in range(50):
-            slow.queue.add(key(namespace, f"job-{number}"))
-    slow.quick = {"quick"}
-    await slow.until(lambda: slow.of("one") > 0 and slow.of("two") > 0)
-    for number in range(3):
-        slow.queue.add(key("quick", f"job-{number}"))
+async def test_tarpits_of_many_namespaces_leave_a_worker_to_each_further_one(slow: Slow) -> None:
+    for namespace in range(60):
+        for number in range(8):
+            slow.queue.add(key(f"tenant-{namespace}", f"tarpit{number}-job"))
+    await slow.until(lambda: len({key.namespace for key in slow.asked}) == 60)
+    slow.queue.add(key("latecomer", "evaluator-job"))
+    for number in range(10):
+        slow.queue.add(key("own", f"job-{number}"))
 
-    await slow.until(lambda: slow.of("quick") == 3)
-    assert slow.of("one") + slow.of("two") < 8
+    await slow.until(lambda: slow.of("latecomer") == 1 and slow.of("own") == 6)
 
 
 async def test_who_had_to_wait_in_its_lane_is_served_when_there_is_room(slow: Slow) -> None:
     for number in range(50):
         slow.queue.add(key("one", f"job-{number}"))
-    await slow.until(lambda: slow.of("one") == 6)
+    await slow.until(lambda: slow.of("one") == 4)
     slow.answer.set()
 
     await slow.until(lambda: slow.of("one") == 50)
     assert len(set(slow.asked)) == 50
+
+
+async def test_first_reads_of_one_namespace_that_hang_leave_workers_for_another() -> None:
+    shares = Shares(workers=3, per_evaluator=2)
+    queue, hung, done = WorkQueue(shares=shares), asyncio.Event(), asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        await (hung.wait() if key.namespace == "large" else asyncio.sleep(0))
+        if key.namespace == "small":
+            done.set()
+        return None
+
+    for number in range(50):
+        queue.add(key("large", f"job-{number}"))
+    workers = [
+        asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60))) for _ in range(shares.loops)
+    ]
+    await asyncio.sleep(0)
+    queue.add(key("small", "job"))
+
+    await asyncio.wait_for(done.wait(), 10)
+    for worker in workers:
+        worker.cancel()
