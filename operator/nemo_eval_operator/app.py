@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 import uuid
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -23,6 +24,7 @@ from .evaluator import KnownSecrets
 from .handlers import Context, Echoes
 from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
+from .leader_thread import Leadership, leading
 from .metrics import Metrics
 from .opening import HEADERS, EvaluatorOpener
 from .probes import Health, State, serve_probes
@@ -83,15 +85,12 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             await stack.enter_async_context(serve_probes(settings.health_port, health, metrics))
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
         await _until_served(kube, credentials.server)
-        election = None
+        leadership = None
         if settings.leader_elect:
             health.state = State.STANDBY
-            # Connections of its own: a renewal must not wait behind ten thousand status writes.
-            own = await stack.enter_async_context(http_client(credentials))
-            election = Election(LeaseClient(own), _terms(settings))
-            await stack.enter_async_context(election.leading())
+            leadership = await stack.enter_async_context(leading(lambda: _election(settings, credentials)))
         health.state = State.ACTIVE
-        await _work(settings, credentials, health, metrics, election)
+        await _work(settings, credentials, health, metrics, leadership)
 
 
 async def _work(
@@ -99,9 +98,10 @@ async def _work(
     credentials: Credentials,
     health: Health,
     metrics: Metrics,
-    election: Election | None,
+    leadership: Leadership | None,
 ) -> None:
     """Until a signal. When this returns or raises, nothing of it goes on."""
+    election = leadership.election if leadership else None
     heartbeats = health.heartbeats
     known = KnownSecrets()
     echoes = Echoes(heartbeats, namespaces=bool(settings.namespaces))
@@ -189,9 +189,9 @@ async def _work(
         for name in (f"worker-{number}" for number in range(shares.loops)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
             background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))
-        if election is not None:
+        if leadership is not None:
             # Beside the workers: its failure cancels them at once, while Kopf takes its time.
-            background.append(tasks.create_task(election.renew(), name="lease"))
+            background.append(tasks.create_task(leadership.lost(), name="lease"))
         notes = NoteTaker(books=books, evaluators=evaluators, queue=queue, settle=settle)
         context = Context(
             queue=queue,
@@ -229,6 +229,12 @@ def _cancel_on_signals() -> None:
     if task is not None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+@asynccontextmanager
+async def _election(settings: Settings, credentials: Credentials) -> AsyncIterator[Election]:
+    async with http_client(credentials) as http:
+        yield Election(LeaseClient(http), _terms(settings))
 
 
 def _terms(settings: Settings) -> Terms:

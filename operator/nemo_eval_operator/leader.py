@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Election:
         self._terms = terms
         self._lease: Lease | None = None
         self._seen_at = 0.0
-        """When `_lease` was first seen as it is, by the event loop's clock."""
+        """When `_lease` was first seen as it is."""
         self._held_until = 0.0
         self._outdated = False
         """Somebody else wrote the lease, or we did and never got the answer."""
@@ -111,7 +112,7 @@ class Election:
         while True:
             await asyncio.sleep(self._terms.retry)
             try:
-                async with asyncio.timeout_at(self._held_until):
+                async with asyncio.timeout(self._held_until - _now()):
                     await self._acquire()
             except TimeoutError as error:
                 self._held_until = 0.0
@@ -209,4 +210,5 @@ def _said(error: Exception) -> str:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    """By the monotonic clock, which is the same in each thread."""
+    return time.monotonic()
