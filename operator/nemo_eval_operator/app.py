@@ -70,6 +70,9 @@ LOOP_LAG_SECONDS: Final = 1.0
 COUNTS_LIMIT_SECONDS: Final = 10.0
 """For looking at a few numbers in memory."""
 
+NOTES_HEAD_START_SECONDS: Final = 5.0
+"""For reading the list of jobs before they are watched; the rest of a longer one is read while they are."""
+
 RECONCILIATION_SECONDS: Final = 3600.0
 """Before a worker counts as stuck. A look-up reads a large evaluator's list twice, page by page;
 each of its calls has a time-out, so nothing but a bug takes as long as this."""
@@ -196,10 +199,13 @@ async def _work(
         context = Context(
             queue=queue,
             credentials=credentials,
-            take_note=notes.take_note,
+            is_noted=notes.is_noted,
             echoes=echoes,
             metrics=metrics,
         )
+        noting = tasks.create_task(notes.take_all(kube, settings.namespaces, settings.selector), name="notes")
+        background.append(noting)
+        await asyncio.wait({noting}, timeout=NOTES_HEAD_START_SECONDS)
         await watch_until_stopped(
             context,
             namespaces=settings.namespaces,

@@ -38,6 +38,9 @@ MAX_PAUSE_SECONDS: Final = 60.0
 PROVEN_SECONDS: Final = 120.0
 """After which a failure counts as the first again: listing ten thousand objects takes half a minute."""
 
+PAGE_SIZE: Final = 100
+"""Objects in a page of Kopf's lists. Where all have 1.5 MB, the API server reads a page in some seconds."""
+
 KOPF_DIRECTORY: Final = str(Path(kopf.__file__).parent)
 
 
@@ -90,7 +93,7 @@ async def _watch(
 def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
     """Return settings for Kopf as a watcher for very many objects of three kinds."""
     settings = kopf.OperatorSettings()
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = PAGE_SIZE
     if selector.requirements:
         for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
             settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import kopf
 
 from nemo_eval_operator.kube import Credentials, ObjectKey
 from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.reconcile import WorkQueue
 from nemo_eval_operator.resources import (
     GROUP,
@@ -27,6 +26,8 @@ from nemo_eval_operator.resources import (
 
 from .changes import Changes
 from .echoes import Echoes
+from .session import session_for
+from .tables import sighting_of
 
 __all__ = ["Context", "build_registry"]
 
@@ -37,8 +38,8 @@ class Context:
 
     queue: WorkQueue
     credentials: Credentials
-    take_note: Callable[[JsonObject], bool]
-    """Whether the copy of a NemoEvalJob in an event says that it needs no look."""
+    is_noted: Callable[[str, str], bool]
+    """Whether a NemoEvalJob, by uid and resourceVersion, is known to need no look."""
     echoes: Echoes
     metrics: Metrics
     changes: Changes = field(default_factory=Changes)
@@ -49,43 +50,27 @@ def build_registry() -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    def log_in(memo: Context, **_: Any) -> kopf.ConnectionInfo:
-        return connection_info(memo.credentials)
+    async def log_in(memo: Context, **_: Any) -> kopf.AiohttpSession:
+        return session_for(connection_info(memo.credentials))
 
     for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
 
         @kopf.on.event(GROUP, VERSION, kind.PLURAL, registry=registry, id=f"enqueue-{kind.PLURAL}")
-        async def enqueue(
-            memo: Context, body: kopf.Body, event: kopf.RawEvent, resource: kopf.Resource, **_: Any
-        ) -> None:
-            meta = body.metadata
-            gone = event["type"] == "DELETED"
-            version = event["object"]["metadata"].get("resourceVersion", "")
-            memo.echoes.heard(resource.plural, meta.namespace or "", version)
-            if resource.plural == NemoEvalJob.PLURAL:
-                memo.metrics.job_seen(
-                    meta.uid or "", None if gone else str(body.status.get("phase") or "New")
-                )
-            key = ObjectKey(resource.plural, meta.namespace or "", meta.name or "")
-            memo.queue.prioritise(key, 0 if gone else _priority(body))
-            if not memo.changes.worth_a_look(meta.uid or "", body, gone=gone):
+        async def enqueue(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
+            seen, gone = sighting_of(event["object"]), event["type"] == "DELETED"
+            memo.echoes.heard(resource.plural, seen.namespace, seen.version)
+            is_job = resource.plural == NemoEvalJob.PLURAL
+            if is_job:
+                memo.metrics.job_seen(seen.uid, None if gone else seen.phase or "New")
+            key = ObjectKey(resource.plural, seen.namespace, seen.name)
+            memo.queue.prioritise(key, 0 if gone else seen.priority)
+            if not memo.changes.worth_a_look(seen.uid, seen.digest, gone=gone):
                 return
-            if resource.plural == NemoEvalJob.PLURAL and not gone and memo.take_note(_document(event)):
+            if is_job and not gone and memo.is_noted(seen.uid, seen.version):
                 return
             memo.queue.add(key)
 
     return registry
-
-
-def _document(event: kopf.RawEvent) -> JsonObject:
-    """The object as the API server sent it."""
-    return cast("JsonObject", event["object"])
-
-
-def _priority(body: kopf.Body) -> int:
-    """spec.priority; what the object says otherwise is judged when it is read."""
-    priority = body.spec.get("priority", 0)
-    return priority if isinstance(priority, int) else 0
 
 
 def connection_info(credentials: Credentials) -> kopf.ConnectionInfo:

@@ -3,7 +3,7 @@
 from .client import KubeClient, ObjectKey, OwnerReference, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
 from .deployments import DeploymentClient
-from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
 from .leases import Lease, LeaseClient, LeaseSpec
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LeaseSpec",
     "ObjectGone",
     "ObjectKey",
+    "ObjectTooLarge",
     "Outdated",
     "OwnerReference",
     "Secret",

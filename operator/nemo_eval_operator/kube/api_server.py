@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Final
 from urllib.parse import quote
@@ -12,10 +13,25 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 from nemo_eval_operator.nemo import JsonObject
 
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .weighing import parts_at_most
 
-__all__ = ["MERGE_PATCH", "ApiServer", "read", "segment"]
+__all__ = ["MERGE_PATCH", "AnswerTooLarge", "ApiServer", "read", "segment"]
 
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
+
+
+SMALL_BYTES: Final = 256 * 1024
+"""Of an answer that any number of calls may hold at the same time."""
+
+LARGE_ANSWERS: Final = 2
+"""Answers beyond that which are read at the same time, by one client."""
+
+MAX_ANSWER_PARTS: Final = 50_000
+"""In one document that is parsed as a whole. A Secret of 1 MiB could have 150,000 names."""
+
+
+class AnswerTooLarge(Exception):
+    """The answer has more bytes than asked for; what was read of it is dropped."""
 
 
 class _Details(BaseModel):
@@ -34,6 +50,7 @@ class ApiServer:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        self._large = asyncio.Semaphore(LARGE_ANSWERS)
 
     async def get(self, path: str) -> JsonObject | None:
         """The document at `path`; None where there is none."""
@@ -41,6 +58,34 @@ class ApiServer:
             return read(await self.send("GET", path))
         except ObjectGone:
             return None
+
+    async def content(self, path: str, *, limit: int) -> bytes | None:
+        """The bytes of the document at `path`; None where there is none. Raises AnswerTooLarge."""
+        try:
+            async with self._http.stream("GET", path) as response:
+                if response.is_success:
+                    return await self._body(response, limit)
+                await response.aread()
+                raise _refusal(response)
+        except httpx.HTTPError as error:
+            raise KubeUnavailable(f"GET {path}: {str(error) or type(error).__name__}") from error
+        except ObjectGone:
+            return None
+
+    async def _body(self, response: httpx.Response, limit: int) -> bytes:
+        body, chunks = bytearray(), response.aiter_bytes()
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > SMALL_BYTES:
+                break
+        else:
+            return bytes(body)
+        async with self._large:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > limit:
+                    raise AnswerTooLarge
+        return bytes(body)
 
     async def send(
         self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
@@ -82,7 +127,9 @@ def _refusal(response: httpx.Response) -> KubeError:
 
 
 def read(response: httpx.Response) -> JsonObject:
-    """The answer as an object. Raises KubeUnavailable where it is none."""
+    """The answer as an object. Raises KubeUnavailable where it is none, KubeRefused where it is too large."""
+    if (parts := parts_at_most(response.content)) > MAX_ANSWER_PARTS:
+        raise KubeRefused(f"{response.request.url.path} has about {parts:,} values: too many to be read")
     # Not pydantic's parser, which ends at a depth of 200: what is deeper has to be told so, not passed over.
     try:
         document: JsonValue = json.loads(response.content)

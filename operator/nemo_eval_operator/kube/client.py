@@ -20,17 +20,23 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 
-from .api_server import ApiServer, read, segment
-from .errors import ObjectGone, Outdated
+from .api_server import AnswerTooLarge, ApiServer, segment
+from .errors import KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
+from .pages import Pages
+from .weighing import Weighed, metadata_in, weighed
 
 __all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
-PAGE_SIZE: Final = 500
-"""Objects asked for at once, as kubectl does."""
+MAX_OBJECT_BYTES: Final = 4 * 1024 * 1024
+"""Of one object as it arrives. etcd takes 1.5 MiB."""
 
-JSON_PATCH: Final = {"Content-Type": "application/json-patch+json"}
+JSON_PATCH: Final = {
+    "Content-Type": "application/json-patch+json",
+    "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json",
+}
+"""Of what was written only the metadata is read."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,27 +94,30 @@ class KubeClient:
         )
 
     async def get(self, key: ObjectKey) -> JsonObject | None:
-        return await self._server.get(key.path)
+        """The object; None where there is none. Raises ObjectTooLarge."""
+        try:
+            content = await self._server.content(key.path, limit=MAX_OBJECT_BYTES)
+        except AnswerTooLarge:
+            raise KubeRefused(f"{key.path} has more than {MAX_OBJECT_BYTES:,} bytes") from None
+        if content is None:
+            return None
+        found = _weighed(content, key.path)
+        if found.problem is not None:
+            raise ObjectTooLarge(found.problem, found.document)
+        return found.document
 
     async def list_all(
         self, plural: str, namespace: str | None, *, selector: str = ""
     ) -> AsyncIterator[JsonObject]:
         """All objects of the kind in the namespace (None: in all) whose labels match, page by page.
 
-        Nothing where there is no such kind. Raises Outdated where the rest of the list is history meanwhile.
+        Of one that is too large metadata and status. Nothing where there is no such kind. Raises Outdated
+        where the rest of the list is history meanwhile.
         """
         scope = "" if namespace is None else f"/namespaces/{segment(namespace)}"
-        path, token = f"{API}{scope}/{plural}?labelSelector={quote(selector, safe='')}", ""
-        while True:
-            page = await self._server.get(f"{path}&limit={PAGE_SIZE}&continue={quote(token, safe='')}") or {}
-            items, meta = page.get("items"), page.get("metadata")
-            for item in items if isinstance(items, list) else ():
-                if isinstance(item, dict):
-                    yield item
-            following = meta.get("continue") if isinstance(meta, dict) else None
-            if not isinstance(following, str) or not following:
-                return
-            token = following
+        path = f"{API}{scope}/{plural}?labelSelector={quote(selector, safe='')}"
+        async for document in Pages(self._server, path):
+            yield document
 
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.
@@ -244,10 +253,17 @@ class KubeClient:
         written = await self._server.send(
             "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
         )
-        document = read(written)
+        document = metadata_in(written.content)
         if self._on_write is not None:
             self._on_write(key, _resource_version(document))
         return document
+
+
+def _weighed(content: bytes, path: str) -> Weighed:
+    try:
+        return weighed(content)
+    except (ValueError, RecursionError) as error:
+        raise KubeUnavailable(f"{path} answered something other than an object") from error
 
 
 def _decoded(value: JsonValue) -> str | None:

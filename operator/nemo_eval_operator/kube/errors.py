@@ -3,13 +3,16 @@
 KubeError
 ├── ObjectGone      404, or another object now bears the name
 ├── Outdated        409: somebody wrote since we read; 410: a list's rest is too old. Read again
+├── ObjectTooLarge  more than this operator reads of one object
 ├── KubeRefused     other 4xx: our request or our RBAC is wrong
 └── KubeUnavailable no answer, 429 or 5xx: try again later
 """
 
 from __future__ import annotations
 
-__all__ = ["KubeError", "KubeRefused", "KubeUnavailable", "ObjectGone", "Outdated"]
+from nemo_eval_operator.nemo import JsonObject
+
+__all__ = ["KubeError", "KubeRefused", "KubeUnavailable", "ObjectGone", "ObjectTooLarge", "Outdated"]
 
 
 class KubeError(Exception):
@@ -30,3 +33,11 @@ class KubeRefused(KubeError):
 
 class KubeUnavailable(KubeError):
     """Retryable: the API server did not answer or asked for patience."""
+
+
+class ObjectTooLarge(KubeError):
+    """The object has more than is read of one. `rest` has what was read: metadata and status."""
+
+    def __init__(self, problem: str, rest: JsonObject) -> None:
+        super().__init__(problem)
+        self.rest = rest

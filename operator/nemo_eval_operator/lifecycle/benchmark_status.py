@@ -108,8 +108,10 @@ def used_by(users: Sequence[str]) -> str:
     return f"{len(users)} running job{'s' if len(users) > 1 else ''}: {named}{more}"
 
 
-def invalid(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:
-    return _with(benchmark, now, Verdict(Standing.STALLED, "InvalidSpec", message))
+def invalid(
+    benchmark: NemoBenchmark, now: datetime, message: str, *, reason: str = "InvalidSpec"
+) -> BenchmarkStatus:
+    return _with(benchmark, now, Verdict(Standing.STALLED, reason, message))
 
 
 def without_evaluator(

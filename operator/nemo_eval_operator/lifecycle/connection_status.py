@@ -94,8 +94,10 @@ def standing(
     )
 
 
-def unreadable(connection: NemoEvaluatorConnection, now: datetime, problem: str) -> ConnectionStatus:
-    return _with(connection, now, Verdict(Standing.STALLED, "InvalidSpec", problem), {})
+def unreadable(
+    connection: NemoEvaluatorConnection, now: datetime, problem: str, *, reason: str = "InvalidSpec"
+) -> ConnectionStatus:
+    return _with(connection, now, Verdict(Standing.STALLED, reason, problem), {})
 
 
 def events_of_connection(before: ConnectionStatus, after: ConnectionStatus) -> list[Event]:

@@ -93,9 +93,9 @@ def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     return status.model_copy(update={"start_time": None})
 
 
-def invalid(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
+def invalid(job: NemoEvalJob, now: datetime, message: str, *, reason: str = "InvalidSpec") -> EvalJobStatus:
     """The spec cannot be turned into a request."""
-    return _with(job, now, Phase.PENDING, Verdict(Standing.STALLED, "InvalidSpec", message))
+    return _with(job, now, Phase.PENDING, Verdict(Standing.STALLED, reason, message))
 
 
 def submitting(

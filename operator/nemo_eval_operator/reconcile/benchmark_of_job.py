@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.lifecycle import BenchmarkUnusable, has_new_secrets, was_ready
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark, NemoEvalJob
 
@@ -32,7 +32,10 @@ class BenchmarkOfJob:
         key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
         # Before the read: a benchmark that becomes ready in between would wake nobody.
         self._waiting.add(benchmark=key, job=key_of(job))
-        document = await self._kube.get(key)
+        try:
+            document = await self._kube.get(key)
+        except ObjectTooLarge as problem:
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {problem}")
         if document is None:
             return BenchmarkUnusable(
                 "BenchmarkNotFound", f"there is no NemoBenchmark {key.name} in {key.namespace}"

@@ -41,7 +41,7 @@ from nemo_eval_operator.resources import EVALJOB_PLURAL, EvaluatorUsed, LabelSel
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
 from .lanes import Lanes, lane_at
-from .objects import ObjectWriter, first_problem, is_selected, key_of
+from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_configs import do_config_step
@@ -93,7 +93,7 @@ class BenchmarkReconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
-        document = await self._kube.get(key)
+        document, too_large = await read_object(self._kube, key)
         if document is None:
             self._chooser.settle(key)
             self._lanes.forget(key)
@@ -103,9 +103,11 @@ class BenchmarkReconciler:
             return None
         benchmark, unreadable = read_benchmark(document)
         try:
-            if unreadable is not None and benchmark.metadata.deletion_timestamp is None:
-                problem = first_problem(unreadable)
-                await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), problem))
+            problem = problem_of(unreadable, too_large)
+            if problem is not None and benchmark.metadata.deletion_timestamp is None:
+                reason, message = problem
+                status = benchmark_status.invalid(benchmark, _now(), message, reason=reason)
+                await self._objects.record(benchmark, status)
                 return None
             return await self._pursue(benchmark)
         except ObjectGone:

@@ -18,7 +18,7 @@ from nemo_eval_operator.resources import LabelSelector, NemoEvaluatorConnection
 
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators, connection_key
-from .objects import ObjectWriter, first_problem, is_selected, key_of
+from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
 from .queue import RetryLater, WorkQueue
 from .secrets import SECRET_RECHECK_SECONDS
 
@@ -60,7 +60,7 @@ class ConnectionReconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until it wants to be looked at again. Raises RetryLater, KubeError."""
-        document = await self._kube.get(key)
+        document, too_large = await read_object(self._kube, key)
         if document is None:
             self._evaluators.retire(key, f"NemoEvaluatorConnection {key.namespace}/{key.name} is gone")
             self._told.pop(key, None)
@@ -76,8 +76,9 @@ class ConnectionReconciler:
         watched = not self._namespaces or key.namespace in self._namespaces
         ours = watched and is_selected(document, self._selector)
         try:
-            if unreadable is not None:
-                status = connection_status.unreadable(connection, _now(), first_problem(unreadable))
+            if problem := problem_of(unreadable, too_large):
+                reason, message = problem
+                status = connection_status.unreadable(connection, _now(), message, reason=reason)
                 if ours:
                     await self._objects.record(connection, status)
                 return None

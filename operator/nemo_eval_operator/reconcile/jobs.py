@@ -54,7 +54,7 @@ from .books import Books
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
 from .lanes import lane_at
-from .objects import ObjectWriter, first_problem, is_selected, key_of
+from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_jobs import RemoteJobs
@@ -116,16 +116,18 @@ class JobReconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
-        document = await self._kube.get(key)
+        document, too_large = await read_object(self._kube, key)
         if document is None or not is_selected(document, self._selector):
             self._forget(key)
             return None
         job, unreadable = read_job(document)
         self._books.note_place(job)
         try:
-            if unreadable is not None and job.metadata.deletion_timestamp is None:
-                problem = first_problem(unreadable)
-                await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), problem))
+            problem = problem_of(unreadable, too_large)
+            if problem is not None and job.metadata.deletion_timestamp is None:
+                reason, message = problem
+                status = job_status.invalid(job, datetime.now(UTC), message, reason=reason)
+                await self._objects.record(job, status)
                 return None
             return await self._pursue(job)
         except ObjectGone:

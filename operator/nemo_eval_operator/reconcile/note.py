@@ -1,18 +1,21 @@
-"""Jobs that need no look: what the event's own copy of them says is enough.
+"""Jobs that need no look of their own: what a list of all jobs says of them is enough.
 
 After a restart that is so for nearly all: without a read for each, ten thousand are taken up in seconds.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
+from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.lifecycle import Facts, decide_job, glimpse_told_by, read_job
 from nemo_eval_operator.lifecycle.steps import Rest
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoEvalJob, ObjectMeta
 
 from .books import Books
 from .evaluators import Evaluators
@@ -21,15 +24,34 @@ from .queue import WorkQueue
 
 __all__ = ["NoteTaker"]
 
+logger = logging.getLogger(__name__)
+
 
 class NoteTaker:
-    """Follows jobs on the word of a watch event."""
+    """Follows jobs on the word of a list."""
 
     def __init__(self, *, books: Books, evaluators: Evaluators, queue: WorkQueue, settle: timedelta) -> None:
         self._books = books
         self._evaluators = evaluators
         self._queue = queue
         self._settle = settle
+        self._noted: dict[str, str] = {}
+        """resourceVersions by uid."""
+
+    async def take_all(self, kube: KubeClient, namespaces: Sequence[str], selector: LabelSelector) -> None:
+        """Take note of the jobs of all these namespaces; none: of all. A job that is missed is read alone."""
+        for namespace in namespaces or (None,):
+            try:
+                async for document in kube.list_all(EVALJOB_PLURAL, namespace, selector=selector.text):
+                    if self.take_note(document):
+                        meta = ObjectMeta.model_validate(document["metadata"])
+                        self._noted[meta.uid] = meta.resource_version
+            except KubeError as error:
+                logger.warning("jobs are looked at one by one: %s", error)
+
+    def is_noted(self, uid: str, version: str) -> bool:
+        """Whether note was taken of the object in this version; asked once for each object."""
+        return self._noted.pop(uid, None) == version
 
     def take_note(self, document: JsonObject) -> bool:
         """Whether there is nothing to do but to follow the job, which is then done.

@@ -10,11 +10,11 @@ import logging
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
+from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.lifecycle import (
     FINALIZER,
     Event,
@@ -38,7 +38,7 @@ from nemo_eval_operator.resources import (
     ObjectMeta,
 )
 
-__all__ = ["ObjectWriter", "first_problem", "is_selected", "key_of"]
+__all__ = ["ObjectWriter", "Problem", "first_problem", "is_selected", "key_of", "problem_of", "read_object"]
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +148,27 @@ class ObjectWriter:
 def _as_written(thing: Kind, written: JsonObject) -> Kind:
     """The object after a write of ours: its precondition says that the spec is still the same."""
     return thing.model_copy(update={"metadata": ObjectMeta.model_validate(written["metadata"])})
+
+
+class Problem(NamedTuple):
+    """Why an object cannot be handled, for its condition."""
+
+    reason: str
+    message: str
+
+
+async def read_object(kube: KubeClient, key: ObjectKey) -> tuple[JsonObject | None, ObjectTooLarge | None]:
+    """The object, None where there is none; of one that is too large metadata and status, and why."""
+    try:
+        return await kube.get(key), None
+    except ObjectTooLarge as too_large:
+        return too_large.rest, too_large
+
+
+def problem_of(unreadable: ValidationError | None, too_large: ObjectTooLarge | None) -> Problem | None:
+    if too_large is not None:
+        return Problem("ObjectTooLarge", str(too_large))
+    return None if unreadable is None else Problem("InvalidSpec", first_problem(unreadable))
 
 
 def key_of(thing: Thing) -> ObjectKey:

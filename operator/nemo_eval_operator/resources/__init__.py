@@ -33,6 +33,7 @@ from nemo_eval_operator.resources.evaljob_status import (
     Submission,
 )
 from nemo_eval_operator.resources.evaluator import EvaluatorRef, EvaluatorUsed
+from nemo_eval_operator.resources.limits import MAX_PARTS, MAX_SPEC_BYTES
 from nemo_eval_operator.resources.meta import (
     API_VERSION,
     GROUP,
@@ -54,6 +55,8 @@ __all__ = [
     "CONNECTION_PLURAL",
     "EVALJOB_PLURAL",
     "GROUP",
+    "MAX_PARTS",
+    "MAX_SPEC_BYTES",
     "VERSION",
     "AttemptRecord",
     "BadSelector",

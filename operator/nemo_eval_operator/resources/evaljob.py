@@ -238,6 +238,7 @@ class NemoEvalJob(KubeModel):
         Column("Job", ".status.jobId", "Id of the job in NeMo", priority=1),
         Column("Evaluator", ".status.evaluator.url", "The evaluator it was submitted to", priority=1),
         Column("Duration", ".status.duration", "How long the run took", priority=1),
+        Column("Priority", ".spec.priority", "Rank among waiting jobs", type="integer", priority=1),
         Column("Message", ".status.message", "Where things stand", priority=1),
     )
 

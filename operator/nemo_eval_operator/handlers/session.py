@@ -1,0 +1,111 @@
+"""Kopf's HTTP session, in which our kinds are listed and watched as tables (see `tables`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+import aiohttp
+import kopf
+from typing_extensions import override
+
+from nemo_eval_operator.resources import GROUP, VERSION
+
+from .tables import ACCEPT_TABLE, UnexpectedAnswer, read_events, read_list
+
+__all__ = ["session_for"]
+
+OUR_KINDS: Final = f"/apis/{GROUP}/{VERSION}/"
+
+CHUNK_BYTES: Final = 64 * 1024
+
+
+def session_for(info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    """What Kopf would make of `info` itself, but for the tables. Belongs to the running event loop."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+        headers=info.as_http_headers(),
+        trust_env=bool(info.trust_env),
+    )
+    tables = cast("aiohttp.ClientSession", _TableSession(session, info))
+    return kopf.AiohttpSession(server=info.server, aiohttp_session=tables)
+
+
+class _TableSession:
+    """As much of a ClientSession as Kopf uses.
+
+    Equal to another with the same credentials, so that Kopf notices a login that brought nothing new.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, info: kopf.ConnectionInfo) -> None:
+        self._session = session
+        self._info = info
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _TableSession) and self._info == other._info
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._info)
+
+    async def request(
+        self, method: str, url: str, *, headers: dict[str, str] | None = None, **options: Any
+    ) -> aiohttp.ClientResponse | _TableResponse:
+        if method != "get" or OUR_KINDS not in url:
+            return await self._session.request(method, url, headers=headers, **options)
+        accept = {**(headers or {}), "Accept": ACCEPT_TABLE}
+        response = await self._session.request(method, url, headers=accept, **options)
+        return response if response.status >= HTTPStatus.BAD_REQUEST else _TableResponse(response)
+
+
+class _TableResponse:
+    """As much of a successful ClientResponse as Kopf uses; `content` is itself."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
+
+    async def __aenter__(self) -> Self:
+        await self._response.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._response.__aexit__(kind, error, traceback)
+
+    @property
+    def content(self) -> _TableResponse:
+        return self
+
+    async def json(self) -> Any:
+        """A list's items."""
+        try:
+            return await read_list(self._chunks())
+        except UnexpectedAnswer as error:
+            raise aiohttp.ClientPayloadError(str(error)) from error
+
+    async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
+        """A watch's events, a line for each."""
+        try:
+            async for line in read_events(self._chunks()):
+                yield line
+                # One answer with many events must not keep others from their turn.
+                await asyncio.sleep(0)
+        except UnexpectedAnswer as error:
+            raise aiohttp.ClientPayloadError(str(error)) from error
+
+    def _chunks(self) -> AsyncIterator[bytes]:
+        return self._response.content.iter_chunked(CHUNK_BYTES)

@@ -1,0 +1,159 @@
+"""Reads lists and watch events as tables: the columns of `kubectl get`, and the start of the metadata.
+
+The API server makes a table where the client accepts one. So neither spec nor status is sent along, and
+whatever an object holds costs the operator only a search through the bytes of its metadata. Labels,
+annotations and managedFields are not parsed: a digest says whether labels or annotations have changed.
+In a table, metadata is in the order of the API's own types, with everything that can be long at its end, and
+a quotation mark inside a string is escaped, so that the names of members cannot be mistaken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
+
+__all__ = ["ACCEPT_TABLE", "Sighting", "read_events", "read_list", "sighting_of"]
+
+ACCEPT_TABLE: Final = "application/json;as=Table;g=meta.k8s.io;v=v1"
+
+ROWS: Final = b'"rows":[{"cells":['
+NEXT_ROW: Final = b',{"cells":['
+METADATA: Final = b',"object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{'
+LABELS_AND_ANNOTATIONS: Final = (b',"labels":{', b',"annotations":{')
+AFTER_THEM: Final = (b',"ownerReferences":[', b',"finalizers":[', b',"managedFields":[')
+
+MAX_OTHER_BYTES: Final = 1024 * 1024
+"""Of an answer or a watch event that is not a table, which then is an error's."""
+
+SEEN: Final = "seen"
+"""The member of an object, as handed to Kopf, that holds what was read of its columns."""
+
+Document = dict[str, Any]
+"""As Kopf has it."""
+
+
+class UnexpectedAnswer(Exception):
+    """The API server answered something other than a table, and too much of it."""
+
+
+class Sighting(NamedTuple):
+    """What one list or watch event says of an object."""
+
+    uid: str
+    namespace: str
+    name: str
+    version: str
+    phase: str | None
+    """The column of that name; None where the object has no status, or its kind no phase."""
+    priority: int
+    digest: int
+    """Changes with generation, deletion, labels and annotations, and where a status appears or is lost."""
+
+
+def sighting_of(document: Mapping[str, Any]) -> Sighting:
+    """`document`: an object as `read_list` and `read_events` make them."""
+    meta, seen = document.get("metadata", {}), document.get(SEEN, {})
+    phase, priority = seen.get("Phase"), seen.get("Priority")
+    digest = (
+        *(meta.get("generation"), meta.get("deletionTimestamp"), seen.get("digest")),
+        *(seen.get(column) is None for column in ("Phase", "Ready")),
+    )
+    return Sighting(
+        uid=str(meta.get("uid", "")),
+        namespace=str(meta.get("namespace", "")),
+        name=str(meta.get("name", "")),
+        version=str(meta.get("resourceVersion", "")),
+        phase=phase if isinstance(phase, str) and phase else None,
+        priority=priority if isinstance(priority, int) else 0,
+        digest=hash(digest),
+    )
+
+
+async def read_list(chunks: AsyncIterable[bytes]) -> Document:
+    """A table as the list that Kopf expects. Never holds more than one row and one chunk."""
+    buffer, columns, items = b"", list[str](), list[Document]()
+    head: Document | None = None
+    searched = 0
+    async for chunk in chunks:
+        buffer += chunk
+        if head is None:
+            start = buffer.find(ROWS)
+            if start < 0:
+                if len(buffer) > MAX_OTHER_BYTES:
+                    raise UnexpectedAnswer("a list has no rows")
+                continue
+            head = json.loads(buffer[:start] + b'"rows":[]}')
+            columns = _columns(head)
+            buffer, searched = buffer[start + len(ROWS) - len(NEXT_ROW) + 1 :], 0
+        begun = 0
+        while (end := buffer.find(NEXT_ROW, max(searched, begun))) >= 0:
+            items.append(_object(buffer[begun:end], columns))
+            begun = searched = end + 1
+        buffer = buffer[begun:]
+        searched = max(0, len(buffer) - len(NEXT_ROW))
+    if head is None:
+        whole: Document = json.loads(buffer)
+        return whole if "items" in whole else {"metadata": whole.get("metadata", {}), "items": []}
+    items.append(_object(buffer, columns))
+    return {"metadata": head.get("metadata", {}), "items": items}
+
+
+async def read_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Watch events, a line for each, as Kopf expects them."""
+    columns: list[str] = []
+    async for line in _lines(chunks):
+        start = line.find(ROWS)
+        if start < 0:
+            if len(line) > MAX_OTHER_BYTES:
+                raise UnexpectedAnswer("a watch event has no rows")
+            yield line + b"\n"
+            continue
+        event: Document = json.loads(line[:start] + b'"rows":[]}}')
+        columns = _columns(event["object"]) or columns
+        event["object"] = _object(line[start + len(ROWS) - len(NEXT_ROW) + 1 :], columns)
+        yield json.dumps(event).encode() + b"\n"
+
+
+async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    parts: list[bytes] = []
+    async for chunk in chunks:
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            parts.append(part)
+            if line := b"".join(parts):
+                yield line
+            parts.clear()
+        parts.append(rest)
+    if line := b"".join(parts):
+        yield line
+
+
+def _columns(table: Document) -> list[str]:
+    return [column["name"] for column in table.get("columnDefinitions") or ()]
+
+
+def _object(row: bytes, columns: Sequence[str]) -> Document:
+    """The object of a row, and of its metadata the members that are short."""
+    start = row.find(METADATA)
+    if start < 0:
+        raise UnexpectedAnswer("a row has no metadata")
+    cells = json.loads(row[:start] + b"}")["cells"]
+    begin = start + len(METADATA) - 1
+    after = _first(row, AFTER_THEM, begin)
+    middle = _first(row, LABELS_AND_ANNOTATIONS, begin)
+    end = after if middle is None else middle
+    meta = _leading_object(row[begin:]) if end is None else json.loads(row[begin:end] + b"}")
+    # What comes after labels and annotations in a row without any of AFTER_THEM is the same in each.
+    digest = 0 if middle is None else hash(row[middle:after])
+    return {"metadata": meta, SEEN: {**dict(zip(columns, cells, strict=False)), "digest": digest}}
+
+
+def _first(row: bytes, members: Sequence[bytes], begin: int) -> int | None:
+    """Where the first of `members`, which are in the order in which they are written, begins."""
+    found = (row.find(member, begin) for member in members)
+    return next((position for position in found if position >= 0), None)
+
+
+def _leading_object(content: bytes) -> Document:
+    return cast("Document", json.JSONDecoder().raw_decode(content.decode())[0])
