@@ -7,9 +7,11 @@ own kinds, the resourceVersion, so that of two operators only one gets through.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
@@ -84,6 +86,8 @@ class KubeClient:
     ) -> None:
         self._server = ApiServer(http)
         self._on_write = on_write
+        self._too_large: set[ObjectKey] = set()
+        self._heavy = asyncio.Semaphore(1)
 
     async def serves(self, plural: str) -> bool:
         """Whether the API server knows the kind yet."""
@@ -99,10 +103,12 @@ class KubeClient:
             content = await self._server.content(key.path, limit=MAX_OBJECT_BYTES)
         except AnswerTooLarge:
             raise KubeRefused(f"{key.path} has more than {MAX_OBJECT_BYTES:,} bytes") from None
+        self._too_large.discard(key)
         if content is None:
             return None
         found = _weighed(content, key.path)
         if found.problem is not None:
+            self._too_large.add(key)
             raise ObjectTooLarge(found.problem, found.document)
         return found.document
 
@@ -250,9 +256,11 @@ class KubeClient:
             {"op": "test", "path": "/metadata/uid", "value": meta.uid},
             {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
         ]
-        written = await self._server.send(
-            "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
-        )
+        # The API server needs a second of CPU to patch one that is too large: one such write at a time.
+        async with self._heavy if key in self._too_large else nullcontext():
+            written = await self._server.send(
+                "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
+            )
         document = metadata_in(written.content)
         if self._on_write is not None:
             self._on_write(key, _resource_version(document))
