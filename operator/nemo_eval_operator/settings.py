@@ -87,12 +87,20 @@ class Settings(BaseSettings):
         ge=1,
         description="Jobs that the evaluator may run at once, of those of this operator; default: no limit.",
     )
-    workers: int = Field(24, ge=1, le=256, description="Objects reconciled at the same time.")
+    workers: int = Field(
+        24,
+        ge=1,
+        le=256,
+        description="Objects read at the same time; and as many that call the evaluators of connections.",
+    )
     workers_per_evaluator: int = Field(
         16,
         ge=1,
         le=256,
-        description="Of them, those that one evaluator's objects may keep busy, submissions included.",
+        description=(
+            "Objects that call the operator's own evaluator at the same time, submissions included; and as "
+            "many for all connections of one namespace together."
+        ),
     )
     allow_loopback_connections: bool = Field(
         False,

@@ -1,0 +1,119 @@
+"""What objects cost the operator that are as large as the API server takes them: memory and latency.
+
+    python -m bench.large_objects --objects 60
+
+Each object is a NemoEvalJob of 1.3 MB with 430,000 empty lists. They are there when the operator starts, and
+the labels of three of them change all the time after that. The API server itself needs some 50 MB of memory
+and a second of CPU for each, so that a thousand need a machine with 64 GB; etcd's quota of 2 GiB would take
+1,500.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from nemo_eval_operator.kube import Credentials, http_client
+from nemo_eval_operator.resources import API_VERSION
+from testbed.cluster import start_cluster
+from testbed.processes import Child, Processes
+from testbed.stack import start_operator
+
+NAMESPACE: Final = "large-objects"
+JOBS: Final = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/nemoevaljobs"
+EMPTY_LISTS: Final = 430_000
+WATCHED_SECONDS: Final = 60.0
+PAUSE_SECONDS: Final = 0.1
+CHURNED: Final = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--objects", type=int, default=60)
+    objects = parser.parse_args().objects
+    with tempfile.TemporaryDirectory() as name, Processes() as processes:
+        workdir = Path(name)
+        with start_cluster(processes, workdir / "cluster") as cluster:
+            crds = str(Path(__file__).parents[1] / "crds")
+            cluster.kubectl("apply", "--server-side", "-f", crds)
+            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+            asyncio.run(_measure(processes, workdir, cluster.kubeconfig, objects))
+
+
+async def _measure(processes: Processes, workdir: Path, kubeconfig: Path, objects: int) -> None:
+    async with http_client(Credentials.find(kubeconfig)) as kube:
+        await _create(kube, objects)
+        begun = time.monotonic()
+        url = start_operator(
+            processes, workdir / "operator", kubeconfig=kubeconfig, evaluator_url="http://127.0.0.1:9"
+        )
+        operator = list(processes)[-1]
+        churn = asyncio.create_task(_churn(kube))
+        answers = await _ask(url, begun + WATCHED_SECONDS)
+        churn.cancel()
+    answers.sort()
+    print(f"{objects} objects, {EMPTY_LISTS:,} empty lists in each")
+    print(f"memory: {_kilobytes(operator, 'VmRSS') / 1024:.0f} MiB, at most {_peak(operator):.0f} MiB")
+    p99 = answers[int(len(answers) * 0.99)]
+    print(f"health check, {len(answers)} times: p99 {p99:.3f} s, at most {answers[-1]:.3f} s")
+
+
+async def _create(kube: httpx.AsyncClient, objects: int) -> None:
+    await kube.post("/api/v1/namespaces", json={"metadata": {"name": NAMESPACE}})
+    config = {"type": "custom", "params": {"extra": {"x": [[]] * EMPTY_LISTS}}, "tasks": {}}
+    for number in range(objects):
+        job = {
+            "apiVersion": API_VERSION,
+            "kind": "NemoEvalJob",
+            "metadata": {"name": f"large-{number}"},
+            "spec": {"config": config, "model": "m"},
+        }
+        content = json.dumps(job, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json"}
+        (await kube.post(JOBS, content=content, headers=headers, timeout=120)).raise_for_status()
+
+
+async def _churn(kube: httpx.AsyncClient) -> None:
+    """Change a label of three objects until cancelled."""
+    round_number = 0
+    while True:
+        round_number += 1
+        for number in range(CHURNED):
+            await kube.patch(
+                f"{JOBS}/large-{number}",
+                json={"metadata": {"labels": {"churned": str(round_number)}}},
+                headers={"Content-Type": "application/merge-patch+json"},
+                timeout=120,
+            )
+
+
+async def _ask(url: str, until: float) -> list[float]:
+    """How many seconds each health check took."""
+    seconds: list[float] = []
+    async with httpx.AsyncClient(timeout=60) as client:
+        while (begun := time.monotonic()) < until:
+            await client.get(url)
+            seconds.append(time.monotonic() - begun)
+            await asyncio.sleep(PAUSE_SECONDS)
+    return seconds
+
+
+def _peak(process: Child) -> float:
+    return _kilobytes(process, "VmHWM") / 1024
+
+
+def _kilobytes(process: Child, name: str) -> int:
+    (kilobytes,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    return int(kilobytes)
+
+
+if __name__ == "__main__":
+    main()
