@@ -261,8 +261,18 @@ TOLD: dict[str, tuple[Spec, str, str]] = {
         "InvalidSpec",
         "spec.config.params.extra",
     ),
-    "a mebibyte of text": (config(params={"extra": {"x": "x" * MIB}}), "ConfigReady", ""),
-    "20,000 keys": (config(params={"extra": {f"k{n}": n for n in range(20_000)}}), "ConfigReady", ""),
+    "200 KiB of text": (config(params={"extra": {"x": "x" * (200 * 1024)}}), "ConfigReady", ""),
+    "a mebibyte of text": (
+        config(params={"extra": {"x": "x" * MIB}}),
+        "ObjectTooLarge",
+        "bytes, and at most 262,144 are read",
+    ),
+    "9,000 keys": (config(params={"extra": {f"k{n}": n for n in range(9_000)}}), "ConfigReady", ""),
+    "20,000 keys": (
+        config(params={"extra": {f"k{n}": n for n in range(20_000)}}),
+        "ObjectTooLarge",
+        "bytes, and at most 262,144 are read",
+    ),
     "a key of 100,000 characters": (config(params={"extra": {"k" * 100_000: 1}}), "ConfigReady", ""),
     "control characters": (
         config(description="\x00\x1b[31m\u202e", params={"extra": {"\x07": "\x00"}}),
