@@ -141,6 +141,7 @@ async def _work(
         )
         books = Books(evaluators=evaluators, waiting=waiting, lanes=lanes)
         chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, known)
+        settle, tenancy = timedelta(seconds=settings.settle_seconds), settings.tenancy
         benchmarks = BenchmarkReconciler(
             kube=kube,
             evaluators=evaluators,
@@ -151,8 +152,8 @@ async def _work(
             secrets=secrets,
             metrics=metrics,
             selector=settings.selector,
+            tenancy=tenancy,
         )
-        settle = timedelta(seconds=settings.settle_seconds)
         jobs = JobReconciler(
             kube=kube,
             evaluators=evaluators,
@@ -164,6 +165,7 @@ async def _work(
             metrics=metrics,
             selector=settings.selector,
             settle=settle,
+            tenancy=tenancy,
         )
         connections = ConnectionReconciler(
             kube=kube,

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from .lifecycle import Tenancy
 from .resources import LabelSelector
 
 __all__ = ["LogFormat", "Settings"]
@@ -19,6 +20,19 @@ RETRIES_BEFORE_DEADLINE = 2
 
 def _parsed(value: object) -> object:
     return LabelSelector.parse(value) if isinstance(value, str) else value
+
+
+def _mapped(value: object) -> object:
+    """`a=x,a=y,b=z` as {a: (x, y), b: (z,)}. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    pairs: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, map(str.strip, value.split(","))):
+        name, equals, mapped = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and mapped) or "=" in mapped:
+            raise ValueError(f"{part!r} is not written KUBERNETES_NAMESPACE=NEMO_NAMESPACE")
+        pairs[name] = (*pairs.get(name, ()), mapped)
+    return pairs
 
 
 class LogFormat(StrEnum):
@@ -109,6 +123,30 @@ class Settings(BaseSettings):
             "is how a tenant would reach what runs beside the operator."
         ),
     )
+    cluster_name: str = Field(
+        "",
+        max_length=63,
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
+        description=(
+            "Name of this cluster in the marks of configs and jobs. Needed where several clusters share an "
+            "evaluator: it keeps apart their namespaces of equal names. Set it before the first benchmark."
+        ),
+    )
+    namespace_map: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(_mapped)] = Field(
+        default_factory=dict,
+        description=(
+            "NeMo namespaces that a Kubernetes namespace's configs may be in, as KUBERNETES=NEMO pairs "
+            "separated by commas; a namespace may have several pairs, and one without any may use the NeMo "
+            "namespace of its own name. Default: no restriction."
+        ),
+    )
+    allow_foreign_adoption: bool = Field(
+        False,
+        description=(
+            "Whether the annotation evaluator.nemo.dev/adopt also takes over configs that another Kubernetes "
+            "namespace or cluster has marked as its own. For a migration only."
+        ),
+    )
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 turns it off."
     )
@@ -121,6 +159,15 @@ class Settings(BaseSettings):
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """The rules for namespaces that share an evaluator."""
+        return Tenancy(
+            cluster=self.cluster_name,
+            nemo_namespaces=self.namespace_map,
+            adopt_foreign=self.allow_foreign_adoption,
+        )
 
     @model_validator(mode="after")
     def _leader_gives_up_before_another_takes_over(self) -> Self:

@@ -122,3 +122,24 @@ def test_a_redirect_takes_credentials_nowhere(
         world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
         assert {heard.headers["authorization"] for heard in door.heard} == {f"Bearer {CANARY}"}
         assert other.heard == []
+
+
+def test_mapped_namespaces_are_kept_to(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    start(evaluator_url, NEMO_NAMESPACE_MAP=f"{namespace}={namespace}-nemo,elsewhere=nemo-b")
+    world = World(cluster, namespace, evaluator_url)
+    config = data_benchmark()["spec"]["config"]
+    world.apply(
+        data_benchmark("allowed", config=config | {"namespace": f"{namespace}-nemo"}),
+        data_benchmark("refused", config=config | {"namespace": "nemo-b"}),
+        data_benchmark("unnamed"),
+    )
+
+    world.until_reason(BENCHMARK, "allowed", "ConfigReady")
+    for name, said in (("refused", "is 'nemo-b'"), ("unnamed", "is not set")):
+        status = world.until_reason(BENCHMARK, name, "InvalidSpec")
+        assert status["message"].startswith(f"spec.config.namespace {said}")
+        assert f"{namespace} may use {namespace}-nemo only" in status["message"]
+    world.apply(data_job("by-reference", of="allowed"))
+    world.until_phase("by-reference", "Succeeded")

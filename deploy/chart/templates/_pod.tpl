@@ -10,6 +10,17 @@
 {{- end }}
 {{- end }}
 
+{{- /* As the operator reads it: KUBERNETES=NEMO pairs, separated by commas. */}}
+{{- define "nemo-eval-operator.namespaceMap" -}}
+{{- $pairs := list -}}
+{{- range $namespace, $names := . -}}
+{{- range $names -}}
+{{- $pairs = append $pairs (printf "%s=%s" $namespace .) -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $pairs -}}
+{{- end }}
+
 {{- define "nemo-eval-operator.env" -}}
 - name: NVIDIA_EVALUATOR_URL
   value: {{ .Values.evaluator.url | quote }}
@@ -18,6 +29,18 @@
 {{- with .maxRunningJobs }}
 - name: NEMO_MAX_RUNNING_JOBS
   value: {{ . | quote }}
+{{- end }}
+{{- with .clusterName }}
+- name: NEMO_CLUSTER_NAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with .namespaceMap }}
+- name: NEMO_NAMESPACE_MAP
+  value: {{ include "nemo-eval-operator.namespaceMap" . | quote }}
+{{- end }}
+{{- if .allowForeignAdoption }}
+- name: NEMO_ALLOW_FOREIGN_ADOPTION
+  value: "true"
 {{- end }}
 - name: NEMO_WORKERS
   value: {{ .workers | quote }}

@@ -34,6 +34,9 @@ API: Final = f"/apis/{GROUP}/{VERSION}"
 MAX_OBJECT_BYTES: Final = 4 * 1024 * 1024
 """Of one object as it arrives. etcd takes 1.5 MiB."""
 
+CONTENT: Final = ("immutable", "data", "binaryData")
+"""Fields of a ConfigMap that make up what is in it."""
+
 JSON_PATCH: Final = {
     "Content-Type": "application/json-patch+json",
     "Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json",
@@ -164,12 +167,12 @@ class KubeClient:
         owner: OwnerReference,
         labels: dict[str, str],
         annotations: dict[str, str],
-        identity: str,
         data: dict[str, str],
     ) -> bool:
         """Create an immutable ConfigMap, or find that it was created before.
 
-        False: one of that name exists that has another owner, or another value of annotation `identity`.
+        False: a ConfigMap of that name exists that is another one. Owner and annotations can be copied by
+        anyone who may create ConfigMaps, so its content and its immutability are compared as well.
         """
         metadata: JsonObject = {
             "name": name,
@@ -189,7 +192,7 @@ class KubeClient:
             await self._server.send("POST", path, body=body)
         except Outdated:
             found = await self._server.get(f"{path}/{name}") or {}
-            return owner.uid in _owner_uids(found) and _annotation(found, identity) == annotations[identity]
+            return owner.uid in _owner_uids(found) and all(found.get(key) == body.get(key) for key in CONTENT)
         return True
 
     async def create_event(
@@ -296,11 +299,3 @@ def _owner_uids(document: JsonObject) -> list[JsonValue]:
             return [owner.get("uid") for owner in owners if isinstance(owner, dict)]
         case _:
             return []
-
-
-def _annotation(document: JsonObject, name: str) -> JsonValue:
-    match document:
-        case {"metadata": {"annotations": dict(annotations)}}:
-            return annotations.get(name)
-        case _:
-            return None

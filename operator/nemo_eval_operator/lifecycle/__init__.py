@@ -6,7 +6,15 @@ create" is one function here, with its test.
 
 from . import benchmark_status, connection_status, job_status
 from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
-from .benchmark import BenchmarkFacts, ConfigGone, has_new_secrets, is_used_by, was_ready
+from .benchmark import (
+    BenchmarkFacts,
+    ConfigGone,
+    check_config,
+    config_trouble,
+    has_new_secrets,
+    is_used_by,
+    was_ready,
+)
 from .benchmark import decide as decide_benchmark
 from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import micro_timestamp, parse_timestamp, timestamp
@@ -42,7 +50,8 @@ from .readable import read_benchmark, read_connection, read_job
 from .release import left_running
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_names, label_value, results_document
-from .target_paths import UnusableTargetPath
+from .target_paths import UnusableSpec, UnusableTargetPath
+from .tenancy import Tenancy, check_values
 from .unknown_fields import event_of_unknown_fields
 
 __all__ = [
@@ -63,16 +72,21 @@ __all__ = [
     "RemoteGone",
     "SecretValues",
     "Stored",
+    "Tenancy",
     "Turn",
+    "UnusableSpec",
     "UnusableTargetPath",
     "benchmark_status",
     "carries_config",
     "carries_object",
+    "check_config",
+    "check_values",
     "claim_of",
     "claimed_evaluator",
     "config_body",
     "config_map_names",
     "config_name",
+    "config_trouble",
     "connection_name",
     "connection_status",
     "decide_benchmark",

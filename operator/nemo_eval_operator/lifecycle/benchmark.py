@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from nemo_eval_operator.evaluator import RemoteConfig
+from nemo_eval_operator.evaluator import MASK, RemoteConfig
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkDeletionPolicy,
@@ -20,9 +20,10 @@ from nemo_eval_operator.resources import (
 
 from . import benchmark_status
 from .benchmark_status import used_by
-from .drift import drifted_paths, leftover_paths
-from .marks import FINALIZER, carries_object, may_take_over
-from .requests import carries_config
+from .drift import digest_of, drifted_paths, keeps_secret, leftover_paths
+from .facts import BenchmarkUnusable
+from .marks import FINALIZER, Ownership, may_take_over, owner_named, ownership_of
+from .requests import carries_config, config_body, config_name
 from .steps import (
     AddFinalizer,
     CreateConfig,
@@ -34,11 +35,14 @@ from .steps import (
     Rest,
     UpdateConfig,
 )
+from .tenancy import Tenancy, check_name, check_values
 
 __all__ = [
     "BenchmarkFacts",
     "BenchmarkStep",
     "ConfigGone",
+    "check_config",
+    "config_trouble",
     "decide",
     "has_new_secrets",
     "is_used_by",
@@ -76,7 +80,7 @@ class BenchmarkFacts:
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
     `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
     `users`: jobs that run with the config, by name; counted for a deletion only.
-    `evaluator`: the one that is asked.
+    `evaluator`: the one that is asked. `tenancy`: the administrator's rules.
     """
 
     now: datetime
@@ -89,6 +93,7 @@ class BenchmarkFacts:
     failed: bool = False
     users: tuple[str, ...] = ()
     evaluator: EvaluatorUsed | None = None
+    tenancy: Tenancy = field(default_factory=Tenancy)
 
 
 def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
@@ -102,31 +107,82 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
             return ObserveConfig()
         case ConfigGone():
             return CreateConfig()
-        case RemoteConfig() as remote if not carries_object(remote.custom_fields, benchmark.metadata):
-            if may_take_over(benchmark.metadata) and not facts.replaced:
-                return ReplaceConfig() if facts.updated else UpdateConfig()
-            status = benchmark_status.taken(benchmark, facts.now)
-            return _record(benchmark, status, rest=facts.resync_seconds)
-        case RemoteConfig() as remote:
+        case RemoteConfig() as remote if _owner(benchmark, remote, facts.tenancy) is Ownership.OWN:
             return _present(benchmark, remote, facts)
+        case RemoteConfig() as remote:
+            return _not_own(benchmark, remote, facts)
+
+
+def _owner(benchmark: NemoBenchmark, remote: RemoteConfig, tenancy: Tenancy) -> Ownership:
+    return ownership_of(remote.custom_fields, benchmark.metadata, cluster=tenancy.cluster)
+
+
+def _not_own(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
+    """The name is taken. The annotation is the tenant's own consent: it does not cover what is another's."""
+    foreign = _owner(benchmark, remote, facts.tenancy) is Ownership.FOREIGN
+    allowed = facts.tenancy.adopt_foreign or not foreign
+    if may_take_over(benchmark.metadata) and allowed and not facts.replaced:
+        return ReplaceConfig() if facts.updated else UpdateConfig()
+    owner = None if allowed else owner_named(remote.custom_fields)
+    status = benchmark_status.taken(benchmark, facts.now, owner=owner)
+    return _record(benchmark, status, rest=facts.resync_seconds)
 
 
 def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
     """Our config exists. New Secrets are always sent, since the answer does not show what it holds."""
     drift = list(drifted_paths(facts.desired, remote.document))
+    digest = _digest(benchmark, remote, facts.tenancy)
+    altered = benchmark.status.config_digest not in {None, digest}
     new_place = benchmark.status.evaluator not in {None, facts.evaluator}
     new_spec = benchmark.status.config_generation != benchmark.metadata.generation or new_place
     new_secrets = has_new_secrets(benchmark, facts.secrets)
-    if not facts.updated and not facts.replaced and (drift or new_spec or new_secrets):
+    if not facts.updated and not facts.replaced and (drift or altered or new_spec or new_secrets):
         return UpdateConfig()
-    if drift and new_spec and not facts.replaced:
+    spoilt = (drift and new_spec) or (facts.updated and keeps_secret(facts.desired, remote.document))
+    if spoilt and not facts.replaced:
         return ReplaceConfig()
     # What still differs is the server's own way of keeping it: its defaults, or what it does not let go.
     kept = leftover_paths(facts.desired, remote.document)
     differences = [*drift, *(".".join(path) for path in kept)]
     status = benchmark_status.ready(benchmark, facts.now, remote, differences, facts.secrets)
-    status = status.model_copy(update={"evaluator": facts.evaluator})
+    status = status.model_copy(update={"evaluator": facts.evaluator, "config_digest": digest})
     return _record(benchmark, status, rest=facts.resync_seconds)
+
+
+def _digest(benchmark: NemoBenchmark, remote: RemoteConfig, tenancy: Tenancy) -> str:
+    masked = {source.target_path: MASK for source in benchmark.spec.values_from}
+    return digest_of(config_body(benchmark, masked, cluster=tenancy.cluster), remote.document)
+
+
+def check_config(benchmark: NemoBenchmark, desired: JsonObject, tenancy: Tenancy) -> None:
+    """Raise UnusableSpec where the spec names what it may not name, or sends what must not be sent."""
+    config = benchmark.spec.config
+    tenancy.check_namespace(benchmark.metadata.namespace, config.namespace)
+    check_name("spec.config.namespace", config.namespace)
+    check_name("spec.config.name", config.name)
+    check_values(desired, "spec.config")
+
+
+def config_trouble(
+    benchmark: NemoBenchmark, remote: RemoteConfig | ConfigGone, tenancy: Tenancy
+) -> BenchmarkUnusable | None:
+    """Why a job must not refer to the config as the evaluator has it now; None where it may.
+
+    A config may be written by others between this look and the submission: no client can exclude that.
+    """
+    name = "/".join(config_name(benchmark))
+    match remote:
+        case ConfigGone():
+            problem = f"config {name} is missing in the evaluator and is being created again"
+        case RemoteConfig() if _owner(benchmark, remote, tenancy) is not Ownership.OWN:
+            problem = f"config {name} in the evaluator does not have this benchmark's mark any more"
+        case RemoteConfig() if _digest(benchmark, remote, tenancy) != benchmark.status.config_digest:
+            problem = f"config {name} was changed in the evaluator and is being restored"
+        case RemoteConfig():
+            return None
+    return BenchmarkUnusable(
+        "BenchmarkNotReady", f"NemoBenchmark {benchmark.metadata.name} is not ready: {problem}"
+    )
 
 
 def has_new_secrets(benchmark: NemoBenchmark, secrets: Sequence[SecretVersion]) -> bool:
@@ -167,8 +223,8 @@ def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -
         case ConfigGone():
             return RemoveFinalizer()
         case RemoteConfig() as remote:
-            ours = carries_object(remote.custom_fields, benchmark.metadata)
-            return DeleteConfig() if ours else RemoveFinalizer()
+            own = _owner(benchmark, remote, facts.tenancy) is Ownership.OWN
+            return DeleteConfig() if own else RemoveFinalizer()
 
 
 def release_seconds(benchmark: NemoBenchmark, now: datetime) -> float | None:

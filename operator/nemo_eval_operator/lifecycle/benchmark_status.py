@@ -62,14 +62,21 @@ def ready(
     )
 
 
-def taken(benchmark: NemoBenchmark, now: datetime) -> BenchmarkStatus:
-    """Somebody else's config has the name: it is not touched."""
+def taken(benchmark: NemoBenchmark, now: datetime, *, owner: str | None = None) -> BenchmarkStatus:
+    """Another owner's config has the name and is not touched; that of an `owner` cannot be adopted."""
     name = "/".join(config_name(benchmark))
-    message = (
-        f"config {name} exists in the evaluator and is not this object's. "
-        f"Choose another spec.config.name, or let this object take it over and overwrite it: "
-        f"kubectl annotate nemobenchmark {benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
-    )
+    if owner is not None:
+        message = (
+            f"config {name} exists in the evaluator and belongs to {owner}: it is left unchanged. "
+            "Create this object anew with another spec.config.name or spec.config.namespace, or ask the "
+            "administrator, who can allow its adoption by the operator's NEMO_ALLOW_FOREIGN_ADOPTION"
+        )
+    else:
+        message = (
+            f"config {name} exists in the evaluator and is not this object's. "
+            f"Choose another spec.config.name, or let this object take it over and overwrite it: "
+            f"kubectl annotate nemobenchmark {benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
+        )
     return _with(benchmark, now, Verdict(Standing.STALLED, "ConfigExists", message))
 
 

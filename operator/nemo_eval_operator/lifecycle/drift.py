@@ -7,16 +7,18 @@ with secrets left out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Final
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator import MASK
 from nemo_eval_operator.nemo import JsonObject
 
-__all__ = ["drifted_paths", "leftover_paths", "update_body"]
+__all__ = ["digest_of", "drifted_paths", "keeps_secret", "leftover_paths", "update_body"]
 
 MANAGED_FIELDS: Final = ("params", "tasks", "groups", "description", "project")
 """Where a key that we did not send is a remainder of an earlier spec, not the server's own."""
@@ -41,23 +43,47 @@ SERVER_FIELDS: Final = frozenset(
 """What the server adds to a nested dataset or model."""
 
 
-def drifted_paths(desired: JsonValue, actual: JsonValue, path: str = "") -> Iterator[str]:
+def drifted_paths(desired: JsonValue, actual: JsonValue) -> Iterator[str]:
     """Paths at which `actual` lacks or contradicts what `desired` says."""
+    return (path for path, _ in _differences(desired, actual, ""))
+
+
+def digest_of(desired: JsonObject, actual: JsonObject) -> str:
+    """Digest of `desired` and of each difference of `actual` to it: what was written, and how it is kept.
+
+    `desired` has a mask in place of each value of a Secret: a digest of a short one could be guessed.
+    """
+    differences = dict(_differences(desired, actual, ""))
+    for path in leftover_paths(desired, actual):
+        differences[".".join(path)] = _value_at(actual, path)
+    whole = to_json([desired, sorted(differences.items())], inf_nan_mode="constants")
+    return hashlib.sha256(whole).hexdigest()
+
+
+def keeps_secret(desired: JsonObject, actual: JsonObject) -> bool:
+    """Whether the evaluator still has a secret that `desired` does not mention."""
+    return any(_value_at(actual, path) == MASK for path in leftover_paths(desired, actual))
+
+
+def _differences(desired: JsonValue, actual: JsonValue, path: str) -> Iterator[tuple[str, JsonValue]]:
+    """Each path at which the two differ, with what `actual` has there. A masked value is not compared."""
     match desired, actual:
         case _, str(text) if text == MASK:
+            return
+        case str(text), _ if text == MASK and actual is not None:
             return
         case dict(), dict():
             for key, value in desired.items():
                 if value is not None or actual.get(key) is not None:
-                    yield from drifted_paths(value, actual.get(key), _join(path, key))
+                    yield from _differences(value, actual.get(key), _join(path, key))
         case list(), list() if len(desired) == len(actual):
             for index, (wanted, found) in enumerate(zip(desired, actual, strict=True)):
-                yield from drifted_paths(wanted, found, _join(path, str(index)))
+                yield from _differences(wanted, found, _join(path, str(index)))
         case str(reference), dict() if path.endswith("dataset") and reference in _names_of(actual):
             return
         case _:
             if desired != actual:
-                yield path
+                yield path, actual
 
 
 def leftover_paths(desired: JsonObject, actual: JsonObject) -> list[tuple[str, ...]]:
@@ -97,6 +123,12 @@ def _leftovers(desired: JsonValue, actual: JsonValue, path: tuple[str, ...]) -> 
             yield from _leftovers(desired[key], value, (*path, key))
         elif value not in (None, {}, []) and not (decorated and key in SERVER_FIELDS):
             yield (*path, key)
+
+
+def _value_at(document: JsonValue, path: tuple[str, ...]) -> JsonValue:
+    for key in path:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
 def _join(path: str, key: str) -> str:

@@ -7,16 +7,19 @@ jobs both echo; their values are strings.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Final
 
 from pydantic import JsonValue
 
+from nemo_eval_operator.evaluator import readable
 from nemo_eval_operator.resources import EvaluatorUsed, ObjectMeta
 
 __all__ = [
     "ADOPT_ANNOTATION",
     "FINALIZER",
     "RERUN_ANNOTATION",
+    "Ownership",
     "attempt_carried",
     "carries_object",
     "claim_of",
@@ -26,6 +29,9 @@ __all__ = [
     "mark_of_object",
     "may_take_over",
     "owned_by_gitops",
+    "owner_named",
+    "ownership_of",
+    "without_marks",
 ]
 
 FINALIZER: Final = "evaluator.nemo.dev/finalizer"
@@ -35,10 +41,20 @@ CLAIM_EVALUATOR_ANNOTATION: Final = "evaluator.nemo.dev/claimed-for"
 RERUN_ANNOTATION: Final = "evaluator.nemo.dev/rerun"
 
 UID: Final = "k8s-uid"
+NAMESPACE: Final = "k8s-namespace"
+NAME: Final = "k8s-name"
+CLUSTER: Final = "k8s-cluster"
+CONNECTION: Final = "k8s-connection"
 ATTEMPT: Final = "k8s-attempt"
 MAX_ATTEMPT_DIGITS: Final = 9
 """Others may write our marks too; Python refuses to read a number of thousands of digits."""
 NONCE: Final = "k8s-nonce"
+
+MARKS: Final = frozenset({UID, NAMESPACE, NAME, CLUSTER, CONNECTION, ATTEMPT, NONCE})
+"""Keys of custom_fields that only the operator writes."""
+
+MAX_OWNER_CHARACTERS: Final = 200
+"""Shown of what a mark says, which others may have written."""
 
 GITOPS_MARKS: Final = (
     "argocd.argoproj.io/tracking-id",
@@ -49,12 +65,61 @@ GITOPS_MARKS: Final = (
 """Labels and annotations by which Argo CD, Flux and Helm claim an object."""
 
 
-def mark_of_object(meta: ObjectMeta) -> dict[str, str]:
-    return {UID: meta.uid, "k8s-namespace": meta.namespace, "k8s-name": meta.name}
+class Ownership(Enum):
+    """Whose config it is, judged by its mark."""
+
+    OWN = auto()
+    UNMARKED = auto()
+    SAME_NAMESPACE = auto()
+    """Of another object of this Kubernetes namespace, or of an earlier one of the same name."""
+    FOREIGN = auto()
+    """Of another Kubernetes namespace or cluster, or of one that the mark does not name."""
 
 
-def mark_of_attempt(meta: ObjectMeta, *, attempt: int, nonce: str) -> dict[str, str]:
-    return mark_of_object(meta) | {ATTEMPT: str(attempt), NONCE: nonce}
+def mark_of_object(meta: ObjectMeta, *, cluster: str = "") -> dict[str, str]:
+    """The mark of `meta`'s object; `cluster` is the administrator's name for this cluster, if it has one."""
+    return {UID: meta.uid, NAMESPACE: meta.namespace, NAME: meta.name} | (
+        {CLUSTER: cluster} if cluster else {}
+    )
+
+
+def mark_of_attempt(
+    meta: ObjectMeta, *, attempt: int, nonce: str, cluster: str = "", connection: str | None = None
+) -> dict[str, str]:
+    """The mark of an attempt; `connection`: the one by which it is submitted, as NAMESPACE/NAME."""
+    mark = mark_of_object(meta, cluster=cluster) | {ATTEMPT: str(attempt), NONCE: nonce}
+    return mark | ({CONNECTION: connection} if connection else {})
+
+
+def ownership_of(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, *, cluster: str = "") -> Ownership:
+    """Whose config has these `custom_fields`, as `meta`'s object sees it.
+
+    The namespace decides before the uid. Marks of earlier releases may lack it: then the uid decides, and a
+    config with another uid is foreign, since nothing says which namespace has it. Namespaces of two clusters
+    may have equal names: with a `cluster`, a config that names no cluster or another one is foreign, unless
+    it has this object's uid, which is unique.
+    """
+    mark = {key: custom_fields[key] for key in MARKS if custom_fields.get(key) is not None}
+    if not mark:
+        return Ownership.UNMARKED
+    if mark.get(NAMESPACE, meta.namespace) != meta.namespace:
+        return Ownership.FOREIGN
+    if mark.get(UID) == meta.uid:
+        return Ownership.OWN
+    known = NAMESPACE in mark and mark.get(CLUSTER, "") == cluster
+    return Ownership.SAME_NAMESPACE if known else Ownership.FOREIGN
+
+
+def owner_named(custom_fields: Mapping[str, JsonValue]) -> str:
+    """The owner that a mark names, for a message."""
+    parts = [custom_fields.get(key) for key in (CLUSTER, NAMESPACE, NAME)]
+    named = "/".join(part for part in parts if isinstance(part, str) and part)
+    return readable(named, MAX_OWNER_CHARACTERS) or "an owner that its mark does not name"
+
+
+def without_marks(custom_fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """A user's own custom_fields: what only the operator may write is left out."""
+    return {key: value for key, value in custom_fields.items() if key not in MARKS}
 
 
 def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> bool:

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, JsonObject, Model
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, SamplingParams
 
-from .marks import mark_of_attempt, mark_of_object
+from .marks import mark_of_attempt, mark_of_object, without_marks
 from .target_paths import place
 
 __all__ = [
@@ -36,13 +36,14 @@ def config_name(benchmark: NemoBenchmark) -> tuple[str, str]:
     return config.namespace or meta.namespace, config.name or meta.name
 
 
-def config_body(benchmark: NemoBenchmark, secrets: SecretValues) -> JsonObject:
-    """The ConfigInput of a benchmark, with our mark. Raises UnusableTargetPath."""
+def config_body(benchmark: NemoBenchmark, secrets: SecretValues, *, cluster: str = "") -> JsonObject:
+    """The ConfigInput of a benchmark, with its mark. Raises UnusableTargetPath."""
     body = _written(benchmark.spec.config)
     _set_values(body, secrets)
     namespace, name = config_name(benchmark)
     own = body.get("custom_fields")
-    marked: JsonObject = {**(own if isinstance(own, dict) else {}), **mark_of_object(benchmark.metadata)}
+    mark = mark_of_object(benchmark.metadata, cluster=cluster)
+    marked: JsonObject = {**without_marks(own if isinstance(own, dict) else {}), **mark}
     return body | {"namespace": namespace, "name": name, "custom_fields": marked}
 
 
@@ -53,6 +54,8 @@ def job_body(
     nonce: str,
     secrets: SecretValues,
     benchmark_secrets: SecretValues,
+    cluster: str = "",
+    connection: str | None = None,
 ) -> JsonObject:
     """The JobInput of one attempt, with its mark. Raises UnusableTargetPath.
 
@@ -64,7 +67,13 @@ def job_body(
         "target": _target(job),
     }
     _set_values(parts, secrets)
-    mark = mark_of_attempt(job.metadata, attempt=job.status.attempt or 1, nonce=nonce)
+    mark = mark_of_attempt(
+        job.metadata,
+        attempt=job.status.attempt or 1,
+        nonce=nonce,
+        cluster=cluster,
+        connection=connection,
+    )
     return {"namespace": job.metadata.namespace, **parts, "custom_fields": dict[str, JsonValue](mark)}
 
 

@@ -27,10 +27,16 @@ SCORES_ONLY: Final = "all but the scores is left out to fit into a ConfigMap"
 TOO_LARGE: Final = "the scores alone exceed a ConfigMap"
 
 
-def config_map_names(job_name: str, *, uid: str, attempt: int) -> tuple[str, str]:
-    """`<job>-results`, from the second attempt `<job>-<attempt>-results`; and one for where that is taken."""
+def config_map_names(job_name: str, *, uid: str, attempt: int, document: str) -> tuple[str, ...]:
+    """Names for the ConfigMap that holds `document`, in the order in which they are tried.
+
+    `<job>-results`, from the second attempt `<job>-<attempt>-results`; where that is taken, one with the
+    object's uid; and one with the document's digest, which was not known to anyone before the run ended.
+    """
     number = "" if attempt == 1 else f"-{attempt}"
-    return _shortened(job_name, f"{number}{SUFFIX}"), _shortened(job_name, f"-{uid[:8]}{number}{SUFFIX}")
+    digest = hashlib.sha256(document.encode()).hexdigest()[:16]
+    parts = ("", f"-{uid[:8]}", f"-{uid[:8]}-{digest}")
+    return tuple(_shortened(job_name, f"{part}{number}{SUFFIX}") for part in parts)
 
 
 def label_value(name: str) -> str:

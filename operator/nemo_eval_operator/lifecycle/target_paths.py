@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from nemo_eval_operator.nemo import JsonObject
 
-__all__ = ["Step", "UnusableTargetPath", "parse", "place", "shown"]
+__all__ = ["Step", "UnusableSpec", "UnusableTargetPath", "parse", "place", "shown"]
 
 Step = str | int
 """A key of an object, or an index of a list."""
@@ -24,7 +24,11 @@ _KEY: Final = re.compile(r"(?:[^.\[\]\\]|\\.)+")
 _INDEX: Final = re.compile(r"\[([0-9]{1,5})\]")
 
 
-class UnusableTargetPath(Exception):
+class UnusableSpec(Exception):
+    """A field of a spec cannot be sent to the evaluator; says which one, and what to change."""
+
+
+class UnusableTargetPath(UnusableSpec):
     """A targetPath cannot be followed; `path` names it."""
 
     def __init__(self, path: str, problem: str) -> None:

@@ -23,8 +23,10 @@ from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
     BenchmarkFacts,
     EvaluatorUnusable,
-    UnusableTargetPath,
+    Tenancy,
+    UnusableSpec,
     benchmark_status,
+    check_config,
     config_body,
     decide_benchmark,
     event_of_moved_config,
@@ -80,7 +82,9 @@ class BenchmarkReconciler:
         secrets: SecretReader,
         metrics: Metrics,
         selector: LabelSelector,
+        tenancy: Tenancy,
     ) -> None:
+        self._tenancy = tenancy
         self._kube = kube
         self._evaluators = evaluators
         self._chooser = chooser
@@ -116,13 +120,15 @@ class BenchmarkReconciler:
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
         try:
             secrets = await self._secrets_of(benchmark)
-            desired = config_body(benchmark, secrets.values)
+            desired = config_body(benchmark, secrets.values, cluster=self._tenancy.cluster)
+            if benchmark.metadata.deletion_timestamp is None:
+                check_config(benchmark, desired, self._tenancy)
         except SecretMissing as error:
             await self._objects.record(
                 benchmark, benchmark_status.secret_missing(benchmark, _now(), str(error))
             )
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
-        except UnusableTargetPath as error:
+        except UnusableSpec as error:
             await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
             return None
         chosen = await self._choose(benchmark)
@@ -198,6 +204,7 @@ class BenchmarkReconciler:
         facts = BenchmarkFacts(
             now=_now(),
             desired=desired,
+            tenancy=self._tenancy,
             secrets=secrets.versions,
             evaluator=evaluator.used if evaluator else None,
             resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,

@@ -16,6 +16,7 @@ from nemo_eval_operator.lifecycle import (
     Facts,
     RemoteGone,
     Stored,
+    Tenancy,
     decide_job,
     depends_on_remote,
     event_of_ignored_rerun,
@@ -92,6 +93,7 @@ class JobReconciler:
         metrics: Metrics,
         selector: LabelSelector,
         settle: timedelta,
+        tenancy: Tenancy,
     ) -> None:
         self._kube = kube
         self._evaluators = evaluators
@@ -112,6 +114,7 @@ class JobReconciler:
             queue=queue,
             secrets=secrets,
             metrics=metrics,
+            tenancy=tenancy,
         )
 
     async def reconcile(self, key: ObjectKey) -> float | None:

@@ -6,7 +6,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 from nemo_eval_operator.evaluator import Conflicting, EvaluatorClient, Missing, RemoteConfig, Unsupported
-from nemo_eval_operator.lifecycle import BenchmarkFacts, ConfigGone, config_name, update_body
+from nemo_eval_operator.lifecycle import (
+    BenchmarkFacts,
+    BenchmarkUnusable,
+    ConfigGone,
+    Tenancy,
+    config_name,
+    config_trouble,
+    update_body,
+)
 from nemo_eval_operator.lifecycle.steps import (
     CreateConfig,
     DeleteConfig,
@@ -16,7 +24,7 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.resources import NemoBenchmark
 
-__all__ = ["ConfigStep", "do_config_step"]
+__all__ = ["ConfigStep", "do_config_step", "trouble_with_config"]
 
 ConfigStep = ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | DeleteConfig
 
@@ -24,7 +32,10 @@ ConfigStep = ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | Delet
 async def do_config_step(
     step: ConfigStep, client: EvaluatorClient, benchmark: NemoBenchmark, facts: BenchmarkFacts
 ) -> BenchmarkFacts:
-    """What is known of the benchmark's config afterwards. Raises EvaluatorError."""
+    """What is known of the benchmark's config afterwards. Raises EvaluatorError.
+
+    What was written is read again: jobs are submitted while the config reads as it did then.
+    """
     namespace, name = config_name(benchmark)
     match step:
         case ObserveConfig():
@@ -39,11 +50,19 @@ async def do_config_step(
             except Conflicting:
                 # In use: the update is what the evaluator will take for now.
                 return replace(facts, replaced=True)
-            return replace(facts, remote=await client.create_config(facts.desired), replaced=True)
+            await client.create_config(facts.desired)
+            return replace(facts, remote=await _observe(client, namespace, name), replaced=True)
         case DeleteConfig():
             with suppress(Missing):
                 await client.delete_config(namespace, name)
             return replace(facts, remote=ConfigGone())
+
+
+async def trouble_with_config(
+    client: EvaluatorClient, benchmark: NemoBenchmark, tenancy: Tenancy
+) -> BenchmarkUnusable | None:
+    """Why a job must not refer to the benchmark's config now. Raises EvaluatorError."""
+    return config_trouble(benchmark, await _observe(client, *config_name(benchmark)), tenancy)
 
 
 async def _observe(client: EvaluatorClient, namespace: str, name: str) -> RemoteConfig | ConfigGone:
@@ -58,12 +77,13 @@ async def _create(
 ) -> BenchmarkFacts:
     """One that is there already, as after a POST whose answer was lost, is compared like any other."""
     try:
-        return replace(facts, remote=await client.create_config(facts.desired), replaced=True)
+        await client.create_config(facts.desired)
     except Conflicting:
         remote = await _observe(client, namespace, name)
         if isinstance(remote, ConfigGone):
             raise
         return replace(facts, remote=remote)
+    return replace(facts, remote=await _observe(client, namespace, name), replaced=True)
 
 
 async def _update(
@@ -72,10 +92,10 @@ async def _update(
     """PATCH; where the server has none, the config is deleted and created in its place."""
     current = facts.remote.document if isinstance(facts.remote, RemoteConfig) else {}
     try:
-        remote = await client.update_config(namespace, name, update_body(facts.desired, current))
+        await client.update_config(namespace, name, update_body(facts.desired, current))
     except (Missing, Unsupported):
         with suppress(Missing):
             await client.delete_config(namespace, name)
-        remote = await client.create_config(facts.desired)
-        return replace(facts, remote=remote, replaced=True)
-    return replace(facts, remote=remote, updated=True)
+        await client.create_config(facts.desired)
+        return replace(facts, remote=await _observe(client, namespace, name), replaced=True)
+    return replace(facts, remote=await _observe(client, namespace, name), updated=True)

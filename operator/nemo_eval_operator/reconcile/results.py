@@ -103,12 +103,15 @@ class ResultsKeeper:
 
     async def _keep(self, job: NemoEvalJob, results: Results, url: str) -> Stored:
         document, truncated = results_document(results, url=url)
-        names = config_map_names(job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1)
+        names = config_map_names(
+            job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=document
+        )
         for name in names:
             if await self._create(job, name, results.job, url, document):
                 return Stored(results=results, config_map=name, key=RESULTS_KEY, url=url, truncated=truncated)
         raise KubeRefused(
-            f"ConfigMaps {' and '.join(names)} exist and are not of this run: delete one of them"
+            f"ConfigMaps {', '.join(names)} exist with other content: delete one of them, and the results of "
+            "this run are stored under its name"
         )
 
     async def _create(self, job: NemoEvalJob, name: str, job_id: str, url: str, document: str) -> bool:
@@ -119,6 +122,5 @@ class ResultsKeeper:
             owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
             labels={JOB_LABEL: label_value(meta.name)},
             annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
-            identity=JOB_ID_ANNOTATION,
             data={RESULTS_KEY: document},
         )

@@ -21,9 +21,12 @@ from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import (
     Event,
     LookUp,
-    UnusableTargetPath,
+    SecretValues,
+    Tenancy,
+    UnusableSpec,
     carries_config,
     carries_object,
+    check_values,
     job_body,
     job_status,
     pick_marked,
@@ -37,6 +40,7 @@ from .evaluators import Evaluator
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, key_of
 from .queue import RetryLater, WorkQueue
+from .remote_configs import trouble_with_config
 from .remote_jobs import RemoteJobs
 from .secrets import SECRET_RECHECK_SECONDS, SecretMissing, SecretReader
 
@@ -65,7 +69,9 @@ class Submitter:
         queue: WorkQueue,
         secrets: SecretReader,
         metrics: Metrics,
+        tenancy: Tenancy,
     ) -> None:
+        self._tenancy = tenancy
         self._metrics = metrics
         self._objects = objects
         self._secrets = secrets
@@ -99,19 +105,10 @@ class Submitter:
         """Write the intent, POST to `evaluator`, write what came of it; the job as it is then.
 
         Raises RetryLater where time has to pass first, Outdated where another
-        operator has won the intent.
+        operator has won the intent, and EvaluatorError where the config cannot be read.
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
-        try:
-            body = await self._job_body(job, benchmark, nonce)
-        except SecretMissing as error:
-            await self._objects.record(
-                job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
-            )
-            raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
-        except UnusableTargetPath as error:
-            await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
-            raise RetryLater(INVALID_RETRY_SECONDS) from error
+        body = await self._prepared(job, benchmark, evaluator, nonce)
         begun = time.monotonic()
         intent = job_status.submitting(job, datetime.now(UTC), nonce, evaluator.used)
         job = await self._objects.record(job, intent)
@@ -129,6 +126,39 @@ class Submitter:
         if job.status.attempt == 1 and (created := job.metadata.creation_timestamp):
             self._metrics.submission_lag((datetime.now(UTC) - created).total_seconds())
         return job
+
+    async def _prepared(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, nonce: str
+    ) -> JsonObject:
+        """What to POST; it holds the values of Secrets. Raises as `submit`; a job that waits has no slot."""
+        try:
+            secrets = (await self._secrets.read(job)).values
+            if benchmark is not None and not carries_config(job, secrets):
+                await self._verify_config(job, benchmark, evaluator)
+            return await self._job_body(job, benchmark, nonce, secrets, evaluator)
+        except SecretMissing as error:
+            await self._objects.record(
+                job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
+            )
+            evaluator.admission.leave(key_of(job))
+            raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
+        except UnusableSpec as error:
+            await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
+            evaluator.admission.leave(key_of(job))
+            raise RetryLater(INVALID_RETRY_SECONDS) from error
+        except (EvaluatorError, RetryLater):
+            evaluator.admission.leave(key_of(job))
+            raise
+
+    async def _verify_config(self, job: NemoEvalJob, benchmark: NemoBenchmark, evaluator: Evaluator) -> None:
+        """Raise RetryLater where the config is not what the benchmark wrote; that is woken to restore it."""
+        trouble = await trouble_with_config(evaluator.client, benchmark, self._tenancy)
+        if trouble is None:
+            return
+        self._queue.add(key_of(benchmark))
+        status = job_status.waiting(job, datetime.now(UTC), trouble.reason, trouble.message)
+        await self._objects.record(job, status)
+        raise RetryLater(at_most=REFUSED_RETRY_SECONDS)
 
     async def _after_failure(
         self,
@@ -156,12 +186,29 @@ class Submitter:
             case _:
                 return job
 
-    async def _job_body(self, job: NemoEvalJob, benchmark: NemoBenchmark | None, nonce: str) -> JsonObject:
-        """What to POST; it holds the values of Secrets."""
-        secrets = (await self._secrets.read(job)).values
+    async def _job_body(
+        self,
+        job: NemoEvalJob,
+        benchmark: NemoBenchmark | None,
+        nonce: str,
+        secrets: SecretValues,
+        evaluator: Evaluator,
+    ) -> JsonObject:
         copied = benchmark if benchmark is not None and carries_config(job, secrets) else None
         inherited = {} if copied is None else (await self._secrets.read(copied)).values
-        return job_body(job, benchmark, nonce=nonce, secrets=secrets, benchmark_secrets=inherited)
+        if job.spec.config is not None:
+            self._tenancy.check_namespace(job.metadata.namespace, job.spec.config.namespace)
+        body = job_body(
+            job,
+            benchmark,
+            nonce=nonce,
+            secrets=secrets,
+            benchmark_secrets=inherited,
+            cluster=self._tenancy.cluster,
+            connection=evaluator.used.connection,
+        )
+        check_values({part: body[part] for part in ("config", "target")}, "spec")
+        return body
 
     async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> LookUp:
         """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest."""

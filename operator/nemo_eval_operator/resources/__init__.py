@@ -42,6 +42,7 @@ from nemo_eval_operator.resources.meta import (
     KubeModel,
     ObjectMeta,
 )
+from nemo_eval_operator.resources.rules import CONFIG_NAME
 from nemo_eval_operator.resources.selector import BadSelector, LabelSelector
 from nemo_eval_operator.resources.values import SecretKeyRef, SecretVersion, ValueFrom
 
@@ -52,6 +53,7 @@ EVALJOB_PLURAL = NemoEvalJob.PLURAL
 __all__ = [
     "API_VERSION",
     "BENCHMARK_PLURAL",
+    "CONFIG_NAME",
     "CONNECTION_PLURAL",
     "EVALJOB_PLURAL",
     "GROUP",

@@ -15,7 +15,7 @@ from nemo_eval_operator.resources.meta import (
     ObservedGeneration,
 )
 from nemo_eval_operator.resources.printing import Column
-from nemo_eval_operator.resources.rules import immutable, rule, validations
+from nemo_eval_operator.resources.rules import fit_for_path, immutable, rule, validations
 from nemo_eval_operator.resources.values import SecretVersion, ValuesFrom
 
 _RENAMED = (
@@ -58,6 +58,8 @@ class BenchmarkSpec(KubeModel):
             "be pasted. name and namespace default to those of this object and cannot be changed later."
         ),
         json_schema_extra=validations(
+            fit_for_path("name"),
+            fit_for_path("namespace"),
             immutable("name", _RENAMED.format("name")),
             immutable("namespace", _RENAMED.format("namespace")),
         ),
@@ -92,6 +94,13 @@ class BenchmarkStatus(KubeModel):
     )
     config_generation: int | None = Field(
         None, description="The metadata.generation that the evaluator has; older while an edit is on its way."
+    )
+    config_digest: str | None = Field(
+        None,
+        description=(
+            "Digest of the config as it was written and as the evaluator keeps it, without values of "
+            "Secrets. The config is compared with it before a job refers to it."
+        ),
     )
     secrets: list[SecretVersion] | None = Field(
         None,

@@ -4,11 +4,14 @@ The API server checks them on every write, so that a manifest is refused where i
 sentence that says what to change. A model takes a rule as `json_schema_extra`; the CRD generator copies it.
 """
 
-from typing import Any
+from typing import Any, Final
 
 Rule = dict[str, str]
 
 VALIDATIONS = "x-kubernetes-validations"
+
+# Names of configs: NVIDIA documents no pattern for v1, and they become parts of URL paths.
+CONFIG_NAME: Final = "[A-Za-z0-9][A-Za-z0-9._@+~:-]{0,254}"
 
 # Field names of ours that are words of CEL: Kubernetes wants them written __so__.
 _RESERVED = frozenset({"namespace"})
@@ -17,6 +20,16 @@ _RESERVED = frozenset({"namespace"})
 def rule(expression: str, message: str) -> Rule:
     """`expression` must hold for the value (`self`; `oldSelf` is the value before the write)."""
     return {"rule": expression, "message": message}
+
+
+def fit_for_path(field: str) -> Rule:
+    """`field` is a name that is a part of a URL path as it is. For the object that has the field."""
+    name = f"__{field}__" if field in _RESERVED else field
+    return rule(
+        f"!has(self.{name}) || self.{name}.matches('^{CONFIG_NAME}$')",
+        f"{field}: begin it with a letter or digit, and use only letters, digits and ._@+~:- "
+        "(at most 255 characters)",
+    )
 
 
 def immutable(field: str, message: str) -> Rule:

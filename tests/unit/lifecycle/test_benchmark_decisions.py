@@ -29,6 +29,7 @@ from nemo_eval_operator.lifecycle import (
     release_benchmark_seconds,
     was_ready,
 )
+from nemo_eval_operator.lifecycle.drift import digest_of
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
     CreateConfig,
@@ -78,6 +79,7 @@ def ready(generation: int = 1) -> dict[str, Any]:
         "config": "team-a/qa",
         "configId": "eval-config-1",
         "configGeneration": generation,
+        "configDigest": digest_of(config_body(benchmark(config=WANTED), {}), ours().document),
         "message": "the evaluator has it as config team-a/qa",
         "conditions": [
             condition("Ready", "True", "ConfigReady", since=ago(100), generation=generation)
@@ -102,7 +104,8 @@ def ours(**document: Any) -> RemoteConfig:
     return remote_config(**(marked | WANTED | document))
 
 
-FOREIGN = ours(custom_fields={"k8s-uid": "another", "team": "search"})
+EARLIER = ours(custom_fields={"k8s-uid": "another", "k8s-namespace": "team-a", "team": "search"})
+FOREIGN = ours(custom_fields={"k8s-uid": "another", "k8s-namespace": "team-b", "k8s-name": "theirs"})
 UNMARKED = ours(custom_fields={})
 DRIFTED = ours(params={"limit_samples": 20})
 LEFTOVER = ours(params={"limit_samples": 10, "parallelism": 4})
@@ -187,7 +190,7 @@ class TestPresent:
             (DRIFTED, {}, {"replaced": True}),
             (DRIFTED, ready(), {"updated": True}),
             # What it does not let go of is likely its own default: no reason to delete the config.
-            (LEFTOVER, ready(), {}),
+            (LEFTOVER, ready(), {"updated": True}),
             (LEFTOVER, {}, {"updated": True}),
             (LEFTOVER, {}, {"replaced": True}),
         ],
@@ -201,7 +204,7 @@ class TestPresent:
         assert isinstance(step, Record)
         assert "but keeps its own value of params." in (step.status.message or "")
 
-    @pytest.mark.parametrize("remote", [FOREIGN, UNMARKED])
+    @pytest.mark.parametrize("remote", [EARLIER, UNMARKED])
     @pytest.mark.parametrize("status", [{}, ready()])
     def test_somebody_elses_config_is_not_touched(self, remote: RemoteConfig, status: dict[str, Any]) -> None:
         thing = bench(status=status)
@@ -214,19 +217,19 @@ class TestPresent:
         written = thing.model_copy(update={"status": step.status})
         assert decide_benchmark(written, known(thing, remote=remote)) == Rest(300.0)
 
-    @pytest.mark.parametrize("remote", [FOREIGN, UNMARKED])
+    @pytest.mark.parametrize("remote", [EARLIER, UNMARKED])
     def test_it_is_taken_over_where_the_object_says_so(self, remote: RemoteConfig) -> None:
         thing = bench(meta=ADOPT)
         assert decide_benchmark(thing, known(thing, remote=remote)) == UpdateConfig()
 
     def test_an_annotation_that_says_false_takes_nothing_over(self) -> None:
         thing = bench(meta={"annotations": {"evaluator.nemo.dev/adopt": "false"}})
-        step = decide_benchmark(thing, known(thing, remote=FOREIGN))
+        step = decide_benchmark(thing, known(thing, remote=EARLIER))
         assert verdict(step) == (STALLED, "ConfigExists")
 
     def test_a_takeover_that_the_evaluator_does_not_take_is_not_repeated_for_ever(self) -> None:
         thing = bench(meta=ADOPT)
-        step = decide_benchmark(thing, known(thing, remote=FOREIGN, updated=True))
+        step = decide_benchmark(thing, known(thing, remote=EARLIER, updated=True))
         assert step != UpdateConfig()
 
     @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_scores_without_end_are_left_with_the_evaluator() -> None:
 @pytest.mark.parametrize("attempt", [1, 2, 12])
 @pytest.mark.parametrize("length", [1, 63, 240, 244, 245, 246, 252, 253])
 def test_a_name_of_any_length_gives_valid_names(length: int, attempt: int) -> None:
-    names = config_map_names("j" * length, uid=UID, attempt=attempt)
+    names = config_map_names("j" * length, uid=UID, attempt=attempt, document="{}")
     for name in names:
         assert len(name) <= 253
         assert SUBDOMAIN.fullmatch(name)
@@ -109,13 +109,24 @@ def test_a_name_of_any_length_gives_valid_names(length: int, attempt: int) -> No
 
 
 def test_a_short_name_stays_readable_and_attempts_stay_apart() -> None:
-    first, second = (config_map_names("qa-llama", uid=UID, attempt=attempt) for attempt in (1, 2))
-    assert first == ("qa-llama-results", "qa-llama-6f1c0d3a-results")
-    assert second == ("qa-llama-2-results", "qa-llama-6f1c0d3a-2-results")
+    first, second = (
+        config_map_names("qa-llama", uid=UID, attempt=attempt, document="{}") for attempt in (1, 2)
+    )
+    assert first[:2] == ("qa-llama-results", "qa-llama-6f1c0d3a-results")
+    assert second[:2] == ("qa-llama-2-results", "qa-llama-6f1c0d3a-2-results")
+
+
+def test_the_last_name_depends_on_the_document() -> None:
+    first, second = (
+        config_map_names("qa-llama", uid=UID, attempt=1, document=document)[-1] for document in ("{}", "[]")
+    )
+    assert first != second
 
 
 def test_long_names_that_begin_alike_stay_apart() -> None:
-    first, second = (config_map_names("j" * 250 + end, uid=UID, attempt=1)[0] for end in ("aaa", "bbb"))
+    first, second = (
+        config_map_names("j" * 250 + end, uid=UID, attempt=1, document="{}")[0] for end in ("aaa", "bbb")
+    )
     assert first != second
 
 
@@ -123,7 +134,7 @@ def test_long_names_that_begin_alike_stay_apart() -> None:
 def test_a_cut_does_not_end_in_a_separator(separator: str) -> None:
     for length in range(40, 245):
         job = "j" * length + separator + "k" * (253 - length - len(separator))
-        for name in config_map_names(job, uid=UID, attempt=1):
+        for name in config_map_names(job, uid=UID, attempt=1, document="{}"):
             assert SUBDOMAIN.fullmatch(name)
             assert len(name) <= 253
         assert SUBDOMAIN.fullmatch(label_value(job))

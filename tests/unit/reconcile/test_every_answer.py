@@ -18,7 +18,7 @@ import pytest
 
 from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets, Unavailable
 from nemo_eval_operator.kube import ObjectKey, Outdated
-from nemo_eval_operator.lifecycle import FINALIZER
+from nemo_eval_operator.lifecycle import FINALIZER, Tenancy
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.reconcile import (
     Books,
@@ -211,6 +211,7 @@ class Stage:
             metrics=self.metrics,
             selector=LabelSelector(),
             settle=self.settle,
+            tenancy=Tenancy(),
         )
 
     async def look(self) -> float | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import KnownSecrets
+from nemo_eval_operator.evaluator import KnownSecrets, Results
 from nemo_eval_operator.kube import KubeUnavailable
-from nemo_eval_operator.lifecycle import Stored
+from nemo_eval_operator.lifecycle import Stored, config_map_names, results_document
 from nemo_eval_operator.reconcile.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.resources import NemoEvalJob
@@ -21,7 +22,7 @@ from tests.unit.lifecycle.objects import EM, UID, evaljob, followed
 from .api_server import CONFIG_MAPS, ApiServer
 
 URL = "http://evaluator.test:7331/v1/evaluation/jobs/eval-1/results"
-WHOLE = {"job": "eval-1", "tasks": EM, "groups": {}, "anything": [1, None]}
+WHOLE: dict[str, Any] = {"job": "eval-1", "tasks": EM, "groups": {}, "anything": [1, None]}
 
 JOB = evaljob(status=followed())
 
@@ -84,14 +85,18 @@ async def test_keeping_them_again_changes_nothing() -> None:
     ]
 
 
-def config_map(uid: str, job_id: str) -> dict[str, Any]:
-    return {
-        "metadata": {
-            "name": "qa-llama-results",
-            "ownerReferences": [{"uid": uid}],
-            "annotations": {"evaluator.nemo.dev/job-id": job_id},
-        }
+def config_map(uid: str, job_id: str, **content: Any) -> dict[str, Any]:
+    """As the operator writes it; what `content` says replaces a part of it."""
+    meta = {
+        "name": "qa-llama-results",
+        "ownerReferences": [{"uid": uid}],
+        "annotations": {"evaluator.nemo.dev/job-id": job_id},
     }
+    document, _ = results_document(Results.of(WHOLE), url=URL)
+    return {"metadata": meta, "immutable": True, "data": {"results.json": document}} | content
+
+
+FALSIFIED = json.dumps(WHOLE | {"tasks": {"qa": {"metrics": {"em": {"scores": {"em": {"value": 1.0}}}}}}})
 
 
 @pytest.mark.parametrize(
@@ -102,9 +107,13 @@ def config_map(uid: str, job_id: str) -> dict[str, Any]:
         config_map("another", "eval-0"),
         config_map("another", "eval-1"),
         # The same object, after its status was lost with an earlier run.
-        config_map(UID, "eval-0"),
+        config_map(UID, "eval-0", data={"results.json": json.dumps(WHOLE | {"job": "eval-0"})}),
+        # Owner and annotations can be copied by anyone who may create ConfigMaps.
+        config_map(UID, "eval-1", data={"results.json": FALSIFIED}),
+        config_map(UID, "eval-1", immutable=False),
+        config_map(UID, "eval-1", binaryData={"more": "AAAA"}),
     ],
-    ids=["somebody's", "predecessor's", "odd", "of an earlier run"],
+    ids=["somebody's", "predecessor's", "odd", "of an earlier run", "falsified", "changeable", "with more"],
 )
 async def test_a_name_that_is_taken_is_left_alone(taken: dict[str, Any]) -> None:
     server = ApiServer()
@@ -112,6 +121,17 @@ async def test_a_name_that_is_taken_is_left_alone(taken: dict[str, Any]) -> None
     stored = await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
     assert stored.config_map == "qa-llama-6f1c0d3a-results"
     assert server.config_map("qa-llama-results") == taken
+    assert json.loads(server.config_map(stored.config_map)["data"]["results.json"]) == WHOLE
+
+
+async def test_names_that_can_be_guessed_may_be_taken_without_harm() -> None:
+    server = ApiServer()
+    for name in ("qa-llama-results", "qa-llama-6f1c0d3a-results"):
+        server.documents[f"{CONFIG_MAPS}/{name}"] = config_map(UID, "eval-1", immutable=False)
+
+    stored = await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
+
+    assert re.fullmatch(r"qa-llama-6f1c0d3a-[0-9a-f]{16}-results", stored.config_map)
 
 
 async def test_each_attempt_has_a_config_map_of_its_own() -> None:
@@ -122,12 +142,14 @@ async def test_each_attempt_has_a_config_map_of_its_own() -> None:
     assert (await results.collect(again, "eval-1")).config_map == "qa-llama-2-results"
 
 
-async def test_both_names_taken_is_for_a_person_to_mend() -> None:
+async def test_all_names_taken_is_for_a_person_to_mend() -> None:
     server = ApiServer()
-    for name in ("qa-llama-results", "qa-llama-6f1c0d3a-results"):
+    document, _ = results_document(Results.of(WHOLE), url=URL)
+    names = config_map_names("qa-llama", uid=UID, attempt=1, document=document)
+    for name in names:
         server.documents[f"{CONFIG_MAPS}/{name}"] = {"metadata": {"name": name}}
     said = str(await problem_of(keeper(server, answering(200, WHOLE))))
-    assert "qa-llama-results and qa-llama-6f1c0d3a-results exist and are not of this run" in said
+    assert f"ConfigMaps {', '.join(names)} exist with other content: delete one of them" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""A tenant: a namespace and a service account of its own, with all rights there and none elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import yaml
+
+from testbed.cluster import Cluster
+from tests.e2e.world import World
+
+ACCOUNT = "tenant"
+RULES = [
+    {
+        "apiGroups": ["evaluator.nemo.dev"],
+        "resources": ["nemobenchmarks", "nemoevaljobs", "nemoevaluatorconnections"],
+        "verbs": ["*"],
+    },
+    {"apiGroups": [""], "resources": ["configmaps", "secrets", "events"], "verbs": ["*"]},
+]
+
+
+@contextmanager
+def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[World]:
+    """A new namespace as its own account sees it, which has no rights anywhere else."""
+    meta = {"name": ACCOUNT, "namespace": namespace}
+    api = "rbac.authorization.k8s.io"
+    manifests = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": RULES},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": api, "kind": "Role", "name": ACCOUNT},
+            "subjects": [{"kind": "ServiceAccount", **meta}],
+        },
+    ]
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests))
+    try:
+        kubeconfig = cluster.service_account_kubeconfig(namespace, ACCOUNT)
+        yield World(replace(cluster, kubeconfig=kubeconfig), namespace, evaluator_url)
+    finally:
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
