@@ -92,7 +92,7 @@ class Artifacts:
             yield JobArtifacts(self._root / job_id, files)
 
     def url(self, job_id: str) -> str:
-        return (self._root / job_id).absolute().as_uri()
+        return f"{self._root.absolute().as_uri()}/{job_id}"
 
     def log_file(self, job_id: str) -> Path:
         return self._root / job_id / "log.txt"

@@ -6,9 +6,9 @@ absent fields as null where a job embeds them.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/ \t\r\n\f\v]+$")]
 """No slash, which separates namespace from name in references; no blanks: spelled out, since dialects of
@@ -196,6 +196,15 @@ class JobInput(Described):
     config: str | ConfigInput
     target: str | TargetInput
     namespace: Name = "default"
+
+    @model_validator(mode="after")
+    def _refuse_results(self) -> Self:
+        """What only the server says of a job is not ignored: a caller would take it for accepted."""
+        for name in ("status", "status_details", "result", "output_files_url"):
+            if (self.model_extra or {}).get(name) is not None:
+                msg = f"{name} is the server's to set; leave it out"
+                raise ValueError(msg)
+        return self
 
 
 class Job(Described):

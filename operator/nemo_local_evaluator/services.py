@@ -31,14 +31,14 @@ class Services:
 def build_services(
     settings: Settings, *, database: Database, http: HttpClients, scoring: ScoringPool
 ) -> Services:
-    store = JobStore(database)
+    artifacts = Artifacts(settings.artifacts)
+    store = JobStore(database, files_url=artifacts.url(""))
     configs = EntityService(
         kind=CONFIG, store=EntityStore(database, "config"), jobs=store, quirks=settings.quirks
     )
     targets = EntityService(
         kind=TARGET, store=EntityStore(database, "target"), jobs=store, quirks=settings.quirks
     )
-    artifacts = Artifacts(settings.artifacts)
     resources = Resources(
         datasets=DatasetReader(roots=settings.dataset_roots, private=settings.database, http=http.next()),
         models=ModelClient(http, retry_base=settings.retry_base),

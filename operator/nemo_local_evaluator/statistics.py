@@ -6,6 +6,7 @@ otherwise left out.
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 MAX_VALUE: Final = 1e100
@@ -17,36 +18,42 @@ def counts(value: float) -> bool:
     return abs(value) <= MAX_VALUE
 
 
+_UNIT_BITS: Final = 1074
+"""Every float is a whole multiple of 2 ** -1074."""
+
+
 class RunningStatistics:
+    """Sums without rounding, so that no statistic depends on the order in which samples are completed."""
+
     def __init__(self) -> None:
         self.count = 0
-        self._sum = _Sum()
-        self._sum_squared = _Sum()
+        self._sum = 0
+        """In units of 2 ** -1074."""
+        self._sum_squared = 0
+        """In units of 2 ** -2148."""
         self._min = math.inf
         self._max = -math.inf
-        self._mean = 0.0
-        self._squared_deviations = 0.0
 
     def add(self, value: float) -> None:
+        numerator, denominator = float(value).as_integer_ratio()
+        units = numerator << (_UNIT_BITS + 1 - denominator.bit_length())
         self.count += 1
-        self._sum.add(value)
-        self._sum_squared.add(value * value)
+        self._sum += units
+        self._sum_squared += units * units
         self._min = min(self._min, value)
         self._max = max(self._max, value)
-        # Welford: sum_squared/count - mean**2 would lose every digit where values are large and close.
-        deviation = value - self._mean
-        self._mean += deviation / self.count
-        self._squared_deviations += deviation * (value - self._mean)
 
     def score(self, *, nan_count: int) -> dict[str, Any]:
         """The score as a result holds it; at least one value must have been added."""
         return _score(
             count=self.count,
-            total=self._sum.value,
-            sum_squared=self._sum_squared.value,
+            total=_fraction(self._sum, _UNIT_BITS),
+            sum_squared=_fraction(self._sum_squared, 2 * _UNIT_BITS),
             low=self._min,
             high=self._max,
-            squared_deviations=self._squared_deviations,
+            squared_deviations=_fraction(
+                self.count * self._sum_squared - self._sum * self._sum, 2 * _UNIT_BITS, self.count
+            ),
             nan_count=nan_count,
         )
 
@@ -102,21 +109,6 @@ def _score(
     }
 
 
-class _Sum:
-    """Neumaier's sum: as exact over ten million values as over ten."""
-
-    def __init__(self) -> None:
-        self._total = 0.0
-        self._lost = 0.0
-
-    def add(self, value: float) -> None:
-        total = self._total + value
-        if abs(self._total) >= abs(value):
-            self._lost += (self._total - total) + value
-        else:
-            self._lost += (value - total) + self._total
-        self._total = total
-
-    @property
-    def value(self) -> float:
-        return self._total + self._lost
+def _fraction(units: int, bits: int, divisor: int = 1) -> float:
+    """Return units / 2 ** bits / divisor, rounded once."""
+    return float(Fraction(units, divisor << bits))

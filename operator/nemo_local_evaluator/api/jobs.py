@@ -19,7 +19,7 @@ _listing: Final = ListingQuery(
     filters=("namespace", "status", "config", "target", "project", "custom_fields", "created_at"),
     searches=(
         *("id", "namespace", "status", "status_details", "config", "target", "project", "description"),
-        *("custom_fields", "ownership", "result"),
+        *("custom_fields", "ownership", "result", "output_files_url"),
     ),
 )
 

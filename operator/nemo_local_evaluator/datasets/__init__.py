@@ -6,8 +6,8 @@ once to use it. Neither holds more than a batch of it in memory.
 
 from nemo_local_evaluator.datasets.directory import Directory
 from nemo_local_evaluator.datasets.reader import DatasetReader
-from nemo_local_evaluator.datasets.row import Row
+from nemo_local_evaluator.datasets.row import Row, item_id
 from nemo_local_evaluator.datasets.rows import Rows, rows_in_memory
 from nemo_local_evaluator.datasets.source import DatasetSource
 
-__all__ = ["DatasetReader", "DatasetSource", "Directory", "Row", "Rows", "rows_in_memory"]
+__all__ = ["DatasetReader", "DatasetSource", "Directory", "Row", "Rows", "item_id", "rows_in_memory"]

@@ -1,5 +1,7 @@
 """What a row is, everywhere in this program, and how large one may be."""
 
+import hashlib
+import json
 from typing import Any, Final
 
 from nemo_local_evaluator.bounds import separators
@@ -15,6 +17,15 @@ MAX_ROW_BYTES: Final = 16 * 1024 * 1024
 
 _PART_BYTES: Final = 64
 """Memory that an object, list or value takes at least, however short its text is."""
+
+
+def item_id(item: object) -> str:
+    """Return a name for a row by its content: the SHA-256 of its canonical JSON.
+
+    That is JSON with sorted keys, without blanks, in UTF-8.
+    """
+    text = json.dumps(item, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def weight(text: bytes) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from nemo_local_evaluator.datasets import item_id
 from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
@@ -113,7 +114,9 @@ class _HarnessEvaluation:
             hf_token=self.hf_token,
             silence=SILENCE + self.endpoint.timeout * (self.endpoint.retries + 1),
             log=observer.log,
-            sample=observer.sample,
+            sample=lambda task, document: observer.sample(
+                task, {**document, "item_id": item_id(document.get("item"))}
+            ),
         )
         scores = await run.scores()
         return Outcome(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nemo_local_evaluator.datasets import Row
+from nemo_local_evaluator.datasets import Row, item_id
 from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.metrics import Scored, corpus_scores
 from nemo_local_evaluator.scoring import MetricSpec
@@ -33,6 +33,8 @@ class Sample:
 
     def document(self) -> dict[str, Any]:
         document: dict[str, Any] = {
+            "index": self.number - 1,
+            "item_id": item_id(self.item),
             "item": self.item,
             "output_text": (self.answer or {}).get("output_text"),
             "scores": {

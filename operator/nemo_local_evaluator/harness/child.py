@@ -173,6 +173,7 @@ def _refuse_unfit(request: Request, configs: list[tuple[str, Mapping[str, Any]]]
 
 def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {
+        "index": sample["doc_id"],
         "item": sample["doc"],
         "target": sample["target"],
         "filter": sample["filter"],

@@ -12,6 +12,7 @@ from nemo_local_evaluator.metrics.base import (
     Judge,
     Metric,
     MetricFactory,
+    ReferenceMetric,
     Scored,
     first_problem,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "TOOL_CALL_ACCURACY",
     "Judge",
     "Metric",
+    "ReferenceMetric",
     "Scored",
     "build_metric",
     "corpus_scores",

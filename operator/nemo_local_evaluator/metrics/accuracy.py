@@ -1,17 +1,13 @@
 """`accuracy`: 1 where the prediction is a reference, but for space around them. Unlike `em`, case counts."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing_extensions import override
 
-from nemo_local_evaluator.metrics.base import Comparison, Scored
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
 
 
-class Accuracy:
-    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
-        self._comparison = Comparison(params, environment)
-
-    def score(self, context: Context) -> Scored:
-        prediction, references = self._comparison.render(context)
+class Accuracy(ReferenceMetric):
+    @override
+    def compare(self, evidence: Evidence) -> Scored:
+        prediction, references = evidence
         matches = prediction.strip() in [reference.strip() for reference in references]
         return Scored({"accuracy": float(matches)})

@@ -3,6 +3,7 @@
 Metrics run in worker processes (`scoring`): no I/O, and nothing kept between samples.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -67,8 +68,13 @@ class ReferenceParams(BaseModel):
     prediction: str = "{{sample.output_text}}"
 
 
-class Comparison:
-    """Renders the two sides of a reference metric."""
+class ReferenceMetric(ABC):
+    """A metric that compares a text with references.
+
+    Its two halves have different limits. Rendering runs templates of the config, whose CPU time is bounded.
+    Comparing is this program's own work: how long it takes depends on the sizes of the texts, which are
+    bounded, and no score may depend on the speed of the machine.
+    """
 
     def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
         checked = ReferenceParams.model_validate(params)
@@ -79,3 +85,10 @@ class Comparison:
         return Evidence(
             self._prediction.render(context), [reference.render(context) for reference in self._references]
         )
+
+    @abstractmethod
+    def compare(self, evidence: Evidence) -> Scored:
+        """Raise SampleError for texts that are too long to be compared."""
+
+    def score(self, context: Context) -> Scored:
+        return self.compare(self.render(context))

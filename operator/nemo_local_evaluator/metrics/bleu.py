@@ -9,26 +9,21 @@ lengths for which the answers are too short (sacrebleu's effective order). Other
 which has no pair of words, would score 0 even where it equals the reference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import sacrebleu
 from sacrebleu.metrics.bleu import BLEU, MAX_NGRAM_ORDER
 from typing_extensions import override
 
-from nemo_local_evaluator.metrics.base import Comparison, Scored
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
 
 
-class Bleu:
+class Bleu(ReferenceMetric):
     name = "sentence"
 
-    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
-        self._comparison = Comparison(params, environment)
-
-    def score(self, context: Context) -> Scored:
-        evidence = self._comparison.render(context)
+    @override
+    def compare(self, evidence: Evidence) -> Scored:
         bleu = sacrebleu.sentence_bleu(evidence.prediction, evidence.references)
         return Scored(
             {self.name: float(bleu.score)}, tally=(*bleu.counts, *bleu.totals, bleu.sys_len, bleu.ref_len)
@@ -39,8 +34,8 @@ class SimilarityBleu(Bleu):
     name = "bleu_score"
 
     @override
-    def score(self, context: Context) -> Scored:
-        scored = super().score(context)
+    def compare(self, evidence: Evidence) -> Scored:
+        scored = super().compare(evidence)
         return replace(scored, scores={name: _fraction(score) for name, score in scored.scores.items()})
 
 

@@ -3,11 +3,10 @@
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
-from nemo_local_evaluator.metrics.base import Comparison, Scored
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from typing_extensions import override
+
+from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -17,22 +16,18 @@ def normalise(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-class ExactMatch:
-    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
-        self._comparison = Comparison(params, environment)
-
-    def score(self, context: Context) -> Scored:
-        prediction, references = self._comparison.render(context)
+class ExactMatch(ReferenceMetric):
+    @override
+    def compare(self, evidence: Evidence) -> Scored:
+        prediction, references = evidence
         matches = normalise(prediction) in map(normalise, references)
         return Scored({"em_score": float(matches)})
 
 
-class F1:
-    def __init__(self, params: Mapping[str, Any], environment: TemplateEnvironment) -> None:
-        self._comparison = Comparison(params, environment)
-
-    def score(self, context: Context) -> Scored:
-        prediction, references = self._comparison.render(context)
+class F1(ReferenceMetric):
+    @override
+    def compare(self, evidence: Evidence) -> Scored:
+        prediction, references = evidence
         return Scored({"f1_score": max(_token_f1(prediction, reference) for reference in references)})
 
 

@@ -16,8 +16,9 @@ __all__ = ["ScoringPool"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_PATIENCE: Final = 10
-"""Times the CPU time of a call, on the clock: for a worker that hangs, but not one on a busy machine."""
+_PATIENCE: Final = 60
+"""Times the CPU time of a call, on the clock: for a worker that hangs, but not one on a busy machine, nor one
+that compares the longest texts."""
 
 # Forked from a process that has them already, a worker starts in milliseconds.
 _PRELOADED: Final = ["nemo_local_evaluator.scoring.preload", "nemo_local_evaluator.datasets.apart"]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from nemo_local_evaluator.errors import SampleError
-from nemo_local_evaluator.metrics import Judge, Metric, Scored, build_metric
+from nemo_local_evaluator.metrics import Judge, Metric, ReferenceMetric, Scored, build_metric
 from nemo_local_evaluator.prompts import Generates, Prompt
 from nemo_local_evaluator.schemas import Params
 from nemo_local_evaluator.scoring.limits import limited
@@ -93,17 +93,28 @@ def _scores(metrics: Mapping[str, MetricSpec], context: Context) -> SampleScores
     scores = SampleScores()
     for name, spec in metrics.items():
         try:
-            with limited():
-                metric = _metric(spec)
-                if isinstance(metric, Judge):
-                    scores.judge_requests[name] = metric.request(context)
-                else:
-                    scored = metric.score(context)
-                    scores.scored[name] = scored
-                    scores.errors += [f"metric {name!r}: {problem}" for problem in scored.problems]
+            scored = _scored(spec, context)
+            if isinstance(scored, Scored):
+                scores.scored[name] = scored
+                scores.errors += [f"metric {name!r}: {problem}" for problem in scored.problems]
+            else:
+                scores.judge_requests[name] = scored
         except SampleError as error:
             scores.errors.append(f"metric {name!r}: {error}")
     return scores
+
+
+def _scored(spec: MetricSpec, context: Context) -> Scored | dict[str, Any]:
+    """The scores, or a judge's request. Raises SampleError."""
+    with limited():
+        metric = _metric(spec)
+        if isinstance(metric, Judge):
+            return metric.request(context)
+        if not isinstance(metric, ReferenceMetric):
+            return metric.score(context)
+        evidence = metric.render(context)
+    with limited(time=False):
+        return metric.compare(evidence)
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ columns beside it, so that a progress report rewrites a line and not the whole j
 import builtins
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Any, Final, Literal
 
@@ -34,6 +34,10 @@ _TABLE: Final = Table(
             "$.target.model.api_endpoint.model_id",
         )
     },
+    searched={
+        "status_details": "status_details",
+        "output_files_url": "json_quote(CASE status WHEN 'completed' THEN :{value} || id END)",
+    },
 )
 _WITH_DOCUMENT: Final = "SELECT jobs.*, document FROM jobs JOIN documents ON owner = id"
 
@@ -56,8 +60,10 @@ class StoredJob:
 
 
 class JobStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, files_url: str = "") -> None:
+        """`files_url` comes before a job's id in its output_files_url."""
         self._database = database
+        self._table = replace(_TABLE, files_url=files_url)
 
     def add(self, job: StoredJob, secrets: Mapping[str, str]) -> None:
         config, target = job.document["config"], job.document["target"]
@@ -93,7 +99,7 @@ class JobStore:
         return self._database.secrets(job_id)
 
     def list(self, listing: Listing) -> tuple[builtins.list[StoredJob], int]:
-        found = find(self._database, _TABLE, listing)
+        found = find(self._database, self._table, listing)
         return [_stored(row) for row in found.rows], found.total
 
     def with_status(self, *statuses: JobStatus) -> builtins.list[StoredJob]:

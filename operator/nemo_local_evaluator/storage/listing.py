@@ -83,6 +83,10 @@ class Table:
     aliases: Mapping[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     """What a filter finds at one of several places in the document: field and path, and the JSON paths."""
 
+    searched: Mapping[str, str] = field(default_factory=dict)
+    """JSON that searches look into where a field is not in the document; `{value}` stands for `files_url`."""
+    files_url: str = ""
+
     @property
     def scope(self) -> str:
         return "kind = :kind" if self.name == "entities" else "TRUE"
@@ -145,7 +149,10 @@ class _Query:
             raise ValueError(msg)
 
     def search(self, search: Search) -> None:
-        path = self._bind(_json_path(search.field, *search.path))
+        source, keys = _DOCUMENT, (search.field, *search.path)
+        if expression := self._table.searched.get(search.field):
+            source, keys = expression.format(value=self._bind(self._table.files_url)), search.path
+        path = self._bind(_json_path(*keys))
         found = []
         for value in search.values:
             plain = self._bind(_pattern(value))
@@ -153,8 +160,8 @@ class _Query:
             escaped = self._bind(_pattern(json.dumps(value)[1:-1]))
             if search.field in self._table.columns and not search.path:
                 found.append(f"{search.field} LIKE :{plain} ESCAPE '\\'")
-            found.append(f"{_DOCUMENT} ->> :{path} LIKE :{plain} ESCAPE '\\'")
-            found.append(f"{_DOCUMENT} -> :{path} LIKE :{escaped} ESCAPE '\\'")
+            found.append(f"{source} ->> :{path} LIKE :{plain} ESCAPE '\\'")
+            found.append(f"{source} -> :{path} LIKE :{escaped} ESCAPE '\\'")
         self._clauses.append(f"({' OR '.join(found)})")
 
     def _bind(self, value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from nemo_local_evaluator.datasets import item_id
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     FakeModel,
@@ -56,7 +57,7 @@ async def start(server: Evaluator, **params: Any) -> str:
 async def test_a_job_carries_its_config_and_target_with_nulls(server: Evaluator) -> None:
     await server.create("configs", data_config() | {"name": "c", "namespace": "team"})
     await server.create("targets", rows_target({"x": 1}) | {"name": "t", "namespace": "team"})
-    body = {"config": "team/c", "target": "team/t", "custom_fields": {"k": "v"}, "status": "completed"}
+    body = {"config": "team/c", "target": "team/t", "custom_fields": {"k": "v"}}
     job = await server.create("jobs", body)
     assert job["id"].startswith("eval-")
     assert job["status"] == "created"
@@ -70,6 +71,32 @@ async def test_a_job_carries_its_config_and_target_with_nulls(server: Evaluator)
     assert job["config"]["groups"] is None
     assert job["config"]["tasks"]["qa"]["dataset"] is None
     assert job["target"]["model"] is None
+
+
+@pytest.mark.parametrize("field", ["status", "status_details", "result", "output_files_url"])
+async def test_what_only_the_server_says_of_a_job_is_refused(server: Evaluator, field: str) -> None:
+    body = {"config": data_config(string_check("a", "equals", "a")), "target": rows_target({"x": 1})}
+    (said,) = await server.refused(422, "POST", "jobs", body | {field: "completed"})
+    assert f"{field} is the server's to set" in said["msg"]
+    await server.create("jobs", body | {field: None})
+
+
+async def test_status_details_and_files_are_searched(server: Evaluator) -> None:
+    good = await server.run(data_config(string_check("a", "equals", "a")), rows_target({"x": 1}))
+    bad = data_config(string_check('{{item["caf\u00e9"]}}', "equals", "a"))
+    failed = await server.run(bad, rows_target({"x": 1}), skip_checks=True)
+    assert (good["status"], failed["status"]) == ("completed", "failed")
+
+    async def found(**search: str) -> list[str]:
+        page = await server.get("jobs", **{f"search{key}": value for key, value in search.items()})
+        return [job["id"] for job in page["data"]]
+
+    assert await found(**{"[status_details]": "successfully"}) == [good["id"]]
+    assert await found(**{"[status_details][message]": "successfully"}) == [good["id"]]
+    for field in ("[status_details]", "[status_details][message]"):
+        assert await found(**{field: '["caf\u00e9"]'}) == [failed["id"]]
+    assert await found(**{"[output_files_url]": good["output_files_url"]}) == [good["id"]]
+    assert await found(**{"[output_files_url]": failed["id"]}) == []
 
 
 async def test_a_completed_job_has_status_details_and_results(server: Evaluator) -> None:
@@ -88,8 +115,20 @@ async def test_a_completed_job_has_status_details_and_results(server: Evaluator)
     assert (result["job"], result["groups"], result["namespace"]) == (job["id"], {}, "default")
     assert result["tasks"]["qa"]["metrics"]["score"]["scores"]["string-check"]["value"] == 0.5
     assert result["tasks"]["qa"]["data"]["samples"] == [
-        {"item": ROWS[0], "output_text": "yes", "scores": {"score": {"string-check": 1.0}}},
-        {"item": ROWS[1], "output_text": "no", "scores": {"score": {"string-check": 0.0}}},
+        {
+            "index": 0,
+            "item_id": item_id(ROWS[0]),
+            "item": ROWS[0],
+            "output_text": "yes",
+            "scores": {"score": {"string-check": 1.0}},
+        },
+        {
+            "index": 1,
+            "item_id": item_id(ROWS[1]),
+            "item": ROWS[1],
+            "output_text": "no",
+            "scores": {"score": {"string-check": 0.0}},
+        },
     ]
     assert job["updated_at"] > job["created_at"]
 
