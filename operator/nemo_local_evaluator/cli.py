@@ -58,6 +58,14 @@ _HARNESS_TASKS: Final = typer.Option(
     " code: name only directories that nobody else writes to.",
 )
 
+_HARNESS_TOKENIZERS: Final = typer.Option(
+    exists=True,
+    file_okay=False,
+    metavar="DIRECTORY",
+    help="Directory beneath which a config's params.extra.tokenizer may name a tokenizer by its absolute"
+    " path. May be repeated.",
+)
+
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 
 
@@ -120,6 +128,7 @@ def serve(
     models: Annotated[Path | None, _MODELS] = None,
     harness_python: Annotated[Path | None, _HARNESS_PYTHON] = None,
     harness_tasks: Annotated[list[Path] | None, _HARNESS_TASKS] = None,
+    harness_tokenizers: Annotated[list[Path] | None, _HARNESS_TOKENIZERS] = None,
     quirk: Annotated[
         list[Quirk] | None,
         typer.Option(
@@ -150,7 +159,7 @@ def serve(
         allow_paths=tuple(allow_path or ()),
         workers=workers,
         models=_registered(models),
-        harness=_harness(harness_python, harness_tasks),
+        harness=_harness(harness_python, harness_tasks, harness_tokenizers),
         hosts=served_hosts(host, allowed_host or ()),
         token=_token(token_file),
         quirks=quirks,
@@ -191,6 +200,7 @@ def run(
     models: Annotated[Path | None, _MODELS] = None,
     harness_python: Annotated[Path | None, _HARNESS_PYTHON] = None,
     harness_tasks: Annotated[list[Path] | None, _HARNESS_TASKS] = None,
+    harness_tokenizers: Annotated[list[Path] | None, _HARNESS_TOKENIZERS] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -231,7 +241,7 @@ def run(
             target=target_document,
             roots=tuple(path.resolve() for path in (config.parent, *(allow_path or ()))),
             models=_registered(models),
-            harness=_harness(harness_python, harness_tasks),
+            harness=_harness(harness_python, harness_tasks, harness_tokenizers),
         )
     except InvalidDocumentError as error:
         raise typer.BadParameter(str(error)) from error
@@ -272,8 +282,12 @@ def _registered(models: Path | None) -> dict[str, RegisteredModel]:
         raise typer.BadParameter(str(error), param_hint="--models") from error
 
 
-def _harness(python: Path | None, tasks: list[Path] | None) -> Harness:
-    return Harness(python=python or Path(sys.executable), task_directories=tuple(tasks or ()))
+def _harness(python: Path | None, tasks: list[Path] | None, tokenizers: list[Path] | None) -> Harness:
+    return Harness(
+        python=python or Path(sys.executable),
+        task_directories=tuple(tasks or ()),
+        tokenizer_directories=tuple(tokenizers or ()),
+    )
 
 
 def _as_json(outcome: Outcome) -> str:

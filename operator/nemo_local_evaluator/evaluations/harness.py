@@ -62,7 +62,14 @@ def plan(
     parallelism = min(params.parallelism or DEFAULT_PARALLELISM, MAX_PARALLELISM)
     try:
         tasks = _tasks(config)
-        request = request_of(config.type, tasks, params, endpoint, parallelism=parallelism)
+        request = request_of(
+            config.type,
+            tasks,
+            params,
+            endpoint,
+            parallelism=parallelism,
+            tokenizers=resources.harness.tokenizer_directories,
+        )
         token = extra_of(params).hf_token
     except EvaluationError as fault:
         raise _with_the_type_first(config.type, fault) from fault

@@ -73,6 +73,8 @@ class Harness:
     """The interpreter that lm-eval is installed for."""
     task_directories: tuple[Path, ...] = ()
     """Further tasks. Their YAML may name Python functions: whoever writes there runs code here."""
+    tokenizer_directories: tuple[Path, ...] = ()
+    """Directories beneath which params.extra.tokenizer may name one by its path."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ send the API key elsewhere, and those are the server's to decide.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import (
@@ -35,6 +36,9 @@ _A_PAIR: Final = 2
 
 HubName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
 """No path: files of this machine are not the caller's to read."""
+
+LocalPath = Annotated[str, StringConstraints(pattern=r"^/")]
+"""Of a directory beneath one that the server was started with; others are refused."""
 
 
 def _unquoted(text: str) -> str:
@@ -85,7 +89,7 @@ class Extra(EvaluateOptions, ModelOptions):
 
     model_type: ModelType | None = None
     hf_token: str | None = Field(default=None, repr=False)
-    tokenizer: HubName | None = None
+    tokenizer: HubName | LocalPath | None = None
     tokenizer_backend: Literal["hf", "huggingface", "tiktoken", "none"] | None = None
     dataset_seed: int | None = None
     use_greedy: bool | None = None
@@ -114,14 +118,26 @@ def kind_of(url: str, extra: Extra) -> ModelType:
 
 
 def request_of(
-    config_type: str, tasks: Sequence[str], params: Params, endpoint: Endpoint, *, parallelism: int
+    config_type: str,
+    tasks: Sequence[str],
+    params: Params,
+    endpoint: Endpoint,
+    *,
+    parallelism: int,
+    tokenizers: Sequence[Path] = (),
 ) -> Request:
-    """Without secrets, which travel by the environment. Raises EvaluationError."""
+    """Without secrets, which travel by the environment. Raises EvaluationError.
+
+    `tokenizers` are directories beneath which a tokenizer may be named by its path.
+    """
     for name in (config_type, *tasks):
         if "/" in name:
             msg = f"config or task type {name!r} is the path of a file; lm-eval's tasks are named"
             raise EvaluationError(msg)
     extra = extra_of(params)
+    tokenizer = extra.tokenizer
+    if tokenizer and tokenizer.startswith("/"):
+        tokenizer = _allowed_directory(tokenizer, tokenizers)
     kind = kind_of(endpoint.url, extra)
     if kind == "chat" and extra.apply_chat_template is False:
         msg = "a chat endpoint takes messages: params.extra.apply_chat_template cannot be false"
@@ -140,7 +156,7 @@ def request_of(
         "model": _MODELS[kind],
         "model_args": {
             **extra.model_dump(include=set(ModelOptions.model_fields), exclude_none=True),
-            **_tokenizer(kind, extra),
+            **_tokenizer(kind, extra, tokenizer),
             "model": endpoint.model_id,
             "base_url": str(call_url(endpoint.url, _KINDS[kind])),
             "num_concurrent": parallelism,
@@ -154,13 +170,26 @@ def request_of(
     }
 
 
-def _tokenizer(kind: ModelType, extra: Extra) -> dict[str, str]:
+def _tokenizer(kind: ModelType, extra: Extra, tokenizer: str | None) -> dict[str, str]:
     # A chat endpoint tokenizes by itself: nothing is fetched from a hub for it.
     if kind == "chat":
         return {"tokenizer_backend": "none"}
-    backend = extra.tokenizer_backend or ("huggingface" if extra.tokenizer else "none")
-    named = {"tokenizer": extra.tokenizer} if extra.tokenizer and backend != "none" else {}
+    backend = extra.tokenizer_backend or ("huggingface" if tokenizer else "none")
+    named = {"tokenizer": tokenizer} if tokenizer and backend != "none" else {}
     return {"tokenizer_backend": "huggingface" if backend == "hf" else backend, **named}
+
+
+def _allowed_directory(given: str, allowed: Sequence[Path]) -> str:
+    """Return the directory, symbolic links resolved. Raise EvaluationError where it is not an allowed one."""
+    try:
+        path = Path(given).resolve()
+        if path.is_dir() and any(path.is_relative_to(root.resolve()) for root in allowed):
+            return str(path)
+    except (OSError, RuntimeError, ValueError):
+        pass  # a link to itself, or a null character
+    beneath = ", ".join(map(str, allowed)) or "none: start the server with --harness-tokenizers"
+    msg = f"params.extra.tokenizer is not a directory that is allowed; directories allowed are {beneath}"
+    raise EvaluationError(msg)
 
 
 def _generation(params: Params, extra: Extra) -> dict[str, object]:

@@ -17,6 +17,7 @@ def test_help_names_every_option() -> None:
         *options,
         "--harness-python",
         "--harness-tasks",
+        "--harness-tokenizers",
         "--quirk",
         "--allowed-host",
         "--token-file",

@@ -1,5 +1,6 @@
 """What lm-eval is asked, given NeMo's params."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,36 @@ def test_a_completions_endpoint_needs_the_tokenizer_that_is_named() -> None:
     assert named["model_args"]["tokenizer"] == "meta-llama/Llama-3.1-8B"
     assert named["model_args"]["tokenizer_backend"] == "huggingface"
     assert asked(COMPLETIONS)["model_args"]["tokenizer_backend"] == "none"
+
+
+def test_a_tokenizer_may_be_a_directory_that_the_server_allows(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "allowed" / "llama", tmp_path / "outside"
+    for directory in (inside, outside):
+        directory.mkdir(parents=True)
+    (tmp_path / "allowed" / "link").symlink_to(outside)
+    (inside / "tokenizer.json").touch()
+
+    def model_args(tokenizer: str) -> dict[str, Any]:
+        params = Params(extra={"tokenizer": tokenizer})
+        endpoint = Endpoint(url=COMPLETIONS, model_id="tiny", api_key=None, timeout=7, retries=2)
+        tasks = ["gsm8k"]
+        allowed = [tmp_path / "allowed"]
+        request = request_of("gsm8k", tasks, params, endpoint, parallelism=9, tokenizers=allowed)
+        return request["model_args"]
+
+    named = model_args(str(inside))
+    assert (named["tokenizer"], named["tokenizer_backend"]) == (str(inside), "huggingface")
+    refused = (
+        outside,
+        tmp_path / "allowed" / "link",
+        tmp_path / "allowed" / ".." / "outside",
+        inside / "tokenizer.json",
+        inside / "missing",
+        "/\0",
+    )
+    for path in refused:
+        with pytest.raises(EvaluationError, match="tokenizer is not a directory that is allowed"):
+            model_args(str(path))
 
 
 @pytest.mark.parametrize(
