@@ -39,6 +39,7 @@ from .reconcile import (
     Lanes,
     NoteTaker,
     SecretReader,
+    SecretStore,
     Shares,
     Waiting,
     WorkQueue,
@@ -127,10 +128,11 @@ async def _work(
             start=lambda loop, name: tasks.create_task(loop, name=name),
         )
         own, background = opener.own(http)
+        store = SecretStore(kube, require_label=settings.require_secret_label)
         evaluators = Evaluators(
             own,
             queue=queue,
-            credentials=CredentialsReader(kube, known, loopback=settings.allow_loopback_connections),
+            credentials=CredentialsReader(kube, known, store, loopback=settings.allow_loopback_connections),
             open_connection=opener.connection,
             max_running_jobs=settings.max_running_jobs,
         )
@@ -140,7 +142,7 @@ async def _work(
             waiting=lambda: sum(evaluator.admission.waiting for evaluator in evaluators),
         )
         books = Books(evaluators=evaluators, waiting=waiting, lanes=lanes)
-        chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, known)
+        chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, known, store)
         settle, tenancy = timedelta(seconds=settings.settle_seconds), settings.tenancy
         benchmarks = BenchmarkReconciler(
             kube=kube,
@@ -153,6 +155,7 @@ async def _work(
             metrics=metrics,
             selector=settings.selector,
             tenancy=tenancy,
+            hosts=settings.allowed_model_hosts,
         )
         jobs = JobReconciler(
             kube=kube,
@@ -166,6 +169,7 @@ async def _work(
             selector=settings.selector,
             settle=settle,
             tenancy=tenancy,
+            hosts=settings.allowed_model_hosts,
         )
         connections = ConnectionReconciler(
             kube=kube,

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .lifecycle import Tenancy
+from .lifecycle import AllowedHosts, Tenancy
 from .resources import LabelSelector
 
 __all__ = ["LogFormat", "Settings"]
@@ -35,6 +35,10 @@ def _mapped(value: object) -> object:
     return pairs
 
 
+def _allowed_hosts(value: object) -> object:
+    return AllowedHosts(filter(None, value.split(","))) if isinstance(value, str) else value
+
+
 class LogFormat(StrEnum):
     JSON = "json"
     CONSOLE = "console"
@@ -43,7 +47,7 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """Every variable is NEMO_ and the field's name; the evaluator's is the one that NVIDIA's clients read."""
 
-    model_config = SettingsConfigDict(env_prefix="NEMO_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="NEMO_", frozen=True, arbitrary_types_allowed=True)
 
     evaluator_url: HttpUrl = Field(
         HttpUrl("http://localhost:7331"),
@@ -145,6 +149,17 @@ class Settings(BaseSettings):
         description=(
             "Whether the annotation evaluator.nemo.dev/adopt also takes over configs that another Kubernetes "
             "namespace or cluster has marked as its own. For a migration only."
+        ),
+    )
+    require_secret_label: bool = Field(
+        False,
+        description="Read only Secrets that carry the label evaluator.nemo.dev/allow=true.",
+    )
+    allowed_model_hosts: Annotated[AllowedHosts, NoDecode, BeforeValidator(_allowed_hosts)] = Field(
+        AllowedHosts(),
+        description=(
+            "Hosts that URLs in configs and targets may have, separated by commas: HOST, *.DOMAIN or an "
+            "address; empty: all."
         ),
     )
     health_port: int = Field(

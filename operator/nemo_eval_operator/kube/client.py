@@ -76,6 +76,7 @@ class Secret:
     uid: str
     resource_version: str
     values: dict[str, str] = field(repr=False)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class KubeClient:
@@ -241,7 +242,7 @@ class KubeClient:
         read = ObjectMeta.model_validate(meta)
         encoded = data if isinstance(data, dict) else {}
         values = {key: text for key, value in encoded.items() if (text := _decoded(value)) is not None}
-        return Secret(uid=read.uid, resource_version=read.resource_version, values=values)
+        return Secret(uid=read.uid, resource_version=read.resource_version, values=values, labels=read.labels)
 
     async def get_config_map(self, namespace: str, name: str) -> dict[str, str] | None:
         """A ConfigMap's texts; None where there is no such ConfigMap."""

@@ -6,6 +6,7 @@ create" is one function here, with its test.
 
 from . import benchmark_status, connection_status, job_status
 from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
+from .allowed_hosts import AllowedHosts, HostNotAllowed, check_hosts
 from .benchmark import (
     BenchmarkFacts,
     ConfigGone,
@@ -50,15 +51,18 @@ from .readable import read_benchmark, read_connection, read_job
 from .release import left_running
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_names, label_value, results_document
+from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
 from .tenancy import Tenancy, check_values
 from .unknown_fields import event_of_unknown_fields
 
 __all__ = [
+    "ALLOW_LABEL",
     "FINALIZER",
     "RERUN_ANNOTATION",
     "RESULTS_KEY",
     "Admitted",
+    "AllowedHosts",
     "BenchmarkFacts",
     "BenchmarkUnusable",
     "ConfigGone",
@@ -67,6 +71,7 @@ __all__ = [
     "Event",
     "Facts",
     "Glimpse",
+    "HostNotAllowed",
     "LookUp",
     "Queued",
     "RemoteGone",
@@ -80,6 +85,7 @@ __all__ = [
     "carries_config",
     "carries_object",
     "check_config",
+    "check_hosts",
     "check_values",
     "claim_of",
     "claimed_evaluator",
@@ -104,6 +110,7 @@ __all__ = [
     "glimpse_told_by",
     "has_new_secrets",
     "is_bound",
+    "is_released",
     "is_used_by",
     "job_body",
     "job_status",
@@ -114,6 +121,7 @@ __all__ = [
     "moved",
     "not_allowed",
     "not_found",
+    "not_released",
     "occupies",
     "parse_timestamp",
     "pick_marked",

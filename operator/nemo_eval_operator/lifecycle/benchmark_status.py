@@ -129,8 +129,8 @@ def without_evaluator(
     return _with(benchmark, now, Verdict(standing, unusable.reason, unusable.message))
 
 
-def secret_missing(benchmark: NemoBenchmark, now: datetime, message: str) -> BenchmarkStatus:
-    return _with(benchmark, now, Verdict(Standing.WORKING, "SecretNotFound", message))
+def secret_missing(benchmark: NemoBenchmark, now: datetime, reason: str, message: str) -> BenchmarkStatus:
+    return _with(benchmark, now, Verdict(Standing.WORKING, reason, message))
 
 
 def _with(benchmark: NemoBenchmark, now: datetime, verdict: Verdict) -> BenchmarkStatus:

@@ -41,6 +41,7 @@ TROUBLE = frozenset(
         "EvaluatorUnauthorized",
         "EvaluatorUnreachable",
         "ResultsUnavailable",
+        "SecretNotAllowed",
         "SecretNotFound",
         "ServerError",
         "SubmissionUncertain",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import JsonValue
 
@@ -25,7 +25,12 @@ _INDEX: Final = re.compile(r"\[([0-9]{1,5})\]")
 
 
 class UnusableSpec(Exception):
-    """A field of a spec cannot be sent to the evaluator; says which one, and what to change."""
+    """A field of a spec cannot be sent to the evaluator; says which one, and what to change.
+
+    `reason` is that of the condition which reports it.
+    """
+
+    reason: ClassVar[str] = "InvalidSpec"
 
 
 class UnusableTargetPath(UnusableSpec):

@@ -15,6 +15,7 @@ from .jobs import JobReconciler
 from .lanes import Lanes
 from .note import NoteTaker
 from .queue import Reconcile, RetryLater, WorkQueue
+from .secret_store import SecretStore
 from .secrets import SecretReader
 from .shares import Shares
 from .waiting import Waiting
@@ -40,6 +41,7 @@ __all__ = [
     "Reconcile",
     "RetryLater",
     "SecretReader",
+    "SecretStore",
     "Shares",
     "Terms",
     "Waiting",

@@ -21,12 +21,14 @@ from nemo_eval_operator.evaluator import (
 )
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
+    AllowedHosts,
     BenchmarkFacts,
     EvaluatorUnusable,
     Tenancy,
     UnusableSpec,
     benchmark_status,
     check_config,
+    check_hosts,
     config_body,
     decide_benchmark,
     event_of_moved_config,
@@ -83,8 +85,10 @@ class BenchmarkReconciler:
         metrics: Metrics,
         selector: LabelSelector,
         tenancy: Tenancy,
+        hosts: AllowedHosts | None = None,
     ) -> None:
         self._tenancy = tenancy
+        self._hosts = hosts or AllowedHosts()
         self._kube = kube
         self._evaluators = evaluators
         self._chooser = chooser
@@ -123,13 +127,16 @@ class BenchmarkReconciler:
             desired = config_body(benchmark, secrets.values, cluster=self._tenancy.cluster)
             if benchmark.metadata.deletion_timestamp is None:
                 check_config(benchmark, desired, self._tenancy)
+                paths = [f"config.{path}" for path in secrets.values]
+                check_hosts({"config": desired}, self._hosts, secret_paths=paths)
         except SecretMissing as error:
             await self._objects.record(
-                benchmark, benchmark_status.secret_missing(benchmark, _now(), str(error))
+                benchmark, benchmark_status.secret_missing(benchmark, _now(), error.reason, str(error))
             )
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableSpec as error:
-            await self._objects.record(benchmark, benchmark_status.invalid(benchmark, _now(), str(error)))
+            invalid = benchmark_status.invalid(benchmark, _now(), str(error), reason=error.reason)
+            await self._objects.record(benchmark, invalid)
             return None
         chosen = await self._choose(benchmark)
         if isinstance(chosen, EvaluatorUnusable) and benchmark.metadata.deletion_timestamp is None:

@@ -10,7 +10,10 @@ from typing import Final
 
 from nemo_eval_operator.evaluator import Access, Certificates, KnownSecrets
 from nemo_eval_operator.kube import KubeClient, KubeRefused
+from nemo_eval_operator.lifecycle import not_released
 from nemo_eval_operator.resources import KeyRef, NemoEvaluatorConnection
+
+from .secret_store import SecretStore, WithheldSecret
 
 __all__ = ["CredentialsMissing", "CredentialsReader"]
 
@@ -31,8 +34,11 @@ class CredentialsMissing(Exception):
 class CredentialsReader:
     """`known` learns every secret value: none is shown, whoever repeats it."""
 
-    def __init__(self, kube: KubeClient, known: KnownSecrets, *, loopback: bool) -> None:
+    def __init__(
+        self, kube: KubeClient, known: KnownSecrets, store: SecretStore | None = None, *, loopback: bool
+    ) -> None:
         self._kube = kube
+        self._store = store or SecretStore(kube)
         self._known = known
         self._loopback = loopback
 
@@ -101,7 +107,9 @@ class CredentialsReader:
         self, connection: NemoEvaluatorConnection, name: str, key: str, field: str, *, hidden: bool = True
     ) -> str:
         namespace = connection.metadata.namespace
-        secret = await self._kube.get_secret(namespace, name)
+        secret = await self._store.get(namespace, name)
+        if isinstance(secret, WithheldSecret):
+            raise CredentialsMissing(not_released(field, namespace, name))
         value = None if secret is None else secret.values.get(key)
         if value is None:
             raise _missing(field, f"Secret {namespace}/{name}", key)

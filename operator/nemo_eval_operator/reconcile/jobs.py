@@ -11,6 +11,7 @@ from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import EvaluatorError, JobStatus, RemoteJob, Unavailable
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
 from nemo_eval_operator.lifecycle import (
+    AllowedHosts,
     BenchmarkUnusable,
     EvaluatorUnusable,
     Facts,
@@ -94,6 +95,7 @@ class JobReconciler:
         selector: LabelSelector,
         settle: timedelta,
         tenancy: Tenancy,
+        hosts: AllowedHosts | None = None,
     ) -> None:
         self._kube = kube
         self._evaluators = evaluators
@@ -115,6 +117,7 @@ class JobReconciler:
             secrets=secrets,
             metrics=metrics,
             tenancy=tenancy,
+            hosts=hosts or AllowedHosts(),
         )
 
     async def reconcile(self, key: ObjectKey) -> float | None:

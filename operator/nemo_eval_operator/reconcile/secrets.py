@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from nemo_eval_operator.evaluator import KnownSecrets
 from nemo_eval_operator.kube import KubeClient, ObjectKey, Secret
-from nemo_eval_operator.lifecycle import SecretValues, plain_secrets
+from nemo_eval_operator.lifecycle import SecretValues, not_released, plain_secrets
 from nemo_eval_operator.resources import (
     BENCHMARK_PLURAL,
     NemoBenchmark,
@@ -23,6 +23,8 @@ from nemo_eval_operator.resources import (
     ValueFrom,
 )
 
+from .secret_store import SecretStore, WithheldSecret
+
 __all__ = ["SECRET_RECHECK_SECONDS", "ReadSecrets", "SecretMissing", "SecretReader"]
 
 SECRET_RECHECK_SECONDS: Final = 30.0
@@ -30,7 +32,11 @@ SECRET_RECHECK_SECONDS: Final = 30.0
 
 
 class SecretMissing(Exception):
-    """A Secret or key that spec.valuesFrom names is not there."""
+    """A Secret or key that spec.valuesFrom names is not there, or may not be read; says what to do."""
+
+    def __init__(self, message: str, *, reason: str = "SecretNotFound") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +50,22 @@ class ReadSecrets:
 class SecretReader:
     """Reads Secrets, each once a call. `known` learns every value: none is shown, whoever repeats it."""
 
-    def __init__(self, kube: KubeClient, known: KnownSecrets) -> None:
+    def __init__(self, kube: KubeClient, known: KnownSecrets, store: SecretStore | None = None) -> None:
         self._kube = kube
+        self._store = store or SecretStore(kube)
         self.known = known
 
     async def read(self, thing: NemoBenchmark | NemoEvalJob) -> ReadSecrets:
         """What spec.valuesFrom of `thing` names. Raises SecretMissing, which says what to create."""
         secrets = await self._fetch(thing)
         values: dict[str, str] = {}
-        for source in thing.spec.values_from:
+        for index, source in enumerate(thing.spec.values_from):
             reference = source.secret_key_ref
             secret = secrets[reference.name]
+            if isinstance(secret, WithheldSecret):
+                field = f"spec.valuesFrom[{index}].secretKeyRef"
+                message = not_released(field, thing.metadata.namespace, reference.name)
+                raise SecretMissing(message, reason="SecretNotAllowed")
             value = None if secret is None else secret.values.get(reference.key)
             if value is not None:
                 values[source.target_path] = value
@@ -79,21 +90,21 @@ class SecretReader:
                 if document is not None:
                     await self._fetch(NemoBenchmark.model_validate(document))
 
-    async def _fetch(self, thing: NemoBenchmark | NemoEvalJob) -> dict[str, Secret | None]:
+    async def _fetch(self, thing: NemoBenchmark | NemoEvalJob) -> dict[str, Secret | WithheldSecret | None]:
         """The Secrets that `thing` names; their values and those in its spec are known from now on."""
         references = [source.secret_key_ref for source in thing.spec.values_from]
         names = sorted({reference.name for reference in references})
-        secrets = {name: await self._kube.get_secret(thing.metadata.namespace, name) for name in names}
+        secrets = {name: await self._store.get(thing.metadata.namespace, name) for name in names}
         self.known.learn(plain_secrets(thing).values())
         self.known.learn(
             secret.values[reference.key]
             for reference in references
-            if (secret := secrets[reference.name]) is not None and reference.key in secret.values
+            if isinstance(secret := secrets[reference.name], Secret) and reference.key in secret.values
         )
         return secrets
 
 
-def _versions(secrets: dict[str, Secret | None]) -> list[SecretVersion]:
+def _versions(secrets: dict[str, Secret | WithheldSecret | None]) -> list[SecretVersion]:
     return [
         SecretVersion(name=name, uid=secret.uid, resource_version=secret.resource_version)
         for name, secret in secrets.items()

@@ -19,13 +19,16 @@ from nemo_eval_operator.evaluator import (
 )
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import (
+    AllowedHosts,
     Event,
+    HostNotAllowed,
     LookUp,
     SecretValues,
     Tenancy,
     UnusableSpec,
     carries_config,
     carries_object,
+    check_hosts,
     check_values,
     job_body,
     job_status,
@@ -70,8 +73,10 @@ class Submitter:
         secrets: SecretReader,
         metrics: Metrics,
         tenancy: Tenancy,
+        hosts: AllowedHosts,
     ) -> None:
         self._tenancy = tenancy
+        self._hosts = hosts
         self._metrics = metrics
         self._objects = objects
         self._secrets = secrets
@@ -138,12 +143,13 @@ class Submitter:
             return await self._job_body(job, benchmark, nonce, secrets, evaluator)
         except SecretMissing as error:
             await self._objects.record(
-                job, job_status.waiting(job, datetime.now(UTC), "SecretNotFound", str(error))
+                job, job_status.waiting(job, datetime.now(UTC), error.reason, str(error))
             )
             evaluator.admission.leave(key_of(job))
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableSpec as error:
-            await self._objects.record(job, job_status.invalid(job, datetime.now(UTC), str(error)))
+            invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)
+            await self._objects.record(job, invalid)
             evaluator.admission.leave(key_of(job))
             raise RetryLater(INVALID_RETRY_SECONDS) from error
         except (EvaluatorError, RetryLater):
@@ -207,8 +213,19 @@ class Submitter:
             cluster=self._tenancy.cluster,
             connection=evaluator.used.connection,
         )
-        check_values({part: body[part] for part in ("config", "target")}, "spec")
+        parts = {part: body[part] for part in ("config", "target")}
+        check_values(parts, "spec")
+        check_hosts(parts, self._hosts, secret_paths=[*secrets, *(f"config.{path}" for path in inherited)])
+        if benchmark is not None and copied is None:
+            self._check_benchmark(benchmark)
         return body
+
+    def _check_benchmark(self, benchmark: NemoBenchmark) -> None:
+        """Raise HostNotAllowed: it may have become ready before the allow-list was what it is now."""
+        try:
+            check_hosts({"config": benchmark.spec.config.to_request()}, self._hosts)
+        except HostNotAllowed as error:
+            raise HostNotAllowed(f"NemoBenchmark {benchmark.metadata.name}: {error}") from error
 
     async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> LookUp:
         """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest."""

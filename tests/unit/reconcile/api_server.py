@@ -23,9 +23,18 @@ class ApiServer:
         transport = httpx.MockTransport(self._answer)
         self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
 
-    def put_secret(self, name: str, *, version: str = "1", **values: str) -> None:
+    def put_secret(
+        self, name: str, *, version: str = "1", labels: dict[str, str] | None = None, **values: str
+    ) -> None:
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        meta = {"name": name, "namespace": "team-a", "uid": f"uid-of-{name}", "resourceVersion": version}
+        meta: dict[str, Any] = {
+            "name": name,
+            "namespace": "team-a",
+            "uid": f"uid-of-{name}",
+            "resourceVersion": version,
+        }
+        if labels is not None:
+            meta["labels"] = labels
         self.documents[f"/api/v1/namespaces/team-a/secrets/{name}"] = {"metadata": meta, "data": data}
 
     def put(self, plural: str, name: str, document: dict[str, Any]) -> None:

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.evaluator import KnownSecrets
+from nemo_eval_operator.lifecycle import ALLOW_LABEL
+from nemo_eval_operator.reconcile.credentials import CredentialsMissing, CredentialsReader
+from nemo_eval_operator.reconcile.secret_store import SecretStore
 from nemo_eval_operator.reconcile.secrets import SecretMissing, SecretReader
+from nemo_eval_operator.resources import NemoEvaluatorConnection
 from tests.unit.lifecycle.objects import UID, benchmark, evaljob
 
 from .api_server import ApiServer
@@ -107,3 +111,63 @@ async def test_a_benchmark_that_is_gone_or_unreadable_holds_up_nothing(document:
     known = KnownSecrets()
     await SecretReader(server.client, known).recall(job)
     assert known.hide("hf-canary") == "******"
+
+
+class TestOnlyReleasedSecrets:
+    """NEMO_REQUIRE_SECRET_LABEL: a Secret's owner decides, not the author of the job."""
+
+    @pytest.mark.parametrize(
+        "labels", [None, {}, {ALLOW_LABEL: "false"}, {ALLOW_LABEL: "True"}, {"allow": "true"}]
+    )
+    @pytest.mark.parametrize("optional", [False, True])
+    async def test_others_are_refused_by_the_fields_path(
+        self, labels: dict[str, str] | None, optional: bool
+    ) -> None:
+        server, known = ApiServer(), KnownSecrets()
+        server.put_secret("hub", labels=labels, token="hf-canary")
+        reader = SecretReader(server.client, known, SecretStore(server.client, require_label=True))
+        thing = evaljob(valuesFrom=[source("config.a", optional=optional)], config={"type": "gsm8k"})
+        with pytest.raises(SecretMissing) as caught:
+            await reader.read(thing)
+        assert caught.value.reason == "SecretNotAllowed"
+        assert str(caught.value) == (
+            "spec.valuesFrom[0].secretKeyRef: Secret team-a/hub is not read, as it does not carry the label "
+            "evaluator.nemo.dev/allow=true, which this operator requires. If its owner agrees: "
+            "kubectl label secret hub --namespace team-a evaluator.nemo.dev/allow=true"
+        )
+        await reader.recall(thing)
+        assert known.hide("hf-canary") == "hf-canary", "what is masked would tell the value to who guesses it"
+
+    async def test_a_released_one_is_read_and_its_release_counts_as_a_change(self) -> None:
+        server = ApiServer()
+        server.put_secret("hub", token="hf-canary")
+        reader = SecretReader(server.client, KnownSecrets(), SecretStore(server.client, require_label=True))
+        thing = benchmark(valuesFrom=[source("a.b")])
+        before = await reader.versions(thing)
+        server.put_secret("hub", version="2", labels={ALLOW_LABEL: "true"}, token="hf-canary")
+        read = await reader.read(thing)
+        assert read.values == {"a.b": "hf-canary"}
+        assert read.versions != before
+
+    async def test_credentials_of_a_connection_are_guarded_too(self) -> None:
+        server, known = ApiServer(), KnownSecrets()
+        server.put_secret("door", token="door-canary")
+        store = SecretStore(server.client, require_label=True)
+        reader = CredentialsReader(server.client, known, store, loopback=False)
+        thing = NemoEvaluatorConnection.model_validate(
+            {
+                "apiVersion": "evaluator.nemo.dev/v1alpha1",
+                "kind": "NemoEvaluatorConnection",
+                "metadata": {"name": "main", "namespace": "team-a"},
+                "spec": {
+                    "url": "https://evaluator.test",
+                    "auth": {"bearerToken": {"name": "door", "key": "token"}},
+                },
+            }
+        )
+        with pytest.raises(
+            CredentialsMissing, match=r"^spec.auth.bearerToken: Secret team-a/door is not read"
+        ):
+            await reader.read(thing)
+        server.put_secret("door", labels={ALLOW_LABEL: "true"}, token="door-canary")
+        assert (await reader.read(thing)).headers == {"Authorization": "Bearer door-canary"}

@@ -1,0 +1,55 @@
+"""An account that may create jobs in its namespace and nothing else: it may not read a Secret there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tests.e2e.world import World
+
+__all__ = ["JobAuthor"]
+
+ACCOUNT = "tenant"
+
+KINDS = ("nemobenchmarks", "nemoevaljobs")
+
+
+class JobAuthor:
+    """A ServiceAccount of `world`'s namespace with all rights on `kinds` there and no other right."""
+
+    def __init__(self, world: World, *, kinds: Sequence[str] = KINDS) -> None:
+        rules = [{"apiGroups": ["evaluator.nemo.dev"], "resources": [*kinds], "verbs": ["*"]}]
+        rbac = "rbac.authorization.k8s.io"
+        world.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}},
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "Role",
+                "metadata": {"name": ACCOUNT},
+                "rules": rules,
+            },
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": ACCOUNT},
+                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
+                "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": world.namespace}],
+            },
+        )
+        kubeconfig = world.cluster.service_account_kubeconfig(world.namespace, ACCOUNT)
+        self.world = replace(world, cluster=replace(world.cluster, kubeconfig=kubeconfig))
+
+    def create(self, *manifests: dict[str, Any]) -> None:
+        for manifest in manifests:
+            self.world.kubectl("create", "-f", "-", input=json.dumps(manifest))
+
+    def refused(self, *args: str, manifest: dict[str, Any] | None = None) -> str:
+        """What kubectl prints about a request that the API server refuses."""
+        given = None if manifest is None else json.dumps(manifest)
+        result = self.world.cluster.kubectl(
+            "--namespace", self.world.namespace, *args, input=given, check=False
+        )
+        assert result.returncode != 0, f"not refused: {args} {result.stdout}"
+        return result.stderr
