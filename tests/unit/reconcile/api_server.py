@@ -23,9 +23,7 @@ class ApiServer:
         transport = httpx.MockTransport(self._answer)
         self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
 
-    def put_secret(
-        self, name: str, *, version: str = "1", labels: dict[str, str] | None = None, **values: str
-    ) -> None:
+    def put_secret(self, name: str, *, version: str = "1", **values: str) -> None:
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
         meta: dict[str, Any] = {
             "name": name,
@@ -33,9 +31,10 @@ class ApiServer:
             "uid": f"uid-of-{name}",
             "resourceVersion": version,
         }
-        if labels is not None:
-            meta["labels"] = labels
         self.documents[f"/api/v1/namespaces/team-a/secrets/{name}"] = {"metadata": meta, "data": data}
+
+    def label_secret(self, name: str, labels: dict[str, str]) -> None:
+        self.documents[f"/api/v1/namespaces/team-a/secrets/{name}"]["metadata"]["labels"] = labels
 
     def put(self, plural: str, name: str, document: dict[str, Any]) -> None:
         path = f"/apis/evaluator.nemo.dev/v1alpha1/namespaces/team-a/{plural}/{name}"

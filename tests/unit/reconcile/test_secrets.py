@@ -116,15 +116,14 @@ async def test_a_benchmark_that_is_gone_or_unreadable_holds_up_nothing(document:
 class TestOnlyReleasedSecrets:
     """NEMO_REQUIRE_SECRET_LABEL: a Secret's owner decides, not the author of the job."""
 
-    @pytest.mark.parametrize(
-        "labels", [None, {}, {ALLOW_LABEL: "false"}, {ALLOW_LABEL: "True"}, {"allow": "true"}]
-    )
+    @pytest.mark.parametrize("labels", [{}, {ALLOW_LABEL: "false"}, {ALLOW_LABEL: "True"}, {"allow": "true"}])
     @pytest.mark.parametrize("optional", [False, True])
     async def test_others_are_refused_by_the_fields_path(
-        self, labels: dict[str, str] | None, optional: bool
+        self, labels: dict[str, str], optional: bool
     ) -> None:
         server, known = ApiServer(), KnownSecrets()
-        server.put_secret("hub", labels=labels, token="hf-canary")
+        server.put_secret("hub", token="hf-canary")
+        server.label_secret("hub", labels)
         reader = SecretReader(server.client, known, SecretStore(server.client, require_label=True))
         thing = evaljob(valuesFrom=[source("config.a", optional=optional)], config={"type": "gsm8k"})
         with pytest.raises(SecretMissing) as caught:
@@ -144,7 +143,8 @@ class TestOnlyReleasedSecrets:
         reader = SecretReader(server.client, KnownSecrets(), SecretStore(server.client, require_label=True))
         thing = benchmark(valuesFrom=[source("a.b")])
         before = await reader.versions(thing)
-        server.put_secret("hub", version="2", labels={ALLOW_LABEL: "true"}, token="hf-canary")
+        server.put_secret("hub", version="2", token="hf-canary")
+        server.label_secret("hub", {ALLOW_LABEL: "true"})
         read = await reader.read(thing)
         assert read.values == {"a.b": "hf-canary"}
         assert read.versions != before
@@ -169,5 +169,5 @@ class TestOnlyReleasedSecrets:
             CredentialsMissing, match=r"^spec.auth.bearerToken: Secret team-a/door is not read"
         ):
             await reader.read(thing)
-        server.put_secret("door", labels={ALLOW_LABEL: "true"}, token="door-canary")
+        server.label_secret("door", {ALLOW_LABEL: "true"})
         assert (await reader.read(thing)).headers == {"Authorization": "Bearer door-canary"}
