@@ -83,10 +83,13 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
     sys.setrecursionlimit(RECURSION_LIMIT)
     _cancel_on_signals()
-    health, metrics = Health(), Metrics()
+    health, metrics = Health(), Metrics(object_names=settings.metrics_object_names)
     async with AsyncExitStack() as stack:
         if settings.health_port:
-            await stack.enter_async_context(serve_probes(settings.health_port, health, metrics))
+            probes = serve_probes(
+                settings.health_port, health, metrics, token_file=settings.metrics_token_file
+            )
+            await stack.enter_async_context(probes)
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)))
         await _until_served(kube, credentials.server)
         leadership = None

@@ -53,9 +53,12 @@ class _LeftBehind(NamedTuple):
 
 
 class Metrics:
-    """The operator's metrics; each operator has a registry of its own."""
+    """The operator's metrics; each operator has a registry of its own.
 
-    def __init__(self) -> None:
+    `object_names`: show what deletions left behind by the names of objects, which not everybody may list.
+    """
+
+    def __init__(self, *, object_names: bool = False) -> None:
         self._registry = CollectorRegistry()
         self._left_behind = Counter(
             "nemo_eval_operator_left_behind",
@@ -66,7 +69,8 @@ class Metrics:
         for kind in ("job", "config"):
             self._left_behind.labels(kind)
         self._named = _Named()
-        self._registry.register(self._named)
+        if object_names:
+            self._registry.register(self._named)
         self._phases = _Phases()
         self._registry.register(self._phases)
         self._submissions = self._counter("submissions", "POSTs of a job, by what came of them.", "outcome")

@@ -1,13 +1,19 @@
 """What the kubelet and Prometheus ask over HTTP: /healthz, /readyz and /metrics, on one port.
 
+Everyone who reaches the port may ask, so the answers hold no names of objects; /metrics may hold them, and
+then a token can be required for it.
+
 Not Kopf's own endpoint: it is there only while Kopf runs, so not in a standby, and knows only Kopf's probes.
 """
 
 from __future__ import annotations
 
+import hmac
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -16,6 +22,8 @@ from .heartbeats import Heartbeats
 from .metrics import Metrics
 
 __all__ = ["Health", "State", "serve_probes"]
+
+logger = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -40,18 +48,35 @@ class Health:
 
 
 @asynccontextmanager
-async def serve_probes(port: int, health: Health, metrics: Metrics) -> AsyncIterator[None]:
-    """Answer on `port` of all interfaces, IPv4 and IPv6, until the context ends."""
+async def serve_probes(
+    port: int, health: Health, metrics: Metrics, *, token_file: Path | None = None
+) -> AsyncIterator[None]:
+    """Answer on `port` of all interfaces, IPv4 and IPv6, until the context ends.
+
+    With `token_file`, /metrics is answered only where a request carries the token that it holds.
+    """
 
     async def healthz(_request: web.Request) -> web.Response:
         late = health.heartbeats.late()
-        overdue = {name: round(seconds, 1) for name, seconds in late.items()}
+        if late:
+            logger.error("loops are late: %s", ", ".join(f"{name} by {late[name]:.1f}s" for name in late))
+        # A loop of a connection is called "poller NAMESPACE/NAME"; the name is for the log only.
+        overdue: dict[str, float] = {}
+        for name, seconds in late.items():
+            loop = name.partition(" ")[0]
+            overdue[loop] = max(overdue.get(loop, 0.0), round(seconds, 1))
         return web.json_response({"overdueSeconds": overdue}, status=503 if late else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
         return web.json_response({"state": health.state}, status=200 if health.state in READY else 503)
 
-    async def exposition(_request: web.Request) -> web.Response:
+    async def exposition(request: web.Request) -> web.Response:
+        if token_file is not None and not _is_bearer_of(request.headers.get("Authorization"), token_file):
+            return web.Response(
+                status=401,
+                text="/metrics needs the header Authorization: Bearer TOKEN\n",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
         return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
@@ -67,6 +92,18 @@ async def serve_probes(port: int, health: Health, metrics: Metrics) -> AsyncIter
         yield
     finally:
         await runner.cleanup()
+
+
+def _is_bearer_of(authorization: str | None, token_file: Path) -> bool:
+    """Whether the header carries the file's token, which is read each time: a Secret's file changes."""
+    try:
+        token = token_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        logger.warning("/metrics is not served, as %s cannot be read: %s", token_file, error)
+        return False
+    kind, _, given = (authorization or "").partition(" ")
+    matches = hmac.compare_digest(given.strip().encode(errors="replace"), token.encode())
+    return bool(token) and kind.lower() == "bearer" and matches
 
 
 async def _close_connection(_request: web.Request, response: web.StreamResponse) -> None:

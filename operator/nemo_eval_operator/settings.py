@@ -165,6 +165,14 @@ class Settings(BaseSettings):
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 turns it off."
     )
+    metrics_object_names: bool = Field(
+        False,
+        description="Show in /metrics by name what deletions left in the evaluator.",
+    )
+    metrics_token_file: Path | None = Field(
+        None,
+        description="File with the bearer token that /metrics requires; default: none is required.",
+    )
     log_format: LogFormat = Field(LogFormat.JSON, description="json for collectors, console for people.")
     log_level: str = Field(
         "INFO", pattern="(?i)^(debug|info|warning|error)$", description="Least level logged."

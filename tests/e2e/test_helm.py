@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 RELEASE = "evals"
 NAME = "evals-nemo-eval-operator"  # of the Deployment and of all that goes with it
 EVERYTHING = Path(__file__).parents[1] / "golden" / "chart" / "everything.values.yaml"
+POLICIES = "validatingadmissionpolicies,validatingadmissionpolicybindings"
 FINALIZER = "evaluator.nemo.dev/finalizer"
 
 
@@ -59,6 +60,8 @@ def release(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Helm]:
     yield Helm(namespace, {"KUBECONFIG": str(cluster.kubeconfig), **homes})
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    # The cluster's, and other tests apply objects that it refuses.
+    cluster.kubectl("delete", POLICIES, "-l", f"app.kubernetes.io/instance={RELEASE}")
 
 
 def chart_without_priority(directory: Path) -> Path:
@@ -174,7 +177,8 @@ def operators_pod(world: World) -> dict[str, Any]:
 def everything_of_the_release(world: World) -> str:
     """Whatever has the chart's labels, the cluster's roles included, and Helm's own record."""
     kinds = (
-        "deployments,services,jobs,pods,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings"
+        "deployments,services,jobs,pods,networkpolicies,serviceaccounts,roles,rolebindings,clusterroles,"
+        f"clusterrolebindings,{POLICIES}"
     )
     labelled = world.kubectl("get", kinds, "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "name")
     return labelled + world.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name")

@@ -1,12 +1,15 @@
 """The chart as it is rendered: sound, up to date with what is made of it, and strict about values."""
 
+import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from nemo_eval_operator.evaluator.addresses import METADATA_ADDRESSES
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.settings import Settings
 from testbed.chart import CHART, HelmError, copies_of_crds, helm, made_of_the_chart, template
@@ -77,6 +80,11 @@ REFUSED = [
     ("rbac.create=false", "rbac.create: false needs uninstall.releaseFinalizers: false"),
     ("serviceAccount.create=false", "serviceAccount.create: false needs serviceAccount.name"),
     (
+        "metrics.objectNames=true",
+        "metrics.objectNames: true needs metrics.tokenSecret.name",
+    ),
+    ("settings.allowedModelHosts={http://nim}", "at '/settings/allowedModelHosts/0'"),
+    (
         "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",
         "metrics.serviceMonitor.enabled: true needs metrics.service.enabled: true",
     ),
@@ -103,6 +111,60 @@ def test_namespaced_mode_has_no_cluster_role_and_the_same_rules() -> None:
     ]
     assert [role["rules"] for role in roles] == [cluster_role["rules"]] * 2
     assert not [found for found in namespaced if "Cluster" in str(found["kind"])]
+
+
+def egress_of(*options: str) -> list[dict[str, Any]]:
+    (policy,) = documents(template("--show-only", "templates/networkpolicy.yaml", *options))
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    rules: list[dict[str, Any]] = policy["spec"]["egress"]
+    return rules
+
+
+def test_by_default_pods_reach_what_they_need_and_no_metadata_service() -> None:
+    dns, api_server, evaluators = egress_of()
+    assert {entry["port"] for entry in dns["ports"]} == {53, 5353}
+    assert [entry["port"] for entry in api_server["ports"]] == [443, 6443]
+    assert {"namespaceSelector": {}} in evaluators["to"]
+    blocks = [ip_network(block["cidr"]) for peer in evaluators["to"] if (block := peer.get("ipBlock"))]
+    assert blocks == [ip_network("0.0.0.0/0"), ip_network("::/0")]
+    left_out = [
+        ip_network(block)
+        for peer in evaluators["to"]
+        if "ipBlock" in peer
+        for block in peer["ipBlock"]["except"]
+    ]
+    link_local = ("169.254.0.0/16", "fe80::/10")
+    for network in (*METADATA_ADDRESSES, *map(ip_network, link_local)):
+        assert network in left_out, network
+
+
+def test_each_part_of_the_way_out_can_be_narrowed_widened_or_replaced() -> None:
+    peer = {"ipBlock": {"cidr": "192.0.2.1/32"}}
+    values = ("apiServerTo", "evaluatorsTo")
+    options = [
+        option for value in values for option in ("--set-json", f"networkPolicy.{value}=[{json.dumps(peer)}]")
+    ]
+    rules = egress_of(*options, "--set-json", f'networkPolicy.extraEgress=[{{"to": [{json.dumps(peer)}]}}]')
+    assert [rule.get("to") for rule in rules] == [None, [peer], [peer], [peer]]
+    assert egress_of("--set-json", f'networkPolicy.egress=[{{"to": [{json.dumps(peer)}]}}]') == [
+        {"to": [peer]}
+    ]
+    assert "kind: NetworkPolicy" not in template("--set", "networkPolicy.enabled=false")
+
+
+def kinds_of(*options: str) -> set[str]:
+    return {found["kind"] for found in documents(template(*options))}
+
+
+def test_the_admission_policy_comes_with_the_crds_and_can_be_switched_off() -> None:
+    policy = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    assert policy <= kinds_of()
+    for options in (
+        ("--set", "crds.install=false"),
+        ("--set", "admissionPolicy.enabled=false"),
+        ("--kube-version", "1.29.0"),
+    ):
+        assert not policy & kinds_of(*options), options
 
 
 def operators_environment(path: Path) -> dict[str, str]:

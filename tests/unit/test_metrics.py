@@ -35,7 +35,7 @@ def test_nothing_left_behind_is_zero_and_not_absent() -> None:
 
 
 def test_what_was_left_behind_is_counted_and_named() -> None:
-    metrics = Metrics()
+    metrics = Metrics(object_names=True)
     metrics.left_behind("job", namespace="team-a", name="qa-llama", remote="eval-1")
     metrics.left_behind("config", namespace="team-a", name="qa", remote="team-a/qa")
     metrics.left_behind("job", namespace="team-b", name="other", remote="")
@@ -49,7 +49,7 @@ def test_what_was_left_behind_is_counted_and_named() -> None:
 
 
 def test_however_many_are_left_only_the_last_are_named() -> None:
-    metrics = Metrics()
+    metrics = Metrics(object_names=True)
     for number in range(MAX_NAMED + 10):
         metrics.left_behind("job", namespace="team-a", name=f"qa-{number}", remote="eval-1")
 
@@ -119,7 +119,7 @@ async def test_calls_are_told_by_route_and_not_by_name(
 
 async def test_nothing_from_outside_adds_a_series_without_bound() -> None:
     """A server may answer any code, and whoever may write a status any phase."""
-    metrics = Metrics()
+    metrics = Metrics(object_names=True)
     answer = httpx.Response(200)
     transport = httpx.MockTransport(lambda _: answer)
     client = EvaluatorClient(
@@ -150,3 +150,11 @@ async def test_nothing_from_outside_adds_a_series_without_bound() -> None:
     metrics.left_behind("job", namespace="team-a", name="qa", remote="eval-1\n" + "x" * 100_000)
     [(labels, _)] = samples(metrics, NAMED)
     assert labels["remote"] == ("eval-1 " + "x" * 1_000)[:256]
+
+
+def test_no_name_of_an_object_is_shown_unless_the_administrator_wants_that() -> None:
+    metrics = Metrics()
+    metrics.left_behind("job", namespace="team-canary", name="job-canary", remote="remote-canary")
+    shown = metrics.exposition().decode()
+    assert 'left_behind_total{kind="job"} 1.0' in shown
+    assert "canary" not in shown

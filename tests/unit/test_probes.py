@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -51,3 +53,41 @@ async def test_the_kubelet_may_ask_by_either_family_of_addresses(address: str) -
         ready = await http.get("/readyz")
 
     assert ready.status_code == 200
+
+
+async def test_a_stuck_loop_of_a_connection_does_not_name_the_connection() -> None:
+    health, port = Health(), free_port()
+    for name in ("poller", "poller team-canary/main", "gate team-canary/main"):
+        health.heartbeats.add(name, limit=0).beat()
+    async with (
+        serve_probes(port, health, Metrics()),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        alive = await http.get("/healthz")
+
+    assert set(alive.json()["overdueSeconds"]) == {"poller", "gate"}
+    assert "canary" not in alive.text
+
+
+async def test_metrics_need_the_token_where_there_is_one_and_probes_do_not(tmp_path: Path) -> None:
+    port, token = free_port(), tmp_path / "token"
+    async with (
+        serve_probes(port, Health(), Metrics(), token_file=token),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+
+        async def code(authorization: str | None) -> int:
+            headers = {} if authorization is None else {"Authorization": authorization}
+            return (await http.get("/metrics", headers=headers)).status_code
+
+        assert await code("Bearer first") == 401, "the file is missing"
+        token.write_text("\n")
+        assert await code("Bearer first") == 401, "the file is empty"
+        token.write_text("first\n")
+        assert [await code(given) for given in (None, "Bearer", "Bearer other", "Basic first", "first")] == [
+            401
+        ] * 5
+        assert [await code(given) for given in ("Bearer first", "bearer first")] == [200, 200]
+        token.write_text("second")
+        assert [await code(given) for given in ("Bearer first", "Bearer second")] == [401, 200]
+        assert (await http.get("/healthz")).status_code == 200

@@ -16,6 +16,9 @@
 {{- fail "settings.settleSeconds must be longer than settings.requestTimeoutSeconds" }}
 {{- end }}
 {{- end }}
+{{- if and .Values.metrics.objectNames (not .Values.metrics.tokenSecret.name) }}
+{{- fail "metrics.objectNames: true needs metrics.tokenSecret.name, so that not everyone who reaches the port reads the names" }}
+{{- end }}
 {{- if and (not .Values.rbac.create) .Values.uninstall.releaseFinalizers }}
 {{- fail "rbac.create: false needs uninstall.releaseFinalizers: false, whose Job has roles of its own; docs/install.md has the command" }}
 {{- end }}

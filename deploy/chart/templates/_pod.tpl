@@ -52,10 +52,24 @@
   value: {{ .requestTimeoutSeconds | quote }}
 - name: NEMO_SETTLE_SECONDS
   value: {{ .settleSeconds | quote }}
+- name: NEMO_REQUIRE_SECRET_LABEL
+  value: {{ .requireSecretLabel | quote }}
+{{- with .allowedModelHosts }}
+- name: NEMO_ALLOWED_MODEL_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: NEMO_LOG_FORMAT
   value: {{ .logFormat | quote }}
 - name: NEMO_LOG_LEVEL
   value: {{ .logLevel | quote }}
+{{- end }}
+{{- with .Values.metrics }}
+- name: NEMO_METRICS_OBJECT_NAMES
+  value: {{ .objectNames | quote }}
+{{- if .tokenSecret.name }}
+- name: NEMO_METRICS_TOKEN_FILE
+  value: /etc/nemo-eval-operator/metrics-token
+{{- end }}
 {{- end }}
 {{- with .Values.leaderElection }}
 - name: NEMO_LEADER_ELECT

@@ -1,3 +1,8 @@
+{{- /* Limits of templates/admissionpolicy.yaml; the first two are the operator's own. */}}
+{{- define "nemo-eval-operator.maxParts" }}10000{{ end }}
+{{- define "nemo-eval-operator.maxSpecBytes" }}262144{{ end }}
+{{- define "nemo-eval-operator.maxDepth" }}24{{ end }}
+
 {{- /*
 What the operator may do with the objects of the namespaces that it watches, and nothing else:
 the rules of the ClusterRole and, where watch.namespaces is set, of the Role in each of them.
