@@ -11,6 +11,7 @@ import yaml
 
 from nemo_eval_operator.evaluator.addresses import METADATA_ADDRESSES
 from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
 from nemo_eval_operator.settings import Settings
 from testbed.chart import CHART, HelmError, copies_of_crds, helm, made_of_the_chart, template
 
@@ -165,6 +166,12 @@ def test_the_admission_policy_comes_with_the_crds_and_can_be_switched_off() -> N
         ("--kube-version", "1.29.0"),
     ):
         assert not policy & kinds_of(*options), options
+
+
+def test_the_admission_policy_has_the_limits_of_the_operator() -> None:
+    policy = template("--show-only", "templates/admissionpolicy.yaml")
+    assert f"expression: variables.values <= {MAX_PARTS}\n" in policy
+    assert f"expression: variables.text <= {MAX_SPEC_BYTES}\n" in policy
 
 
 def operators_environment(path: Path) -> dict[str, str]:
