@@ -12,13 +12,15 @@ from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.evaluator import readable
 from nemo_eval_operator.kube.kubeconfig import load_kubeconfig
-from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.lifecycle import partly, read_job
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
 
 __all__ = ["NoResults", "fetch", "results_lines"]
 
 MAX_CELL_CHARACTERS: Final = 60
+
+HEADINGS: Final = ("TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN")
 
 TIMEOUT_SECONDS: Final = 30.0
 """Of each call to the API server."""
@@ -56,7 +58,10 @@ def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJ
 
 def results_lines(job: NemoEvalJob, document: str, *, samples: int) -> Iterator[str]:
     """Scores as a table, then the first `samples` generations of each task."""
-    rows = [("TASK", "METRIC", "SCORE", "VALUE", "COUNT"), *map(_row, job.status.scores or [])]
+    rows = [
+        ("TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN"),
+        *map(_row, job.status.scores or []),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -67,9 +72,10 @@ def results_lines(job: NemoEvalJob, document: str, *, samples: int) -> Iterator[
 
 
 def _row(score: Score) -> tuple[str, ...]:
-    count = "" if score.count is None else str(score.count)
+    count = "" if score.count is None else partly(score) or str(score.count)
+    stderr = "" if score.stderr is None else f"{score.stderr:.2g}"
     names = (score.task or score.group or "", score.metric, score.score)
-    return (*map(_cell, names), f"{score.value:.4g}", count)
+    return (*map(_cell, names), f"{score.value:.4g}", count, stderr, str(score.nan_count or ""))
 
 
 def _samples(document: str) -> Iterator[tuple[str, list[JsonValue]]]:

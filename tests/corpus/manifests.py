@@ -106,7 +106,7 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "extra as a list": (config(params={"extra": []}), "params.extra in body must be of type object"),
     "custom_fields as text": (config(custom_fields="none"), "custom_fields in body must be of type object"),
     "a misspelt field": (config(taskz={}), 'unknown field "spec.config.taskz"'),
-    "Kubernetes' spelling": (config(params={"maxTokens": 5}), 'unknown field "spec.config.params.maxTokens"'),
+    "Kubernetes' spelling": (config(customFields={}), 'unknown field "spec.config.customFields"'),
     "neither benchmark nor config": (
         {"kind": "NemoEvalJob", "spec": {"model": "m"}},
         "set exactly one of spec.benchmarkRef",

@@ -41,8 +41,8 @@ def test_generations_and_scores_are_read_by_one_command(world: World) -> None:
     missing = CliRunner().invoke(app, [*command[:1], "nothing", *command[2:]])
 
     assert [line.split() for line in shown.output.splitlines()[:2]] == [
-        ["TASK", "METRIC", "SCORE", "VALUE", "COUNT"],
-        ["qa", "exact", "string-check", "0.5", "2"],
+        ["TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN"],
+        ["qa", "exact", "string-check", "0.5", "2", "0.5"],
     ]
     assert "Capital of Italy? -> Milan" in shown.output
     assert json.loads(whole.output) == world.results("readable")

@@ -84,3 +84,15 @@ def test_closed_objects_refuse_undeclared_fields(cluster: Cluster) -> None:
 @pytest.mark.parametrize("kind", ["NemoBenchmark", "NemoEvalJob"])
 def test_free_form_params_are_explained(cluster: Cluster, kind: str, path: str) -> None:
     assert "DESCRIPTION: <empty>" not in Api(cluster, "default", kind).explain(f"spec.config.{path}")
+
+
+def test_jobs_are_selected_by_phase_model_and_benchmark(cluster: Cluster, namespace: str) -> None:
+    api = Api(cluster, namespace, "NemoEvalJob")
+    api.create({"benchmarkRef": {"name": "qa"}, "model": "tiny"})
+    api.patch_status({"phase": "Running", "model": "tiny"})
+    for selector in ("status.phase=Running", "status.model=tiny", "spec.benchmarkRef.name=qa"):
+        assert len(api.table("--field-selector", selector)) == 2
+    other = cluster.kubectl(
+        "get", "nejob", "-n", namespace, "-o", "name", "--field-selector", "status.phase=Failed"
+    )
+    assert other.stdout == ""

@@ -19,6 +19,10 @@ __all__ = ["MERGE_PATCH", "AnswerTooLarge", "ApiServer", "read", "segment"]
 
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
+FIELD_MANAGER: Final = "nemo-eval-operator"
+"""The operator's name in metadata.managedFields."""
+
+WRITES: Final = frozenset({"PATCH", "POST", "PUT"})
 
 SMALL_BYTES: Final = 256 * 1024
 """Of an answer that any number of calls may hold at the same time."""
@@ -91,8 +95,10 @@ class ApiServer:
         self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """The answer, which is a success."""
+        # managedFields then name the operator, not its HTTP library.
+        params = {"fieldManager": FIELD_MANAGER} if method in WRITES else None
         try:
-            response = await self._http.request(method, path, json=body, headers=headers)
+            response = await self._http.request(method, path, params=params, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise KubeUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
         if response.is_success:

@@ -51,6 +51,7 @@ from .readable import read_benchmark, read_connection, read_job
 from .release import left_running
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
 from .results import RESULTS_KEY, config_map_names, label_value, results_document
+from .score_line import partly
 from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
 from .tenancy import Tenancy, check_values
@@ -124,6 +125,7 @@ __all__ = [
     "not_released",
     "occupies",
     "parse_timestamp",
+    "partly",
     "pick_marked",
     "plain_secrets",
     "poll_seconds",

@@ -31,7 +31,8 @@ from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_a
 from .facts import EvaluatorUnusable, Stored
 from .marks import RERUN_ANNOTATION, attempt_carried
 from .requests import model_name
-from .scores import MAX_SCORES, scores_of, summary_of
+from .score_line import summary_of
+from .scores import MAX_SCORES, scores_of
 
 __all__ = [
     "adopted",

@@ -8,7 +8,6 @@ holds stays in the full document.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,7 +16,7 @@ from pydantic import JsonValue
 from nemo_eval_operator.evaluator import Results, readable
 from nemo_eval_operator.resources import Score
 
-__all__ = ["MAX_SCORES", "scores_of", "summary_of"]
+__all__ = ["MAX_SCORES", "scores_of"]
 
 MAX_SCORES: Final = 50
 """Scores kept in status; etcd is no result store, the full document is in the ConfigMap."""
@@ -28,9 +27,6 @@ MAX_NAME_CHARACTERS: Final = 256
 MAX_COUNT: Final = 2**53
 """From here on a number is no count, and no integer to Kubernetes."""
 
-SUMMARY_SCORES: Final = 3
-"""As many as a terminal line of `kubectl get` can show."""
-
 
 def scores_of(results: Results) -> list[Score]:
     """Every score of the results, tasks before groups, in the evaluator's order."""
@@ -38,18 +34,6 @@ def scores_of(results: Results) -> list[Score]:
         *_in_level(results.tasks, kind="task", path=()),
         *_in_level(results.groups, kind="group", path=()),
     ]
-
-
-def summary_of(scores: list[Score]) -> str | None:
-    """The first scores in one line, as in `em=0.45 f1=0.61`."""
-    of_metric = Counter((score.task, score.group, score.metric) for score in scores)
-
-    def label(score: Score) -> str:
-        if of_metric[score.task, score.group, score.metric] == 1:
-            return score.metric
-        return score.score if score.score.startswith(score.metric) else f"{score.metric}.{score.score}"
-
-    return " ".join(f"{label(score)}={score.value:.4g}" for score in scores[:SUMMARY_SCORES]) or None
 
 
 def _in_level(level: JsonValue, *, kind: str, path: tuple[str, ...]) -> Iterator[Score]:

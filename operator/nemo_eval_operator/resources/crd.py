@@ -62,11 +62,18 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": [column.to_manifest() for column in kind.COLUMNS],
+                    **_selectable(kind),
                     "schema": {"openAPIV3Schema": _schema(kind)},
                 }
             ],
         },
     }
+
+
+def _selectable(kind: Kind) -> dict[str, Any]:
+    """What `kubectl get --field-selector` takes beside a name."""
+    paths = NemoEvalJob.SELECTABLE if kind is NemoEvalJob else ()
+    return {"selectableFields": [{"jsonPath": path} for path in paths]} if paths else {}
 
 
 def _schema(kind: Kind) -> Schema:

@@ -222,6 +222,7 @@ class NemoEvalJob(KubeModel):
 
     PLURAL: ClassVar[str] = "nemoevaljobs"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nejob",)
+    SELECTABLE: ClassVar[tuple[str, ...]] = (".status.phase", ".status.model", ".spec.benchmarkRef.name")
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("Phase", ".status.phase", "Where the run stands"),
         Column("Progress", ".status.progress.percent", "Percent done", type="integer"),

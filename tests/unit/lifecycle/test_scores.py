@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle.scores import scores_of, summary_of
+from nemo_eval_operator.lifecycle.score_line import summary_of
+from nemo_eval_operator.lifecycle.scores import scores_of
 from nemo_eval_operator.resources import Score
 
 from .objects import results
@@ -92,7 +93,7 @@ def test_a_summary_shows_four_digits(value: float, shown: str) -> None:
 
 def test_a_summary_is_three_scores_long() -> None:
     metrics = {f"m{number}": {"scores": {"s": {"value": number}}} for number in range(5)}
-    assert summary_of(of_task({"metrics": metrics})) == "m0=0 m1=1 m2=2"
+    assert summary_of(of_task({"metrics": metrics})) == "m0=0 m1=1 m2=2 +2 more"
 
 
 @pytest.mark.parametrize("count", [-1, 1e300, 2**53, 10**400, math.nan, math.inf])
@@ -105,3 +106,25 @@ def test_names_are_fit_for_a_status_and_a_terminal() -> None:
     (score,) = of_task({"metrics": {"m" * 10_000: {"scores": {"red\x1b[31m\nline": {"value": 1}}}}})
     assert score.metric == "m" * 256
     assert score.score == "red [31m line"
+
+
+def test_a_summary_leaves_standard_errors_out() -> None:
+    scores = {f"gsm8k-metric_ranking-{rank}": {"value": 0.5} for rank in (1, 3)}
+    errors = {f"gsm8k-metric_ranking-{rank}": {"value": 0.01} for rank in (2, 4)}
+    metrics = {"em": {"scores": scores}, "em_stderr": {"scores": errors}}
+    assert summary_of(of_task({"metrics": metrics})) == "em#1=0.5 em#3=0.5"
+
+
+def test_a_summary_says_on_how_many_rows_a_value_stands() -> None:
+    assert summary_of(of_score({"value": 1, "stats": {"count": 1, "nan_count": 3}})) == "m=1 (1 of 4)"
+
+
+@pytest.mark.parametrize("length", [1, 15, 30, 39, 60, 256])
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+def test_a_summary_is_under_40_characters(length: int, count: int) -> None:
+    entry = {"value": -1234.5678, "stats": {"count": 10**6, "nan_count": 10**6}}
+    metrics = {f"{number}" + "m" * length: {"scores": {"s": entry}} for number in range(count)}
+    line = summary_of(of_task({"metrics": metrics}))
+    assert line is not None
+    assert len(line) < 40 or length == 0
+    assert ("more" in line) is (count > 1)
