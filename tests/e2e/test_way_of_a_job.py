@@ -33,7 +33,7 @@ def test_a_model_is_evaluated_on_a_benchmark(world: World) -> None:
 
 def test_generations_and_scores_are_read_by_one_command(world: World) -> None:
     world.apply(benchmark(), model_job("readable"))
-    world.until_phase("readable", "Succeeded")
+    (score,) = world.until_phase("readable", "Succeeded")["scores"]
 
     command = ["results", "readable", "-n", world.namespace, "--kubeconfig", str(world.cluster.kubeconfig)]
     shown = CliRunner().invoke(app, command)
@@ -42,7 +42,7 @@ def test_generations_and_scores_are_read_by_one_command(world: World) -> None:
 
     assert [line.split() for line in shown.output.splitlines()[:2]] == [
         ["TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN"],
-        ["qa", "exact", "string-check", "0.5", "2", "0.5"],
+        ["qa", "exact", "string-check", "0.5", "2", f"{score['stderr']:.2g}"],
     ]
     assert "Capital of Italy? -> Milan" in shown.output
     assert json.loads(whole.output) == world.results("readable")

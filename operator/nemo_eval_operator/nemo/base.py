@@ -9,7 +9,7 @@ CRDs say the same (`resources.structural`).
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 # Where nothing is known of the keys (custom_fields, rows).
 JsonObject = dict[str, JsonValue]
@@ -29,6 +29,9 @@ class OpenModel(NemoModel):
     """A schema whose undeclared fields are sent on, and reported."""
 
     model_config = ConfigDict(extra="allow")
+
+    # JSON, which pydantic bounds in depth; without it undeclared fields would not be checked at all.
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
 
     REPORTS_UNDECLARED: ClassVar[bool] = True
 

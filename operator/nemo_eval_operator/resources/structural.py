@@ -83,7 +83,7 @@ class _Converter:
             schema["properties"] = {
                 name: self.convert(value, inside=inside) for name, value in schema["properties"].items()
             }
-            if values is True:
+            if values is not None and values is not False:
                 schema[PRESERVE_UNKNOWN] = True
         elif isinstance(values, dict):
             converted = self.convert(values, inside=inside)
