@@ -11,6 +11,7 @@ PYTEST_ARGS ?=
 ROUNDS ?= 200
 SIZES ?= 100 1000 10000
 SEED ?= 1
+FUZZ_SECONDS ?= 120
 
 export UV
 export UV_PYTHON_DOWNLOADS := never
@@ -21,7 +22,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment model test demo kind-demo chaos bench lint typecheck generate
+.PHONY: help environment model test demo kind-demo chaos fuzz bench lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +47,10 @@ kind-demo: model ## The same, with the operator's image in a pod of a kind clust
 chaos: environment ## Kill the operator at every step, break all around it, and count
 	$(BIN)/python -m testbed
 	$(BIN)/python -m testbed.chaos --rounds $(ROUNDS) --seed $(SEED)
+
+fuzz: environment ## Look for answers of an evaluator that the operator's client cannot take
+	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 bench: environment ## Measure the operator beside a tutorial's and beside the API server's own limit
 	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group bench

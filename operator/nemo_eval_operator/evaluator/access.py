@@ -208,8 +208,8 @@ class _Severed(httpx.AsyncBaseTransport):
 def _scheme(url: str) -> str:
     try:
         parsed = httpx.URL(url)
-        # Decoded only now, and not every host that begins with xn-- can be.
-        host = parsed.host
+        # Decoded and encoded only now, and not every host that begins with xn-- can be.
+        host = parsed.host and parsed.netloc
     except (httpx.InvalidURL, UnicodeError) as error:
         raise UnusableUrl(f"{url} cannot be used: {error}") from error
     if not host:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -84,6 +85,8 @@ class EvaluatorClient:
         known: KnownSecrets | None = None,
         on_call: OnCall | None = None,
     ) -> None:
+        # httpx keeps cookies and sends them again: an odd one would make every later request fail.
+        http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._http = http
         self._deadline = deadline
         self._known = known or KnownSecrets()

@@ -81,6 +81,17 @@ async def test_what_nobody_has_thought_of_is_malformed_and_logged_without_what_i
     assert CANARY not in caught.value.detail + caplog.text
 
 
+@pytest.mark.parametrize("cookie", [b"\xff=;", b"session=1", b"a=b; Domain=127.0.0.1; Path=/"])
+async def test_no_cookie_of_an_evaluator_is_sent_again(cookie: bytes) -> None:
+    """httpx would keep it, and fail to send it in every later request where it is not ASCII."""
+    answer = saying(b"HTTP/1.1 200 OK\r\nSet-Cookie: " + cookie + b"\r\n" + BODY)
+    async with serving(answer) as server, client(server.url) as http:
+        evaluator = EvaluatorClient(http, deadline=5)
+        await evaluator.check()
+        await evaluator.check()
+    assert "cookie" not in server.heads[1].lower()
+
+
 async def test_what_is_cancelled_is_not_an_error_of_the_evaluator() -> None:
     async with serving(saying(b"")) as server, client(server.url) as http:
         call = asyncio.create_task(EvaluatorClient(http, deadline=5).check())
