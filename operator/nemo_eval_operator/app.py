@@ -20,7 +20,6 @@ from typing import Final
 
 import httpx
 
-from .evaluator import KnownSecrets
 from .handlers import Context, Echoes
 from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
@@ -110,7 +109,6 @@ async def _work(
     """Until a signal. When this returns or raises, nothing of it goes on."""
     election = leadership.election if leadership else None
     heartbeats = health.heartbeats
-    known = KnownSecrets()
     echoes = Echoes(heartbeats, namespaces=bool(settings.namespaces))
     async with AsyncExitStack() as stack:
         kube = KubeClient(await stack.enter_async_context(http_client(credentials)), on_write=echoes.expect)
@@ -126,7 +124,6 @@ async def _work(
             queue=queue,
             heartbeats=heartbeats,
             metrics=metrics,
-            known=known,
             guards=[election.refuse_unless_held] if election else [],
             start=lambda loop, name: tasks.create_task(loop, name=name),
         )
@@ -135,7 +132,7 @@ async def _work(
         evaluators = Evaluators(
             own,
             queue=queue,
-            credentials=CredentialsReader(kube, known, store, loopback=settings.allow_loopback_connections),
+            credentials=CredentialsReader(kube, store, loopback=settings.allow_loopback_connections),
             open_connection=opener.connection,
             max_running_jobs=settings.max_running_jobs,
         )
@@ -145,7 +142,7 @@ async def _work(
             waiting=lambda: sum(evaluator.admission.waiting for evaluator in evaluators),
         )
         books = Books(evaluators=evaluators, waiting=waiting, lanes=lanes)
-        chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, known, store)
+        chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, store)
         settle, tenancy = timedelta(seconds=settings.settle_seconds), settings.tenancy
         benchmarks = BenchmarkReconciler(
             kube=kube,

@@ -63,7 +63,6 @@ class EvaluatorOpener:
     queue: WorkQueue
     heartbeats: Heartbeats
     metrics: Metrics
-    known: KnownSecrets
     guards: Sequence[Callable[[httpx.Request], Awaitable[None]]]
     start: Callable[[Loop, str], asyncio.Task[None]]
 
@@ -112,8 +111,10 @@ class EvaluatorOpener:
         interval: float,
         limit: int | None,
     ) -> tuple[Evaluator, list[asyncio.Task[None]]]:
+        # Of a connection nothing secret is in its URL; its Secrets are added when they are read.
+        known = KnownSecrets(filter(None, (http.base_url.password,)))
         client, asked_by_poller = (
-            EvaluatorClient(http, deadline=deadline, known=self.known, on_call=on_call)
+            EvaluatorClient(http, deadline=deadline, known=known, on_call=on_call)
             for on_call in (self.metrics.evaluator_call, self.metrics.poll_call)
         )
         following, admission = Following(on_told=self.metrics.news_lag), Admission(self.queue, limit=limit)

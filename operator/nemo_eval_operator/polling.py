@@ -266,7 +266,7 @@ class Poller:
 
     async def _get(self, followed: Followed) -> None:
         try:
-            self._report(followed, await self._evaluator.get_job(followed.job_id))
+            self._report(followed, await self._evaluator.about(followed.key).get_job(followed.job_id))
         except Missing:
             self._report(followed, RemoteGone())
 

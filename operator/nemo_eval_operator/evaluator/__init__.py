@@ -15,12 +15,15 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
-from .redaction import MASK, KnownSecrets, escaped, one_line, printable, readable, redacted
+from .known_secrets import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, KnownSecrets, Redactor, fits
+from .redaction import MASK, escaped, one_line, printable, readable, redacted
 from .wire import JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
     "MASK",
     "MAX_RESULTS_BYTES",
+    "MAX_SECRET_CHARACTERS",
+    "MAX_SECRET_LINES",
     "Access",
     "Ambiguous",
     "Certificates",
@@ -33,6 +36,7 @@ __all__ = [
     "Malformed",
     "Missing",
     "Oversized",
+    "Redactor",
     "Rejected",
     "RemoteConfig",
     "RemoteJob",
@@ -44,6 +48,7 @@ __all__ = [
     "UnusableCertificate",
     "UnusableUrl",
     "escaped",
+    "fits",
     "one_line",
     "printable",
     "readable",

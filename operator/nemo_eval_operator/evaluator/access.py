@@ -74,6 +74,13 @@ class Access:
     certificates: Certificates = Certificates()
     loopback: bool = False
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show of it."""
+        tokens = [value.partition(" ")[2] for value in self.headers.values() if value.startswith("Bearer ")]
+        private_key = self.certificates.own[1:] if self.certificates.own else ()
+        return (*self.headers.values(), *tokens, *private_key)
+
     def transport(self, url: str, *, max_connections: int) -> httpx.AsyncBaseTransport:
         """Return a transport to the evaluator at `url`. Raises UnusableUrl, UnusableCertificate.
 

@@ -23,7 +23,8 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
-from .redaction import MAX_TEXT_CHARACTERS, KnownSecrets
+from .known_secrets import Redactor
+from .redaction import MAX_TEXT_CHARACTERS
 
 __all__ = ["Answer"]
 
@@ -45,10 +46,10 @@ class Answer:
     code: int
     headers: httpx.Headers
     content: bytes
-    known: KnownSecrets
+    known: Redactor
 
     @classmethod
-    async def read(cls, response: httpx.Response, *, request: str, limit: int, known: KnownSecrets) -> Self:
+    async def read(cls, response: httpx.Response, *, request: str, limit: int, known: Redactor) -> Self:
         """Read a streamed response. Raises Oversized, and the error that a refusal stands for."""
         code, headers = response.status_code, response.headers
         encoding = headers.get("Content-Encoding", "identity").lower()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -25,7 +25,7 @@ from nemo_eval_operator.nemo import JsonObject
 from .answers import Answer
 from .boundary import only_evaluator_errors
 from .errors import Ambiguous, Malformed, Oversized, Unavailable
-from .redaction import KnownSecrets
+from .known_secrets import KnownSecrets, Redactor
 from .wire import JobPage, RemoteConfig, RemoteJob, Results
 
 __all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
@@ -70,9 +70,9 @@ class EvaluatorClient:
     `deadline` is how many seconds a whole call may take: httpx's time-outs are for
     each read, so that an answer which trickles would never end.
 
-    `known` are values that no error may show, though a server echoes them.
+    `known` are the values that this evaluator was given: none is shown, though a server echoes it.
 
-    `on_call` hears of each call when it is over.
+    `on_call` hears of each call when it is over. `owner` is the object that the calls are about (`about`).
 
     Every method raises EvaluatorError and nothing else.
     """
@@ -84,13 +84,26 @@ class EvaluatorClient:
         deadline: float = 60.0,
         known: KnownSecrets | None = None,
         on_call: OnCall | None = None,
+        owner: Hashable = None,
     ) -> None:
         # httpx keeps cookies and sends them again: an odd one would make every later request fail.
         http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._http = http
         self._deadline = deadline
-        self._known = known or KnownSecrets()
+        self.known = known or KnownSecrets()
+        self._owner = owner
         self._on_call = on_call
+
+    def about(self, owner: Hashable) -> EvaluatorClient:
+        """The same client for calls about one object, whose own values are masked in their errors too."""
+        return EvaluatorClient(
+            self._http, deadline=self._deadline, known=self.known, on_call=self._on_call, owner=owner
+        )
+
+    @property
+    def _redactor(self) -> Redactor:
+        """As of now: credentials and values may be new since the last call."""
+        return self.known.of(self._owner)
 
     async def create_config(self, config: JsonObject) -> RemoteConfig:
         return _read(RemoteConfig.of, await self._send("POST", CONFIGS, body=config))
@@ -232,7 +245,7 @@ class EvaluatorClient:
             async with asyncio.timeout(self._deadline), exchange as response:
                 name = f"{method} {response.request.url.path}"
                 code = str(response.status_code)
-                return await Answer.read(response, request=name, limit=limit, known=self._known)
+                return await Answer.read(response, request=name, limit=limit, known=self._redactor)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(f"cannot connect to {self._http.base_url}: {_reason(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -268,14 +281,30 @@ def _segment(name: str) -> str:
 
 
 def _read(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
-    """Raises Malformed, also where a number or time in it is beyond what can be computed with."""
+    """Raises Malformed, also where a number or time in it is beyond what can be computed with.
+
+    And where an id holds a credential: ids are shown as they are.
+    """
     with only_evaluator_errors(answer.request):
         try:
-            return form(answer.document())
+            read = form(answer.document())
         except ValidationError as error:
             raise answer.malformed(error) from error
         except (ArithmeticError, ValueError) as error:
             raise answer.malformed(f"it cannot be read: {error}") from error
+        if any(map(answer.known.is_in_id, _ids(read))):
+            raise answer.malformed("id: it contains a credential")
+        return read
+
+
+def _ids(read: object) -> Iterator[str]:
+    match read:
+        case RemoteJob(id=identifier) | RemoteConfig(id=str(identifier)):
+            yield identifier
+        case JobPage(data=jobs):
+            yield from (job.id for job in jobs)
+        case _:
+            return
 
 
 def _page(document: JsonObject) -> JobPage:

@@ -25,7 +25,8 @@ from pydantic import (
 
 from nemo_eval_operator.nemo import JsonObject
 
-from .redaction import MAX_TEXT_CHARACTERS, KnownSecrets, readable
+from .known_secrets import Redactor
+from .redaction import MAX_TEXT_CHARACTERS, readable
 
 __all__ = ["JobPage", "JobStatus", "JsonObject", "RemoteConfig", "RemoteJob", "Results", "StatusDetails"]
 
@@ -62,6 +63,10 @@ def _word(value: object) -> str:
 
 def _text(value: object) -> str | None:
     return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else None
+
+
+def _never(_: object) -> None:
+    """Of a field that answers do not have: it is set by a copy alone."""
 
 
 def _number(value: object) -> float | None:
@@ -130,6 +135,7 @@ class StatusDetails(_Answer):
     """
 
     raw_message: Annotated[str | None, BeforeValidator(_text)] = Field(None, validation_alias="message")
+    masked_message: Annotated[str | None, BeforeValidator(_never)] = None
     progress: Annotated[float | None, BeforeValidator(_number)] = None
     samples_processed: Annotated[int | None, BeforeValidator(_count)] = None
 
@@ -148,15 +154,22 @@ class RemoteJob(_Answer):
         return JobStatus.is_terminal(self.status)
 
     @property
-    def readable_message(self) -> str | None:
-        """What the evaluator says of the job, in one line, without what looks like a credential."""
-        return readable(self.status_details.raw_message or "", MAX_MESSAGE_CHARACTERS).strip() or None
+    def message(self) -> str | None:
+        """The evaluator's text as it came: what is decided by it must not depend on what is masked."""
+        return self.status_details.raw_message
 
-    def hiding(self, known: KnownSecrets) -> Self:
-        """The job with `known` values masked in its message."""
+    @property
+    def readable_message(self) -> str | None:
+        """What the evaluator says of the job, in one line, without credentials."""
         details = self.status_details
-        said = None if details.raw_message is None else known.hide(details.raw_message)
-        return self.model_copy(update={"status_details": details.model_copy(update={"raw_message": said})})
+        text = details.raw_message if details.masked_message is None else details.masked_message
+        return readable(text or "", MAX_MESSAGE_CHARACTERS).strip() or None
+
+    def hiding(self, known: Redactor) -> Self:
+        """The job with `known` values masked in the message that is shown."""
+        text = known.hide(self.message or "")
+        details = self.status_details.model_copy(update={"masked_message": text})
+        return self.model_copy(update={"status_details": details})
 
 
 class RemoteConfig(_Answer):
@@ -173,11 +186,6 @@ class RemoteConfig(_Answer):
         """Raises ValidationError where the document has not the form of a config."""
         return cls.model_validate({**document, "document": document})
 
-    def hiding(self, known: KnownSecrets) -> Self:
-        """The config with `known` values masked wherever they are echoed."""
-        hidden = known.hide_in(self.document)
-        return self if hidden is self.document or not isinstance(hidden, dict) else self.of(hidden)
-
 
 class Results(_Answer):
     """The results of a job; `document` is the whole answer, kept for the user."""
@@ -192,10 +200,12 @@ class Results(_Answer):
         """Raises ValidationError where the document has not the form of results."""
         return cls.model_validate({**document, "document": document})
 
-    def hiding(self, known: KnownSecrets) -> Self:
-        """The results with `known` values masked wherever they are echoed."""
+    def hiding(self, known: Redactor) -> Self:
+        """The results with `known` values masked in the texts of the document; all else is as it came."""
         hidden = known.hide_in(self.document)
-        return self if hidden is self.document or not isinstance(hidden, dict) else self.of(hidden)
+        if hidden is self.document or not isinstance(hidden, dict):
+            return self
+        return self.model_copy(update={"document": {**hidden, "job": self.job}})
 
 
 def _has_id(item: object) -> bool:

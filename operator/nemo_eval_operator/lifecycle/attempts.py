@@ -51,7 +51,7 @@ def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:
 
     The submission of the latter already went wrong.
     """
-    return bool(job.status.adopted) or is_infrastructure(failed.readable_message)
+    return bool(job.status.adopted) or is_infrastructure(failed.message)
 
 
 def may_retry(job: NemoEvalJob, failed: RemoteJob) -> bool:

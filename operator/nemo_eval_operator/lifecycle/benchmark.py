@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from nemo_eval_operator.evaluator import MASK, RemoteConfig
+from nemo_eval_operator.evaluator import MASK, RemoteConfig, readable
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkDeletionPolicy,
@@ -19,7 +19,7 @@ from nemo_eval_operator.resources import (
 )
 
 from . import benchmark_status
-from .benchmark_status import used_by
+from .benchmark_status import MAX_DIFFERENCES, used_by
 from .drift import digest_of, drifted_paths, keeps_secret, leftover_paths
 from .facts import BenchmarkUnusable
 from .marks import FINALIZER, Ownership, may_take_over, owner_named, ownership_of
@@ -56,6 +56,9 @@ RELEASE_PATIENCE: Final = timedelta(seconds=60)
 RELEASE_RECHECK_SECONDS: Final = 2.0
 """A deleted benchmark's config may be in use for a moment longer."""
 
+MAX_PATH_CHARACTERS: Final = 256
+"""Shown of a path in the evaluator's answer."""
+
 BenchmarkStep = (
     Rest
     | Record[BenchmarkStatus]
@@ -80,7 +83,8 @@ class BenchmarkFacts:
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
     `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
     `users`: jobs that run with the config, by name; counted for a deletion only.
-    `evaluator`: the one that is asked. `tenancy`: the administrator's rules.
+    `evaluator`: the one that is asked. `tenancy`: the administrator's rules. `hide` masks credentials in a
+    text of it.
     """
 
     now: datetime
@@ -94,6 +98,7 @@ class BenchmarkFacts:
     users: tuple[str, ...] = ()
     evaluator: EvaluatorUsed | None = None
     tenancy: Tenancy = field(default_factory=Tenancy)
+    hide: Callable[[str], str] = str
 
 
 def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
@@ -143,7 +148,9 @@ def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFac
         return ReplaceConfig()
     # What still differs is the server's own way of keeping it: its defaults, or what it does not let go.
     kept = leftover_paths(facts.desired, remote.document)
-    differences = [*drift, *(".".join(path) for path in kept)]
+    # The server's own keys are among them: text from outside.
+    paths = [*drift, *(".".join(path) for path in kept)][: MAX_DIFFERENCES + 1]
+    differences = [readable(facts.hide(path), MAX_PATH_CHARACTERS) for path in paths]
     status = benchmark_status.ready(benchmark, facts.now, remote, differences, facts.secrets)
     status = status.model_copy(update={"evaluator": facts.evaluator, "config_digest": digest})
     return _record(benchmark, status, rest=facts.resync_seconds)

@@ -43,6 +43,7 @@ TROUBLE = frozenset(
         "ResultsUnavailable",
         "SecretNotAllowed",
         "SecretNotFound",
+        "SecretTooLarge",
         "ServerError",
         "SubmissionUncertain",
         "TimedOut",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,10 +11,8 @@ from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import (
     Conflicting,
     EvaluatorError,
-    KnownSecrets,
     Missing,
     Rejected,
-    RemoteConfig,
     Unavailable,
     Unsupported,
 )
@@ -49,7 +46,7 @@ from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_configs import do_config_step
-from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader
+from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader, remember
 from .waiting import Waiting
 
 __all__ = ["BenchmarkReconciler"]
@@ -105,9 +102,11 @@ class BenchmarkReconciler:
         if document is None:
             self._chooser.settle(key)
             self._lanes.forget(key)
+            self._evaluators.forget(key)
             self._wake_jobs(key)
             return None
         if not is_selected(document, self._selector):
+            self._evaluators.forget(key)
             return None
         benchmark, unreadable = read_benchmark(document)
         try:
@@ -149,6 +148,7 @@ class BenchmarkReconciler:
         evaluator = self._evaluators.find(used) if used is not None else None
         if evaluator is not None:
             await self._queue.enter(key_of(benchmark), lane_at(evaluator.used))
+            remember(evaluator.client, key_of(benchmark), secrets.given)
         facts = await self._facts(benchmark, desired, secrets, evaluator)
         return await self._step_by_step(benchmark, facts, evaluator)
 
@@ -183,8 +183,8 @@ class BenchmarkReconciler:
                         raise RetryLater
                     try:
                         async with within(release_benchmark_seconds(benchmark, _now())):
-                            facts = await do_config_step(step, evaluator.client, benchmark, facts)
-                            facts = await _hiding(facts, self._secrets.known)
+                            client = evaluator.client.about(key_of(benchmark))
+                            facts = await do_config_step(step, client, benchmark, facts)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, evaluator, error)
@@ -216,6 +216,8 @@ class BenchmarkReconciler:
             evaluator=evaluator.used if evaluator else None,
             resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
         )
+        if evaluator is not None:
+            facts = replace(facts, hide=evaluator.client.known.of(key_of(benchmark)).hide_in_name)
         if benchmark.metadata.deletion_timestamp is None:
             return facts
         namespace = benchmark.metadata.namespace
@@ -248,14 +250,6 @@ class BenchmarkReconciler:
     def _wake_jobs(self, benchmark: ObjectKey) -> None:
         for job in self._waiting.take(benchmark):
             self._queue.add(job)
-
-
-async def _hiding(facts: BenchmarkFacts, known: KnownSecrets) -> BenchmarkFacts:
-    """The config as the evaluator has it, without the secrets that a server forgets to mask."""
-    if not isinstance(facts.remote, RemoteConfig):
-        return facts
-    # Each known value is searched for in all of it: not where others wait.
-    return replace(facts, remote=await asyncio.to_thread(facts.remote.hiding, known))
 
 
 def _now() -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nemo_eval_operator.evaluator import Access, Certificates, KnownSecrets
+from nemo_eval_operator.evaluator import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, Access, Certificates, fits
 from nemo_eval_operator.kube import KubeClient, KubeRefused
 from nemo_eval_operator.lifecycle import not_released
 from nemo_eval_operator.resources import KeyRef, NemoEvaluatorConnection
@@ -32,26 +32,31 @@ class CredentialsMissing(Exception):
 
 
 class CredentialsReader:
-    """`known` learns every secret value: none is shown, whoever repeats it."""
+    """Reads each time; the values are kept by the evaluator that they are for."""
 
-    def __init__(
-        self, kube: KubeClient, known: KnownSecrets, store: SecretStore | None = None, *, loopback: bool
-    ) -> None:
+    def __init__(self, kube: KubeClient, store: SecretStore | None = None, *, loopback: bool) -> None:
         self._kube = kube
         self._store = store or SecretStore(kube)
-        self._known = known
         self._loopback = loopback
 
     async def read(self, connection: NemoEvaluatorConnection) -> Access:
         """Raises CredentialsMissing."""
         try:
-            return Access(
+            access = Access(
                 headers=await self._headers(connection),
                 certificates=await self._certificates(connection),
                 loopback=self._loopback,
             )
         except KubeRefused as error:
             raise CredentialsMissing(f"what it refers to may not be read: {error}") from error
+        if not fits(access.secrets):
+            raise CredentialsMissing(
+                "spec.auth and spec.tls: the values of the Secrets have more than "
+                f"{MAX_SECRET_CHARACTERS:,} characters or {MAX_SECRET_LINES} lines together. Refer to keys "
+                "that hold credentials alone",
+                stalled=True,
+            )
+        return access
 
     async def _headers(self, connection: NemoEvaluatorConnection) -> dict[str, str]:
         auth, headers = connection.spec.auth, dict[str, str]()
@@ -82,7 +87,7 @@ class CredentialsReader:
             return Certificates()
         if tls.client_certificate is not None:
             name, field = tls.client_certificate.name, "spec.tls.clientCertificate"
-            certificate = await self._secret(connection, name, CERTIFICATE, field, hidden=False)
+            certificate = await self._secret(connection, name, CERTIFICATE, field)
             own = (certificate, await self._secret(connection, name, PRIVATE_KEY, field))
         return Certificates(
             ca=await self._authority(connection), own=own, verify=not tls.insecure_skip_verify
@@ -94,7 +99,7 @@ class CredentialsReader:
             return None
         if ca.secret_key_ref is not None:
             ref, field = ca.secret_key_ref, "spec.tls.ca.secretKeyRef"
-            return await self._secret(connection, ref.name, ref.key, field, hidden=False)
+            return await self._secret(connection, ref.name, ref.key, field)
         if ca.config_map_key_ref is not None:
             ref, namespace = ca.config_map_key_ref, connection.metadata.namespace
             texts = await self._kube.get_config_map(namespace, ref.name)
@@ -103,9 +108,7 @@ class CredentialsReader:
             return texts[ref.key]
         return None
 
-    async def _secret(
-        self, connection: NemoEvaluatorConnection, name: str, key: str, field: str, *, hidden: bool = True
-    ) -> str:
+    async def _secret(self, connection: NemoEvaluatorConnection, name: str, key: str, field: str) -> str:
         namespace = connection.metadata.namespace
         secret = await self._store.get(namespace, name)
         if isinstance(secret, WithheldSecret):
@@ -113,8 +116,6 @@ class CredentialsReader:
         value = None if secret is None else secret.values.get(key)
         if value is None:
             raise _missing(field, f"Secret {namespace}/{name}", key)
-        if hidden:
-            self._known.learn([value])
         return value
 
 

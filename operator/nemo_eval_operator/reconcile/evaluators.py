@@ -154,6 +154,8 @@ class Evaluators:
                 evaluator.following.forget(job)
                 evaluator.waiting.discard(job)
                 evaluator.admission.leave(job)
+            if but is None:
+                evaluator.client.known.forget(job)
 
     async def of(
         self, connection: NemoEvaluatorConnection, *, afresh: bool = False
@@ -214,6 +216,7 @@ class Evaluators:
             return EvaluatorUnusable("ConnectionNotReady", f"spec.tls: {error}", stalled=True)
         except UnusableUrl as error:
             return EvaluatorUnusable("ConnectionNotReady", f"spec.url: {error}", stalled=True)
+        entry.opened.evaluator.client.known.use(access.secrets)
         entry.access, entry.uid, entry.generation, entry.read_at = access, meta.uid, meta.generation, now
         entry.opened.evaluator.admission.allow(connection.spec.max_running_jobs or self._max_running_jobs)
         return entry.opened.evaluator

@@ -61,7 +61,7 @@ from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_jobs import RemoteJobs
 from .results import ResultsKeeper, ResultsNotKept
-from .secrets import SecretReader
+from .secrets import SecretReader, remember
 from .submission import Submitter
 from .waiting import Waiting
 
@@ -151,7 +151,7 @@ class JobReconciler:
         key, facts = key_of(job), await self._facts(job)
         for _ in range(MAX_STEPS):
             evaluator = await self._evaluator_of(key, facts)
-            facts = self._as_of_now(job, facts, evaluator)
+            facts = await self._with_message(job, self._as_of_now(job, facts, evaluator), evaluator)
             match decide_job(job, facts):
                 case Rest(seconds):
                     self._keep(job, evaluator)
@@ -214,7 +214,7 @@ class JobReconciler:
     async def _advance(
         self, job: NemoEvalJob, facts: Facts, step: Step, evaluator: Evaluator
     ) -> tuple[NemoEvalJob, Facts]:
-        client = evaluator.client
+        client = evaluator.client.about(key_of(job))
         match step:
             case AskForPlace():
                 return job, replace(facts, turn=evaluator.admission.ask(job))
@@ -268,9 +268,6 @@ class JobReconciler:
         remote = evaluator.following.take_news(key_of(job), status.job_id)
         if remote is None and (deleting or glimpse_told_by(status).state != "active"):
             remote = await self._try_to_observe(job, status.job_id, evaluator)
-        if isinstance(remote, RemoteJob) and remote.status == JobStatus.FAILED:
-            await self._secrets.recall(job)
-            remote = remote.hiding(self._secrets.known)
         return replace(facts, remote=remote)
 
     async def _choose(
@@ -281,6 +278,16 @@ class JobReconciler:
                 return await self._chooser.of_job(job, benchmark)
         except EvaluatorError as error:
             return EvaluatorUnusable("InternalError", error.detail)
+
+    async def _with_message(self, job: NemoEvalJob, facts: Facts, evaluator: Evaluator | None) -> Facts:
+        """Mask what the message of a failed job must not show: it is about to be written into status."""
+        remote = facts.remote
+        if evaluator is None or not isinstance(remote, RemoteJob) or remote.status != JobStatus.FAILED:
+            return facts
+        if remote.status_details.masked_message is None:
+            remember(evaluator.client, key_of(job), await self._secrets.recall(job))
+            facts = replace(facts, remote=remote.hiding(evaluator.client.known.of(key_of(job))))
+        return facts
 
     def _until_recheck(self, facts: Facts) -> float | None:
         """Raises RetryLater where the benchmark may be another operator's, which will not wake us."""
@@ -299,7 +306,7 @@ class JobReconciler:
             return None
         try:
             async with within(release_job_seconds(job, datetime.now(UTC))):
-                return await self._remote_jobs.observe(evaluator.client, job_id)
+                return await self._remote_jobs.observe(evaluator.client.about(key_of(job)), job_id)
         except EvaluatorError as error:
             await self._learn_of_failure(job, evaluator, error)
             return None
@@ -313,7 +320,7 @@ class JobReconciler:
     async def _collect(self, job: NemoEvalJob, job_id: str, evaluator: Evaluator) -> Stored:
         """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
         try:
-            return await self._results.collect(evaluator.client, job, job_id)
+            return await self._results.collect(evaluator.client.about(key_of(job)), job, job_id)
         except ResultsNotKept as problem:
             status = job_status.results_pending(
                 job, datetime.now(UTC), str(problem), given_up=problem.given_up

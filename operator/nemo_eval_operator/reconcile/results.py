@@ -14,6 +14,7 @@ from nemo_eval_operator.evaluator import (
     EvaluatorError,
     Malformed,
     Oversized,
+    Redactor,
     Results,
 )
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference
@@ -21,7 +22,7 @@ from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_names, 
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .objects import key_of
-from .secrets import SecretReader
+from .secrets import SecretReader, remember
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
@@ -97,12 +98,14 @@ class ResultsKeeper:
         if not results.tasks and not results.groups:
             # A result exists from the start of a job and fills up; a completed job has something in it.
             raise Malformed(f"{url} has no tasks and no groups yet", status_code=200)
-        await self._secrets.recall(job)
-        # Each known value is searched for in all of it: not where others wait.
-        return await self._keep(job, await asyncio.to_thread(results.hiding, self._secrets.known), url)
+        key = key_of(job)
+        remember(evaluator, key, await self._secrets.recall(job))
+        # All of it is searched: not where others wait.
+        shown = await asyncio.to_thread(_shown, results, evaluator.known.of(key), url)
+        return await self._keep(job, results, shown, url)
 
-    async def _keep(self, job: NemoEvalJob, results: Results, url: str) -> Stored:
-        document, truncated = results_document(results, url=url)
+    async def _keep(self, job: NemoEvalJob, results: Results, shown: Results, url: str) -> Stored:
+        document, truncated = results_document(shown, url=url)
         names = config_map_names(
             job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=document
         )
@@ -124,3 +127,10 @@ class ResultsKeeper:
             annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
             data={RESULTS_KEY: document},
         )
+
+
+def _shown(results: Results, known: Redactor, url: str) -> Results:
+    """The results as they are kept. Raises Malformed where a name would show a credential: names stay."""
+    if known.is_in_names(results.document):
+        raise Malformed(f"{url}: the name of a task, metric or score contains a credential", status_code=200)
+    return results.hiding(known)

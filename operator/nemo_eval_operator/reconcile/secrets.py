@@ -1,4 +1,4 @@
-"""Reads the Secrets that specs name, at the moment they are used, and sees to it that nobody repeats them.
+"""Reads the Secrets that specs name, at the moment they are used.
 
 The operator may only `get` single Secrets: it neither lists nor watches them. So a change is
 noticed when somebody reads: at each submission, and for benchmarks every minute.
@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.evaluator import KnownSecrets
+from nemo_eval_operator.evaluator import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, EvaluatorClient, fits
 from nemo_eval_operator.kube import KubeClient, ObjectKey, Secret
 from nemo_eval_operator.lifecycle import SecretValues, not_released, plain_secrets
 from nemo_eval_operator.resources import (
@@ -25,14 +25,17 @@ from nemo_eval_operator.resources import (
 
 from .secret_store import SecretStore, WithheldSecret
 
-__all__ = ["SECRET_RECHECK_SECONDS", "ReadSecrets", "SecretMissing", "SecretReader"]
+__all__ = ["SECRET_RECHECK_SECONDS", "Given", "ReadSecrets", "SecretMissing", "SecretReader", "remember"]
 
 SECRET_RECHECK_SECONDS: Final = 30.0
 """How long a Secret that was missing goes unnoticed at most: somebody is waiting for it."""
 
 
 class SecretMissing(Exception):
-    """A Secret or key that spec.valuesFrom names is not there, or may not be read; says what to do."""
+    """What spec.valuesFrom names is not there, may not be read or cannot be used; says what to do.
+
+    `reason` is that of a condition.
+    """
 
     def __init__(self, message: str, *, reason: str = "SecretNotFound") -> None:
         self.reason = reason
@@ -40,20 +43,36 @@ class SecretMissing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What an evaluator is given for an object: values read from Secrets, and plain ones in the spec."""
+
+    read: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+
+    def __add__(self, other: Given) -> Given:
+        return Given((*self.read, *other.read), (*self.plain, *other.plain))
+
+
+@dataclass(frozen=True, slots=True)
 class ReadSecrets:
-    """What was read: the values by their target path, and of which versions they are."""
+    """What was read: the values by their target path, of which versions they are, and all that is masked."""
 
     values: SecretValues
     versions: list[SecretVersion]
+    given: Given = Given()
+
+
+def remember(client: EvaluatorClient, key: ObjectKey, given: Given) -> None:
+    """From now on no text about the object shows what the evaluator behind `client` is given for it."""
+    client.known.keep(key, key.namespace, read=given.read, plain=given.plain)
 
 
 class SecretReader:
-    """Reads Secrets, each once a call. `known` learns every value: none is shown, whoever repeats it."""
+    """Reads Secrets, each once a call."""
 
-    def __init__(self, kube: KubeClient, known: KnownSecrets, store: SecretStore | None = None) -> None:
+    def __init__(self, kube: KubeClient, store: SecretStore | None = None) -> None:
         self._kube = kube
         self._store = store or SecretStore(kube)
-        self.known = known
 
     async def read(self, thing: NemoBenchmark | NemoEvalJob) -> ReadSecrets:
         """What spec.valuesFrom of `thing` names. Raises SecretMissing, which says what to create."""
@@ -71,37 +90,49 @@ class SecretReader:
                 values[source.target_path] = value
             elif not reference.optional:
                 raise SecretMissing(_what_is_missing(thing, source, secret))
-        return ReadSecrets(values, _versions(secrets))
+        if not fits(values.values()):
+            raise SecretMissing(
+                f"spec.valuesFrom: the values have more than {MAX_SECRET_CHARACTERS:,} characters or "
+                f"{MAX_SECRET_LINES} lines together. Refer to keys that hold credentials alone",
+                reason="SecretTooLarge",
+            )
+        return ReadSecrets(values, _versions(secrets), _given(thing, secrets))
+
+    async def given(self, benchmark: NemoBenchmark) -> Given:
+        """What the evaluator was given for a benchmark, as far as it is still there."""
+        return _given(benchmark, await self._fetch(benchmark))
 
     async def versions(self, benchmark: NemoBenchmark) -> list[SecretVersion]:
         """The versions of a benchmark's Secrets as they are now."""
         return _versions(await self._fetch(benchmark))
 
-    async def recall(self, job: NemoEvalJob) -> None:
-        """Learn again what the evaluator was given for `job`: this process may have started since.
+    async def recall(self, job: NemoEvalJob) -> Given:
+        """What the evaluator was given for `job`, read again: this process may have started since.
 
-        A value that was rotated before that, while the job ran, is no longer known to anybody.
+        A value that was rotated before that, while the job ran, is no longer known.
         """
-        await self._fetch(job)
+        given = _given(job, await self._fetch(job))
         if job.spec.benchmark_ref is not None:
             key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
             document = await self._kube.get(key)
             with suppress(ValidationError):
                 if document is not None:
-                    await self._fetch(NemoBenchmark.model_validate(document))
+                    given += await self.given(NemoBenchmark.model_validate(document))
+        return given
 
     async def _fetch(self, thing: NemoBenchmark | NemoEvalJob) -> dict[str, Secret | WithheldSecret | None]:
-        """The Secrets that `thing` names; their values and those in its spec are known from now on."""
-        references = [source.secret_key_ref for source in thing.spec.values_from]
-        names = sorted({reference.name for reference in references})
-        secrets = {name: await self._store.get(thing.metadata.namespace, name) for name in names}
-        self.known.learn(plain_secrets(thing).values())
-        self.known.learn(
-            secret.values[reference.key]
-            for reference in references
-            if isinstance(secret := secrets[reference.name], Secret) and reference.key in secret.values
-        )
-        return secrets
+        names = sorted({source.secret_key_ref.name for source in thing.spec.values_from})
+        return {name: await self._store.get(thing.metadata.namespace, name) for name in names}
+
+
+def _given(thing: NemoBenchmark | NemoEvalJob, secrets: dict[str, Secret | WithheldSecret | None]) -> Given:
+    references = [source.secret_key_ref for source in thing.spec.values_from]
+    read = (
+        secret.values[reference.key]
+        for reference in references
+        if isinstance(secret := secrets[reference.name], Secret) and reference.key in secret.values
+    )
+    return Given(tuple(read), tuple(plain_secrets(thing).values()))
 
 
 def _versions(secrets: dict[str, Secret | WithheldSecret | None]) -> list[SecretVersion]:

@@ -23,7 +23,6 @@ from nemo_eval_operator.lifecycle import (
     Event,
     HostNotAllowed,
     LookUp,
-    SecretValues,
     Tenancy,
     UnusableSpec,
     carries_config,
@@ -45,7 +44,7 @@ from .objects import ObjectWriter, key_of
 from .queue import RetryLater, WorkQueue
 from .remote_configs import trouble_with_config
 from .remote_jobs import RemoteJobs
-from .secrets import SECRET_RECHECK_SECONDS, SecretMissing, SecretReader
+from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader, remember
 
 __all__ = ["Submitter"]
 
@@ -120,7 +119,7 @@ class Submitter:
         if time.monotonic() - begun > INTENT_SECONDS:
             raise RetryLater
         try:
-            remote = await evaluator.client.create_job(body)
+            remote = await evaluator.client.about(key_of(job)).create_job(body)
         except EvaluatorError as error:
             self._metrics.submission(_outcome(error))
             job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
@@ -137,10 +136,10 @@ class Submitter:
     ) -> JsonObject:
         """What to POST; it holds the values of Secrets. Raises as `submit`; a job that waits has no slot."""
         try:
-            secrets = (await self._secrets.read(job)).values
-            if benchmark is not None and not carries_config(job, secrets):
+            read = await self._secrets.read(job)
+            if benchmark is not None and not carries_config(job, read.values):
                 await self._verify_config(job, benchmark, evaluator)
-            return await self._job_body(job, benchmark, nonce, secrets, evaluator)
+            return await self._job_body(job, benchmark, nonce, read, evaluator)
         except SecretMissing as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), error.reason, str(error))
@@ -197,26 +196,35 @@ class Submitter:
         job: NemoEvalJob,
         benchmark: NemoBenchmark | None,
         nonce: str,
-        secrets: SecretValues,
+        read: ReadSecrets,
         evaluator: Evaluator,
     ) -> JsonObject:
-        copied = benchmark if benchmark is not None and carries_config(job, secrets) else None
-        inherited = {} if copied is None else (await self._secrets.read(copied)).values
+        """What to POST; it holds the values of Secrets, which are masked from now on."""
+        inherited, given = ReadSecrets({}, []), read.given
+        copied = benchmark is not None and carries_config(job, read.values)
+        if benchmark is not None and copied:
+            inherited = await self._secrets.read(benchmark)
+            given += inherited.given
+        elif benchmark is not None:
+            given += await self._secrets.given(benchmark)
+        remember(evaluator.client, key_of(job), given)
         if job.spec.config is not None:
             self._tenancy.check_namespace(job.metadata.namespace, job.spec.config.namespace)
         body = job_body(
             job,
             benchmark,
             nonce=nonce,
-            secrets=secrets,
-            benchmark_secrets=inherited,
+            secrets=read.values,
+            benchmark_secrets=inherited.values,
             cluster=self._tenancy.cluster,
             connection=evaluator.used.connection,
         )
         parts = {part: body[part] for part in ("config", "target")}
         check_values(parts, "spec")
-        check_hosts(parts, self._hosts, secret_paths=[*secrets, *(f"config.{path}" for path in inherited)])
-        if benchmark is not None and copied is None:
+        check_hosts(
+            parts, self._hosts, secret_paths=[*read.values, *(f"config.{path}" for path in inherited.values)]
+        )
+        if benchmark is not None and not copied:
             self._check_benchmark(benchmark)
         return body
 

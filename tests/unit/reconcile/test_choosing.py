@@ -15,7 +15,6 @@ import pytest
 from nemo_eval_operator.evaluator import (
     Access,
     EvaluatorClient,
-    KnownSecrets,
     ReplaceableTransport,
     Unavailable,
 )
@@ -117,8 +116,7 @@ class Stage:
             httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self.kube.respond))
         )
         own = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), self.queue).own
-        self.known = KnownSecrets()
-        reader = CredentialsReader(client, self.known, loopback=False)
+        reader = CredentialsReader(client, loopback=False)
         self.evaluators = Evaluators(own, queue=self.queue, credentials=reader, open_connection=self._open)
         self.chooser = Chooser(client, self.evaluators)
         self.connections = ConnectionReconciler(
@@ -297,7 +295,8 @@ async def test_a_new_secret_keeps_the_evaluator_with_all_that_is_known_of_it() -
     await stage.look("main")
     assert stage.evaluators.find(used) is evaluator
     assert (stage.opened, stage.closed) == (["http://main.test"], [])
-    assert stage.known.hide("second-token or first-token") == "****** or ******"
+    assert evaluator is not None
+    assert evaluator.client.known.of(None).hide("second-token or first-token") == "****** or ******"
     await stage.evaluators.aclose()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets, Unavailable
+from nemo_eval_operator.evaluator import EvaluatorClient, Unavailable
 from nemo_eval_operator.kube import ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import FINALIZER, Tenancy
 from nemo_eval_operator.metrics import Metrics
@@ -207,7 +207,7 @@ class Stage:
             queue=self.queue,
             books=Books(evaluators=evaluators, waiting=waiting, lanes=Lanes()),
             waiting=waiting,
-            secrets=SecretReader(self.kube.client, KnownSecrets()),
+            secrets=SecretReader(self.kube.client),
             metrics=self.metrics,
             selector=LabelSelector(),
             settle=self.settle,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import KnownSecrets, Results
+from nemo_eval_operator.evaluator import Results
 from nemo_eval_operator.kube import KubeUnavailable
 from nemo_eval_operator.lifecycle import Stored, config_map_names, results_document
 from nemo_eval_operator.reconcile.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
@@ -32,7 +32,7 @@ class Keeper:
 
     def __init__(self, server: ApiServer, evaluator: Scripted) -> None:
         self._client = evaluator.client
-        self._keeper = ResultsKeeper(server.client, SecretReader(server.client, KnownSecrets()))
+        self._keeper = ResultsKeeper(server.client, SecretReader(server.client))
 
     async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         return await self._keeper.collect(self._client, job, job_id)
@@ -251,13 +251,39 @@ async def test_no_secret_is_kept_with_the_results() -> None:
     source = {"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "config.params.extra.hf_token"}
     job = evaljob(status=followed(), valuesFrom=[source])
     encoded = base64.b64encode(canary.encode()).decode()
-    metrics = {canary: {"scores": {canary: {"value": 0.5}}}}
+    metrics = {"em": {"scores": {"em": {"value": 0.5}}}}
     echoing = WHOLE | {"tasks": {"t": {"metrics": metrics, "data": [f"Bearer {canary}", {"b64": encoded}]}}}
 
     stored: Any = await keeper(server, answering(200, echoing)).collect(job, "eval-1")
 
-    kept = json.dumps([server.config_map("qa-llama-results"), stored.results.model_dump(mode="json")])
+    kept = json.dumps(server.config_map("qa-llama-results"))
     assert canary not in kept
     assert encoded not in kept
     assert "Bearer ******" in kept
-    assert "******" in stored.results.tasks["t"]["metrics"]
+    assert stored.results.tasks["t"]["metrics"] == metrics
+
+
+async def test_results_whose_names_hold_a_credential_are_not_kept_and_not_altered() -> None:
+    """A person is asked to look; the evaluator still has them."""
+    canary = "nvapi-9dK2mQ7xWvTz4LsR8bYc"
+    server = ApiServer()
+    server.put_secret("hub", token=canary)
+    source = {"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "config.params.extra.hf_token"}
+    job = evaljob(status=followed(), valuesFrom=[source])
+    echoing = WHOLE | {"tasks": {"t": {"metrics": {canary: {"scores": {"em": {"value": 0.5}}}}}}}
+
+    problem = await problem_of(keeper(server, answering(200, echoing)), job)
+
+    assert str(problem) == f"{URL}: the name of a task, metric or score contains a credential"
+    assert not [path for path in server.documents if path.startswith(CONFIG_MAPS)]
+
+
+@pytest.mark.parametrize("placeholder", ["metrics", "scores", "ollama", "em", "value", "eval-1", "tasks"])
+async def test_a_placeholder_in_place_of_a_key_alters_no_result(placeholder: str) -> None:
+    server = ApiServer()
+    config = {"type": "gsm8k", "params": {"extra": {"judge_api_key": placeholder}}}
+    job = evaljob(status=followed(), config=config)
+    whole = WHOLE | {"said": [f"{placeholder} it is"]}
+    stored = await keeper(server, answering(200, whole)).collect(job, "eval-1")
+    assert json.loads(server.config_map("qa-llama-results")["data"]["results.json"]) == whole
+    assert stored.results.tasks == EM

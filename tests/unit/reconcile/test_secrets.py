@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import KnownSecrets
+from nemo_eval_operator.evaluator import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES
 from nemo_eval_operator.lifecycle import ALLOW_LABEL
 from nemo_eval_operator.reconcile.credentials import CredentialsMissing, CredentialsReader
+from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.reconcile.secret_store import SecretStore
-from nemo_eval_operator.reconcile.secrets import SecretMissing, SecretReader
+from nemo_eval_operator.reconcile.secrets import SecretMissing, SecretReader, remember
 from nemo_eval_operator.resources import NemoEvaluatorConnection
+from tests.unit.evaluator.scripted import answering
 from tests.unit.lifecycle.objects import UID, benchmark, evaljob
 
 from .api_server import ApiServer
@@ -22,20 +24,20 @@ def source(path: str, *, name: str = "hub", key: str = "token", **reference: Any
 
 
 async def test_values_are_read_with_their_versions_and_each_secret_once() -> None:
-    server, known = ApiServer(), KnownSecrets()
+    server = ApiServer()
     server.put_secret("hub", version="7", token="hf-canary", other="other-canary")
     server.put_secret("keys", api="api-canary")
     thing = benchmark(
         valuesFrom=[source("a.b"), source("a.c", key="other"), source("d", name="keys", key="api")]
     )
-    read = await SecretReader(server.client, known).read(thing)
+    read = await SecretReader(server.client).read(thing)
     assert read.values == {"a.b": "hf-canary", "a.c": "other-canary", "d": "api-canary"}
     assert [version.to_manifest() for version in read.versions] == [
         {"name": "hub", "uid": "uid-of-hub", "resourceVersion": "7"},
         {"name": "keys", "uid": "uid-of-keys", "resourceVersion": "1"},
     ]
     assert len(server.requests) == 2
-    assert known.hide("hf-canary other-canary api-canary") == "****** ****** ******"
+    assert sorted(read.given.read) == ["api-canary", "hf-canary", "other-canary"]
     assert "canary" not in repr(read.versions)
 
 
@@ -51,7 +53,7 @@ async def test_what_is_missing_is_named(secret: dict[str, str], said: str) -> No
     if secret:
         server.put_secret("hub", **secret)
     with pytest.raises(SecretMissing) as caught:
-        await SecretReader(server.client, KnownSecrets()).read(evaljob(valuesFrom=[source("config.a")]))
+        await SecretReader(server.client).read(evaljob(valuesFrom=[source("config.a")]))
     assert str(caught.value) == f"Secret team-a/hub with key 'token' is needed for config.a: {said}"
 
 
@@ -60,7 +62,7 @@ async def test_a_value_that_is_no_text_is_missing() -> None:
     server.put_secret("hub", token="x")
     server.documents["/api/v1/namespaces/team-a/secrets/hub"]["data"]["token"] = "/////w=="
     with pytest.raises(SecretMissing, match="no text there"):
-        await SecretReader(server.client, KnownSecrets()).read(evaljob(valuesFrom=[source("config.a")]))
+        await SecretReader(server.client).read(evaljob(valuesFrom=[source("config.a")]))
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -68,7 +70,7 @@ async def test_what_is_optional_is_passed_over_until_it_is_there(exists: bool) -
     server = ApiServer()
     if exists:
         server.put_secret("hub", other="x")
-    reader = SecretReader(server.client, KnownSecrets())
+    reader = SecretReader(server.client)
     thing = benchmark(valuesFrom=[source("a.b", optional=True)])
     before = await reader.read(thing)
     assert before.values == {}
@@ -85,20 +87,20 @@ async def test_a_job_may_echo_what_it_and_its_benchmark_were_given() -> None:
     bench = benchmark(config=config, valuesFrom=[source("params.extra.hf_token")])
     server.put("nemobenchmarks", "qa", bench.model_dump(mode="json", by_alias=True))
     job = evaljob(meta={"uid": f"{UID}-job"}, valuesFrom=[source("target.x", name="keys", key="api")])
-    known = KnownSecrets()
-    await SecretReader(server.client, known).recall(job)
-    assert known.hide("hf-canary api-canary plain-canary") == "****** ****** ******"
+    given = await SecretReader(server.client).recall(job)
+    assert (sorted(given.read), given.plain) == (["api-canary", "hf-canary"], ("plain-canary",))
 
 
 async def test_a_value_that_was_rotated_meanwhile_is_still_known() -> None:
     server = ApiServer()
     server.put_secret("hub", token="first-canary")
-    reader = SecretReader(server.client, KnownSecrets())
+    reader = SecretReader(server.client)
     job = evaljob(valuesFrom=[source("config.a")], config={"type": "gsm8k"})
-    await reader.read(job)
+    client, key = answering(200).client, key_of(job)
+    remember(client, key, (await reader.read(job)).given)
     server.put_secret("hub", token="second-canary")
-    await reader.recall(job)
-    assert reader.known.hide("first-canary second-canary") == "****** ******"
+    remember(client, key, await reader.recall(job))
+    assert client.known.of(key).hide("first-canary second-canary") == "****** ******"
 
 
 @pytest.mark.parametrize("document", [None, {"spec": 7}])
@@ -108,9 +110,7 @@ async def test_a_benchmark_that_is_gone_or_unreadable_holds_up_nothing(document:
         server.put("nemobenchmarks", "qa", document)
     server.put_secret("hub", token="hf-canary")
     job = evaljob(valuesFrom=[source("config.a"), source("config.b", name="gone")])
-    known = KnownSecrets()
-    await SecretReader(server.client, known).recall(job)
-    assert known.hide("hf-canary") == "******"
+    assert (await SecretReader(server.client).recall(job)).read == ("hf-canary",)
 
 
 class TestOnlyReleasedSecrets:
@@ -121,10 +121,10 @@ class TestOnlyReleasedSecrets:
     async def test_others_are_refused_by_the_fields_path(
         self, labels: dict[str, str], optional: bool
     ) -> None:
-        server, known = ApiServer(), KnownSecrets()
+        server = ApiServer()
         server.put_secret("hub", token="hf-canary")
         server.label_secret("hub", labels)
-        reader = SecretReader(server.client, known, SecretStore(server.client, require_label=True))
+        reader = SecretReader(server.client, SecretStore(server.client, require_label=True))
         thing = evaljob(valuesFrom=[source("config.a", optional=optional)], config={"type": "gsm8k"})
         with pytest.raises(SecretMissing) as caught:
             await reader.read(thing)
@@ -134,13 +134,13 @@ class TestOnlyReleasedSecrets:
             "evaluator.nemo.dev/allow=true, which this operator requires. If its owner agrees: "
             "kubectl label secret hub --namespace team-a evaluator.nemo.dev/allow=true"
         )
-        await reader.recall(thing)
-        assert known.hide("hf-canary") == "hf-canary", "what is masked would tell the value to who guesses it"
+        given = await reader.recall(thing)
+        assert not given.read, "a text with a mask would confirm a guess of the value"
 
     async def test_a_released_one_is_read_and_its_release_counts_as_a_change(self) -> None:
         server = ApiServer()
         server.put_secret("hub", token="hf-canary")
-        reader = SecretReader(server.client, KnownSecrets(), SecretStore(server.client, require_label=True))
+        reader = SecretReader(server.client, SecretStore(server.client, require_label=True))
         thing = benchmark(valuesFrom=[source("a.b")])
         before = await reader.versions(thing)
         server.put_secret("hub", version="2", token="hf-canary")
@@ -150,10 +150,10 @@ class TestOnlyReleasedSecrets:
         assert read.versions != before
 
     async def test_credentials_of_a_connection_are_guarded_too(self) -> None:
-        server, known = ApiServer(), KnownSecrets()
+        server = ApiServer()
         server.put_secret("door", token="door-canary")
         store = SecretStore(server.client, require_label=True)
-        reader = CredentialsReader(server.client, known, store, loopback=False)
+        reader = CredentialsReader(server.client, store, loopback=False)
         thing = NemoEvaluatorConnection.model_validate(
             {
                 "apiVersion": "evaluator.nemo.dev/v1alpha1",
@@ -171,3 +171,17 @@ class TestOnlyReleasedSecrets:
             await reader.read(thing)
         server.label_secret("door", {ALLOW_LABEL: "true"})
         assert (await reader.read(thing)).headers == {"Authorization": "Bearer door-canary"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * (MAX_SECRET_CHARACTERS + 1), "x\n" * (MAX_SECRET_LINES + 1), "a line\n" * 140_000],
+    ids=["too long", "too many lines", "140,000 lines"],
+)
+async def test_what_is_too_large_for_a_credential_is_neither_sent_nor_kept(value: str) -> None:
+    server = ApiServer()
+    server.put_secret("hub", token=value)
+    with pytest.raises(SecretMissing) as caught:
+        await SecretReader(server.client).read(evaljob(valuesFrom=[source("config.a")]))
+    assert caught.value.reason == "SecretTooLarge"
+    assert str(caught.value).startswith("spec.valuesFrom: the values have more than 16,384 characters or 256")
