@@ -86,9 +86,11 @@ class Telltale(LoopbackServer):
     def _results(self, job: dict[str, Any]) -> Reply:
         if job["target"]["model"]["api_endpoint"]["model_id"] == "unreadable":
             return 200, {"job": self.gossip, "tasks": self.gossip}
-        scores = {"scores": {self.gossip: {"value": 0.5}}}
-        task = {"metrics": {self.gossip: scores}, "data": {"samples": [{"output_text": self.gossip}]}}
-        return 200, {"job": job["id"], "tasks": {self.gossip: task}, "groups": {}}
+        fate = job["target"]["model"]["api_endpoint"]["model_id"]
+        name = self.gossip if fate == "named" else "em"
+        scores = {"scores": {name: {"value": 0.5}}}
+        task = {"metrics": {name: scores}, "data": {"samples": [{"output_text": self.gossip}]}}
+        return 200, {"job": job["id"], "tasks": {name: task}, "groups": {}}
 
     @override
     def handler(self) -> type[QuietHandler]:

@@ -19,7 +19,7 @@ from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eve
 StartOperator = Callable[[str], Path]
 
 HUB, API, PLAIN_HUB, PLAIN_API = (
-    f"canary/{name}+5f1c9 é" for name in ("hub", "api", "plain-hub", "plain-api")
+    f"canary/{name}+5f1c9-2Kx7é" for name in ("hub", "api", "plain-hub", "plain-api")
 )
 CANARIES = (HUB, API, PLAIN_HUB, PLAIN_API)
 
@@ -30,6 +30,7 @@ FATES = {
     "malformed": "SubmissionUncertain",
     "failing": "EvaluationFailed",
     "unreadable": "ResultsUnavailable",
+    "named": "ResultsUnavailable",
     "fine": "Completed",
 }
 
@@ -113,6 +114,43 @@ def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
         ("fine", "spec.target.model.api_endpoint.api_key"),
     ):
         assert path in world.event(name, "PlainTextSecret")["message"]
+
+
+def test_no_placeholder_of_one_team_changes_what_another_sees(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    """Words of the protocol and names of tasks as api_key, in plain text and out of a Secret."""
+    world = World(cluster, namespace, evaluator_url)
+    start(evaluator_url)
+    words = (
+        "k8s-uid",
+        "k8s-attempt",
+        "metrics",
+        "scores",
+        "status",
+        "running",
+        "completed",
+        "openai",
+        "ollama",
+    )
+    placeholders = [data_benchmark(f"of-{word}") for word in words]
+    for word, benchmark in zip(words, placeholders, strict=True):
+        benchmark["spec"]["config"]["params"] = {"extra": {"judge_api_key": word}}
+    out_of_secret = data_benchmark(
+        "out-of-secret",
+        valuesFrom=[source("words", word, f"params.extra.{word}") for word in words],
+    )
+    world.apply(secret("words", **{word: word for word in words}), *placeholders, out_of_secret)
+    for benchmark in (*placeholders, out_of_secret):
+        world.until_reason(BENCHMARK, benchmark["metadata"]["name"], "ConfigReady")
+
+    world.apply(data_benchmark(), data_job("of-another"))
+    world.until_phase("of-another", "Succeeded")
+
+    world.until_reason(BENCHMARK, "rows", "ConfigReady")
+    kept = json.loads(world.kubectl("get", "configmap", "of-another-results", "-o", "json"))
+    assert "******" not in json.dumps(kept)
+    assert world.status(JOB, "of-another")["scores"]
 
 
 def test_a_changed_secret_reaches_the_config_before_the_next_job(

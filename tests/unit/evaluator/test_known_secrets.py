@@ -70,7 +70,7 @@ def test_a_plain_value_is_masked_for_its_object_alone() -> None:
 def test_what_an_evaluator_was_given_for_a_is_not_shown_to_b() -> None:
     known = KnownSecrets()
     known.keep("a", "team-a", read=[KEY, PASSPHRASE])
-    echoed = {"job": "eval-1", "tasks": {"t": {"data": [f"key {KEY}", PASSPHRASE, 7, None]}}}
+    echoed: dict[str, Any] = {"job": "eval-1", "tasks": {"t": {"data": [f"key {KEY}", PASSPHRASE, 7, None]}}}
     for owner in ("a", "b", None):
         assert KEY not in known.of(owner).hide(f"no such key: {KEY}")
         assert KEY not in json.dumps(known.of(owner).hide_in(echoed))

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterator
 
 import pytest
+from typing_extensions import override
 
 from nemo_eval_operator.evaluator.secret_search import SecretIndex, forms_of, masked
 
@@ -23,6 +24,7 @@ class CountingText(str):
     __slots__ = ()
     looks = 0
 
+    @override
     def __getitem__(self, key: object) -> str:
         type(self).looks += 1
         return super().__getitem__(key)  # type: ignore[index]
