@@ -42,7 +42,9 @@ def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJ
         job, _ = read_job(_json_object.validate_python(found))
         reference = job.status.results_ref
         if reference is None or reference.config_map is None or reference.key is None:
-            raise NoResults(f"{name} has no results: {job.status.message or 'it has not been handled yet'}")
+            raise NoResults(
+                f"{name} has no results: {job.status.message or 'it has not been reconciled yet'}"
+            )
         config_map = client.CoreV1Api(api).read_namespaced_config_map(
             reference.config_map, namespace, _request_timeout=TIMEOUT_SECONDS
         )

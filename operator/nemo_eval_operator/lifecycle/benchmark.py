@@ -20,6 +20,7 @@ from nemo_eval_operator.resources import (
 
 from . import benchmark_status
 from .benchmark_status import MAX_DIFFERENCES, used_by
+from .clock import duration_text
 from .drift import digest_of, drifted_paths, keeps_secret, leftover_paths
 from .facts import BenchmarkUnusable
 from .marks import FINALIZER, Ownership, may_take_over, owner_named, ownership_of
@@ -218,7 +219,9 @@ def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -
     if left <= 0 and facts.users:
         return RemoveFinalizer(left_behind=f"config {name}, still used by {used_by(facts.users)}")
     if left <= 0 and facts.failed:
-        return RemoveFinalizer(left_behind=f"config {name}, not deleted within {RELEASE_PATIENCE}")
+        return RemoveFinalizer(
+            left_behind=f"config {name}, not deleted within {duration_text(RELEASE_PATIENCE)}"
+        )
     if facts.users:
         status = benchmark_status.in_use(benchmark, facts.now, facts.users, until=since + RELEASE_PATIENCE)
         return _record(benchmark, status, rest=min(RELEASE_RECHECK_SECONDS, left))

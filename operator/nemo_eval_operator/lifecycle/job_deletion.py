@@ -14,7 +14,7 @@ from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoE
 
 from . import job_status
 from .attempts import remote_ids
-from .clock import parse_timestamp
+from .clock import duration_text, parse_timestamp
 from .facts import Facts, RemoteGone
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .marks import FINALIZER
@@ -71,7 +71,9 @@ class _Patience:
         if not self.over:
             # In an outage whoever ends it wakes the job; asking meanwhile would take the workers' time.
             return Rest(self.left if self.outage else min(RECHECK_SECONDS, self.left))
-        return RemoveFinalizer(left_behind=f"{remains}, not confirmed as ended within {self.limit}")
+        return RemoveFinalizer(
+            left_behind=f"{remains}, not confirmed as ended within {duration_text(self.limit)}"
+        )
 
 
 def release_seconds(job: NemoEvalJob, now: datetime) -> float | None:

@@ -71,9 +71,9 @@ def waiting(job: NemoEvalJob, now: datetime, reason: str, message: str) -> EvalJ
 
 def queued(job: NemoEvalJob, now: datetime, turn: Queued) -> EvalJobStatus:
     """Not submitted yet, because the evaluator runs as many jobs as it may."""
-    place = "next in the queue" if turn.place == 1 else f"{turn.place}th in the queue or before that"
-    jobs = "1 job" if turn.limit == 1 else f"{turn.limit} jobs"
-    message = f"{place}: the evaluator runs {jobs}, and may not run more at once"
+    place = "next in the queue" if turn.place == 1 else f"about position {turn.place} in the queue"
+    slots = "the only evaluator slot is" if turn.limit == 1 else f"all {turn.limit} evaluator slots are"
+    message = f"{place}: {slots} in use"
     return waiting(job, now, "Queued", message).model_copy(update={"queue_position": turn.place})
 
 
@@ -88,7 +88,7 @@ def without_evaluator(job: NemoEvalJob, now: datetime, unusable: EvaluatorUnusab
 
 
 def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
-    message = "spec.suspend is true: nothing is submitted until it is false"
+    message = "spec.suspend is true; the job will be submitted when it is set to false"
     status = _with(job, now, Phase.SUSPENDED, Verdict(Standing.SUSPENDED, "Suspended", message))
     # As in batch/v1: the time of activeDeadlineSeconds starts anew when the job is resumed.
     return status.model_copy(update={"start_time": None})
@@ -210,7 +210,8 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     scores = scores_of(stored.results)
     where = f"full results in ConfigMap {stored.config_map}"
     cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
-    verdict = Verdict(Standing.COMPLETE, "Completed", f"{len(scores)} scores; {where}{cut}")
+    count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
+    verdict = Verdict(Standing.COMPLETE, "Completed", f"{count}; {where}{cut}")
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
             "progress": Progress(percent=100, samples_processed=samples),
@@ -278,7 +279,7 @@ def results_pending(
     """
     message = f"the evaluation completed, its results are not here yet: {problem}"
     if given_up:
-        message += f". Remote job {job.status.job_id} keeps them; they are still tried for"
+        message += f". Remote job {job.status.job_id} still has them; the operator keeps retrying"
         return _with(job, now, Phase.RUNNING, Verdict(Standing.STALLED, "ResultsNotKept", message))
     return _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "ResultsUnavailable", message))
 

@@ -45,7 +45,7 @@ class BenchmarkOfJob:
         except ValidationError as error:
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
         if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
-            said = benchmark.status.message or "it has not been handled yet"
+            said = benchmark.status.message or "it has not been reconciled yet"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
             self._queue.add(key)

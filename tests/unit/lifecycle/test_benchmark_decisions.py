@@ -281,7 +281,7 @@ class TestDeleted:
     def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, world: dict[str, Any]) -> None:
         soon, late = self.deleted(59), self.deleted(60)
         assert decide_benchmark(soon, known(soon, failed=True, **world)) == Rest(1.0)
-        left = "config team-a/qa, not deleted within 0:01:00"
+        left = "config team-a/qa, not deleted within 1m0s"
         assert decide_benchmark(late, known(late, failed=True, **world)) == RemoveFinalizer(left_behind=left)
 
 

@@ -93,13 +93,11 @@ class TestNotSubmitted:
         assert verdict(step) == ("Pending", "Queued")
         status = written(step)
         assert status.queue_position == 30
-        assert status.message == (
-            "30th in the queue or before that: the evaluator runs 20 jobs, and may not run more at once"
-        )
+        assert status.message == "about position 30 in the queue: all 20 evaluator slots are in use"
         told = evaljob(status=status.to_manifest())
         assert decide_job(told, facts(turn=Queued(place=30, limit=20))) == Rest()
         moved = written(decide_job(told, facts(turn=Queued(place=1, limit=1))))
-        assert moved.message == "next in the queue: the evaluator runs 1 job, and may not run more at once"
+        assert moved.message == "next in the queue: the only evaluator slot is in use"
 
     def test_in_line_a_deadline_still_passes(self) -> None:
         since = evaljob(status={"startTime": stamp(ago(10))}, activeDeadlineSeconds=60)
@@ -544,7 +542,7 @@ class TestDeleted:
         assert decide_job(job, world) == Rest(2.0)
         late = self.deleted(finished(), since=ago(60), deletionPolicy="Delete")
         step = decide_job(late, world)
-        assert step == RemoveFinalizer(left_behind="remote job eval-1, not confirmed as ended within 0:01:00")
+        assert step == RemoveFinalizer(left_behind="remote job eval-1, not confirmed as ended within 1m0s")
 
     @pytest.mark.parametrize(
         "world",
@@ -557,7 +555,7 @@ class TestDeleted:
             {"remote": remote("cancelling"), "cancel_asked": True},
         ],
     )
-    @pytest.mark.parametrize(("timeout", "limit"), [(0, "0:00:00"), (60, "0:01:00"), (300, "0:05:00")])
+    @pytest.mark.parametrize(("timeout", "limit"), [(0, "0s"), (60, "1m0s"), (300, "5m0s")])
     def test_patience_ends_and_names_what_stays(
         self, world: dict[str, Any], timeout: int, limit: str
     ) -> None:
@@ -601,7 +599,7 @@ class TestDeleted:
     @pytest.mark.parametrize("world", [{"failed": True}, {"lookup": lookup()}])
     def test_a_look_up_that_says_too_little_is_given_up_in_the_end(self, world: dict[str, Any]) -> None:
         assert decide_job(self.deleted(intent(10)), facts(**world)) == Rest(2.0)
-        left = "possibly a remote job that was being submitted, not confirmed as ended within 0:01:00"
+        left = "possibly a remote job that was being submitted, not confirmed as ended within 1m0s"
         late = self.deleted(intent(10), since=ago(60))
         assert decide_job(late, facts(**world)) == RemoveFinalizer(left_behind=left)
 

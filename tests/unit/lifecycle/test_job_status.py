@@ -261,7 +261,7 @@ class TestEnds:
     def test_success_says_where_everything_is(self) -> None:
         job = evaljob(status=followed(progress={"percent": 99, "samplesProcessed": 20}))
         status = job_status.succeeded(job, NOW, remote("completed"), stored())
-        assert status.message == "1 scores; full results in ConfigMap qa-llama-results"
+        assert status.message == "1 score; full results in ConfigMap qa-llama-results"
         assert status.score == "em=0.5"
         assert status.scores is not None
         assert [(score.task, score.metric, score.value) for score in status.scores] == [("qa", "em", 0.5)]
