@@ -163,7 +163,6 @@ def test_the_admission_policy_comes_with_the_crds_and_can_be_switched_off() -> N
     for options in (
         ("--set", "crds.install=false"),
         ("--set", "admissionPolicy.enabled=false"),
-        ("--kube-version", "1.29.0"),
     ):
         assert not policy & kinds_of(*options), options
 

@@ -49,7 +49,7 @@ def value(target_path: str, **secret: Any) -> dict[str, Any]:
             id=("type is not empty"),
         ),
         pytest.param(
-            config(name=("any Name/at all")), config(name=""), "spec.config.name", id=("name is not empty")
+            config(name=("A.name_of:any~kind")), config(name=""), "spec.config.name", id=("name is not empty")
         ),
         pytest.param(
             params(temperature=0), params(temperature=-0.1), "greater than or equal to 0", id="temperature"
