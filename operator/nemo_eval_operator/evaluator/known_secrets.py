@@ -67,8 +67,9 @@ def is_random(value: str) -> bool:
 def fits(values: Iterable[str]) -> bool:
     """Whether these values of one object can all be kept in mind."""
     texts = list(values)
-    lines = sum(len(text.splitlines()) for text in texts)
-    return sum(map(len, texts)) <= MAX_SECRET_CHARACTERS and lines <= MAX_SECRET_LINES
+    if sum(map(len, texts)) > MAX_SECRET_CHARACTERS:
+        return False
+    return sum(len(text.splitlines()) for text in texts) <= MAX_SECRET_LINES
 
 
 @dataclass(frozen=True, slots=True)

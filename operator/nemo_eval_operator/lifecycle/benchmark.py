@@ -85,7 +85,7 @@ class BenchmarkFacts:
     `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
     `users`: jobs that run with the config, by name; counted for a deletion only.
     `evaluator`: the one that is asked. `tenancy`: the administrator's rules. `hide` masks credentials in a
-    text of it.
+    text of the evaluator.
     """
 
     now: datetime
@@ -129,7 +129,7 @@ def _not_own(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFac
     allowed = facts.tenancy.adopt_foreign or not foreign
     if may_take_over(benchmark.metadata) and allowed and not facts.replaced:
         return ReplaceConfig() if facts.updated else UpdateConfig()
-    owner = None if allowed else owner_named(remote.custom_fields)
+    owner = None if allowed else facts.hide(owner_named(remote.custom_fields))
     status = benchmark_status.taken(benchmark, facts.now, owner=owner)
     return _record(benchmark, status, rest=facts.resync_seconds)
 

@@ -157,7 +157,7 @@ class Submitter:
 
     async def _verify_config(self, job: NemoEvalJob, benchmark: NemoBenchmark, evaluator: Evaluator) -> None:
         """Raise RetryLater where the config is not what the benchmark wrote; that is woken to restore it."""
-        trouble = await trouble_with_config(evaluator.client, benchmark, self._tenancy)
+        trouble = await trouble_with_config(evaluator.client.about(key_of(job)), benchmark, self._tenancy)
         if trouble is None:
             return
         self._queue.add(key_of(benchmark))
