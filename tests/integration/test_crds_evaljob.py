@@ -327,7 +327,7 @@ def test_columns(api: Api) -> None:
     assert row[:-1] == ["it", "Running", "40", "bleu=41.5", "meta/llama-3.1-8b-instruct", "qa"]
     heading, row = api.table("-o", "wide")
     assert heading[-7:] == ["READY", "REASON", "JOB", "EVALUATOR", "DURATION", "PRIORITY", "MESSAGE"]
-    told = ["False", "Running", "eval-1", "http://evaluator.test", "2m", "0", "running in the evaluator"]
+    told = ["False", "Running", "eval-1", "http://evaluator.test", "2m", "", "running in the evaluator"]
     assert row[-7:] == told
 
 
