@@ -48,7 +48,7 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(lab: Lab, outspoken: P
     assert set(waiting.values()) <= {1, 3}
     status = world.status(JOB, next(iter(waiting)))
     assert status["phase"] == "Pending"
-    assert "the evaluator runs 2 jobs, and may not run more at once" in status["message"]
+    assert "all 2 evaluator slots are in use" in status["message"]
     assert lab.metric("nemo_eval_operator_evaluator_places_waiting") == 3
 
     lab.kill(operator)
