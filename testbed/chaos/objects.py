@@ -20,6 +20,7 @@ _PAGE_SIZE: Final = 500
 _PATIENCE_SECONDS: Final = 60
 _RETRY_SECONDS: Final = 0.2
 _COMING_UP: Final = {429, 500, 503}
+_REFUSALS: Final = frozenset(range(400, 429))
 
 
 class Objects:
@@ -43,6 +44,17 @@ class Objects:
         plural = f"{manifest['kind'].lower()}s"
         # A conflict is a try of our own that was carried out.
         self._send("POST", f"{self._path}/{plural}", json=manifest, also_good={httpx.codes.CONFLICT})
+
+    def try_to_create(self, manifest: dict[str, Any]) -> bool:
+        """Create what the API server may refuse; False where it does."""
+        path = f"{self._path}/{manifest['kind'].lower()}s"
+        return self._send("POST", path, json=manifest, also_good=_REFUSALS).is_success
+
+    def try_to_patch(self, plural: str, name: str, patch: dict[str, Any]) -> bool:
+        """Write what the API server may refuse; False where it does."""
+        path = f"{self._path}/{plural}/{name}"
+        answer = self._send("PATCH", path, json=patch, headers=_MERGE_PATCH, also_good=_REFUSALS)
+        return answer.is_success
 
     def act(self, act: Act, name: str) -> None:
         """Do to a job what its kind wants; one that is gone already is left in peace."""

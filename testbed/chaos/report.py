@@ -25,6 +25,10 @@ class Tally:
     operator_exits: int = 0
     faults_struck: int = 0
     objects_created: int = 0
+    hostile_writes: int = 0
+    hostile_refused: int = 0
+    hostile_connections: int = 0
+    hostile_answers: int = 0
     disturbances: Counter[Disturbance] = field(default_factory=Counter)
     longest_recovery_seconds: float = 0.0
     slowest_submission_seconds: float = 0.0
@@ -75,6 +79,11 @@ def _count_lines(verdict: Verdict, tally: Tally) -> Iterator[str]:
     yield f"rounds            {tally.rounds} in {tally.took_seconds / 60:.1f} min"
     yield f"operator killed   {kills} ({named}), ended by itself {tally.operator_exits}"
     yield f"faults            {tally.faults_struck} requests struck; rounds: {others}"
+    yield (
+        f"hostile tenant    {tally.hostile_writes} writes ({tally.hostile_refused} refused), "
+        f"{tally.hostile_connections} connections"
+    )
+    yield f"hostile evaluator {tally.hostile_answers} requests answered"
     yield f"objects           {tally.objects_created}"
     yield f"attempts          {verdict.attempts}, {verdict.attempts_with_job} with a remote job"
     yield f"remote jobs       {verdict.remote_jobs}, {verdict.jobs_an_attempt:.2f} an attempt"

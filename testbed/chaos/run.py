@@ -71,6 +71,10 @@ class Run:
         self._restart("kube-apiserver")
         busy = self._until_quiet()
         self.tally.faults_struck = self.stage.to_evaluator.struck + self.stage.to_apiserver.struck
+        tenant = self.stage.tenant
+        self.tally.hostile_writes, self.tally.hostile_refused = tenant.tried, tenant.refused
+        self.tally.hostile_connections = tenant.connections
+        self.tally.hostile_answers = self.stage.hostile_evaluator.answered
         self.tally.longest_recovery_seconds = max(self.ledger.recoveries.values(), default=0.0)
         self.tally.slowest_submission_seconds = self.ledger.slowest_submission
         if busy:
@@ -103,6 +107,8 @@ class Run:
         self._start_operator()
         for kind in round_.kinds:
             self._create(kind)
+        self.stage.tenant.configs_exist = self.stage.tenant.configs_exist or self._has_configs()
+        self.stage.tenant.act()
         self._wait(_START_SECONDS, until=self.heard)
         if not self.heard.is_set():
             msg = f"the operator has made no request in {_START_SECONDS} s"
@@ -186,6 +192,9 @@ class Run:
                 self.stage.bury_operator()
                 self._start_operator()
             time.sleep(_TICK_SECONDS)
+
+    def _has_configs(self) -> bool:
+        return all("config" in found.get("status", {}) for found in self.objects.benchmarks().values())
 
     def _busy(self) -> list[str]:
         """Names of what is not at rest: objects, and what is still to be done to some."""

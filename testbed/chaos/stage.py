@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
+from testbed.chaos.hostile_evaluator import HostileEvaluator
+from testbed.chaos.hostile_tenant import HostileTenant, prepare_tenant
 from testbed.chaos.model import SlowModel
 from testbed.chaos.workload import QUESTIONS
 from testbed.cluster import Cluster, start_cluster
@@ -24,6 +27,7 @@ _SETTINGS: Final = {
     "NEMO_SETTLE_SECONDS": str(_SETTLE_SECONDS),
     "NEMO_REQUEST_TIMEOUT_SECONDS": "3",
     "NEMO_POLL_INTERVAL_SECONDS": "0.5",
+    "NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true",  # the hostile evaluator is on this machine
 }
 _EVALUATOR_WORKERS: Final = 64  # jobs that never end by themselves must not hold up the others
 CUT_OFF: Final = (Rule("*", "*", Fault.RESET_BEFORE),)
@@ -39,6 +43,8 @@ class Stage:
     evaluator_url: str
     to_evaluator: FaultProxy
     to_apiserver: FaultProxy
+    tenant: HostileTenant
+    hostile_evaluator: HostileEvaluator
     _operator_program: Program
     operator: Child | None = None
     exits: int = 0  # how often the operator ended by itself
@@ -51,6 +57,14 @@ class Stage:
             processes = stack.enter_context(Processes())
             cluster = stack.enter_context(start_cluster(processes, workdir / "cluster"))
             _prepare(cluster, namespace)
+            hostile_namespace = f"{namespace}-hostile"
+            hostile_evaluator = stack.enter_context(HostileEvaluator(seed))
+            tenant = HostileTenant(
+                objects=prepare_tenant(cluster, hostile_namespace),
+                victims=namespace,
+                evaluator_url=hostile_evaluator.url,
+                dice=random.Random(seed),  # noqa: S311 - guards nothing
+            )
             model = stack.enter_context(SlowModel())
             datasets = workdir / "datasets"
             datasets.mkdir()
@@ -68,7 +82,7 @@ class Stage:
                 ),
                 evaluator_url=to_evaluator.url,
                 port=free_port(),
-                namespaces=[namespace],
+                namespaces=[namespace, hostile_namespace],
                 env=_SETTINGS,
             )
             try:
@@ -79,11 +93,14 @@ class Stage:
                     evaluator_url=evaluator_url,
                     to_evaluator=to_evaluator,
                     to_apiserver=to_apiserver,
+                    tenant=tenant,
+                    hostile_evaluator=hostile_evaluator,
                     _operator_program=program,
                 )
             finally:
                 if not cluster.throwaway:
-                    cluster.kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+                    both = (namespace, hostile_namespace)
+                    cluster.kubectl("delete", "namespace", *both, "--wait=false", check=False)
 
     def start_operator(self) -> None:
         """Start it and do not wait: it may well be killed before it is ready."""

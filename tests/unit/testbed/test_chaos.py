@@ -1,10 +1,16 @@
 """Chaos sees what it claims to see: each step by its request, and each way in which a law can be broken."""
 
 import json
+import random
+from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
 
+from nemo_eval_operator.evaluator import Access, EvaluatorClient, EvaluatorError
+from testbed.chaos.hostile_evaluator import ODD_ANSWERS, HostileEvaluator
+from testbed.chaos.hostile_tenant import HostileTenant
 from testbed.chaos.ledger import Ledger
 from testbed.chaos.steps import Step, Steps
 from testbed.chaos.trap import Trap
@@ -225,3 +231,39 @@ def test_recovery_counts_from_the_end_of_the_last_fault_to_the_next_write() -> N
     pass_through(ledger, status_patch(phase="Running", jobId="eval-1"))
 
     assert ledger.recoveries == {"a": 7.0}
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+async def test_each_odd_answer_is_an_error_that_the_operator_maps_or_a_plain_answer(odd: bytes) -> None:
+    evaluator = HostileEvaluator(seed=1, always=odd)
+    transport = Access(loopback=True).transport(url=evaluator.url, max_connections=1)
+    with evaluator:
+        async with httpx.AsyncClient(base_url=evaluator.url, transport=transport, timeout=5) as http:
+            with suppress(EvaluatorError):
+                await EvaluatorClient(http, deadline=5).get_job("eval-1")
+    assert evaluator.answered > 0
+
+
+def test_a_hostile_tenant_counts_what_it_tried_and_waits_for_configs_before_it_wants_them() -> None:
+    class Refusing:
+        def __init__(self) -> None:
+            self.manifests: list[dict[str, Any]] = []
+
+        def try_to_create(self, manifest: dict[str, Any]) -> bool:
+            self.manifests.append(manifest)
+            return False
+
+        def try_to_patch(self, plural: str, name: str, patch: dict[str, Any]) -> bool:
+            return not (plural and name and patch)
+
+    refusing = Refusing()
+    tenant = HostileTenant(refusing, "team", "http://evaluator.test", random.Random(1))  # noqa: S311
+    for _ in range(30):
+        tenant.act()
+    assert tenant.tried == tenant.refused > 30
+    thefts = [found for found in refusing.manifests if found["spec"].get("config", {}).get("namespace")]
+    assert not thefts
+    tenant.configs_exist = True
+    for _ in range(30):
+        tenant.act()
+    assert any(found["spec"].get("config", {}).get("namespace") == "team" for found in refusing.manifests)
