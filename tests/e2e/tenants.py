@@ -24,11 +24,19 @@ RULES = [
 
 @contextmanager
 def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[World]:
-    """A new namespace as its own account sees it, which has no rights anywhere else."""
+    """A new namespace as its tenant sees it."""
+    cluster.kubectl("create", "namespace", namespace)
+    try:
+        yield as_tenant(cluster, namespace, evaluator_url)
+    finally:
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def as_tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
+    """The namespace as its own account sees it, which has no rights anywhere else."""
     meta = {"name": ACCOUNT, "namespace": namespace}
     api = "rbac.authorization.k8s.io"
     manifests = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
         {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": RULES},
         {
@@ -40,8 +48,5 @@ def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[Wor
         },
     ]
     cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests))
-    try:
-        kubeconfig = cluster.service_account_kubeconfig(namespace, ACCOUNT)
-        yield World(replace(cluster, kubeconfig=kubeconfig), namespace, evaluator_url)
-    finally:
-        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+    kubeconfig = cluster.service_account_kubeconfig(namespace, ACCOUNT)
+    return World(replace(cluster, kubeconfig=kubeconfig), namespace, evaluator_url)

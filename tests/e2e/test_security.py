@@ -10,6 +10,7 @@ from testbed.cluster import Cluster
 from testbed.processes import Processes, free_port
 from testbed.stack import start_operator
 from tests.e2e.doorman import Doorman
+from tests.e2e.tenants import as_tenant
 from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
 
 CONNECTION = "nemoevaluatorconnection"
@@ -143,3 +144,35 @@ def test_mapped_namespaces_are_kept_to(
         assert f"{namespace} may use {namespace}-nemo only" in status["message"]
     world.apply(data_job("by-reference", of="allowed"))
     world.until_phase("by-reference", "Succeeded")
+
+
+def test_look_ups_that_a_tenant_forges_are_answered_by_a_few_sweeps(
+    cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
+) -> None:
+    """An object with the mark of a claim and without a status is looked for in the evaluator's list."""
+    names = [f"forged-{number}" for number in range(40)]
+    with Doorman(evaluator_url) as door:
+        attacker = as_tenant(cluster, namespace, door.url)
+        start(door.url)
+        attacker.apply(data_benchmark(), *(data_job(name, suspend=True) for name in names))
+        uids = {name: (attacker.get(JOB, name) or {})["metadata"]["uid"] for name in names}
+        for name in names:
+            attacker.until_phase(name, "Suspended")
+        before = len(door.heard)
+
+        forged = [data_job(name, suspend=False) for name in names]
+        for manifest in forged:
+            uid = uids[manifest["metadata"]["name"]]
+            manifest["metadata"]["annotations"] = {"evaluator.nemo.dev/claimed-by-uid": uid}
+        attacker.apply(*forged)
+        for name in names:
+            attacker.until_phase(name, "Succeeded", seconds=120)
+        assert len(attacker.remote_jobs()) == len(names)
+
+    look_ups = [
+        heard
+        for heard in door.heard[before:]
+        if heard.method == "GET" and "created_at%5D" in heard.path and "status" not in heard.path
+    ]
+    assert look_ups, "they were looked for"
+    assert len(look_ups) < len(names), "each of them twice, if each looked by itself"

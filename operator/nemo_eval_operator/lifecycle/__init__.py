@@ -44,7 +44,7 @@ from .job import decide as decide_job
 from .job import depends_on_remote
 from .job_deletion import release_seconds as release_job_seconds
 from .lookup import pick_marked
-from .marks import FINALIZER, RERUN_ANNOTATION, carries_object, claim_of, claimed_evaluator
+from .marks import FINALIZER, RERUN_ANNOTATION, claim_of, claimed_evaluator, uid_carried
 from .pace import poll_seconds, rest_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
@@ -84,7 +84,6 @@ __all__ = [
     "UnusableTargetPath",
     "benchmark_status",
     "carries_config",
-    "carries_object",
     "check_config",
     "check_hosts",
     "check_values",
@@ -139,6 +138,7 @@ __all__ = [
     "results_document",
     "rounded_place",
     "timestamp",
+    "uid_carried",
     "update_body",
     "was_ready",
 ]

@@ -31,6 +31,7 @@ __all__ = [
     "owned_by_gitops",
     "owner_named",
     "ownership_of",
+    "uid_carried",
     "without_marks",
 ]
 
@@ -124,6 +125,12 @@ def without_marks(custom_fields: Mapping[str, JsonValue]) -> dict[str, JsonValue
 
 def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> bool:
     return custom_fields.get(UID) == meta.uid
+
+
+def uid_carried(custom_fields: Mapping[str, JsonValue]) -> str | None:
+    """The uid of the object that a mark names."""
+    uid = custom_fields.get(UID)
+    return uid if isinstance(uid, str) else None
 
 
 def attempt_carried(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> int | None:

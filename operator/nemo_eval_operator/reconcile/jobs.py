@@ -61,6 +61,7 @@ from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_jobs import RemoteJobs
 from .results import ResultsKeeper, ResultsNotKept
+from .search import LookUpPostponed
 from .secrets import SecretReader, remember
 from .submission import Submitter
 from .waiting import Waiting
@@ -204,6 +205,12 @@ class JobReconciler:
         try:
             async with within(release_job_seconds(job, datetime.now(UTC))):
                 return await self._advance(job, facts, step, evaluator)
+        except LookUpPostponed as later:
+            left = release_job_seconds(job, datetime.now(UTC))
+            if left == 0:
+                return job, replace(facts, failed=True)
+            self._keep(job, evaluator)
+            raise LookUpPostponed(later.seconds if left is None else min(later.seconds, left)) from later
         except EvaluatorError as error:
             if job.metadata.deletion_timestamp is None:
                 self._put_off(job, evaluator, error)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from nemo_eval_operator.evaluator import (
     Ambiguous,
@@ -26,7 +28,6 @@ from nemo_eval_operator.lifecycle import (
     Tenancy,
     UnusableSpec,
     carries_config,
-    carries_object,
     check_hosts,
     check_values,
     job_body,
@@ -44,6 +45,7 @@ from .objects import ObjectWriter, key_of
 from .queue import RetryLater, WorkQueue
 from .remote_configs import trouble_with_config
 from .remote_jobs import RemoteJobs
+from .search import JobSearch
 from .secrets import SECRET_RECHECK_SECONDS, ReadSecrets, SecretMissing, SecretReader, remember
 
 __all__ = ["Submitter"]
@@ -83,6 +85,7 @@ class Submitter:
         self._queue = queue
         self._quiet: dict[ObjectKey, tuple[str, datetime]] = {}
         """The time of an intent, and since when nothing was heard of it."""
+        self._searches: WeakKeyDictionary[EvaluatorClient, JobSearch] = WeakKeyDictionary()
 
     def quiet_since(self, job: NemoEvalJob, gate: EvaluatorGate) -> datetime | None:
         """When by our own clock the last submission ended, or when we first saw that there was one.
@@ -91,7 +94,7 @@ class Submitter:
         """
         key, submission = key_of(job), job.status.submission
         if submission is None or job.status.job_id is not None:
-            self.forget(key)
+            self._quiet.pop(key, None)
             return None
         written, since = self._quiet.get(key, ("", datetime.now(UTC)))
         if written != submission.time:
@@ -100,8 +103,10 @@ class Submitter:
         return max(since, gate.within_reach_since or since)
 
     def forget(self, key: ObjectKey) -> None:
-        """Nothing of it is being submitted."""
+        """The object is gone, or another operator's."""
         self._quiet.pop(key, None)
+        for search in self._searches.values():
+            search.forget(key)
 
     async def submit(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator
@@ -236,29 +241,25 @@ class Submitter:
             raise HostNotAllowed(f"NemoBenchmark {benchmark.metadata.name}: {error}") from error
 
     async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> LookUp:
-        """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest."""
-        begun = datetime.now(UTC)
-        # Twice before it counts as none: a job that is deleted while we turn pages can hide another.
-        found = await _marked(job, step, evaluator) or await _marked(job, step, evaluator)
-        for extra in found[1:]:
+        """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest.
+
+        Raises LookUpPostponed where the sweep that answers is still to come.
+        """
+
+        def pick(remote: Sequence[RemoteJob]) -> list[RemoteJob]:
+            return pick_marked(remote, job.metadata, step.attempt)
+
+        search = self._searches.setdefault(evaluator, JobSearch(self._queue))
+        found = await search.find(
+            evaluator, key_of(job), job.metadata.uid, since=step.created_since, pick=pick
+        )
+        for extra in found.jobs[1:]:
             if not extra.is_terminal:
                 await self._remote_jobs.cancel(evaluator, job, extra.id)
                 self._metrics.duplicate_cancelled()
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
-        return LookUp(begun=begun, found=tuple(found))
-
-
-async def _marked(job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> list[RemoteJob]:
-    def is_ours(custom_fields: JsonObject) -> bool:
-        return carries_object(custom_fields, job.metadata)
-
-    listed = [
-        remote
-        async for remote in evaluator.list_jobs(created_since=step.created_since, wanted=is_ours)
-        if is_ours(remote.custom_fields)
-    ]
-    return pick_marked(listed, job.metadata, step.attempt)
+        return LookUp(begun=found.begun, found=tuple(found.jobs))
 
 
 def _outcome(error: EvaluatorError) -> str:

@@ -29,6 +29,7 @@ from nemo_eval_operator.reconcile import (
     SecretReader,
     Waiting,
     WorkQueue,
+    search,
 )
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 
@@ -57,6 +58,13 @@ def broken(error: Exception) -> Answer:
         raise error
 
     return answer
+
+
+@pytest.fixture(autouse=True)
+def _look_ups_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How often an evaluator's list is read is a matter of test_search."""
+    for name in ("GATHER_SECONDS", "REST_SECONDS", "SWEEP_SHARE", "MAX_NAMESPACE_REST_SECONDS"):
+        monkeypatch.setattr(search, name, 0)
 
 
 def remote(status: str = "running", job_id: str = "eval-1", **fields: Any) -> dict[str, Any]:
