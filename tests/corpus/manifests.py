@@ -109,7 +109,10 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "Kubernetes' spelling": (config(customFields={}), 'unknown field "spec.config.customFields"'),
     "a config name up the tree": (config(name="../../jobs"), "name: begin it with a letter or digit"),
     "a config name of dots": (config(name=".."), "name: begin it with a letter or digit"),
-    "a config name of many scripts": (config(name="a/b %2F?#é 你好"), "name: begin it with a letter or digit"),
+    "a config name of many scripts": (
+        config(name="a/b %2F?#é 你好"),
+        "name: begin it with a letter or digit",
+    ),
     "neither benchmark nor config": (
         {"kind": "NemoEvalJob", "spec": {"model": "m"}},
         "set exactly one of spec.benchmarkRef",

@@ -79,6 +79,7 @@ class _Wanted:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     uid: str
+    since: datetime
     found: Found
     at: float
 
@@ -105,7 +106,9 @@ class JobSearch:
         """
         now = asyncio.get_running_loop().time()
         answer = self._answers.pop(key, None)
-        if answer is not None and answer.uid == uid and now - answer.at <= ANSWER_SECONDS:
+        # One that did not look as far back proves nothing.
+        reaches = answer is not None and answer.uid == uid and answer.since <= since
+        if answer is not None and reaches and now - answer.at <= ANSWER_SECONDS:
             return Found(answer.found.begun, pick(answer.found.jobs))
         self._wanted[key] = _Wanted(uid, since, pick)
         if self._sweeping:
@@ -138,7 +141,7 @@ class JobSearch:
                 await _sweep(client, since, list(involved.values()))
             finally:
                 self._rest(loop.time(), loop.time() - started, {key.namespace for key in due}, widest)
-            self._keep_answers(involved, begun, loop.time())
+            self._keep_answers(involved, since, begun, loop.time())
         finally:
             self._sweeping = False
             # Of those who came during the sweep one of each namespace: it leads the next one for the others.
@@ -157,14 +160,16 @@ class JobSearch:
             # The older its objects, the more has to be read: that is for those who made it so.
             self._next_turns[namespace] = now + (long if namespace in widest else NAMESPACE_REST_SECONDS)
 
-    def _keep_answers(self, involved: dict[ObjectKey, _Wanted], begun: datetime, now: float) -> None:
+    def _keep_answers(
+        self, involved: dict[ObjectKey, _Wanted], since: datetime, begun: datetime, now: float
+    ) -> None:
         self._answers = {
             key: answer for key, answer in self._answers.items() if now - answer.at <= ANSWER_SECONDS
         }
         for key, one in involved.items():
             if self._wanted.get(key) is one:
                 del self._wanted[key]
-            self._answers[key] = _Answer(one.uid, Found(begun, one.seen), now)
+            self._answers[key] = _Answer(one.uid, since, Found(begun, one.seen), now)
 
 
 async def _sweep(client: EvaluatorClient, since: datetime, wanted: Sequence[_Wanted]) -> None:
