@@ -93,6 +93,14 @@ def lead(tour: Tour, lab: Lab) -> None:
     tour.world.until_gone(JOB, "runs")
 
 
+def nested(depth: int) -> dict[str, Any]:
+    """Objects within each other: the local evaluator takes a hundred."""
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 def apply_everything(tour: Tour) -> None:
     token = {"secretKeyRef": {"name": "missing", "key": "token"}, "targetPath": "params.extra.hf_token"}
     tour.world.apply(
@@ -100,7 +108,7 @@ def apply_everything(tour: Tour) -> None:
         data_benchmark(),
         data_benchmark("secretive", valuesFrom=[token]),
         data_benchmark("unreadable", config={"type": "gsm8k", "params": {"stop": 5}}),
-        data_benchmark("refused", config={"type": "custom", "name": "../up"}),
+        data_benchmark("refused", config={"type": "custom", "params": {"extra": nested(120)}}),
         data_job("early", of="nowhere"),
         data_job("done"),
         data_job("twice"),
