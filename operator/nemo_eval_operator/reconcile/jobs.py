@@ -230,7 +230,7 @@ class JobReconciler:
                 job = await self._submitter.submit(job, usable, evaluator)
                 return job, replace(facts, lookup=None, turn=None)
             case LookUpJob():
-                return job, replace(facts, lookup=await self._submitter.look_up(job, step, client))
+                return job, replace(facts, lookup=await self._submitter.look_up(job, step, evaluator))
             case CancelJob(job_id):
                 job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
                 await self._remote_jobs.cancel(client, job, job_id)

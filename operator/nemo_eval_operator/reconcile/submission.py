@@ -240,7 +240,7 @@ class Submitter:
         except HostNotAllowed as error:
             raise HostNotAllowed(f"NemoBenchmark {benchmark.metadata.name}: {error}") from error
 
-    async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: EvaluatorClient) -> LookUp:
+    async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: Evaluator) -> LookUp:
         """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest.
 
         Raises LookUpPostponed where the sweep that answers is still to come.
@@ -249,13 +249,13 @@ class Submitter:
         def pick(remote: Sequence[RemoteJob]) -> list[RemoteJob]:
             return pick_marked(remote, job.metadata, step.attempt)
 
-        search = self._searches.setdefault(evaluator, JobSearch(self._queue))
-        found = await search.find(
-            evaluator, key_of(job), job.metadata.uid, since=step.created_since, pick=pick
-        )
+        # The evaluator's own client: a sweep is about many objects.
+        client = evaluator.client
+        search = self._searches.setdefault(client, JobSearch(self._queue))
+        found = await search.find(client, key_of(job), job.metadata.uid, since=step.created_since, pick=pick)
         for extra in found.jobs[1:]:
             if not extra.is_terminal:
-                await self._remote_jobs.cancel(evaluator, job, extra.id)
+                await self._remote_jobs.cancel(client.about(key_of(job)), job, extra.id)
                 self._metrics.duplicate_cancelled()
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
