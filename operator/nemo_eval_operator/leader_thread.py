@@ -21,7 +21,7 @@ __all__ = ["Leadership", "leading"]
 END_SECONDS: Final = RELEASE_SECONDS + 3.0
 """For the thread to give the lease back and end. One that takes longer ends with the process."""
 
-Told = TypeVar("Told")
+ValueT = TypeVar("ValueT")
 
 Connect = Callable[[], AbstractAsyncContextManager[Election]]
 """Makes the election, with its HTTP client, inside the event loop that uses them."""
@@ -86,7 +86,7 @@ class _Keeper:
         finally:
             with self._lock:
                 self._own = None
-        self._tell(self.ended, outcome)
+        self._resolve(self.ended, outcome)
 
     async def _keep(self) -> None:
         task = asyncio.current_task()
@@ -95,10 +95,10 @@ class _Keeper:
                 return
             self._own = asyncio.get_running_loop(), task
         async with self._connect() as election, election.leading():
-            self._tell(self.acquired, election)
+            self._resolve(self.acquired, election)
             await election.renew()
 
-    def _tell(self, future: asyncio.Future[Told], value: Told) -> None:
+    def _resolve(self, future: asyncio.Future[ValueT], value: ValueT) -> None:
         def tell() -> None:
             if not future.done():
                 future.set_result(value)

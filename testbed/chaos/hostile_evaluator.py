@@ -25,7 +25,7 @@ _TARPIT_SECONDS: Final = 10.0
 """Longer than the operator's time-out in a run of chaos, 3 s."""
 
 _ENDLESS_BYTES: Final = 64 * 1024**2
-"""After which an endless body ends all the same, should nobody hang up."""
+"""After which an endless body ends all the same, if the client does not hang up."""
 
 _CHUNK: Final = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
 _LENGTH: Final = re.compile(rb"content-length: *([0-9]{1,9})", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """The one place where whatever an evaluator sends, or makes a library raise, becomes an EvaluatorError.
 
-`client` knows many failures and gives each its meaning. This is for those that nobody has thought of: a
+`client` knows many failures and gives each its meaning. This is for unexpected ones: a
 parser that raises UnicodeEncodeError must not end the loop that made the call.
 """
 

@@ -136,7 +136,7 @@ def read(response: httpx.Response) -> JsonObject:
     """The answer as an object. Raises KubeUnavailable where it is none, KubeRefused where it is too large."""
     if (parts := parts_at_most(response.content)) > MAX_ANSWER_PARTS:
         raise KubeRefused(f"{response.request.url.path} has about {parts:,} values: too many to be read")
-    # Not pydantic's parser, which ends at a depth of 200: what is deeper has to be told so, not passed over.
+    # Not pydantic's parser, which ends at a depth of 200: a deeper object has to be reported.
     try:
         document: JsonValue = json.loads(response.content)
     except (ValueError, RecursionError) as error:

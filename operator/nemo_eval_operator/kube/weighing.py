@@ -1,7 +1,7 @@
 """Weighs what the API server answers in bytes, before it is parsed: parsing is what takes the memory.
 
-Custom resources arrive as compact JSON with sorted keys, so that the members of an object can be told apart
-by searching for their names: a quotation mark inside a string is escaped, and metadata has no member of these
+Custom resources arrive as compact JSON with sorted keys, so that the members of an object are
+found by searching for their names: a quotation mark inside a string is escaped, and metadata has no member of these
 names and shapes. What does not look like that is weighed whole, so a surprise makes an object too large but
 never lets one through.
 """
@@ -92,7 +92,7 @@ def metadata_in(content: bytes) -> JsonObject:
 
 
 def parts_at_most(content: bytes) -> int:
-    """No fewer than the values in `content`: strings are not told from what is between them."""
+    """No fewer than the values in `content`: strings are not distinguished from what is between them."""
     return content.count(b"{") * 2 + content.count(b"[") * 2 + content.count(b",") + 1
 
 
@@ -123,7 +123,7 @@ def _parts(content: bytes) -> int:
 
 
 def _without_managed_fields(content: bytes) -> bytes:
-    """They say who wrote which field, repeat its name for each writer, and are read by nobody here."""
+    """Cut them off: they repeat a field's name for each of its writers, and the operator does not read them."""
     start, spec = content.find(MANAGED_FIELDS), content.find(SPEC)
     # A spec may have a field of that name, which has to stay.
     if not 0 <= start < spec:
@@ -171,7 +171,7 @@ def _trimmed(meta: JsonValue) -> JsonValue:
 
 
 def _object(content: bytes) -> JsonObject:
-    # Not pydantic's parser, which ends at a depth of 200: what is deeper has to be told so, not passed over.
+    # Not pydantic's parser, which ends at a depth of 200: a deeper object has to be reported.
     document: JsonValue = json.loads(content)
     if not isinstance(document, dict):
         raise ValueError("not an object")  # noqa: TRY004 - bad input, as other JSON that cannot be read

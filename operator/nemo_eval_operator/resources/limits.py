@@ -1,4 +1,4 @@
-"""How large one object may be. Whoever may create objects decides what the operator has to read.
+"""How large one object may be. The authors of objects decide what the operator has to read.
 
 The API server takes objects of up to 1.5 MB, and `[],` takes 20 times its size in memory when it is parsed.
 The limits hold for each object and are far above what evaluations need.
