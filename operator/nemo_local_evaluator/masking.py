@@ -60,7 +60,7 @@ def without_moved(before: Mapping[str, Any], after: Mapping[str, Any], secrets: 
     """Return the secrets of `before` that may stay in `after`, the document that replaces it.
 
     A secret was given for one address. Where that address is another one in `after`, the secret is left out:
-    else a client that may change a document, but not read its secrets, could have them sent to its own server.
+    else a client that may change a document, but not read its secrets, could have them sent to itself.
     """
     return {
         pointer: secret

@@ -1,7 +1,7 @@
 """Weighs what the API server answers in bytes, before it is parsed: parsing is what takes the memory.
 
-Custom resources arrive as compact JSON with sorted keys, so that the members of an object are
-found by searching for their names: a quotation mark inside a string is escaped, and metadata has no member of these
+Custom resources arrive as compact JSON with sorted keys, so that the members of an object are found by
+searching for their names: a quotation mark inside a string is escaped, and metadata has no member of these
 names and shapes. What does not look like that is weighed whole, so a surprise makes an object too large but
 never lets one through.
 """
@@ -123,7 +123,7 @@ def _parts(content: bytes) -> int:
 
 
 def _without_managed_fields(content: bytes) -> bytes:
-    """Cut them off: they repeat a field's name for each of its writers, and the operator does not read them."""
+    """Cut them off: they repeat a field's name for each of its writers and are not read."""
     start, spec = content.find(MANAGED_FIELDS), content.find(SPEC)
     # A spec may have a field of that name, which has to stay.
     if not 0 <= start < spec:

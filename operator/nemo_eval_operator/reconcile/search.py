@@ -1,8 +1,9 @@
 """Looks for remote jobs by their marks: one sweep of an evaluator's list answers all who look at that time.
 
-A look-up reads the whole list, so a thousand of them must not read it a thousand times: a tenant can make an object look as if its status were lost. The object that comes first leads a sweep;
-the others are queued again when it is over. A namespace causes a sweep only once in a while, and after a
-long one it waits longer, so that it takes a tenth of the time at most.
+A look-up reads the whole list, so a thousand of them must not read it a thousand times: a tenant can make
+objects look as if their status were lost. The object that comes first leads a sweep; the others are queued
+again when it is over. A namespace causes a sweep only once in a while, and after a long one it waits longer,
+so that it takes a tenth of the time at most.
 """
 
 from __future__ import annotations
