@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,24 @@ class Cluster:
         for context in config["contexts"]:
             context["context"]["namespace"] = namespace
         return replace(self, kubeconfig=self._write_kubeconfig(f"kubeconfig-{namespace}", config))
+
+    def create_account(self, namespace: str, name: str, rules: Sequence[Mapping[str, Any]]) -> Path:
+        """Create a service account whose only rights are `rules` in its namespace; its kubeconfig."""
+        api, meta = "rbac.authorization.k8s.io", {"name": name, "namespace": namespace}
+        manifests = [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+            {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": [*rules]},
+            {
+                "apiVersion": f"{api}/v1",
+                "kind": "RoleBinding",
+                "metadata": meta,
+                "roleRef": {"apiGroup": api, "kind": "Role", "name": name},
+                "subjects": [{"kind": "ServiceAccount", **meta}],
+            },
+        ]
+        for manifest in manifests:
+            self.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+        return self.service_account_kubeconfig(namespace, name)
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """A kubeconfig whose user is a service account, by a token that lasts a day."""

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-import yaml
-
 from testbed.chaos.objects import Objects
 from testbed.chaos.workload import QUESTIONS
 from testbed.cluster import Cluster
@@ -39,28 +37,10 @@ class Writer(Protocol):
 
 def prepare_tenant(cluster: Cluster, namespace: str) -> Objects:
     """Make the namespace and its account, which has all rights on the kinds there and no right elsewhere."""
-    meta = {"name": _ACCOUNT, "namespace": namespace}
-    rbac = "rbac.authorization.k8s.io"
+    cluster.kubectl("create", "namespace", namespace)
     resources = [name for kind in _KINDS for name in (kind, f"{kind}/status")]
-    manifests = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "Role",
-            "metadata": meta,
-            "rules": [{"apiGroups": [_API], "resources": resources, "verbs": ["*"]}],
-        },
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": _ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", **meta}],
-        },
-    ]
-    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests))
-    return Objects(cluster.service_account_kubeconfig(namespace, _ACCOUNT), namespace)
+    rules = [{"apiGroups": [_API], "resources": resources, "verbs": ["*"]}]
+    return Objects(cluster.create_account(namespace, _ACCOUNT, rules), namespace)
 
 
 @dataclass

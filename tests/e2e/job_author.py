@@ -21,24 +21,7 @@ class JobAuthor:
 
     def __init__(self, world: World, *, kinds: Sequence[str] = KINDS) -> None:
         rules = [{"apiGroups": ["evaluator.nemo.dev"], "resources": [*kinds], "verbs": ["*"]}]
-        rbac = "rbac.authorization.k8s.io"
-        world.apply(
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}},
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "Role",
-                "metadata": {"name": ACCOUNT},
-                "rules": rules,
-            },
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "RoleBinding",
-                "metadata": {"name": ACCOUNT},
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
-                "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": world.namespace}],
-            },
-        )
-        kubeconfig = world.cluster.service_account_kubeconfig(world.namespace, ACCOUNT)
+        kubeconfig = world.cluster.create_account(world.namespace, ACCOUNT, rules)
         self.world = replace(world, cluster=replace(world.cluster, kubeconfig=kubeconfig))
 
     def create(self, *manifests: dict[str, Any]) -> None:

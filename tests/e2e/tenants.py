@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import yaml
-
 from testbed.cluster import Cluster
 from tests.e2e.world import World
 
@@ -34,19 +32,5 @@ def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[Wor
 
 def as_tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
     """The namespace as its own account sees it, which has no rights anywhere else."""
-    meta = {"name": ACCOUNT, "namespace": namespace}
-    api = "rbac.authorization.k8s.io"
-    manifests = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": RULES},
-        {
-            "apiVersion": f"{api}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": api, "kind": "Role", "name": ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", **meta}],
-        },
-    ]
-    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests))
-    kubeconfig = cluster.service_account_kubeconfig(namespace, ACCOUNT)
+    kubeconfig = cluster.create_account(namespace, ACCOUNT, RULES)
     return World(replace(cluster, kubeconfig=kubeconfig), namespace, evaluator_url)
