@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-__all__ = ["pause_after", "pauses", "spread"]
+__all__ = ["RestartPauses", "pause_after", "pauses", "spread"]
 
 MAX_DOUBLINGS: Final = 10
 """Beyond this only the limit of a pause has a say, however long the trouble lasts."""
@@ -20,9 +21,27 @@ def pause_after(failures: int, *, first: float, longest: float) -> float:
 
 
 def pauses(*, first: float, longest: float) -> Iterator[float]:
-    """The pauses of one who tries for ever."""
+    """Return pauses that grow from `first` to `longest` seconds, without an end."""
     for failures in count(1):
         yield pause_after(failures, first=first, longest=longest)
+
+
+@dataclass(slots=True, kw_only=True)
+class RestartPauses:
+    """Pauses before restarts of something that should run without an end.
+
+    They grow with each failure in a row; after a run of `proven` seconds a failure counts as the first again.
+    """
+
+    first: float
+    longest: float
+    proven: float
+    _failures: int = field(default=0, init=False)
+
+    def after(self, ran: float) -> float:
+        """Return the seconds to wait after it has failed, having run for `ran` seconds."""
+        self._failures = 1 if ran >= self.proven else self._failures + 1
+        return pause_after(self._failures, first=self.first, longest=self.longest)
 
 
 def spread(seconds: float) -> float:

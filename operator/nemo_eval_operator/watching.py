@@ -24,7 +24,7 @@ from typing import Any, Final
 import kopf
 from typing_extensions import override
 
-from .backoff import pause_after, pauses
+from .backoff import RestartPauses, pauses
 from .handlers import Context, NothingCompared, build_registry
 from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
@@ -52,7 +52,8 @@ async def watch_until_stopped(
     on_restart: Callable[[], None],
 ) -> None:
     """Watch `namespaces` (none: all) until SIGTERM or SIGINT; `on_restart` is called when Kopf had ended."""
-    stop, clock, failures = asyncio.Event(), asyncio.get_running_loop(), 0
+    stop, clock = asyncio.Event(), asyncio.get_running_loop()
+    restarts = RestartPauses(first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS, proven=PROVEN_SECONDS)
     while not stop.is_set():
         begun, failure = clock.time(), None
         try:
@@ -62,8 +63,7 @@ async def watch_until_stopped(
             failure = error
         if stop.is_set():
             return
-        failures = 1 if clock.time() - begun >= PROVEN_SECONDS else failures + 1
-        pause = pause_after(failures, first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS)
+        pause = restarts.after(clock.time() - begun)
         logger.warning("watching again in %.0f s, after %s", pause, type(failure).__name__)
         on_restart()
         with suppress(TimeoutError):

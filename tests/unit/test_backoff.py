@@ -5,7 +5,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_eval_operator.backoff import pause_after, pauses, spread
+from nemo_eval_operator.backoff import RestartPauses, pause_after, pauses, spread
 
 
 def test_pauses_double_until_the_longest() -> None:
@@ -20,6 +20,12 @@ def test_two_who_failed_together_do_not_come_back_together() -> None:
 @given(failures=st.integers(1, 1_000_000), longest=st.floats(1, 600))
 def test_no_pause_is_longer_than_the_longest(failures: int, longest: float) -> None:
     assert 0.5 <= pause_after(failures, first=1, longest=longest) <= longest
+
+
+def test_a_failure_after_a_long_run_counts_as_the_first_again() -> None:
+    restarts = RestartPauses(first=8, longest=64, proven=60)
+    for ran, ceiling in ((1, 8), (1, 16), (59, 32), (60, 8), (1, 16)):
+        assert ceiling / 2 <= restarts.after(ran) <= ceiling
 
 
 @given(seconds=st.floats(0, 1e6))

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from nemo_eval_operator.backoff import pause_after
+from nemo_eval_operator.backoff import RestartPauses
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.traces import trace_of
 
@@ -64,7 +64,8 @@ class Bulkhead:
         self, name: str, start: Callable[[], Coroutine[Any, Any, None]], heartbeat: Heartbeat
     ) -> None:
         """Run the loop that `start` returns until it ends or this is cancelled, however often it fails."""
-        clock, failures = asyncio.get_running_loop(), 0
+        clock = asyncio.get_running_loop()
+        pauses = RestartPauses(first=self._first_pause, longest=MAX_PAUSE_SECONDS, proven=self._proven)
         while True:
             begun = clock.time()
             proven = clock.call_later(self._proven, self._recover, name)
@@ -82,8 +83,7 @@ class Bulkhead:
                 return
             finally:
                 proven.cancel()
-            failures = 1 if clock.time() - begun >= self._proven else failures + 1
-            pause = pause_after(failures, first=self._first_pause, longest=MAX_PAUSE_SECONDS)
+            pause = pauses.after(clock.time() - begun)
             self._note(name, failure, pause)
             heartbeat.rest(pause)
             await asyncio.sleep(pause)
