@@ -40,14 +40,17 @@ class Lab:
         start_evaluator(self.processes, self.workdir, datasets=self.datasets, models=models, port=self.port)
         return list(self.processes)[-1]
 
-    def start_operator(self, env: Mapping[str, str] | None = None) -> Child:
+    def start_operator(
+        self, env: Mapping[str, str] | None = None, *, evaluator_url: str | None = None
+    ) -> Child:
+        """Start an operator against the evaluator, or against what stands before it at `evaluator_url`."""
         # An evaluator's first job may keep it busy for seconds on a machine that has others to serve.
         quick = {"NEMO_SETTLE_SECONDS": "15", "NEMO_REQUEST_TIMEOUT_SECONDS": "10"}
         self.health = start_operator(
             self.processes,
             self.workdir,
             kubeconfig=self.cluster.kubeconfig,
-            evaluator_url=self.evaluator_url,
+            evaluator_url=evaluator_url or self.evaluator_url,
             namespaces=[self.namespace],
             env=quick | dict(env or {}),
         )

@@ -2,12 +2,16 @@
 
 import time
 
+from testbed.faults import Fault, FaultProxy, Rule
 from tests.e2e.lab import Lab, halted
 from tests.e2e.parrot import Parrot
 from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
 
 JOBS_LEFT = 'nemo_eval_operator_left_behind_total{kind="job"}'
 CONFIGS_LEFT = 'nemo_eval_operator_left_behind_total{kind="config"}'
+
+POST_SECONDS = 6
+"""For which a submission is under way while the operator is stopped."""
 
 
 def test_a_job_lost_to_a_restart_of_the_evaluator_is_retried_as_its_limit_allows(
@@ -37,15 +41,18 @@ def test_a_job_lost_to_a_restart_of_the_evaluator_is_retried_as_its_limit_allows
 
 def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(lab: Lab) -> None:
     world = World(lab.cluster, lab.namespace, lab.evaluator_url)
-    evaluator = lab.start_evaluator()
-    operator = lab.start_operator({"NEMO_REQUEST_TIMEOUT_SECONDS": "20", "NEMO_SETTLE_SECONDS": "25"})
-    world.apply(data_benchmark())
-    world.until_reason(BENCHMARK, "rows", "ConfigReady")
-    with halted(evaluator):
+    lab.start_evaluator()
+    times = {"NEMO_REQUEST_TIMEOUT_SECONDS": "20", "NEMO_SETTLE_SECONDS": "25"}
+    with FaultProxy(lab.evaluator_url) as proxy:
+        operator = lab.start_operator(times, evaluator_url=proxy.url)
+        world.apply(data_benchmark())
+        world.until_reason(BENCHMARK, "rows", "ConfigReady")
+        # The POST alone is held back: the config is verified before the intent is written.
+        proxy.rules = [Rule("POST", "/v1/evaluation/jobs", Fault.DELAY, POST_SECONDS)]
         world.apply(data_job("begun"))
         eventually(lambda: world.status(JOB, "begun").get("submission"), "intent written")
         operator.terminate()
-    assert operator.wait(30) == 0
+        assert operator.wait(30) == 0
     lab.processes.remove(operator)
 
     assert len(world.remote_jobs("begun")) == 1
