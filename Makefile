@@ -7,6 +7,8 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(CACHE)/uv-$(UV_VERSION)/bin/uv)
 # The interpreter, where it is not to be the first suitable one: make test PYTHON=python3.13
 PYTHON ?=
 PYTEST_ARGS ?=
+# Of `make test`: how many processes share the tests, each with a Kubernetes API of its own; 0 for one process.
+WORKERS ?= $(if $(NEMO_TEST_KUBECONFIG),0,2)
 # Of `make chaos`: how often the operator is killed, and the seed of the plan.
 ROUNDS ?= 200
 SIZES ?= 100 1000 10000
@@ -35,7 +37,7 @@ help: ## Show this help
 
 test: environment ## Run all tests, on a real Kubernetes API
 	$(BIN)/python -m testbed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 demo: model ## Evaluate a real model by the samples, from nothing to scores
 	@$(BIN)/python -m testbed.demo

@@ -75,11 +75,15 @@ class Record:
 
     @property
     def refused(self) -> list[str]:
-        """Every 403 of the API server, in its own words."""
+        """Every 403 for want of a permission, in the API server's words.
+
+        In a namespace that is being deleted, an event gets a 403 for that reason: no role would allow it.
+        """
         return [
-            f"{exchange.method} {exchange.path}: {(exchange.answer or b'').decode()}"
+            f"{exchange.method} {exchange.path}: {answer}"
             for exchange in self.exchanges
             if exchange.status == 403
+            and '"reason":"NamespaceTerminating"' not in (answer := (exchange.answer or b"").decode())
         ]
 
     def refusals(self, permission: Permission) -> int:

@@ -1,6 +1,7 @@
 """The manifest that users apply, and its permissions: enough for everything, and nothing beyond."""
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,16 @@ SYSTEM = "nemo-eval-system"
 ACCOUNT = "nemo-eval-operator"
 
 
-@pytest.fixture
-def installed(cluster: Cluster) -> None:
+@pytest.fixture(scope="module")
+def installed(cluster: Cluster) -> Iterator[None]:
     """install.yaml applied; its Deployment is accepted, its image is not needed here."""
     cluster.kubectl("apply", "-f", str(INSTALL))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     cluster.kubectl("scale", "deployment", ACCOUNT, "--namespace", SYSTEM, "--replicas=0")
+    yield
+    # They hold for the whole cluster, and other tests apply objects that they refuse.
+    policies = "validatingadmissionpolicies,validatingadmissionpolicybindings"
+    cluster.kubectl("delete", policies, "-l", f"app.kubernetes.io/instance={ACCOUNT}")
 
 
 def test_applying_it_once_more_changes_nothing(cluster: Cluster, installed: None) -> None:
