@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from testbed.cluster import Cluster, start_cluster
@@ -14,6 +15,11 @@ from testbed.kind import why_not_kind
 from testbed.processes import Processes
 
 CRDS = Path(__file__).parent.parent / "crds"
+
+
+# A machine that is busy with other tests must not fail one for its speed.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:

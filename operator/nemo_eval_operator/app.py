@@ -39,6 +39,7 @@ from .reconcile import (
     NoteTaker,
     SecretReader,
     SecretStore,
+    SharedPlaces,
     Shares,
     Waiting,
     WorkQueue,
@@ -118,10 +119,12 @@ async def _work(
         shares = Shares(workers=settings.workers, per_evaluator=settings.workers_per_evaluator)
         queue = WorkQueue(shares=shares, lane_of=lanes.lane_of)
         metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
+        places = SharedPlaces(queue, limit=settings.max_running_jobs, own_url=str(http.base_url))
         opener = EvaluatorOpener(
             settings=settings,
             kube=kube,
             queue=queue,
+            places=places,
             heartbeats=heartbeats,
             metrics=metrics,
             guards=[election.refuse_unless_held] if election else [],
@@ -134,7 +137,7 @@ async def _work(
             queue=queue,
             credentials=CredentialsReader(kube, store, loopback=settings.allow_loopback_connections),
             open_connection=opener.connection,
-            max_running_jobs=settings.max_running_jobs,
+            places=places,
         )
         stack.push_async_callback(evaluators.aclose)
         metrics.show_places(

@@ -12,7 +12,7 @@ import httpx
 
 from . import __version__
 from .evaluator import Access, EvaluatorClient, KnownSecrets, ReplaceableTransport
-from .heartbeats import Heartbeats
+from .heartbeats import Heartbeat, Heartbeats
 from .kube import KubeClient
 from .lifecycle import connection_name
 from .metrics import Metrics
@@ -21,14 +21,15 @@ from .reconcile import (
     CONNECTIONS,
     Admission,
     Bulkhead,
+    Census,
     Evaluator,
     EvaluatorGate,
     Following,
     Opened,
+    SharedPlaces,
     Terms,
     WorkQueue,
     connection_key,
-    take_census,
 )
 from .resources import EvaluatorUsed, NemoEvaluatorConnection
 from .settings import Settings
@@ -61,6 +62,7 @@ class EvaluatorOpener:
     settings: Settings
     kube: KubeClient
     queue: WorkQueue
+    places: SharedPlaces
     heartbeats: Heartbeats
     metrics: Metrics
     guards: Sequence[Callable[[httpx.Request], Awaitable[None]]]
@@ -70,8 +72,8 @@ class EvaluatorOpener:
         """The operator's NVIDIA_EVALUATOR_URL, which `http` leads to, and the loops that go with it."""
         url = str(http.base_url.copy_with(userinfo=b"")).rstrip("/")
         deadline = self.settings.request_timeout_seconds
-        interval, limit = self.settings.poll_interval_seconds, self.settings.max_running_jobs
-        return self._open(http, EvaluatorUsed(url=url), deadline=deadline, interval=interval, limit=limit)
+        interval = self.settings.poll_interval_seconds
+        return self._open(http, EvaluatorUsed(url=url), deadline=deadline, interval=interval)
 
     def connection(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
         """Raises UnusableCertificate, UnusableUrl."""
@@ -91,7 +93,7 @@ class EvaluatorOpener:
         )
         interval = terms.poll_interval_seconds or self.settings.poll_interval_seconds
         used = EvaluatorUsed(url=terms.url, connection=name)
-        limit = connection.spec.max_running_jobs or self.settings.max_running_jobs
+        limit = connection.spec.max_running_jobs
         evaluator, loops = self._open(http, used, deadline=deadline, interval=interval, limit=limit)
 
         def close() -> None:
@@ -109,7 +111,7 @@ class EvaluatorOpener:
         *,
         deadline: float,
         interval: float,
-        limit: int | None,
+        limit: int | None = None,
     ) -> tuple[Evaluator, list[asyncio.Task[None]]]:
         # Of a connection nothing secret is in its URL; its Secrets are added when they are read.
         known = KnownSecrets(filter(None, (http.base_url.password,)))
@@ -117,7 +119,9 @@ class EvaluatorOpener:
             EvaluatorClient(http, deadline=deadline, known=known, on_call=on_call)
             for on_call in (self.metrics.evaluator_call, self.metrics.poll_call)
         )
-        following, admission = Following(on_told=self.metrics.news_lag), Admission(self.queue, limit=limit)
+        following = Following(on_told=self.metrics.news_lag)
+        shared = self.places.of(used.url, own_limit=limit)
+        admission = Admission(self.queue, limit=limit, shared=shared)
         suffix = f" {used.connection}" if used.connection else ""
         # Neither makes two calls without saying between them that it goes on.
         calls = deadline + CALL_MARGIN_SECONDS
@@ -149,20 +153,24 @@ class EvaluatorOpener:
             "gate": gate.run,
             "poller": poller.run,
             "admission": partial(admission.run, beats["admission"]),
+            "census": self._census(evaluator, beats["census"]).run,
         }
-        if limit is not None:
-            loops["census"] = partial(
-                take_census,
-                self.kube,
-                evaluator,
-                namespaces=self.settings.namespaces,
-                selector=self.settings.selector,
-                heartbeat=beats["census"],
-            )
         return evaluator, [
             self.start(bulkhead.run(name, loop, beats[name]), f"{name}{suffix}")
             for name, loop in loops.items()
         ]
+
+    def _census(self, evaluator: Evaluator, heartbeat: Heartbeat) -> Census:
+        return Census(
+            kube=self.kube,
+            evaluator=evaluator,
+            places=self.places,
+            namespaces=self.settings.namespaces,
+            selector=self.settings.selector,
+            cluster=self.settings.cluster_name,
+            settle=self.settings.settle_seconds,
+            heartbeat=heartbeat,
+        )
 
     def _look_at(self, used: EvaluatorUsed) -> Callable[[], None]:
         """Have the connection say whether the evaluator can be reached, when that changes."""

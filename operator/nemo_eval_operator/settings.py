@@ -103,7 +103,11 @@ class Settings(BaseSettings):
     max_running_jobs: int | None = Field(
         None,
         ge=1,
-        description="Jobs that the evaluator may run at once, of those of this operator; default: no limit.",
+        description=(
+            "Jobs of this operator that an evaluator may run at once, by all connections to its URL "
+            "together; default: no limit. A connection's own limit replaces it, but not at the operator's "
+            "own evaluator."
+        ),
     )
     workers: int = Field(
         24,

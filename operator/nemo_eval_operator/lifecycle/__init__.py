@@ -44,7 +44,15 @@ from .job import decide as decide_job
 from .job import depends_on_remote
 from .job_deletion import release_seconds as release_job_seconds
 from .lookup import pick_marked
-from .marks import FINALIZER, RERUN_ANNOTATION, claim_of, claimed_evaluator, uid_carried
+from .marks import (
+    FINALIZER,
+    RERUN_ANNOTATION,
+    OwnerMark,
+    claim_of,
+    claimed_evaluator,
+    owner_mark,
+    uid_carried,
+)
 from .pace import poll_seconds, rest_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
@@ -74,6 +82,7 @@ __all__ = [
     "Glimpse",
     "HostNotAllowed",
     "LookUp",
+    "OwnerMark",
     "Queued",
     "RemoteGone",
     "SecretValues",
@@ -123,6 +132,7 @@ __all__ = [
     "not_found",
     "not_released",
     "occupies",
+    "owner_mark",
     "parse_timestamp",
     "partly",
     "pick_marked",

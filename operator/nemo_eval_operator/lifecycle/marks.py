@@ -6,7 +6,9 @@ jobs both echo; their values are strings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -19,6 +21,7 @@ __all__ = [
     "ADOPT_ANNOTATION",
     "FINALIZER",
     "RERUN_ANNOTATION",
+    "OwnerMark",
     "Ownership",
     "attempt_carried",
     "carries_object",
@@ -29,6 +32,7 @@ __all__ = [
     "mark_of_object",
     "may_take_over",
     "owned_by_gitops",
+    "owner_mark",
     "owner_named",
     "ownership_of",
     "uid_carried",
@@ -57,6 +61,9 @@ MARKS: Final = frozenset({UID, NAMESPACE, NAME, CLUSTER, CONNECTION, ATTEMPT, NO
 MAX_OWNER_CHARACTERS: Final = 200
 """Shown of what a mark says, which others may have written."""
 
+OBJECT_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+"""What Kubernetes takes as an object's name; a mark that says something else was written by others."""
+
 GITOPS_MARKS: Final = (
     "argocd.argoproj.io/tracking-id",
     "kustomize.toolkit.fluxcd.io/name",
@@ -64,6 +71,17 @@ GITOPS_MARKS: Final = (
     "meta.helm.sh/release-name",
 )
 """Labels and annotations by which Argo CD, Flux and Helm claim an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerMark:
+    """The NemoEvalJob that a remote job's mark names."""
+
+    namespace: str
+    name: str
+    uid: str
+    connection: str | None
+    """The one by which it was submitted, as NAMESPACE/NAME; None for the operator's own evaluator."""
 
 
 class Ownership(Enum):
@@ -125,6 +143,19 @@ def without_marks(custom_fields: Mapping[str, JsonValue]) -> dict[str, JsonValue
 
 def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> bool:
     return custom_fields.get(UID) == meta.uid
+
+
+def owner_mark(custom_fields: Mapping[str, JsonValue], *, cluster: str = "") -> OwnerMark | None:
+    """The object that a mark names; None for no mark, another cluster's, or an impossible name."""
+    namespace, name, uid = (custom_fields.get(key) for key in (NAMESPACE, NAME, UID))
+    if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(uid, str)):
+        return None
+    if custom_fields.get(CLUSTER, "") != cluster or not uid:
+        return None
+    if not (OBJECT_NAME.fullmatch(namespace) and OBJECT_NAME.fullmatch(name)):
+        return None
+    connection = custom_fields.get(CONNECTION)
+    return OwnerMark(namespace, name, uid, connection if isinstance(connection, str) else None)
 
 
 def uid_carried(custom_fields: Mapping[str, JsonValue]) -> str | None:

@@ -4,7 +4,7 @@ from .admission import Admission
 from .benchmarks import BenchmarkReconciler
 from .books import Books
 from .bulkhead import Bulkhead
-from .census import take_census
+from .census import Census
 from .choosing import Chooser
 from .connections import ConnectionReconciler
 from .credentials import CredentialsReader
@@ -14,9 +14,11 @@ from .gate import EvaluatorGate
 from .jobs import JobReconciler
 from .lanes import Lanes
 from .note import NoteTaker
+from .places import Places
 from .queue import Reconcile, RetryLater, WorkQueue
 from .secret_store import SecretStore
 from .secrets import SecretReader
+from .shared_places import SharedPlaces, server_of
 from .shares import Shares
 from .waiting import Waiting
 
@@ -26,6 +28,7 @@ __all__ = [
     "BenchmarkReconciler",
     "Books",
     "Bulkhead",
+    "Census",
     "Chooser",
     "ConnectionReconciler",
     "CredentialsReader",
@@ -38,14 +41,16 @@ __all__ = [
     "Lanes",
     "NoteTaker",
     "Opened",
+    "Places",
     "Reconcile",
     "RetryLater",
     "SecretReader",
     "SecretStore",
+    "SharedPlaces",
     "Shares",
     "Terms",
     "Waiting",
     "WorkQueue",
     "connection_key",
-    "take_census",
+    "server_of",
 ]

@@ -1,21 +1,22 @@
 """How many jobs one evaluator runs at once, and who waits for a place.
 
 What counts is what the objects say: a job whose submission was begun has a place until its status says
-that it has ended. So the limit holds across restarts, once all objects were counted.
+that it has ended. So the limit holds across restarts, once all objects were counted. A remote job whose
+object is gone has a place too, until it has ended: reconcile/orphans.py looks after those.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, Turn, occupies, rounded_place
+from nemo_eval_operator.lifecycle import Admitted, Turn
 from nemo_eval_operator.resources import NemoEvalJob
 
-from .fair_line import FairLine
-from .objects import key_of
+from .places import Places
 from .queue import WorkQueue
 
 __all__ = ["Admission"]
@@ -23,115 +24,138 @@ __all__ = ["Admission"]
 TELL_SECONDS: Final = 10.0
 """Between two rounds that tell the waiting their places."""
 
-TOLD_AT_ONCE: Final = 100
-"""Jobs that are told a new place in one round: each costs a read and a write of its object."""
-
 
 class Admission:
-    """Places at one evaluator, `limit` of them; None: as many as are asked for."""
+    """Places at one evaluator, `limit` of them; None: as many as are asked for.
 
-    def __init__(self, queue: WorkQueue, *, limit: int | None) -> None:
+    A job that has one of them needs one of the `shared` places too, where there are such: those that all
+    connections to the same URL have together.
+    """
+
+    def __init__(self, queue: WorkQueue, *, limit: int | None, shared: Places | None = None) -> None:
         self._queue = queue
-        self._limit = limit
-        self._counted = limit is None
-        self._taken: set[ObjectKey] = set()
-        self._line = FairLine()
-        self._told: dict[ObjectKey, int] = {}
-        """Places as the status of those in line tells them."""
-        self._moved = asyncio.Event()
+        self._own = Places(queue, limit=limit)
+        self._shared = shared
+
+    @property
+    def shared(self) -> Places | None:
+        """The places that all connections to the same URL have together."""
+        return self._shared
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a job may have to wait for a place."""
+        return self._own.is_limited or self._shared is not None
 
     @property
     def running(self) -> int:
-        """Places that are taken."""
-        return len(self._taken)
+        """Places that are taken, of jobs that may be running."""
+        return self._own.taken - self._waiting_for_shared()
 
     @property
     def waiting(self) -> int:
         """Jobs in line."""
-        return len(self._line)
+        return self._own.in_line + self._waiting_for_shared()
 
-    def allow(self, limit: int | None) -> None:
+    def _waiting_for_shared(self) -> int:
+        shared = self._shared
+        return 0 if shared is None else sum(map(shared.awaited_by, self._own.holders()))
+
+    def allow(self, limit: int | None, *, shared: Places | None = None) -> None:
         """From now on so many places. Those who have one beyond that keep it until they have ended."""
-        if limit == self._limit:
+        self._share(shared)
+        self._own.allow(limit)
+
+    def _share(self, shared: Places | None) -> None:
+        before, self._shared = self._shared, shared
+        if shared is before:
             return
-        # Without a limit there was nothing to count for: everybody who was seen has a place by now.
-        self._counted = self._counted or limit is None
-        self._limit = limit
-        self._call_up()
+        for key, uid in self._own.holders().items():
+            if before is not None and before.awaited_by(key):
+                # It has to ask again, at the places that count now.
+                self._queue.add(key)
+            elif shared is not None:
+                shared.take(key, uid)
+            if before is not None:
+                before.leave_line(key)
+                before.release(key)
+        for remote in self._own.kept:
+            if before is not None:
+                before.free(remote)
+            if shared is not None:
+                shared.keep(remote)
+        self._own.moved.set()
 
     def ask(self, job: NemoEvalJob) -> Turn:
         """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
-        key, meta = key_of(job), job.metadata
-        if key in self._taken or self._has_room():
-            self._take(key)
-            return Admitted()
-        # Those applied in one second by their names, so that their order is the same after a restart.
-        self._line.put(key, (False, -job.spec.priority, f"{meta.creation_timestamp} {meta.name}"))
-        if (told := job.status.queue_position) is not None:
-            self._told.setdefault(key, told)
-        self._moved.set()
-        if self._limit is None or not self._counted:
-            return Counting()
-        return Queued(self._told.setdefault(key, rounded_place(len(self._line))), self._limit)
+        turn = self._own.ask(job)
+        return self._shared.ask(job) if isinstance(turn, Admitted) and self._shared else turn
 
     def note(self, job: NemoEvalJob) -> None:
         """Take note of a status that was read or written."""
-        if occupies(job):
-            self._take(key_of(job))
+        for places in self._all():
+            places.note(job)
+
+    def has(self, key: ObjectKey, uid: str) -> bool:
+        """Whether that object was submitted and has a place, here or at another connection to the URL."""
+        return any(places.uid_of(key) == uid for places in self._all())
+
+    def uid_of(self, key: ObjectKey) -> str | None:
+        """Of the object of this name that was submitted and has a place; None where there is none."""
+        return next((uid for places in self._all() if (uid := places.uid_of(key))), None)
 
     def release(self, key: ObjectKey) -> None:
         """The job has ended, or will not be submitted now."""
-        if key in self._taken:
-            self._taken.discard(key)
-            self._call_up()
+        for places in self._all():
+            places.release(key)
 
     def leave(self, key: ObjectKey) -> None:
         """The job wants no place any more, not even in line."""
-        self._line.discard(key)
-        self._told.pop(key, None)
-        self.release(key)
+        for places in self._all():
+            places.leave_line(key)
+            places.release(key)
+
+    def leave_for(self, key: ObjectKey, other: Admission) -> None:
+        """The job has its place at `other`, which may have the same shared places."""
+        for places in self._all():
+            if places is not other.shared:
+                places.leave_line(key)
+                places.release(key)
+
+    def keep(self, remote: str) -> None:
+        """A remote job whose object is gone has a place, whether there is one or not."""
+        for places in self._all():
+            places.keep(remote)
+
+    def free(self, remote: str) -> None:
+        """That remote job has ended."""
+        for places in self._all():
+            places.free(remote)
 
     def open(self) -> None:
-        """All objects that have a place were noted."""
-        self._counted = True
-        self._call_up()
+        """All that run here were counted. The shared places are opened by themselves."""
+        self._own.open()
 
     async def run(self, heartbeat: Heartbeat) -> None:
-        """Tell those in line how they move up, for ever."""
+        """Tell those in line how they move up. Runs until cancelled."""
         while True:
             heartbeat.rest()
-            await self._moved.wait()
-            self._moved.clear()
-            if self._counted:
-                self._tell_places()
+            await self._until_moved()
+            for places in self._all():
+                places.moved.clear()
+                places.tell()
             heartbeat.rest(TELL_SECONDS)
             await asyncio.sleep(TELL_SECONDS)
 
-    def _has_room(self) -> bool:
-        return self._limit is None or (self._counted and len(self._taken) < self._limit)
+    async def _until_moved(self) -> None:
+        moves = [asyncio.ensure_future(places.moved.wait()) for places in self._all()]
+        try:
+            await asyncio.wait(moves, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for move in moves:
+                move.cancel()
+                with suppress(asyncio.CancelledError):
+                    await move
 
-    def _take(self, key: ObjectKey) -> None:
-        self._line.discard(key)
-        self._told.pop(key, None)
-        self._taken.add(key)
-
-    def _call_up(self) -> None:
-        """Give the free places to the first in line."""
-        while self._has_room() and (key := self._line.pop()) is not None:
-            self._take(key)
-            self._queue.add(key, urgent=True)
-        self._moved.set()
-
-    def _tell_places(self) -> None:
-        """Those that were told nothing at once, of the others a bounded number."""
-        told = 0
-        for place, key in enumerate(self._line.in_order(), start=1):
-            rounded, known = rounded_place(place), self._told.get(key)
-            if rounded == known:
-                continue
-            told += known is not None
-            if told > TOLD_AT_ONCE:
-                self._moved.set()
-                return
-            self._told[key] = rounded
-            self._queue.add(key)
+    def _all(self) -> list[Places]:
+        return [self._own] if self._shared is None else [self._own, self._shared]

@@ -29,14 +29,13 @@ class Books:
         key, status = key_of(job), job.status
         # What cannot be followed at the moment may run all the same, and keeps its place.
         home = evaluator or (self._evaluators.find(evaluator_of_record(job)) if occupies(job) else None)
-        self._evaluators.forget(key, but=home)
+        self._evaluators.forget(key, but=home, runs=occupies(job))
         self._lanes.put(key, home.used if home else None)
+        self._keep_running(job)
         if evaluator is None:
             if home is not None:
                 home.following.forget(key)
             return
-        if occupies(job):
-            evaluator.admission.note(job)
         if status.completion_time is None and status.job_id is not None:
             evaluator.waiting.discard(key)
             evaluator.following.follow(
@@ -47,26 +46,40 @@ class Books:
                 every=job.spec.poll_interval_seconds,
             )
             return
+        if status.completion_time is not None:
+            # What nobody saw end may run on, and keeps its place.
+            evaluator.orphans.vanished(key)
         evaluator.following.forget(key)
         awaited = not (status.completion_time or job.spec.suspend or job.metadata.deletion_timestamp)
         (evaluator.waiting.add if awaited else evaluator.waiting.discard)(key)
 
     def note_place(self, job: NemoEvalJob) -> None:
         """A status that was read may say that the job has a place."""
+        if self._evaluators.replaced(job):
+            self.forget(key_of(job))
+        self._keep_running(job)
+
+    def _keep_running(self, job: NemoEvalJob) -> None:
+        if not occupies(job):
+            return
         evaluator = self._evaluators.find(evaluator_of_record(job))
-        if occupies(job) and evaluator is not None:
+        if evaluator is not None:
             evaluator.admission.note(job)
+        else:
+            self._evaluators.note_at_url(job)
 
     def keep_place(self, job: NemoEvalJob) -> None:
         """A status that was just written decides whether the job has a place, and where."""
         if occupies(job):
-            self.note_place(job)
+            self._keep_running(job)
         else:
             for evaluator in self._evaluators:
                 evaluator.admission.release(key_of(job))
 
-    def forget(self, key: ObjectKey) -> None:
-        """The object is gone, or another operator's."""
+    def forget(self, key: ObjectKey, *, ended: bool = False) -> None:
+        """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
+        if not ended:
+            self._evaluators.vanished(key)
         self._evaluators.forget(key)
         self._waiting.forget(key)
         self._lanes.forget(key)

@@ -1,53 +1,133 @@
-"""Which jobs run already, read from their objects at the start: before that none may be added to them."""
+"""Which jobs run already, counted at the start: before that none may be added to them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from nemo_eval_operator.backoff import pauses
+from nemo_eval_operator.evaluator import EvaluatorError
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, KubeError
-from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.lifecycle import evaluator_of_record, read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 
 from .evaluators import Evaluator
+from .shared_places import SharedPlaces
 
-__all__ = ["take_census"]
+__all__ = ["Census"]
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 30.0
 
+RECOUNT_SECONDS: Final = 10.0
+"""Before all is counted again: tenants can cause it by changing their connections."""
 
-async def take_census(
-    kube: KubeClient,
-    evaluator: Evaluator,
-    *,
-    namespaces: Sequence[str],
-    selector: LabelSelector,
-    heartbeat: Heartbeat,
-) -> None:
-    """Note every job of the namespaces (none: of all) that has a place there, then open the admission."""
-    admission, pause = evaluator.admission, pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
-    for namespace in namespaces or (None,):
+MAX_COUNTS: Final = 5
+"""Attempts to compare the evaluator's jobs with the objects. An evaluator without a usable list of jobs must
+not keep its users from it: then only what the objects say counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """Counts what runs at one evaluator, of the jobs in `namespaces` (none: all) that `selector` matches."""
+
+    kube: KubeClient
+    evaluator: Evaluator
+    places: SharedPlaces
+    namespaces: Sequence[str]
+    selector: LabelSelector
+    cluster: str
+    settle: float
+    """Seconds in which a submission whose outcome is not known may still become a job."""
+    heartbeat: Heartbeat
+
+    async def run(self) -> None:
+        """Count and open the admission; again after an object vanished while it was submitted.
+
+        And when limits are new. Runs until cancelled.
+        """
+        orphans, admission = self.evaluator.orphans, self.evaluator.admission
         while True:
-            heartbeat.beat()
+            if admission.is_limited:
+                await self._count()
+            self.heartbeat.rest()
+            await orphans.until_wanted()
+            await self._pause(self.settle if orphans.are_uncertain else RECOUNT_SECONDS)
+
+    async def _count(self) -> None:
+        admission = self.evaluator.admission
+        await self._count_objects()
+        await self._count_orphans()
+        admission.open()
+        # A tenant's connection must not decide when the administrator's places are counted.
+        if admission.shared is not None and self._may_open_shared():
+            admission.shared.open()
+        logger.info("%d jobs run already at %s", admission.running, self.evaluator.used.url)
+
+    def _may_open_shared(self) -> bool:
+        used = self.evaluator.used
+        return used.connection is None or not self.places.is_own(used.url)
+
+    async def _count_objects(self) -> None:
+        """Note every job that has a place, here or at another connection to the same URL."""
+        pause = pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
+        admission = self.evaluator.admission
+        for namespace in self.namespaces or (None,):
+            while True:
+                self.heartbeat.beat()
+                try:
+                    async for document in self.kube.list_all(
+                        EVALJOB_PLURAL, namespace, selector=self.selector.text
+                    ):
+                        self.heartbeat.beat()
+                        job = read_job(document)[0]
+                        used, shared = evaluator_of_record(job), admission.shared
+                        if self.evaluator.has(job):
+                            admission.note(job)
+                        elif used and shared is not None and self.places.are_at(shared, used.url):
+                            shared.note(job)
+                    break
+                except KubeError as error:
+                    logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
+                    await self._pause(next(pause))
+
+    async def _count_orphans(self) -> None:
+        pause = pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
+        used, gate = self.evaluator.used, self.evaluator.gate
+        for attempt in range(1, MAX_COUNTS + 1):
+            self.heartbeat.rest()
+            await gate.until_open()
+            self.heartbeat.beat()
             try:
-                async for document in kube.list_all(EVALJOB_PLURAL, namespace, selector=selector.text):
-                    heartbeat.beat()
-                    job = read_job(document)[0]
-                    if evaluator.has(job):
-                        admission.note(job)
-                break
-            except KubeError as error:
-                logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
-                seconds = next(pause)
-                heartbeat.rest(seconds)
-                await asyncio.sleep(seconds)
-    heartbeat.rest()
-    admission.open()
-    logger.info("%d jobs run already at %s", admission.running, evaluator.used.url)
+                await self.evaluator.orphans.count(
+                    self.kube,
+                    self.evaluator.client,
+                    namespaces=self.namespaces,
+                    cluster=self.cluster,
+                    connection=used.connection,
+                    heartbeat=self.heartbeat,
+                )
+            except (EvaluatorError, KubeError) as error:
+                if isinstance(error, EvaluatorError):
+                    await gate.learn(error)
+                logger.warning(
+                    "%s: jobs without an object are not counted (attempt %d of %d): %s",
+                    used.connection or used.url,
+                    attempt,
+                    MAX_COUNTS,
+                    error,
+                )
+                await self._pause(next(pause))
+            else:
+                return
+        self.evaluator.orphans.give_up()
+
+    async def _pause(self, seconds: float) -> None:
+        self.heartbeat.rest(seconds)
+        await asyncio.sleep(seconds)

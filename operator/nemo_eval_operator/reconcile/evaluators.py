@@ -35,7 +35,10 @@ from .bulkhead import Bulkhead
 from .credentials import CredentialsMissing, CredentialsReader
 from .following import Following
 from .gate import EvaluatorGate
+from .objects import key_of
+from .orphans import Orphans
 from .queue import WorkQueue
+from .shared_places import SharedPlaces
 
 __all__ = ["Evaluator", "Evaluators", "Opened", "Terms", "connection_key"]
 
@@ -60,8 +63,12 @@ class Evaluator:
     following: Following
     admission: Admission
     bulkhead: Bulkhead = field(default_factory=Bulkhead)
+    orphans: Orphans = field(init=False)
     waiting: set[ObjectKey] = field(default_factory=set)
     """Jobs that are to be submitted to it, whether they are in line already or wait for something else."""
+
+    def __post_init__(self) -> None:
+        self.orphans = Orphans(self.admission, self.following)
 
     def has(self, job: NemoEvalJob) -> bool:
         """Whether what `job` was submitted as is here."""
@@ -113,7 +120,7 @@ Open = Callable[[NemoEvaluatorConnection, Terms, Access], Opened]
 class Evaluators:
     """`own` is the operator's NVIDIA_EVALUATOR_URL; `open_connection` makes another.
 
-    `max_running_jobs` is for connections that name no limit of their own.
+    `places` are those that connections to one URL share.
     """
 
     def __init__(
@@ -123,9 +130,9 @@ class Evaluators:
         queue: WorkQueue,
         credentials: CredentialsReader | None = None,
         open_connection: Open | None = None,
-        max_running_jobs: int | None = None,
+        places: SharedPlaces | None = None,
     ) -> None:
-        self._max_running_jobs = max_running_jobs
+        self._places = places or SharedPlaces(queue, limit=None, own_url=own.used.url)
         self.own = own
         self._queue = queue
         self._credentials = credentials
@@ -147,15 +154,39 @@ class Evaluators:
     def is_followed(self, job: ObjectKey) -> bool:
         return any(job in evaluator.following for evaluator in self)
 
-    def forget(self, job: ObjectKey, *, but: Evaluator | None = None) -> None:
-        """The job is gone, or at `but` alone."""
+    def forget(self, job: ObjectKey, *, but: Evaluator | None = None, runs: bool = False) -> None:
+        """The job is gone, or at `but` alone; `runs`: where it cannot be asked for, and keeps its place."""
         for evaluator in self:
             if evaluator is not but:
                 evaluator.following.forget(job)
                 evaluator.waiting.discard(job)
-                evaluator.admission.leave(job)
+                if but is not None:
+                    evaluator.admission.leave_for(job, but.admission)
+                elif not runs:
+                    evaluator.admission.leave(job)
             if but is None:
                 evaluator.client.known.forget(job)
+
+    def vanished(self, job: ObjectKey) -> None:
+        """The object is gone, and perhaps its remote job runs: that keeps its place."""
+        homes = [evaluator for evaluator in self if job in evaluator.following]
+        homes += [evaluator for evaluator in self if evaluator.admission.uid_of(job)]
+        if homes:
+            homes[0].orphans.vanished(job)
+
+    def replaced(self, job: NemoEvalJob) -> bool:
+        """Whether another object of that name has a place: it vanished, and nobody saw it go."""
+        uids = {evaluator.admission.uid_of(key_of(job)) for evaluator in self}
+        return not uids <= {None, job.metadata.uid}
+
+    def note_at_url(self, job: NemoEvalJob) -> None:
+        """The job has a place at its evaluator's URL, though its connection is not open, or gone."""
+        used = evaluator_of_record(job)
+        for evaluator in self:
+            shared = evaluator.admission.shared
+            if used is not None and shared is not None and self._places.are_at(shared, used.url):
+                shared.note(job)
+                return
 
     async def of(
         self, connection: NemoEvaluatorConnection, *, afresh: bool = False
@@ -218,8 +249,16 @@ class Evaluators:
             return EvaluatorUnusable("ConnectionNotReady", f"spec.url: {error}", stalled=True)
         entry.opened.evaluator.client.known.use(access.secrets)
         entry.access, entry.uid, entry.generation, entry.read_at = access, meta.uid, meta.generation, now
-        entry.opened.evaluator.admission.allow(connection.spec.max_running_jobs or self._max_running_jobs)
+        self._allow(connection, entry.opened.evaluator)
         return entry.opened.evaluator
+
+    def _allow(self, connection: NemoEvaluatorConnection, evaluator: Evaluator) -> None:
+        limit, admission = connection.spec.max_running_jobs, evaluator.admission
+        shared, known = self._places.of(evaluator.used.url, own_limit=limit), admission.shared
+        was_limited = admission.is_limited
+        admission.allow(limit, shared=shared)
+        if admission.is_limited and (shared is not known or not was_limited):
+            evaluator.orphans.count_again()
 
     def retire(self, key: ObjectKey, reason: str) -> None:
         """Ask this evaluator no more, whoever still holds it; its jobs are looked at anew."""
@@ -230,6 +269,10 @@ class Evaluators:
         logger.warning("evaluator at %s is asked no more: %s", evaluator.used.url, reason)
         entry.opened.transport.sever(reason)
         entry.opened.close()
+        shared = evaluator.admission.shared
+        heirs = [other for other in self if shared is not None and other.admission.shared is shared]
+        if heirs:
+            evaluator.orphans.hand_over(heirs[0].orphans)
         for job in {*evaluator.following.keys_followed(), *evaluator.waiting}:
             evaluator.following.forget(job)
             self._queue.add(job)

@@ -38,6 +38,10 @@ class Followed:
     missed: bool = False
     failures: int = 0
     """How often in a row it could not be asked for."""
+    ended: bool = False
+    """Whether it was seen that nothing of it runs any more."""
+    on_end: Callable[[], None] | None = None
+    """Called at its end where it has no object that would tell it."""
 
 
 class Following:
@@ -49,22 +53,40 @@ class Following:
         self._changed = asyncio.Event()
 
     def follow(
-        self, key: ObjectKey, job_id: str, seen: Glimpse, *, since: datetime, every: float | None = None
+        self,
+        key: ObjectKey,
+        job_id: str,
+        seen: Glimpse,
+        *,
+        since: datetime,
+        every: float | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         known = self._by_key.get(key)
         if known is not None and known.job_id == job_id:
             known.seen, known.every = seen, every
             self._told(known)
         else:
-            self._by_key[key] = Followed(key=key, job_id=job_id, seen=seen, since=since, every=every)
+            self._by_key[key] = Followed(
+                key=key, job_id=job_id, seen=seen, since=since, every=every, on_end=on_end
+            )
             self._changed.set()
 
     def forget(self, key: ObjectKey) -> None:
         if (followed := self._by_key.pop(key, None)) is not None:
             self._told(followed)
 
+    def of(self, key: ObjectKey) -> Followed | None:
+        return self._by_key.get(key)
+
     def keys_followed(self) -> list[ObjectKey]:
-        return list(self._by_key)
+        """Of the objects that have a remote job which is followed."""
+        return [key for key, followed in self._by_key.items() if followed.on_end is None]
+
+    def saw(self, key: ObjectKey, remote: RemoteJob | RemoteGone) -> None:
+        """Somebody else than the poller has asked for it."""
+        if (followed := self._by_key.get(key)) is not None and _is_over(remote):
+            followed.ended = followed.job_id == remote.id if isinstance(remote, RemoteJob) else True
 
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self._by_key
@@ -118,6 +140,13 @@ class Following:
                 return False
             case RemoteGone():
                 pass
+        if _is_over(remote):
+            followed.ended = True
+        if followed.on_end is not None:
+            if followed.ended:
+                self.forget(followed.key)
+                followed.on_end()
+            return False
         followed.news = remote
         if followed.news_since is None:
             followed.news_since = asyncio.get_running_loop().time()
@@ -139,3 +168,7 @@ class Following:
         if news is not None:
             self._changed.set()
         return news
+
+
+def _is_over(remote: RemoteJob | RemoteGone) -> bool:
+    return isinstance(remote, RemoteGone) or remote.is_terminal

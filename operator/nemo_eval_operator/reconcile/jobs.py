@@ -46,6 +46,7 @@ from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.resources import (
     EvalJobStatus,
     EvaluatorUsed,
+    JobDeletionPolicy,
     LabelSelector,
     NemoBenchmark,
     NemoEvalJob,
@@ -141,9 +142,9 @@ class JobReconciler:
             self._forget(key)
             return None
 
-    def _forget(self, key: ObjectKey) -> None:
-        """The object is gone, or another operator's."""
-        self._books.forget(key)
+    def _forget(self, key: ObjectKey, *, ended: bool = False) -> None:
+        """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
+        self._books.forget(key, ended=ended)
         self._chooser.settle(key)
         self._submitter.forget(key)
         self._results.forget(key)
@@ -162,7 +163,8 @@ class JobReconciler:
                 case RemoveFinalizer(left_behind):
                     job = await self._objects.remove_finalizer(job, left_behind=left_behind)
                     if job.metadata.deletion_timestamp is not None and not job.metadata.finalizers:
-                        self._forget(key)
+                        orphan = job.spec.deletion_policy is JobDeletionPolicy.ORPHAN
+                        self._forget(key, ended=left_behind is None and not orphan)
                         return None
                 case DeleteObject():
                     await self._objects.delete(job)
@@ -235,6 +237,7 @@ class JobReconciler:
                 job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
                 await self._remote_jobs.cancel(client, job, job_id)
                 remote = await self._remote_jobs.observe(client, job_id)
+                evaluator.following.saw(key_of(job), remote)
                 return job, replace(facts, cancel_asked=True, remote=remote)
             case DeleteJob(job_id):
                 await self._remote_jobs.delete(client, job_id)
@@ -313,7 +316,9 @@ class JobReconciler:
             return None
         try:
             async with within(release_job_seconds(job, datetime.now(UTC))):
-                return await self._remote_jobs.observe(evaluator.client.about(key_of(job)), job_id)
+                remote = await self._remote_jobs.observe(evaluator.client.about(key_of(job)), job_id)
+                evaluator.following.saw(key_of(job), remote)
+                return remote
         except EvaluatorError as error:
             await self._learn_of_failure(job, evaluator, error)
             return None

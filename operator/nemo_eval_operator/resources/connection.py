@@ -94,8 +94,9 @@ class ConnectionSpec(KubeModel):
         ge=1,
         le=100_000,
         description=(
-            "How many jobs the operator lets run here at a time; others wait. Absent: the operator's "
-            "NEMO_MAX_RUNNING_JOBS."
+            "How many jobs the operator lets run by this connection at a time; others wait. Absent: the "
+            "operator's NEMO_MAX_RUNNING_JOBS, which all connections to one URL share. At the operator's own "
+            "evaluator both limits hold."
         ),
     )
     poll_interval_seconds: float | None = Field(

@@ -11,7 +11,7 @@ import pytest
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, rounded_place
-from nemo_eval_operator.reconcile import Admission, WorkQueue
+from nemo_eval_operator.reconcile import Admission, Places, WorkQueue, server_of
 from nemo_eval_operator.resources import NemoEvalJob
 from tests.unit.lifecycle.objects import evaljob, followed
 
@@ -176,3 +176,89 @@ async def test_those_in_line_are_told_how_they_move_up_and_nobody_else_is_woken(
 )
 def test_places_are_rounded_up(place: int, told: int) -> None:
     assert rounded_place(place) == told
+
+
+class Two:
+    """Two connections that share `shared` places, the first with a limit of its own."""
+
+    def __init__(self, *, shared: int, first: int | None = None) -> None:
+        self.queue = WorkQueue()
+        self.shared = Places(self.queue, limit=shared)
+        self.first = Admission(self.queue, limit=first, shared=self.shared)
+        self.second = Admission(self.queue, limit=None, shared=self.shared)
+        for one in (self.first, self.second, self.shared):
+            one.open()
+
+
+async def test_connections_to_one_url_share_its_places() -> None:
+    two = Two(shared=2)
+    jobs = [job(f"job-{number}", second=number) for number in range(3)]
+
+    assert [two.first.ask(jobs[0]), two.second.ask(jobs[1])] == [Admitted(), Admitted()]
+    assert two.first.ask(jobs[2]) == Queued(place=1, limit=2)
+    assert (two.first.running, two.first.waiting, two.second.running) == (1, 1, 1)
+
+    two.second.leave(key(jobs[1]))
+    assert await woken(two.queue, [jobs[2]]) == ["job-2"]
+    assert two.first.ask(jobs[2]) == Admitted()
+
+
+async def test_a_limit_of_ones_own_holds_beside_the_shared_one() -> None:
+    two = Two(shared=2, first=1)
+
+    assert two.first.ask(job("job-0")) == Admitted()
+    assert two.first.ask(job("job-1")) == Queued(place=1, limit=1)
+    assert two.second.ask(job("job-2")) == Admitted()
+    assert two.second.ask(job("job-3")) == Queued(place=1, limit=2)
+
+
+async def test_a_job_that_goes_from_one_connection_to_another_keeps_its_shared_place() -> None:
+    two = Two(shared=1)
+    moving, other = job("moving"), job("other")
+    two.first.ask(moving)
+    assert isinstance(two.second.ask(other), Queued)
+
+    two.first.leave_for(key(moving), two.second)
+
+    assert isinstance(two.second.ask(other), Queued)
+
+
+async def test_places_are_shared_and_not_any_more_as_a_connection_changes() -> None:
+    two = Two(shared=1)
+    first, second = job("first"), job("second")
+    two.first.ask(first)
+    assert isinstance(two.second.ask(second), Queued)
+
+    two.first.allow(5, shared=None)
+
+    assert await woken(two.queue, [second]) == ["second"]
+    two.first.allow(None, shared=two.shared)
+    two.second.leave(key(second))
+    assert isinstance(two.second.ask(second), Queued), "the first one's job counts again"
+
+
+async def test_a_remote_job_without_an_object_has_a_place_until_it_ends() -> None:
+    stage = Stage(1)
+    stage.admission.keep("eval-1")
+    waiting = job("waiting")
+    assert stage.admission.ask(waiting) == Queued(place=1, limit=1)
+
+    stage.admission.free("eval-1")
+
+    assert await stage.woken(waiting) == ["waiting"]
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("http://nemo.evals.svc:7331/", True),
+        ("HTTP://NEMO.evals.svc:7331/v1/..", True),
+        ("http://nemo.evals.svc.cluster.local.:7331", True),
+        ("https://nemo.evals:7331", True),
+        ("http://nemo.evals.svc", False),
+        ("http://nemo.other.svc:7331", False),
+        ("http://xn--", False),
+    ],
+)
+def test_urls_are_of_one_server_by_host_and_port(url: str, same: bool) -> None:
+    assert (server_of(url) == server_of("http://nemo.evals.svc:7331")) is same

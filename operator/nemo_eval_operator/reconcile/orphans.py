@@ -1,0 +1,185 @@
+"""Remote jobs that go on although their objects are gone: each keeps its place until it has ended.
+
+An object goes without its job where the policy is Orphan, where a finalizer was removed by hand, and where
+a deletion waited in vain. What this process saw is followed at once; after a restart, and for a submission
+whose outcome was not written down, the evaluator's live jobs are compared with the objects that their marks
+name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
+from typing import Final
+
+from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
+from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, owner_mark
+from nemo_eval_operator.resources import EVALJOB_PLURAL
+
+from .admission import Admission
+from .following import Following
+
+__all__ = ["ORPHANS", "Orphans", "orphan_key"]
+
+logger = logging.getLogger(__name__)
+
+ORPHANS: Final = "orphans"
+"""Stands for a plural in the keys of remote jobs without an object."""
+
+LIVE_STATES: Final = ("created", "pending", "running", "cancelling")
+"""Those in which a job takes up GPUs, as NeMo's documentation names them."""
+
+MAX_ORPHANS: Final = 1000
+"""Followed at one evaluator: they are bounded, like all that others can cause. More keep no place."""
+
+MAX_MARKED: Final = 20_000
+"""Jobs with our mark that are compared with their objects at one evaluator."""
+
+
+def orphan_key(namespace: str, job_id: str) -> ObjectKey:
+    return ObjectKey(ORPHANS, namespace, job_id)
+
+
+class Orphans:
+    """Those of one evaluator."""
+
+    def __init__(self, admission: Admission, following: Following) -> None:
+        self._admission = admission
+        self._following = following
+        self._followed: set[str] = set()
+        self._uncertain: set[str] = set()
+        """Objects that vanished while their job was being submitted."""
+        self._wanted = asyncio.Event()
+
+    def vanished(self, key: ObjectKey) -> None:
+        """The object is gone while it had a place, and nobody saw its job end."""
+        if not self._admission.is_limited:
+            return
+        followed = self._following.of(key)
+        if followed is not None:
+            if not followed.ended:
+                self.follow(key.namespace, followed.job_id, followed.since)
+        elif self._admission.uid_of(key) and len(self._uncertain) < MAX_ORPHANS:
+            self._uncertain.add(name := f"{key.namespace}/{key.name}")
+            self._admission.keep(name)
+            self._wanted.set()
+
+    def follow(self, namespace: str, job_id: str, since: datetime) -> bool:
+        """Keep a place for the remote job until it has ended; False where there are too many."""
+        if job_id in self._followed:
+            return True
+        if len(self._followed) >= MAX_ORPHANS:
+            return False
+        self._followed.add(job_id)
+        self._admission.keep(job_id)
+        key, seen = orphan_key(namespace, job_id), Glimpse("active", None)
+        logger.info("remote job %s has no object in namespace %s and keeps its slot", job_id, namespace)
+
+        def end() -> None:
+            self._followed.discard(job_id)
+            self._admission.free(job_id)
+
+        self._following.follow(key, job_id, seen, since=since, on_end=end)
+        return True
+
+    def hand_over(self, heir: Orphans) -> None:
+        """Have another evaluator at the same URL look after them: this one is asked no more."""
+        for followed in [one for one in self._following if one.on_end is not None]:
+            if not heir.follow(followed.key.namespace, followed.job_id, followed.since):
+                self._admission.free(followed.job_id)
+        if self._uncertain:
+            heir._uncertain |= self._uncertain
+            heir.count_again()
+
+    @property
+    def are_uncertain(self) -> bool:
+        """Whether a submission whose outcome is not known may still become a job."""
+        return bool(self._uncertain)
+
+    def count_again(self) -> None:
+        """Have the evaluator's live jobs compared with the objects."""
+        self._wanted.set()
+
+    def give_up(self) -> None:
+        """The live jobs cannot be counted: submissions whose outcome is not known give their places back."""
+        self._wanted.clear()
+        for name in self._uncertain:
+            self._admission.free(name)
+        self._uncertain.clear()
+
+    async def until_wanted(self) -> None:
+        """Until they have to be counted."""
+        await self._wanted.wait()
+
+    async def count(
+        self,
+        kube: KubeClient,
+        client: EvaluatorClient,
+        *,
+        namespaces: Collection[str],
+        cluster: str,
+        connection: str | None,
+        heartbeat: Heartbeat,
+    ) -> None:
+        """Follow all live jobs whose objects are gone; `connection`: of those that were submitted by it.
+
+        Raises EvaluatorError and KubeError; then it is still wanted.
+        """
+        self._wanted.clear()
+        settled = set(self._uncertain)
+        try:
+            found = [
+                (remote, mark)
+                async for remote, mark in _live(client, cluster, connection, heartbeat)
+                if not namespaces or mark.namespace in namespaces
+            ]
+            for remote, mark in found:
+                heartbeat.beat()
+                if not self._has_place(mark) and not await _exists(kube, mark):
+                    self.follow(mark.namespace, remote.id, remote.created_at or datetime.now(UTC))
+        except BaseException:
+            self._wanted.set()
+            raise
+        for name in settled:
+            self._uncertain.discard(name)
+            self._admission.free(name)
+
+    def _has_place(self, mark: OwnerMark) -> bool:
+        return self._admission.has(_key_of(mark), mark.uid)
+
+
+async def _live(
+    client: EvaluatorClient, cluster: str, connection: str | None, heartbeat: Heartbeat
+) -> AsyncIterator[tuple[RemoteJob, OwnerMark]]:
+    """Jobs that carry our mark and run; a bounded number, since others may write marks too."""
+    seen: set[str] = set()
+    for state in LIVE_STATES:
+        heartbeat.beat()
+        async for remote in client.list_jobs(status=state):
+            heartbeat.beat()
+            mark = owner_mark(remote.custom_fields, cluster=cluster)
+            if mark is None or remote.is_terminal or remote.id in seen:
+                continue
+            if connection is None or mark.connection == connection:
+                seen.add(remote.id)
+                yield remote, mark
+                if len(seen) >= MAX_MARKED:
+                    return
+
+
+def _key_of(mark: OwnerMark) -> ObjectKey:
+    return ObjectKey(EVALJOB_PLURAL, mark.namespace, mark.name)
+
+
+async def _exists(kube: KubeClient, mark: OwnerMark) -> bool:
+    """Whether the object is there, this operator's or another one's."""
+    try:
+        document = await kube.get(_key_of(mark))
+    except ObjectTooLarge as too_large:
+        document = too_large.rest
+    meta = (document or {}).get("metadata")
+    return isinstance(meta, dict) and meta.get("uid") == mark.uid

@@ -1,0 +1,154 @@
+"""Places for running jobs, and the line of those that wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, Turn, occupies, rounded_place
+from nemo_eval_operator.resources import NemoEvalJob
+
+from .fair_line import FairLine
+from .objects import key_of
+from .queue import WorkQueue
+
+__all__ = ["Places"]
+
+TOLD_AT_ONCE: Final = 100
+"""Jobs that are told a new place in one round: each costs a read and a write of its object."""
+
+NOT_SUBMITTED: Final = ""
+"""Instead of the uid, of a job that has a place and whose submission was not begun."""
+
+
+class Places:
+    """`limit` places; None: as many as are asked for. None is given before `open` was called."""
+
+    def __init__(self, queue: WorkQueue, *, limit: int | None) -> None:
+        self._queue = queue
+        self._limit = limit
+        self._counted = limit is None
+        self._taken: dict[ObjectKey, str] = {}
+        """With the uid of each object that is submitted: another one of the same name is another job."""
+        self._kept: set[str] = set()
+        """Remote jobs without an object."""
+        self._line = FairLine()
+        self._told: dict[ObjectKey, int] = {}
+        """Places as the status of those in line tells them."""
+        self.moved = asyncio.Event()
+        """Set when those in line may have moved up."""
+
+    @property
+    def taken(self) -> int:
+        return len(self._taken) + len(self._kept)
+
+    def holders(self) -> dict[ObjectKey, str]:
+        """The objects that have a place, with their uids."""
+        return dict(self._taken)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Remote jobs that have a place and no object."""
+        return frozenset(self._kept)
+
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._taken
+
+    def awaited_by(self, key: ObjectKey) -> bool:
+        return key in self._line
+
+    @property
+    def in_line(self) -> int:
+        return len(self._line)
+
+    @property
+    def is_limited(self) -> bool:
+        return self._limit is not None
+
+    def uid_of(self, key: ObjectKey) -> str | None:
+        """Of the object of this name that was submitted and has a place; None where there is none."""
+        return self._taken.get(key) or None
+
+    def allow(self, limit: int | None) -> None:
+        """From now on so many places. Those who have one beyond that keep it until they have ended."""
+        if limit == self._limit:
+            return
+        # Without a limit there was nothing to count for: everybody who was seen has a place by now.
+        self._counted = self._counted or limit is None
+        self._limit = limit
+        self._call_up()
+
+    def ask(self, job: NemoEvalJob) -> Turn:
+        """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
+        key, meta = key_of(job), job.metadata
+        if key in self._taken or self._has_room():
+            self.take(key, self._taken.get(key, NOT_SUBMITTED))
+            return Admitted()
+        # Those applied in one second by their names, so that their order is the same after a restart.
+        self._line.put(key, (False, -job.spec.priority, f"{meta.creation_timestamp} {meta.name}"))
+        if (told := job.status.queue_position) is not None:
+            self._told.setdefault(key, told)
+        self.moved.set()
+        if self._limit is None or not self._counted:
+            return Counting()
+        return Queued(self._told.setdefault(key, rounded_place(len(self._line))), self._limit)
+
+    def note(self, job: NemoEvalJob) -> None:
+        """Take note of a status that was read or written."""
+        if occupies(job):
+            self.take(key_of(job), job.metadata.uid)
+
+    def take(self, key: ObjectKey, uid: str) -> None:
+        """The object has a place, whether there is one or not."""
+        self.leave_line(key)
+        self._taken[key] = uid
+
+    def leave_line(self, key: ObjectKey) -> None:
+        self._line.discard(key)
+        self._told.pop(key, None)
+
+    def release(self, key: ObjectKey) -> None:
+        """The job has ended, or will not be submitted now."""
+        if self._taken.pop(key, None) is not None:
+            self._call_up()
+
+    def keep(self, remote: str) -> None:
+        """A remote job whose object is gone has a place, whether there is one or not."""
+        self._kept.add(remote)
+
+    def free(self, remote: str) -> None:
+        """That remote job has ended."""
+        self._kept.discard(remote)
+        self._call_up()
+
+    def open(self) -> None:
+        """All that run were counted."""
+        self._counted = True
+        self._call_up()
+
+    def tell(self) -> None:
+        """Have those in line told how they move up: new ones at once, of the others a bounded number."""
+        if not self._counted:
+            return
+        told = 0
+        for place, key in enumerate(self._line.in_order(), start=1):
+            rounded, known = rounded_place(place), self._told.get(key)
+            if rounded == known:
+                continue
+            told += known is not None
+            if told > TOLD_AT_ONCE:
+                self.moved.set()
+                return
+            self._told[key] = rounded
+            self._queue.add(key)
+
+    def _has_room(self) -> bool:
+        return self._limit is None or (self._counted and self.taken < self._limit)
+
+    def _call_up(self) -> None:
+        """Give the free places to the first in line."""
+        while self._has_room() and (key := self._line.pop()) is not None:
+            self.take(key, NOT_SUBMITTED)
+            self._queue.add(key, urgent=True)
+        self.moved.set()

@@ -1,0 +1,60 @@
+"""The administrator's limit of running jobs, which all connections to one URL keep together."""
+
+from __future__ import annotations
+
+from typing import Final
+from weakref import WeakValueDictionary
+
+import httpx
+
+from .places import Places
+from .queue import WorkQueue
+
+__all__ = ["SharedPlaces", "server_of"]
+
+SERVICE_SUFFIXES: Final = (".", ".cluster.local", ".svc")
+"""Ends of a Service's DNS name that may be left out inside a cluster, from the outermost."""
+
+
+class SharedPlaces:
+    """`limit` places at each server; None: no limit. `own_url` is the operator's NVIDIA_EVALUATOR_URL."""
+
+    def __init__(self, queue: WorkQueue, *, limit: int | None, own_url: str) -> None:
+        self._queue = queue
+        self._limit = limit
+        self._own = server_of(own_url)
+        self._servers: WeakValueDictionary[tuple[str, int], Places] = WeakValueDictionary()
+        """Kept by the evaluators that use them."""
+
+    def of(self, url: str, *, own_limit: int | None = None) -> Places | None:
+        """The places at `url` for a connection with that limit of its own; None where no others count.
+
+        A connection's own limit replaces the administrator's, but not at the administrator's own evaluator.
+        """
+        server = server_of(url)
+        if self._limit is None or (own_limit is not None and server != self._own):
+            return None
+        places = self._servers.get(server)
+        if places is None:
+            places = self._servers[server] = Places(self._queue, limit=self._limit)
+        return places
+
+    def are_at(self, places: Places, url: str) -> bool:
+        """Whether these are the places at `url`."""
+        return self._servers.get(server_of(url)) is places
+
+    def is_own(self, url: str) -> bool:
+        """Whether the operator's own evaluator is at `url`."""
+        return server_of(url) == self._own
+
+
+def server_of(url: str) -> tuple[str, int]:
+    """Host and port, by which URLs are compared, whatever the path and the way to write a Service's name."""
+    try:
+        parsed = httpx.URL(url)
+        host = parsed.host.lower()
+    except (httpx.InvalidURL, ValueError):
+        return url, 0
+    for suffix in SERVICE_SUFFIXES:
+        host = host.removesuffix(suffix)
+    return host, parsed.port or (443 if parsed.scheme == "https" else 80)

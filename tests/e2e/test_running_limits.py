@@ -1,0 +1,119 @@
+"""NEMO_MAX_RUNNING_JOBS holds by URL and until the remote job has ended, whatever a tenant does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.job_author import KINDS, JobAuthor
+from tests.e2e.lab import Lab
+from tests.e2e.parrot import Parrot
+from tests.e2e.test_admission import most_at_once, queued
+from tests.e2e.world import BENCHMARK, JOB, World, benchmark, connection, eventually, model_job
+
+LIMITED = {"NEMO_MAX_RUNNING_JOBS": "1", "NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"}
+
+
+def tenant_of(lab: Lab) -> World:
+    """A tenant with all rights on the three kinds in its namespace."""
+    world = World(lab.cluster, lab.namespace, lab.evaluator_url)
+    return JobAuthor(world, kinds=(*KINDS, "nemoevaluatorconnections")).world
+
+
+def until_queued(tenant: World, name: str) -> None:
+    eventually(lambda: name in queued(tenant), f"{name} waits for a slot")
+
+
+def strip_finalizer(tenant: World, name: str) -> None:
+    tenant.kubectl("delete", JOB, name, "--wait=false")
+    tenant.patch(JOB, name, {"metadata": {"finalizers": None}})
+
+
+def delete_orphan(tenant: World, name: str) -> None:
+    tenant.patch(JOB, name, {"spec": {"deletionPolicy": "Orphan"}})
+    tenant.kubectl("delete", JOB, name, "--timeout=20s")
+
+
+@pytest.mark.parametrize("let_go", [strip_finalizer, delete_orphan])
+@pytest.mark.parametrize("restart", [False, True], ids=["same operator", "after a restart"])
+def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
+    let_go: Callable[[World, str], None], restart: bool, lab: Lab, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    lab.start_evaluator()
+    operator = lab.start_operator(LIMITED)
+    tenant = tenant_of(lab)
+    tenant.apply(benchmark(), model_job("first"))
+    tenant.until_phase("first", "Running")
+
+    if let_go is strip_finalizer:
+        # The operator would cancel what it sees being deleted; a tenant is quicker than it.
+        lab.kill(operator)
+        let_go(tenant, "first")
+        tenant.until_gone(JOB, "first")
+        operator = lab.start_operator(LIMITED)
+    else:
+        let_go(tenant, "first")
+    tenant.apply(model_job("second"))
+    until_queued(tenant, "second")
+    if restart:
+        lab.kill(operator)
+        lab.start_operator(LIMITED)
+        tenant.apply(model_job("third"))
+        until_queued(tenant, "third")
+
+    assert [job["custom_fields"]["k8s-name"] for job in tenant.remote_jobs()] == ["first"]
+    outspoken.speak()
+    tenant.until_phase("second", "Succeeded")
+    assert most_at_once(tenant) == 1
+
+
+def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(lab: Lab, outspoken: Parrot) -> None:
+    outspoken.hush()
+    lab.start_evaluator()
+    lab.start_operator(LIMITED)
+    tenant = tenant_of(lab)
+    tenant.apply(benchmark(), model_job("again", deletionPolicy="Orphan"))
+    tenant.until_phase("again", "Running")
+
+    tenant.kubectl("replace", "--force", "-f", "-", input=json.dumps(model_job("again")))
+    until_queued(tenant, "again")
+
+    assert len(tenant.remote_jobs()) == 1
+    outspoken.speak()
+    tenant.until_phase("again", "Succeeded")
+    assert most_at_once(tenant) == 1
+
+
+def test_a_connection_to_the_administrators_url_shares_its_limit(lab: Lab, outspoken: Parrot) -> None:
+    outspoken.hush()
+    lab.start_evaluator()
+    operator = lab.start_operator(LIMITED)
+    tenant = tenant_of(lab)
+    tenant.apply(
+        connection("own", f"{lab.evaluator_url}/", maxRunningJobs=50),
+        benchmark("by-connection", evaluatorRef={"name": "own"}),
+        benchmark(),
+    )
+    for name in ("qa", "by-connection"):
+        tenant.until_reason(BENCHMARK, name, "ConfigReady")
+
+    tenant.apply(model_job("first", of="by-connection"))
+    tenant.until_phase("first", "Running")
+    tenant.apply(model_job("second"))
+    until_queued(tenant, "second")
+    tenant.apply(model_job("third", of="by-connection"))
+    until_queued(tenant, "third")
+    lab.kill(operator)
+    lab.start_operator(LIMITED)
+    tenant.apply(model_job("fourth"), model_job("fifth", of="by-connection"))
+    until_queued(tenant, "fourth")
+    until_queued(tenant, "fifth")
+
+    assert [job["custom_fields"]["k8s-name"] for job in tenant.remote_jobs()] == ["first"]
+    outspoken.speak()
+    for name in ("first", "second", "third", "fourth", "fifth"):
+        tenant.until_phase(name, "Succeeded")
+    assert most_at_once(tenant) == 1
