@@ -7,12 +7,14 @@ create" is one function here, with its test.
 from . import benchmark_status, connection_status, job_status
 from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
 from .allowed_hosts import AllowedHosts, HostNotAllowed, check_hosts
+from .attempts import is_same_attempt
 from .benchmark import (
     BenchmarkFacts,
     ConfigGone,
     check_config,
     config_trouble,
     has_new_secrets,
+    is_same_spec,
     is_used_by,
     was_ready,
 )
@@ -120,6 +122,8 @@ __all__ = [
     "has_new_secrets",
     "is_bound",
     "is_released",
+    "is_same_attempt",
+    "is_same_spec",
     "is_used_by",
     "job_body",
     "job_status",

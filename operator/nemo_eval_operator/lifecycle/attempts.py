@@ -19,6 +19,7 @@ from .marks import RERUN_ANNOTATION
 
 __all__ = [
     "is_retryable",
+    "is_same_attempt",
     "may_retry",
     "next_attempt",
     "remote_ids",
@@ -44,6 +45,20 @@ def rerun_wanted(job: NemoEvalJob) -> bool:
     """Whether the annotation has a value that no attempt was started for yet."""
     value = rerun_value(job)
     return value is not None and value != job.status.rerun
+
+
+def is_same_attempt(job: NemoEvalJob, later: NemoEvalJob) -> bool:
+    """Return whether what was learned of the attempt of `job` is still true of the one of `later`.
+
+    The nonce alone does not say so: a submission that surely came to nothing is repeated with the same one.
+    """
+
+    def attempt(status: EvalJobStatus) -> tuple[object, ...]:
+        return status.attempt, status.submission, status.job_id, status.completion_time
+
+    if job.status.submission is None and job.status.job_id is None:
+        return False
+    return job.metadata.uid == later.metadata.uid and attempt(job.status) == attempt(later.status)
 
 
 def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:

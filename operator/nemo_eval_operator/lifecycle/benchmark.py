@@ -15,6 +15,7 @@ from nemo_eval_operator.resources import (
     EvaluatorUsed,
     NemoBenchmark,
     NemoEvalJob,
+    ObjectMeta,
     SecretVersion,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "config_trouble",
     "decide",
     "has_new_secrets",
+    "is_same_spec",
     "is_used_by",
     "release_seconds",
     "was_ready",
@@ -196,6 +198,15 @@ def config_trouble(
 def has_new_secrets(benchmark: NemoBenchmark, secrets: Sequence[SecretVersion]) -> bool:
     """Whether the evaluator was given values of other versions of the benchmark's Secrets."""
     return list(secrets) != (benchmark.status.secrets or [])
+
+
+def is_same_spec(benchmark: NemoBenchmark, later: NemoBenchmark) -> bool:
+    """Return whether what the evaluator answered about the config of `benchmark` is about that of `later`."""
+
+    def spec(meta: ObjectMeta) -> tuple[object, ...]:
+        return meta.uid, meta.generation, meta.deletion_timestamp, may_take_over(meta)
+
+    return spec(benchmark.metadata) == spec(later.metadata)
 
 
 def was_ready(benchmark: NemoBenchmark) -> bool:

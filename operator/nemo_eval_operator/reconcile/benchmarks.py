@@ -37,12 +37,19 @@ from nemo_eval_operator.lifecycle import (
 from nemo_eval_operator.lifecycle.steps import AddFinalizer, Record, RemoveFinalizer, Rest
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import EVALJOB_PLURAL, EvaluatorUsed, LabelSelector, NemoBenchmark
+from nemo_eval_operator.resources import (
+    EVALJOB_PLURAL,
+    BenchmarkStatus,
+    EvaluatorUsed,
+    LabelSelector,
+    NemoBenchmark,
+)
 
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
 from .lanes import Lanes, lane_at
 from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
+from .outcomes import OutcomeWriter
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_configs import do_config_step
@@ -95,6 +102,7 @@ class BenchmarkReconciler:
         self._selector = selector
         self._secrets = secrets
         self._objects = ObjectWriter(kube, metrics)
+        self._outcomes = OutcomeWriter(kube, self._objects)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
@@ -168,10 +176,8 @@ class BenchmarkReconciler:
                 case Rest(seconds):
                     self._wake_jobs(key_of(benchmark))
                     return None if seconds is None else spread(seconds)
-                case Record(status):
-                    before, benchmark = benchmark, await self._objects.record(benchmark, status)
-                    if moved := event_of_moved_config(before.status, status):
-                        await self._objects.tell(benchmark, moved)
+                case Record():
+                    benchmark = await self._record(benchmark, facts)
                 case AddFinalizer():
                     benchmark = await self._objects.claim(benchmark, facts.evaluator)
                 case RemoveFinalizer(left_behind):
@@ -192,6 +198,18 @@ class BenchmarkReconciler:
                         facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
+
+    async def _record(self, benchmark: NemoBenchmark, facts: BenchmarkFacts) -> NemoBenchmark:
+        """Write the status that was decided; where others wrote the object, on what they wrote."""
+
+        def decided(latest: NemoBenchmark) -> BenchmarkStatus:
+            step = decide_benchmark(latest, facts)
+            return step.status if isinstance(step, Record) else latest.status
+
+        recorded = await self._outcomes.record(benchmark, decided)
+        if moved := event_of_moved_config(benchmark.status, recorded.status):
+            await self._objects.tell(recorded, moved)
+        return recorded
 
     async def _learn_of_failure(
         self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError
@@ -237,8 +255,7 @@ class BenchmarkReconciler:
         if isinstance(error, Unavailable):
             evaluator.gate.close(error)
             evaluator.gate.wait(key_of(benchmark))
-        status = benchmark_status.failing(benchmark, _now(), error)
-        await self._objects.record(benchmark, status)
+        await self._outcomes.record(benchmark, lambda latest: benchmark_status.failing(latest, _now(), error))
         match error:
             case Conflicting() | Missing() | Unsupported():
                 raise RetryLater from error

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import EvaluatorError, JobStatus, RemoteJob, Unavailable
-from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import (
     AllowedHosts,
     BenchmarkUnusable,
@@ -58,6 +58,7 @@ from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
 from .lanes import lane_at
 from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
+from .outcomes import OutcomeWriter
 from .patience import within
 from .queue import RetryLater, WorkQueue
 from .remote_jobs import RemoteJobs
@@ -110,10 +111,12 @@ class JobReconciler:
         self._metrics = metrics
         self._benchmark_of = BenchmarkOfJob(kube, queue, waiting, secrets)
         self._objects = ObjectWriter(kube, metrics, on_recorded=books.keep_place)
+        self._outcomes = OutcomeWriter(kube, self._objects)
         self._results = ResultsKeeper(kube, secrets)
         self._remote_jobs = RemoteJobs(self._objects)
         self._submitter = Submitter(
             objects=self._objects,
+            outcomes=self._outcomes,
             remote_jobs=self._remote_jobs,
             queue=queue,
             secrets=secrets,
@@ -169,8 +172,8 @@ class JobReconciler:
                 case DeleteObject():
                     await self._objects.delete(job)
                     return None
-                case Record(status):
-                    job, facts = await self._record(job, facts, status)
+                case Record():
+                    job, facts = await self._record(job, facts)
                 case AddFinalizer():
                     job = await self._objects.claim(job, evaluator.used if evaluator else None)
                     facts = replace(facts, claimed=True)
@@ -245,15 +248,20 @@ class JobReconciler:
             case CollectResults(job_id):
                 return job, replace(facts, stored=await self._collect(job, job_id, evaluator))
 
-    async def _record(
-        self, job: NemoEvalJob, facts: Facts, status: EvalJobStatus
-    ) -> tuple[NemoEvalJob, Facts]:
-        before = job
-        job = await self._objects.record(job, status)
+    async def _record(self, job: NemoEvalJob, facts: Facts) -> tuple[NemoEvalJob, Facts]:
+        """Write the status that was decided; where the object was edited, the one that its edit leads to."""
+
+        def decided(latest: NemoEvalJob) -> EvalJobStatus:
+            step = decide_job(latest, facts)
+            return step.status if isinstance(step, Record) else latest.status
+
+        before, job = job, await self._outcomes.record(job, decided)
+        if not self._selector.matches(job.metadata.labels):
+            raise Outdated(f"{key_of(job).path} does not match the selector any more")
         for event in (event_of_ignored_ttl(before, job), event_of_ignored_rerun(before, job)):
             if event is not None:
                 await self._objects.tell(job, event)
-        if (status.attempt, status.job_id) == (before.status.attempt, before.status.job_id):
+        if (job.status.attempt, job.status.job_id) == (before.status.attempt, before.status.job_id):
             return job, facts
         if before.status.job_id is None and job.status.job_id is not None:
             self._metrics.adopted()
@@ -334,10 +342,12 @@ class JobReconciler:
         try:
             return await self._results.collect(evaluator.client.about(key_of(job)), job, job_id)
         except ResultsNotKept as problem:
-            status = job_status.results_pending(
-                job, datetime.now(UTC), str(problem), given_up=problem.given_up
-            )
-            self._keep(await self._objects.record(job, status), evaluator)
+            said, given_up = str(problem), problem.given_up
+
+            def pending(latest: NemoEvalJob) -> EvalJobStatus:
+                return job_status.results_pending(latest, datetime.now(UTC), said, given_up=given_up)
+
+            self._keep(await self._outcomes.record(job, pending), evaluator)
             raise RetryLater(problem.retry_seconds) from problem
 
     def _keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -37,11 +38,12 @@ from nemo_eval_operator.lifecycle import (
 from nemo_eval_operator.lifecycle.steps import LookUpJob
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.resources import EvalJobStatus, NemoBenchmark, NemoEvalJob
 
 from .evaluators import Evaluator
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, key_of
+from .outcomes import OutcomeWriter
 from .queue import RetryLater, WorkQueue
 from .remote_configs import trouble_with_config
 from .remote_jobs import RemoteJobs
@@ -69,6 +71,7 @@ class Submitter:
         self,
         *,
         objects: ObjectWriter,
+        outcomes: OutcomeWriter,
         remote_jobs: RemoteJobs,
         queue: WorkQueue,
         secrets: SecretReader,
@@ -80,6 +83,7 @@ class Submitter:
         self._hosts = hosts
         self._metrics = metrics
         self._objects = objects
+        self._outcomes = outcomes
         self._secrets = secrets
         self._remote_jobs = remote_jobs
         self._queue = queue
@@ -127,11 +131,11 @@ class Submitter:
             remote = await evaluator.client.about(key_of(job)).create_job(body)
         except EvaluatorError as error:
             self._metrics.submission(_outcome(error))
-            job = await self._objects.record(job, job_status.not_submitted(job, datetime.now(UTC), error))
+            job = await self._outcomes.record(job, partial(_not_submitted, error=error))
             return await self._after_failure(job, benchmark, evaluator.gate, error)
         self._metrics.submission("accepted")
         logger.info("NemoEvalJob %s/%s submitted: %s", job.metadata.namespace, job.metadata.name, remote.id)
-        job = await self._objects.record(job, job_status.submitted(job, datetime.now(UTC), remote))
+        job = await self._outcomes.record(job, partial(_submitted, remote=remote))
         if job.status.attempt == 1 and (created := job.metadata.creation_timestamp):
             self._metrics.submission_lag((datetime.now(UTC) - created).total_seconds())
         return job
@@ -260,6 +264,14 @@ class Submitter:
                 message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
                 await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
         return LookUp(begun=found.begun, found=tuple(found.jobs))
+
+
+def _submitted(job: NemoEvalJob, *, remote: RemoteJob) -> EvalJobStatus:
+    return job_status.submitted(job, datetime.now(UTC), remote)
+
+
+def _not_submitted(job: NemoEvalJob, *, error: EvaluatorError) -> EvalJobStatus:
+    return job_status.not_submitted(job, datetime.now(UTC), error)
 
 
 def _outcome(error: EvaluatorError) -> str:

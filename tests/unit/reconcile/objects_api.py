@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -20,20 +21,44 @@ class ObjectsApi:
         self.manifest: dict[str, Any] | None = deepcopy(manifest)
         self.manifest["metadata"]["resourceVersion"] = "1"
         self.events: list[str] = []
+        self.failed: list[str] = []
+        self._failures_left = 0
         transport = httpx.MockTransport(self._answer)
         self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
 
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Somebody else writes the object."""
+        assert self.manifest is not None
+        change(self.manifest)
+        meta = self.manifest["metadata"]
+        meta["resourceVersion"] = str(int(meta["resourceVersion"]) + 1)
+
+    def fail_next(self, requests: int) -> None:
+        """The server answers so many requests with 503, and names them in `failed`."""
+        self._failures_left = requests
+
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self._failures_left:
+            self._failures_left -= 1
+            self.failed.append(f"{request.method} {request.url.path}")
+            return httpx.Response(503, json={"kind": "Status", "message": "overloaded"})
         if request.url.path.endswith("/events"):
             self.events.append(json.loads(request.content)["reason"])
             return httpx.Response(201, json={})
         if request.url.path.endswith("/configmaps"):
             return httpx.Response(201, json={})
-        if self.manifest is None or "/nemoevaljobs/" not in request.url.path:
+        if self.manifest is None or not self._is_about_it(request.url.path):
             return httpx.Response(404, json={"kind": "Status", "message": "not found"})
         if request.method == "PATCH":
             return self._patch(self.manifest, json.loads(request.content))
         return httpx.Response(200, json=self.manifest)
+
+    def _is_about_it(self, path: str) -> bool:
+        """Whichever of the operator's kinds it is."""
+        return (
+            self.manifest is not None
+            and f"/{self.manifest['metadata']['name']}" in path.partition("/nemo")[2]
+        )
 
     def _patch(self, manifest: dict[str, Any], operations: list[dict[str, Any]]) -> httpx.Response:
         meta = manifest["metadata"]
