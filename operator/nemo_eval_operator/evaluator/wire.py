@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 
 from nemo_eval_operator.nemo import JsonObject
@@ -50,7 +51,36 @@ def _as_utc(time: datetime) -> datetime:
 
 
 def _object(value: object) -> object:
+    return _dict(value)
+
+
+def _dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+TEXT_KEYS: Final = ("message", "error", "detail", "error_details", "msg")
+"""Where servers put what a person should read, the most telling first."""
+
+TEXT_DEPTH: Final = 3
+"""How deep a text is looked for, as in `{"error": {"detail": [{"msg": "..."}]}}`."""
+
+
+def _text_in(value: object, depth: int = TEXT_DEPTH) -> str | None:
+    """The first text of an answer's part, which may be the text itself."""
+    match value:
+        case str() if value.strip():
+            return value[:MAX_TEXT_CHARACTERS]
+        case dict() if depth:
+            return next(filter(None, (_text_in(value.get(key), depth - 1) for key in TEXT_KEYS)), None)
+        case [first, *_] if depth:
+            return _text_in(first, depth - 1)
+        case _:
+            return None
+
+
+def _details(value: object) -> object:
+    """`status_details` as the API has it, its text under `message` wherever the server put it."""
+    return {**_dict(value), "message": _text_in(value)}
 
 
 def _null_as_empty(value: object) -> object:
@@ -146,8 +176,20 @@ class RemoteJob(_Answer):
     id: Identifier
     status: Annotated[str, BeforeValidator(_word)] = "unknown"
     created_at: Annotated[UtcTime | None, WrapValidator(_none_if_unreadable)] = None
-    status_details: Annotated[StatusDetails, BeforeValidator(_object)] = StatusDetails()
+    status_details: Annotated[StatusDetails, BeforeValidator(_details)] = StatusDetails()
     custom_fields: Annotated[JsonObject, BeforeValidator(_object)] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_text_beside_the_details(cls, document: object) -> object:
+        """Some servers put the text of a failure next to `status_details`."""
+        if not isinstance(document, dict):
+            return document
+        details = document.get("status_details")
+        text = None if _text_in(details) else _text_in(document)
+        return (
+            document if text is None else {**document, "status_details": {**_dict(details), "message": text}}
+        )
 
     @property
     def is_terminal(self) -> bool:
