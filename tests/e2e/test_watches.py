@@ -72,7 +72,7 @@ def test_a_watch_that_says_something_odd_is_opened_again(
         proxy.instead = odd
         proxy.sever()
         # Each pause is up to twice as long as the one before.
-        eventually(lambda: not odd.left, "all oddities were met", seconds=180)
+        eventually(lambda: not odd.left, "all oddities were met", seconds=400)
         world.apply(data_job("after"))
         world.until_phase("after", "Succeeded", seconds=120)
         world.kubectl("delete", JOB, "after", "--timeout=30s")

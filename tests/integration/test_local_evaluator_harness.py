@@ -146,8 +146,8 @@ async def run(
 
 
 async def ended(server: Evaluator, job_id: str) -> dict[str, Any]:
-    # lm-eval takes many seconds to start.
-    async with asyncio.timeout(180):
+    # lm-eval takes many seconds to start, on a busy machine minutes.
+    async with asyncio.timeout(600):
         while True:
             job = await server.get(f"jobs/{job_id}")
             if job["status"] in TERMINAL:
