@@ -17,10 +17,12 @@ from .benchmark import (
     is_same_spec,
     is_used_by,
     was_ready,
+    was_reconciled,
 )
 from .benchmark import decide as decide_benchmark
 from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import micro_timestamp, parse_timestamp, timestamp
+from .conditions import reason_of
 from .drift import update_body
 from .evaluators import (
     connection_name,
@@ -145,6 +147,7 @@ __all__ = [
     "read_benchmark",
     "read_connection",
     "read_job",
+    "reason_of",
     "referred_connection",
     "release_benchmark_seconds",
     "release_job_seconds",
@@ -155,4 +158,5 @@ __all__ = [
     "uid_carried",
     "update_body",
     "was_ready",
+    "was_reconciled",
 ]

@@ -51,6 +51,7 @@ __all__ = [
     "is_used_by",
     "release_seconds",
     "was_ready",
+    "was_reconciled",
 ]
 
 RELEASE_PATIENCE: Final = timedelta(seconds=60)
@@ -207,6 +208,12 @@ def is_same_spec(benchmark: NemoBenchmark, later: NemoBenchmark) -> bool:
         return meta.uid, meta.generation, meta.deletion_timestamp, may_take_over(meta)
 
     return spec(benchmark.metadata) == spec(later.metadata)
+
+
+def was_reconciled(benchmark: NemoBenchmark) -> bool:
+    """Return whether the status says anything about this generation of the spec."""
+    status = benchmark.status
+    return bool(status.conditions) and status.observed_generation == benchmark.metadata.generation
 
 
 def was_ready(benchmark: NemoBenchmark) -> bool:

@@ -51,7 +51,7 @@ TROUBLE = frozenset(
 )
 """Reasons that a person should see although the operator goes on by itself."""
 
-QUIET = frozenset({"Queued", "Submitting"})
+QUIET = frozenset({"BenchmarkReconciling", "Queued", "Submitting"})
 """Steps on the way that every job may take: status tells of them, and each event is a write."""
 
 SMOOTH: Final = frozenset(

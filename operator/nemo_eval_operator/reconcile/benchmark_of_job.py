@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
-from nemo_eval_operator.lifecycle import BenchmarkUnusable, has_new_secrets, was_ready
+from nemo_eval_operator.lifecycle import BenchmarkUnusable, has_new_secrets, was_ready, was_reconciled
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark, NemoEvalJob
 
 from .objects import first_problem, key_of
@@ -44,8 +44,11 @@ class BenchmarkOfJob:
             benchmark = NemoBenchmark.model_validate(document)
         except ValidationError as error:
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
+        if not was_reconciled(benchmark):
+            said = "it has not been reconciled yet"
+            return BenchmarkUnusable("BenchmarkReconciling", f"NemoBenchmark {key.name} is not ready: {said}")
         if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
-            said = benchmark.status.message or "it has not been reconciled yet"
+            said = benchmark.status.message or "it is not in the evaluator"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
             self._queue.add(key)

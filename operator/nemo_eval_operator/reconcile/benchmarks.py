@@ -32,6 +32,7 @@ from nemo_eval_operator.lifecycle import (
     is_used_by,
     read_benchmark,
     read_job,
+    reason_of,
     release_benchmark_seconds,
 )
 from nemo_eval_operator.lifecycle.steps import AddFinalizer, Record, RemoveFinalizer, Rest
@@ -122,7 +123,7 @@ class BenchmarkReconciler:
             if problem is not None and benchmark.metadata.deletion_timestamp is None:
                 reason, message = problem
                 status = benchmark_status.invalid(benchmark, _now(), message, reason=reason)
-                await self._objects.record(benchmark, status)
+                await self._tell(benchmark, status)
                 return None
             return await self._pursue(benchmark)
         except ObjectGone:
@@ -137,19 +138,17 @@ class BenchmarkReconciler:
                 paths = [f"config.{path}" for path in secrets.values]
                 check_hosts({"config": desired}, self._hosts, secret_paths=paths)
         except SecretMissing as error:
-            await self._objects.record(
+            await self._tell(
                 benchmark, benchmark_status.secret_missing(benchmark, _now(), error.reason, str(error))
             )
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableSpec as error:
             invalid = benchmark_status.invalid(benchmark, _now(), str(error), reason=error.reason)
-            await self._objects.record(benchmark, invalid)
+            await self._tell(benchmark, invalid)
             return None
         chosen = await self._choose(benchmark)
         if isinstance(chosen, EvaluatorUnusable) and benchmark.metadata.deletion_timestamp is None:
-            await self._objects.record(
-                benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen)
-            )
+            await self._tell(benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen))
             return spread(EVALUATOR_RECHECK_SECONDS)
         used = chosen if isinstance(chosen, EvaluatorUsed) else None
         self._lanes.put(key_of(benchmark), used)
@@ -207,6 +206,7 @@ class BenchmarkReconciler:
             return step.status if isinstance(step, Record) else latest.status
 
         recorded = await self._outcomes.record(benchmark, decided)
+        self._wake_jobs_of_change(benchmark, recorded)
         if moved := event_of_moved_config(benchmark.status, recorded.status):
             await self._objects.tell(recorded, moved)
         return recorded
@@ -255,7 +255,10 @@ class BenchmarkReconciler:
         if isinstance(error, Unavailable):
             evaluator.gate.close(error)
             evaluator.gate.wait(key_of(benchmark))
-        await self._outcomes.record(benchmark, lambda latest: benchmark_status.failing(latest, _now(), error))
+        recorded = await self._outcomes.record(
+            benchmark, lambda latest: benchmark_status.failing(latest, _now(), error)
+        )
+        self._wake_jobs_of_change(benchmark, recorded)
         match error:
             case Conflicting() | Missing() | Unsupported():
                 raise RetryLater from error
@@ -263,6 +266,19 @@ class BenchmarkReconciler:
                 return RESYNC_SECONDS
             case _:
                 raise RetryLater from error
+
+    async def _tell(self, benchmark: NemoBenchmark, status: BenchmarkStatus) -> None:
+        """Write why the config is not in the evaluator; the jobs that wait for it repeat that."""
+        self._wake_jobs_of_change(benchmark, await self._objects.record(benchmark, status))
+
+    def _wake_jobs_of_change(self, before: NemoBenchmark, after: NemoBenchmark) -> None:
+        """Wake the waiting jobs where a reason is new; another message alone is not worth as many writes."""
+
+        def told(status: BenchmarkStatus) -> tuple[object, ...]:
+            return status.observed_generation, reason_of(status.conditions)
+
+        if told(before.status) != told(after.status):
+            self._wake_jobs(key_of(after))
 
     def _wake_jobs(self, benchmark: ObjectKey) -> None:
         for job in self._waiting.take(benchmark):
