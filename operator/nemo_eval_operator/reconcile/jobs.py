@@ -50,6 +50,7 @@ from nemo_eval_operator.resources import (
     LabelSelector,
     NemoBenchmark,
     NemoEvalJob,
+    Phase,
 )
 
 from .benchmark_of_job import BenchmarkOfJob
@@ -172,7 +173,9 @@ class JobReconciler:
                 case DeleteObject():
                     await self._objects.delete(job)
                     return None
-                case Record():
+                case Record(status):
+                    if status.phase is Phase.PENDING and not is_bound(job):
+                        await self._check_while_it_waits(job, facts, evaluator)
                     job, facts = await self._record(job, facts)
                 case AddFinalizer():
                     job = await self._objects.claim(job, evaluator.used if evaluator else None)
@@ -183,6 +186,14 @@ class JobReconciler:
                     job, facts = await self._do(job, facts, step, evaluator)
         logger.error("%s/%s is still not at rest after %d steps", key.namespace, key.name, MAX_STEPS)
         raise RetryLater
+
+    async def _check_while_it_waits(
+        self, job: NemoEvalJob, facts: Facts, evaluator: Evaluator | None
+    ) -> None:
+        """Raises RetryLater where the job, whatever else it waits for, cannot be submitted as it is."""
+        if job.status.completion_time is None:
+            usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
+            await self._submitter.check(job, usable, evaluator)
 
     async def _evaluator_of(self, key: ObjectKey, facts: Facts) -> Evaluator | None:
         """Raises WaitInLane, and RetryLater where it has become another since the facts were gathered."""

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from nemo_eval_operator.evaluator import (
@@ -26,6 +26,7 @@ from nemo_eval_operator.lifecycle import (
     Event,
     HostNotAllowed,
     LookUp,
+    SecretValues,
     Tenancy,
     UnusableSpec,
     carries_config,
@@ -156,13 +157,38 @@ class Submitter:
             evaluator.admission.leave(key_of(job))
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableSpec as error:
-            invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)
-            await self._objects.record(job, invalid)
-            evaluator.admission.leave(key_of(job))
-            raise RetryLater(INVALID_RETRY_SECONDS) from error
+            await self._refuse(job, error, evaluator)
         except (EvaluatorError, RetryLater):
             evaluator.admission.leave(key_of(job))
             raise
+
+    async def check(
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator | None
+    ) -> None:
+        """Report a spec that cannot be used before the job's turn comes. Raises RetryLater where it cannot.
+
+        Of a job whose benchmark is not ready (None) only the target is checked. A Secret that is missing
+        may still come.
+        """
+        try:
+            values = (await self._secrets.read(job)).values
+            if benchmark is None and job.spec.config is None:
+                values = {path: value for path, value in values.items() if path.startswith("target.")}
+            inherited: SecretValues = {}
+            if benchmark is not None and carries_config(job, values):
+                inherited = (await self._secrets.read(benchmark)).values
+            self._body(job, benchmark, values, inherited, nonce="", connection=None)
+        except SecretMissing:
+            return
+        except UnusableSpec as error:
+            await self._refuse(job, error, evaluator)
+
+    async def _refuse(self, job: NemoEvalJob, error: UnusableSpec, evaluator: Evaluator | None) -> NoReturn:
+        invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)
+        await self._objects.record(job, invalid)
+        if evaluator is not None:
+            evaluator.admission.leave(key_of(job))
+        raise RetryLater(INVALID_RETRY_SECONDS) from error
 
     async def _verify_config(self, job: NemoEvalJob, benchmark: NemoBenchmark, evaluator: Evaluator) -> None:
         """Raise RetryLater where the config is not what the benchmark wrote; that is woken to restore it."""
@@ -217,23 +243,37 @@ class Submitter:
         elif benchmark is not None:
             given += await self._secrets.given(benchmark)
         remember(evaluator.client, key_of(job), given)
+        return self._body(
+            job, benchmark, read.values, inherited.values, nonce=nonce, connection=evaluator.used.connection
+        )
+
+    def _body(
+        self,
+        job: NemoEvalJob,
+        benchmark: NemoBenchmark | None,
+        values: SecretValues,
+        inherited: SecretValues,
+        *,
+        nonce: str,
+        connection: str | None,
+    ) -> JsonObject:
+        """What to POST; `inherited` are the values of the benchmark's Secrets. Raises UnusableSpec."""
         if job.spec.config is not None:
             self._tenancy.check_namespace(job.metadata.namespace, job.spec.config.namespace)
         body = job_body(
             job,
             benchmark,
             nonce=nonce,
-            secrets=read.values,
-            benchmark_secrets=inherited.values,
+            secrets=values,
+            benchmark_secrets=inherited,
             cluster=self._tenancy.cluster,
-            connection=evaluator.used.connection,
+            connection=connection,
         )
         parts = {part: body[part] for part in ("config", "target")}
         check_values(parts, "spec")
-        check_hosts(
-            parts, self._hosts, secret_paths=[*read.values, *(f"config.{path}" for path in inherited.values)]
-        )
-        if benchmark is not None and not copied:
+        paths = [*values, *(f"config.{path}" for path in inherited)]
+        check_hosts(parts, self._hosts, secret_paths=paths)
+        if benchmark is not None and not carries_config(job, values):
             self._check_benchmark(benchmark)
         return body
 
