@@ -1,8 +1,21 @@
 """A NemoBenchmark is a config in the evaluator: created, kept as the object says, and deleted with it."""
 
+import hashlib
+import json
+
 import httpx
 
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import (
+    BENCHMARK,
+    JOB,
+    World,
+    benchmark,
+    data_benchmark,
+    data_job,
+    eventually,
+    model_job,
+)
 
 
 def test_config_lives_and_dies_with_the_object(world: World) -> None:
@@ -109,3 +122,26 @@ def test_a_job_may_come_long_before_its_benchmark(world: World) -> None:
 
     world.until_phase("early", "Succeeded")
     assert world.event("early", "BenchmarkNotFound")
+
+
+def test_results_hold_the_config_that_was_submitted_though_the_benchmark_was_edited_since(
+    world: World, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    submitted = benchmark()
+    submitted["spec"]["config"]["params"]["extra"] = {"hf_token": "hf_plain-text"}
+    world.apply(submitted, model_job("measured"))
+    recorded = world.until_phase("measured", "Running")["benchmark"]
+    assert (recorded["name"], recorded["generation"]) == ("qa", 1)
+
+    world.patch(BENCHMARK, "qa", {"spec": {"config": {"params": {"parallelism": 1}}}})
+    eventually(lambda: world.status(BENCHMARK, "qa")["observedGeneration"] == 2, "edit observed")
+    outspoken.speak()
+    status = world.until_phase("measured", "Succeeded")
+
+    assert status["benchmark"] == {key: recorded[key] for key in ("name", "generation", "hash")}
+    data = json.loads(world.kubectl("get", "configmap", "measured-results", "-o", "json"))["data"]
+    assert f"sha256:{hashlib.sha256(data['config.json'].encode()).hexdigest()}" == recorded["hash"]
+    expected = submitted["spec"]["config"]
+    expected["params"]["extra"]["hf_token"] = "******"
+    assert json.loads(data["config.json"]) == expected

@@ -57,6 +57,7 @@ from .marks import (
     owner_mark,
     uid_carried,
 )
+from .measured import CONFIG_KEY, config_document, measured_config
 from .pace import poll_seconds, rest_seconds
 from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
@@ -71,6 +72,7 @@ from .unknown_fields import event_of_unknown_fields
 
 __all__ = [
     "ALLOW_LABEL",
+    "CONFIG_KEY",
     "FINALIZER",
     "RERUN_ANNOTATION",
     "RESULTS_KEY",
@@ -103,6 +105,7 @@ __all__ = [
     "claim_of",
     "claimed_evaluator",
     "config_body",
+    "config_document",
     "config_map_names",
     "config_name",
     "config_trouble",
@@ -131,6 +134,7 @@ __all__ = [
     "job_status",
     "label_value",
     "left_running",
+    "measured_config",
     "micro_timestamp",
     "mismatch",
     "moved",

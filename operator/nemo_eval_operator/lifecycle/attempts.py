@@ -104,6 +104,7 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
             "rerun": rerun_value(job),
             "history": [*(ended.history or []), entry][-HISTORY_LENGTH:],
             "submission": None,
+            "benchmark": None,
             "adopted": None,
             "job_id": None,
             "progress": None,

@@ -17,6 +17,7 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.resources import (
     EvalJobStatus,
     EvaluatorUsed,
+    MeasuredConfig,
     NemoEvalJob,
     Phase,
     Progress,
@@ -100,7 +101,11 @@ def invalid(job: NemoEvalJob, now: datetime, message: str, *, reason: str = "Inv
 
 
 def submitting(
-    job: NemoEvalJob, now: datetime, nonce: str, evaluator: EvaluatorUsed | None = None
+    job: NemoEvalJob,
+    now: datetime,
+    nonce: str,
+    evaluator: EvaluatorUsed | None = None,
+    config: MeasuredConfig | None = None,
 ) -> EvalJobStatus:
     """The intent: written before the POST, so that a crash in between is noticed, and where to look then.
 
@@ -117,6 +122,7 @@ def submitting(
             "rerun": job.status.rerun if rerun_value(job) is None else rerun_value(job),
             "submission": Submission(nonce=nonce, time=micro_timestamp(now)),
             "evaluator": evaluator,
+            "benchmark": config,
         }
     )
 
@@ -292,7 +298,13 @@ def observed(job: NemoEvalJob) -> EvalJobStatus:
 def _ended(job: NemoEvalJob, now: datetime, phase: Phase, verdict: Verdict) -> EvalJobStatus:
     start = job.status.start_time
     duration = duration_text(now - parse_timestamp(start)) if start else None
-    update = {"completion_time": timestamp(now), "duration": duration}
+    measured = job.status.benchmark
+    update = {
+        "completion_time": timestamp(now),
+        "duration": duration,
+        # By now the results ConfigMap has it, and without results there is nothing to compare.
+        "benchmark": measured and measured.model_copy(update={"config": None}),
+    }
     return _with(job, now, phase, verdict).model_copy(update=update)
 
 

@@ -7,17 +7,18 @@ better way, once for each generation of the spec.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from pydantic import JsonValue
 
 from nemo_eval_operator.evaluator import MASK
+from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 from .events import Event
 from .target_paths import Step, parse, shown
 
-__all__ = ["event_of_plain_secrets", "plain_secrets"]
+__all__ = ["event_of_plain_secrets", "mask_plain_secrets", "plain_secrets"]
 
 SECRET_KEYS: Final = frozenset({"api_key", "hf_token"})
 """The keys whose values NeMo itself masks, wherever they stand."""
@@ -57,6 +58,16 @@ def event_of_plain_secrets(thing: NemoBenchmark | NemoEvalJob | NemoEvaluatorCon
         f"targetPath: {target}}}]"
     )
     return Event("Warning", "PlainTextSecret", message)
+
+
+def mask_plain_secrets(config: JsonObject) -> None:
+    """Put a mask in place of each credential in `config`, which is changed."""
+    for steps, _ in list(_in(config, place=(), scoped=False)):
+        *parents, last = steps
+        node: Any = config
+        for step in parents:
+            node = node[step]
+        node[last] = MASK
 
 
 def _in_spec(thing: NemoBenchmark | NemoEvalJob) -> Iterator[tuple[tuple[Step, ...], str]]:

@@ -21,6 +21,7 @@ __all__ = [
     "SecretValues",
     "carries_config",
     "config_body",
+    "config_in_full",
     "config_name",
     "job_body",
     "model_name",
@@ -79,7 +80,34 @@ def job_body(
 
 def carries_config(job: NemoEvalJob, secrets: SecretValues) -> bool:
     """Whether this run changes something in its benchmark's config, so that a copy of it has to travel."""
-    return job.spec.sampling_params is not None or any(path.startswith("config.") for path in secrets)
+    return job.spec.sampling_params is not None or any(map(_is_of_config, secrets))
+
+
+def _is_of_config(path: str) -> bool:
+    """Whether a target path of a job fills its config, not its target."""
+    return path.startswith("config.")
+
+
+def config_in_full(
+    job: NemoEvalJob,
+    benchmark: NemoBenchmark | None,
+    *,
+    secrets: SecretValues,
+    benchmark_secrets: SecretValues,
+) -> JsonObject:
+    """The config that `job` runs, without name and namespace, also where the request only refers to it.
+
+    Raises UnusableTargetPath.
+    """
+    if benchmark is not None:
+        config = _copy_of(benchmark, benchmark_secrets, job.spec.sampling_params)
+    else:
+        inline = _written(job.spec.config) if job.spec.config else {}
+        config = _sampled(inline, job.spec.sampling_params)
+    _set_values({"config": config}, {path: text for path, text in secrets.items() if _is_of_config(path)})
+    for identity in ("name", "namespace"):
+        config.pop(identity, None)
+    return config
 
 
 def model_name(job: NemoEvalJob) -> str | None:
@@ -99,14 +127,17 @@ def model_name(job: NemoEvalJob) -> str | None:
 def _job_config(
     job: NemoEvalJob, benchmark: NemoBenchmark | None, secrets: SecretValues, benchmark_secrets: SecretValues
 ) -> JsonValue:
-    sampling = job.spec.sampling_params
     if benchmark is None:
         inline = _written(job.spec.config) if job.spec.config else {}
-        return _sampled(inline, sampling)
+        return _sampled(inline, job.spec.sampling_params)
     if not carries_config(job, secrets):
         return "/".join(config_name(benchmark))
+    return _copy_of(benchmark, benchmark_secrets, job.spec.sampling_params)
+
+
+def _copy_of(benchmark: NemoBenchmark, secrets: SecretValues, sampling: SamplingParams | None) -> JsonObject:
     copy = _written(benchmark.spec.config)
-    _set_values(copy, benchmark_secrets)
+    _set_values(copy, secrets)
     for identity in ("name", "namespace"):
         copy.pop(identity, None)
     return _sampled(copy, sampling)

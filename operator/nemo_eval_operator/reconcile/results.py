@@ -18,7 +18,15 @@ from nemo_eval_operator.evaluator import (
     Results,
 )
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference
-from nemo_eval_operator.lifecycle import RESULTS_KEY, Stored, config_map_names, label_value, results_document
+from nemo_eval_operator.lifecycle import (
+    CONFIG_KEY,
+    RESULTS_KEY,
+    Stored,
+    config_document,
+    config_map_names,
+    label_value,
+    results_document,
+)
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .objects import key_of
@@ -118,14 +126,14 @@ class ResultsKeeper:
         )
 
     async def _create(self, job: NemoEvalJob, name: str, job_id: str, url: str, document: str) -> bool:
-        meta = job.metadata
+        meta, config = job.metadata, config_document(job)
         return await self._kube.create_config_map(
             meta.namespace,
             name,
             owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
             labels={JOB_LABEL: label_value(meta.name)},
             annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
-            data={RESULTS_KEY: document},
+            data={RESULTS_KEY: document} | ({} if config is None else {CONFIG_KEY: config}),
         )
 
 

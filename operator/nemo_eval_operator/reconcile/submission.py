@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -34,12 +35,17 @@ from nemo_eval_operator.lifecycle import (
     check_values,
     job_body,
     job_status,
+    measured_config,
     pick_marked,
 )
 from nemo_eval_operator.lifecycle.steps import LookUpJob
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
+<<<<<<< HEAD
 from nemo_eval_operator.resources import EvalJobStatus, NemoBenchmark, NemoEvalJob
+=======
+from nemo_eval_operator.resources import MeasuredConfig, NemoBenchmark, NemoEvalJob
+>>>>>>> ad97dff (A run's config is recorded when it is submitted: generation, hash, and config.json beside the results)
 
 from .evaluators import Evaluator
 from .gate import EvaluatorGate
@@ -122,9 +128,9 @@ class Submitter:
         operator has won the intent, and EvaluatorError where the config cannot be read.
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
-        body = await self._prepared(job, benchmark, evaluator, nonce)
+        body, config = await self._prepared(job, benchmark, evaluator, nonce)
         begun = time.monotonic()
-        intent = job_status.submitting(job, datetime.now(UTC), nonce, evaluator.used)
+        intent = job_status.submitting(job, datetime.now(UTC), nonce, evaluator.used, config)
         job = await self._objects.record(job, intent)
         if time.monotonic() - begun > INTENT_SECONDS:
             raise RetryLater
@@ -143,13 +149,17 @@ class Submitter:
 
     async def _prepared(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, nonce: str
-    ) -> JsonObject:
-        """What to POST; it holds the values of Secrets. Raises as `submit`; a job that waits has no slot."""
+    ) -> tuple[JsonObject, MeasuredConfig]:
+        """What to POST, with the values of Secrets, and the config in it, without them.
+
+        Raises as `submit`; a job that waits has no slot.
+        """
         try:
             read = await self._secrets.read(job)
             if benchmark is not None and not carries_config(job, read.values):
                 await self._verify_config(job, benchmark, evaluator)
-            return await self._job_body(job, benchmark, nonce, read, evaluator)
+            body = await self._job_body(job, benchmark, nonce, read, evaluator)
+            return body, await _measured(job, benchmark, read, evaluator)
         except SecretMissing as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), error.reason, str(error))
@@ -306,12 +316,21 @@ class Submitter:
         return LookUp(begun=found.begun, found=tuple(found.jobs))
 
 
+<<<<<<< HEAD
 def _submitted(job: NemoEvalJob, *, remote: RemoteJob) -> EvalJobStatus:
     return job_status.submitted(job, datetime.now(UTC), remote)
 
 
 def _not_submitted(job: NemoEvalJob, *, error: EvaluatorError) -> EvalJobStatus:
     return job_status.not_submitted(job, datetime.now(UTC), error)
+=======
+async def _measured(
+    job: NemoEvalJob, benchmark: NemoBenchmark | None, read: ReadSecrets, evaluator: Evaluator
+) -> MeasuredConfig:
+    """The config to record. All of it is searched for credentials, in a thread: others do not wait for it."""
+    hide = evaluator.client.known.of(key_of(job)).hide_in
+    return await asyncio.to_thread(measured_config, job, benchmark, secret_paths=[*read.values], hide=hide)
+>>>>>>> ad97dff (A run's config is recorded when it is submitted: generation, hash, and config.json beside the results)
 
 
 def _outcome(error: EvaluatorError) -> str:

@@ -26,6 +26,7 @@ from nemo_eval_operator.resources.evaljob import (
 from nemo_eval_operator.resources.evaljob_status import (
     AttemptRecord,
     EvalJobStatus,
+    MeasuredConfig,
     Phase,
     Progress,
     ResultsRef,
@@ -77,6 +78,7 @@ __all__ = [
     "KeyRef",
     "KubeModel",
     "LabelSelector",
+    "MeasuredConfig",
     "NemoBenchmark",
     "NemoEvalJob",
     "NemoEvaluatorConnection",

@@ -32,6 +32,33 @@ class Submission(KubeModel):
     time: Timestamp = Field(description="When the intent was written, with microseconds.")
 
 
+class MeasuredConfig(KubeModel):
+    """The config that an attempt was submitted with, whatever has become of the benchmark since."""
+
+    name: str | None = Field(
+        None, description="The NemoBenchmark that it came from; absent for a config in spec.config."
+    )
+    generation: int = Field(
+        description=(
+            "metadata.generation that the NemoBenchmark had; of this NemoEvalJob for a config in spec.config."
+        )
+    )
+    hash: str = Field(
+        description=(
+            "SHA-256 of the config with samplingParams applied, as JSON with sorted keys, without its name, "
+            "its namespace and credentials. Runs with equal hashes measured the same. It is the sha256sum "
+            "of config.json in the results ConfigMap."
+        )
+    )
+    config: str | None = Field(
+        None,
+        description=(
+            "The config that hash is of, kept here until the results ConfigMap has it; absent if it has more "
+            "than 64 KiB."
+        ),
+    )
+
+
 class AttemptRecord(KubeModel):
     """What is kept of an attempt after which another one was started."""
 
@@ -126,6 +153,13 @@ class EvalJobStatus(KubeModel):
         description=(
             "The evaluator that this attempt is submitted to, written before the request is sent; it is "
             "looked for nowhere else."
+        ),
+    )
+    benchmark: MeasuredConfig | None = Field(
+        None,
+        description=(
+            "The config that this attempt is submitted with, written before the request is sent; a later "
+            "edit of the NemoBenchmark does not change it."
         ),
     )
     adopted: bool | None = Field(

@@ -142,6 +142,16 @@ async def test_each_attempt_has_a_config_map_of_its_own() -> None:
     assert (await results.collect(again, "eval-1")).config_map == "qa-llama-2-results"
 
 
+async def test_the_config_that_was_submitted_is_kept_with_the_results() -> None:
+    server = ApiServer()
+    config = '{"type":"gsm8k"}'
+    job = evaljob(status=followed(benchmark={"name": "qa", "generation": 2, "hash": "h", "config": config}))
+    for _ in range(2):
+        stored = await keeper(server, answering(200, WHOLE)).collect(job, "eval-1")
+        assert stored.config_map == "qa-llama-results"
+    assert server.config_map("qa-llama-results")["data"]["config.json"] == config
+
+
 async def test_all_names_taken_is_for_a_person_to_mend() -> None:
     server = ApiServer()
     document, _ = results_document(Results.of(WHOLE), url=URL)
