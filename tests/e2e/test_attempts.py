@@ -64,7 +64,9 @@ def test_a_vanished_job_says_how_to_run_it_again_and_that_works(world: World, ou
     httpx.delete(url, timeout=10).raise_for_status()
     lost = world.until_phase("vanished", "Failed")
     assert world.reason(JOB, "vanished") == "ExternalJobLost"
-    assert f"kubectl annotate --overwrite nemoevaljob vanished {RERUN}=" in lost["message"]
+    assert (
+        f"kubectl annotate --overwrite -n {world.namespace} nemoevaljob vanished {RERUN}=" in lost["message"]
+    )
     outspoken.speak()
 
     ask_again(world, "vanished", "one")

@@ -4,7 +4,7 @@ No I/O, no clock, no randomness: "what happens when the evaluator answers 503 to
 create" is one function here, with its test.
 """
 
-from . import benchmark_status, connection_status, job_status
+from . import attempt_status, benchmark_status, connection_status, job_status
 from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
 from .allowed_hosts import AllowedHosts, HostNotAllowed, check_hosts
 from .attempts import is_same_attempt
@@ -97,6 +97,7 @@ __all__ = [
     "Turn",
     "UnusableSpec",
     "UnusableTargetPath",
+    "attempt_status",
     "benchmark_status",
     "carries_config",
     "check_config",

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nemo_eval_operator.evaluator import RemoteJob
+from nemo_eval_operator.evaluator import EvaluatorError, RemoteJob
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
-from .attempts import next_attempt, rerun_value, retry_delay
+from . import job_status
+from .attempts import may_retry_refused, next_attempt, rerun_value, retry_delay
 from .clock import timestamp
 from .conditions import reason_of
 from .job_status import failed, observed, waiting
 from .marks import RERUN_ANNOTATION
 
-__all__ = ["backing_off", "rerun", "rerun_ignored", "retrying"]
+__all__ = ["backing_off", "not_submitted", "rerun", "rerun_ignored", "retrying"]
 
 
 def retrying(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
     """The attempt failed for a reason outside the evaluation: the next one follows after a while."""
-    ended = failed(job, now, remote)
+    return _retry_after(job, now, failed(job, now, remote))
+
+
+def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """What a failed POST means; a refusal that blames the infrastructure is retried as a failed job is."""
+    status = job_status.not_submitted(job, now, error)
+    refused = status.completion_time is not None
+    return _retry_after(job, now, status) if refused and may_retry_refused(job, error) else status
+
+
+def _retry_after(job: NemoEvalJob, now: datetime, ended: EvalJobStatus) -> EvalJobStatus:
     retries = (job.status.retries or 0) + 1
     fresh = next_attempt(job, ended, now).model_copy(update={"retries": retries, "rerun": job.status.rerun})
     message = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from nemo_eval_operator.evaluator import RemoteJob
+from nemo_eval_operator.evaluator import EvaluatorError, RemoteJob
 from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
 
 from .clock import parse_timestamp, timestamp
@@ -21,6 +21,7 @@ __all__ = [
     "is_retryable",
     "is_same_attempt",
     "may_retry",
+    "may_retry_refused",
     "next_attempt",
     "remote_ids",
     "rerun_value",
@@ -72,6 +73,11 @@ def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:
 def may_retry(job: NemoEvalJob, failed: RemoteJob) -> bool:
     """Whether a failed remote job is followed by another attempt."""
     return is_retryable(job, failed) and (job.status.retries or 0) < job.spec.backoff_limit
+
+
+def may_retry_refused(job: NemoEvalJob, error: EvaluatorError) -> bool:
+    """Whether a submission that the evaluator refused is followed by another attempt."""
+    return is_infrastructure(error.detail) and (job.status.retries or 0) < job.spec.backoff_limit
 
 
 def retry_delay(retries: int) -> timedelta:

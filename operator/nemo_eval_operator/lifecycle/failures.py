@@ -1,6 +1,7 @@
-"""Which failures of a remote job are the infrastructure's, so that the same evaluation may well succeed.
+"""Which failures are the infrastructure's, so that the same evaluation may well succeed.
 
-The API has one word, `failed`, and a message for people. So the messages that are known to speak of a server
+The API has one word, `failed`, and a message for people, and an evaluator that checks the model before it
+takes a job puts such a message into its refusal (400). So the messages that are known to speak of a server
 or a node are listed here; everything else is the evaluation's own failure, which is a result.
 """
 
@@ -19,6 +20,7 @@ INFRASTRUCTURE: Final = re.compile(
     | \b(NodeLost|NodeShutdown)\b                       # the kubelet's
     | \breason:\ (Evicted|Preempted|Preempting|Shutdown)\b
     | \b(pod|job|container|workload)\ (\S+\ )?((was|has\ been)\ )?(evicted|preempted)\b
+    | \b(cannot|can't|could\ not)\ be\ reached\b        # a model, at the launch or in the run
     | \bnode\ (\S+\ )?((was|is|has\ been)\ )?(lost|drained|shut\ ?down|not\ ?ready)\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -27,5 +29,5 @@ INFRASTRUCTURE: Final = re.compile(
 
 
 def is_infrastructure(message: str | None) -> bool:
-    """Whether the message of a failed job blames a server or node; in doubt it does not."""
+    """Whether the message of a failed or refused job blames a server or node; in doubt it does not."""
     return message is not None and INFRASTRUCTURE.search(message) is not None

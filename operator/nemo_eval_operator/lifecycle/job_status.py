@@ -30,6 +30,7 @@ from .attempts import is_retryable, rerun_value
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
 from .facts import EvaluatorUnusable, Stored
+from .failures import is_infrastructure
 from .marks import RERUN_ANNOTATION, attempt_carried
 from .requests import model_name
 from .score_line import summary_of
@@ -183,9 +184,18 @@ def uncertain(job: NemoEvalJob, now: datetime, error: EvaluatorError | None = No
 
 
 def _refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
-    """A clear no to the POST: there is no remote job, and the same request will be refused again."""
-    message = f"{error.detail}. Correct it in a new NemoEvalJob"
-    status = _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "EvaluatorRejected", message))
+    """A clear no to the POST: there is no remote job, and the same request will most likely be refused again.
+
+    One that blames the infrastructure may be retried, as spec.backoffLimit says (`attempt_status`).
+    """
+    reason, message = "EvaluatorRejected", f"{error.detail}. Correct it in a new NemoEvalJob"
+    if is_infrastructure(error.detail):
+        retries = job.status.retries or 0
+        exhausted = retries > 0 and retries >= job.spec.backoff_limit
+        reason = "BackoffLimitExceeded" if exhausted else reason
+        count = f" (after spec.backoffLimit={retries} retries)" if exhausted else ""
+        message = f"{error.detail}{count}. To start another attempt: {_rerun_command(job)}"
+    status = _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, reason, message))
     return status.model_copy(update={"submission": None})
 
 
@@ -250,10 +260,17 @@ def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobSt
         return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
     message = (
         f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself; to start "
-        f"another attempt: kubectl annotate --overwrite nemoevaljob {job.metadata.name} "
-        f'{RERUN_ANNOTATION}="$(date +%s)"'
+        f"another attempt: {_rerun_command(job)}"
     )
     return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "ExternalJobLost", message))
+
+
+def _rerun_command(job: NemoEvalJob) -> str:
+    meta = job.metadata
+    return (
+        f"kubectl annotate --overwrite -n {meta.namespace} nemoevaljob {meta.name} "
+        f'{RERUN_ANNOTATION}="$(date +%s)"'
+    )
 
 
 def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJobStatus:

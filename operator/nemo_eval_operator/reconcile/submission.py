@@ -30,6 +30,7 @@ from nemo_eval_operator.lifecycle import (
     SecretValues,
     Tenancy,
     UnusableSpec,
+    attempt_status,
     carries_config,
     check_hosts,
     check_values,
@@ -41,11 +42,7 @@ from nemo_eval_operator.lifecycle import (
 from nemo_eval_operator.lifecycle.steps import LookUpJob
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
-<<<<<<< HEAD
-from nemo_eval_operator.resources import EvalJobStatus, NemoBenchmark, NemoEvalJob
-=======
-from nemo_eval_operator.resources import MeasuredConfig, NemoBenchmark, NemoEvalJob
->>>>>>> ad97dff (A run's config is recorded when it is submitted: generation, hash, and config.json beside the results)
+from nemo_eval_operator.resources import EvalJobStatus, MeasuredConfig, NemoBenchmark, NemoEvalJob
 
 from .evaluators import Evaluator
 from .gate import EvaluatorGate
@@ -316,21 +313,20 @@ class Submitter:
         return LookUp(begun=found.begun, found=tuple(found.jobs))
 
 
-<<<<<<< HEAD
 def _submitted(job: NemoEvalJob, *, remote: RemoteJob) -> EvalJobStatus:
     return job_status.submitted(job, datetime.now(UTC), remote)
 
 
 def _not_submitted(job: NemoEvalJob, *, error: EvaluatorError) -> EvalJobStatus:
-    return job_status.not_submitted(job, datetime.now(UTC), error)
-=======
+    return attempt_status.not_submitted(job, datetime.now(UTC), error)
+
+
 async def _measured(
     job: NemoEvalJob, benchmark: NemoBenchmark | None, read: ReadSecrets, evaluator: Evaluator
 ) -> MeasuredConfig:
     """The config to record. All of it is searched for credentials, in a thread: others do not wait for it."""
     hide = evaluator.client.known.of(key_of(job)).hide_in
     return await asyncio.to_thread(measured_config, job, benchmark, secret_paths=[*read.values], hide=hide)
->>>>>>> ad97dff (A run's config is recorded when it is submitted: generation, hash, and config.json beside the results)
 
 
 def _outcome(error: EvaluatorError) -> str:

@@ -103,7 +103,10 @@ class EvalJobSpec(KubeModel):
         None,
         description=(
             "Evaluation config of NeMo Evaluator, word for word, for a run without a NemoBenchmark. "
-            "Exactly one of benchmarkRef and config is set. Immutable."
+            "Exactly one of benchmarkRef and config is set. Immutable. NAMESPACE/NAME is not accepted: to "
+            "run a config that exists in the evaluator, create a NemoBenchmark with its namespace, name and "
+            "contents in spec.config and the annotation evaluator.nemo.dev/adopt=true, and refer to that by "
+            "benchmarkRef."
         ),
     )
     model: str | None = Field(
@@ -119,7 +122,9 @@ class EvalJobSpec(KubeModel):
         None,
         description=(
             "Evaluation target of NeMo Evaluator, word for word: what NVIDIA's documentation shows can "
-            "be pasted. Exactly one of model and target is set. Immutable."
+            "be pasted. Exactly one of model and target is set. Immutable. NAMESPACE/NAME is not accepted, "
+            "as targets in the evaluator do not say who may use them: write the target's fields here, or "
+            "only the model's name in spec.model."
         ),
         json_schema_extra=validations(
             _target_needs("model", "the model's name or its api_endpoint"),
@@ -168,9 +173,9 @@ class EvalJobSpec(KubeModel):
         le=100,
         description=(
             "How often a failed run is submitted again, after 10, 20, 40 s and so on, at most six minutes. "
-            "Only failures that the evaluator blames on infrastructure count, and those of a job whose "
-            "submission got no answer; a failed evaluation is a result. Evaluations are dear: the default "
-            "is never."
+            "Only failures and refusals that the evaluator blames on infrastructure count, such as a model "
+            "that cannot be reached, and failures of a job whose submission got no answer; a failed "
+            "evaluation is a result. Evaluations are expensive, so the default is 0 (no retries)."
         ),
     )
     ttl_seconds_after_finished: int | None = Field(

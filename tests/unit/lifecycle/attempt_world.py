@@ -35,6 +35,7 @@ from nemo_eval_operator.lifecycle import (
     LookUp,
     RemoteGone,
     Stored,
+    attempt_status,
     decide_job,
     depends_on_remote,
     job_body,
@@ -240,7 +241,7 @@ def submit(job: NemoEvalJob, clock: Callable[[], datetime], gate: Gate) -> Gener
     try:
         created: RemoteJob = yield Call("post", body=body, intent=begun)
     except EvaluatorError as error:
-        job = yield from record(job, job_status.not_submitted(job, clock(), error))
+        job = yield from record(job, attempt_status.not_submitted(job, clock(), error))
         if isinstance(error, Unavailable) and error.status_code is None:
             gate.outage = error.detail
             return job

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from nemo_eval_operator.evaluator import Rejected
 from nemo_eval_operator.lifecycle import (
     RERUN_ANNOTATION,
+    attempt_status,
     decide_job,
     event_of_change,
     event_of_ignored_rerun,
@@ -81,6 +83,11 @@ def reason(status: EvalJobStatus) -> str:
         ("node gpu-7 unreachable: NodeLost", True),
         ("the node was drained", True),
         ("node is not ready", True),
+        (
+            "model endpoint 'http://m/v1' cannot be reached: [Errno 111] Connection refused (attempts: 6)",
+            True,
+        ),
+        ("Job cannot be launched: the model could not be reached", True),
         (None, False),
         ("", False),
         ("dataset not found", False),
@@ -126,6 +133,29 @@ class TestRetries:
         next_status = written(decide_job(job, news))
         assert next_status.attempt == (job.status.attempt or 0) + again
         assert (next_status.completion_time is None) is again
+
+    @pytest.mark.parametrize(("limit", "retries", "again"), [(0, None, False), (2, 1, True), (2, 2, False)])
+    def test_a_refusal_that_blames_the_infrastructure_is_retried(
+        self, limit: int, retries: int | None, again: bool
+    ) -> None:
+        error = Rejected("Job cannot be launched: model endpoint cannot be reached", status_code=400)
+        job = evaljob(meta=HELD, status=intent(attempt=2, retries=retries), backoffLimit=limit)
+        status = attempt_status.not_submitted(job, NOW, error)
+        assert status.submission is None
+        if again:
+            assert (reason(status), status.attempt, status.retries) == ("BackOff", 3, 2)
+            assert status.history
+            assert (status.history[-1].outcome, status.history[-1].job_id) == ("EvaluatorRejected", None)
+            return
+        ended = "BackoffLimitExceeded" if retries else "EvaluatorRejected"
+        assert (reason(status), status.attempt, told(status.conditions)) == (ended, 2, FAILED)
+        assert "kubectl annotate --overwrite -n team-a nemoevaljob qa-llama" in (status.message or "")
+
+    def test_another_refusal_is_final(self) -> None:
+        job = evaljob(meta=HELD, status=intent(), backoffLimit=2)
+        error = Rejected("tasks: Field required", status_code=422)
+        status = attempt_status.not_submitted(job, NOW, error)
+        assert (reason(status), status.attempt, told(status.conditions)) == ("EvaluatorRejected", 1, FAILED)
 
     @pytest.mark.parametrize("spec", [{"cancel": True}, {"activeDeadlineSeconds": 1}])
     def test_what_is_to_end_is_not_retried(self, spec: dict[str, Any]) -> None:

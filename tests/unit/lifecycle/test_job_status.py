@@ -319,7 +319,9 @@ class TestEnds:
         lost = job_status.lost(RUNNING, NOW).message
         assert lost is not None
         assert "no longer has job eval-1" in lost
-        assert 'kubectl annotate --overwrite nemoevaljob qa-llama evaluator.nemo.dev/rerun="' in lost
+        assert (
+            'kubectl annotate --overwrite -n team-a nemoevaljob qa-llama evaluator.nemo.dev/rerun="' in lost
+        )
         gone = job_status.lost(evaljob(status=followed(phase="Cancelling")), NOW)
         assert gone.message == "remote job eval-1 is gone after its cancellation"
 
