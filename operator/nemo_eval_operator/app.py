@@ -20,7 +20,7 @@ from typing import Final
 
 import httpx
 
-from .handlers import Context, Echoes
+from .handlers import Context, Echoes, keep_forgetting_vanished
 from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
 from .leader_thread import Leadership, leading
@@ -214,6 +214,8 @@ async def _work(
         )
         noting = tasks.create_task(notes.take_all(kube, settings.namespaces, settings.selector), name="notes")
         background.append(noting)
+        comparing = keep_forgetting_vanished(context, kube, settings.namespaces, settings.selector)
+        background.append(tasks.create_task(comparing, name="vanished"))
         await asyncio.wait({noting}, timeout=NOTES_HEAD_START_SECONDS)
         await watch_until_stopped(
             context,

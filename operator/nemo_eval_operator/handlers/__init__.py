@@ -3,5 +3,6 @@
 from .comparing import NothingCompared
 from .echoes import Echoes
 from .registry import Context, build_registry
+from .vanished import keep_forgetting_vanished
 
-__all__ = ["Context", "Echoes", "NothingCompared", "build_registry"]
+__all__ = ["Context", "Echoes", "NothingCompared", "build_registry", "keep_forgetting_vanished"]

@@ -1,4 +1,4 @@
-"""Which watch events are worth a look: not the echoes of our own status writes.
+"""Which objects there are, and which watch events are worth a look: not the echoes of our own status writes.
 
 An echo that queued its object would cut short the backoff of whatever wrote the
 status, and cost a read for each write.
@@ -6,20 +6,41 @@ status, and cost a read for each write.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from nemo_eval_operator.kube import ObjectKey
+
 __all__ = ["Changes"]
 
 
+class _Known(NamedTuple):
+    key: ObjectKey
+    digest: int
+
+
 class Changes:
-    """Remembers one number for each object: what of it somebody else may have changed."""
+    """Remembers each object, and one number: what of it somebody else may have changed."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._known: dict[str, _Known] = {}
+        self._latest: dict[ObjectKey, str] = {}
+        """The uid of the object that has a name now; another of that name may have vanished before it."""
 
-    def worth_a_look(self, uid: str, digest: int, *, gone: bool) -> bool:
+    def worth_a_look(self, uid: str, key: ObjectKey, digest: int) -> bool:
         """True for a new object, a change of spec or metadata, a lost status and a deletion."""
-        if gone:
-            self._seen.pop(uid, None)
-            return True
-        changed = self._seen.get(uid) != digest
-        self._seen[uid] = digest
-        return changed
+        before = self._known.get(uid)
+        self._known[uid] = _Known(key, digest)
+        self._latest[key] = uid
+        return before is None or before.digest != digest
+
+    def forget(self, uid: str, key: ObjectKey) -> bool:
+        """The object is gone. Return whether no other one has its name."""
+        self._known.pop(uid, None)
+        if self._latest.get(key, uid) != uid:
+            return False
+        self._latest.pop(key, None)
+        return True
+
+    def of_kind(self, plural: str) -> dict[str, ObjectKey]:
+        """The objects of a kind that were seen and did not go since, by uid."""
+        return {uid: known.key for uid, known in self._known.items() if known.key.plural == plural}

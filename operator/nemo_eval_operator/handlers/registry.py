@@ -44,6 +44,16 @@ class Context:
     metrics: Metrics
     changes: Changes = field(default_factory=Changes)
 
+    def gone(self, uid: str, key: ObjectKey) -> None:
+        """The object was deleted, or does not match the selector any more: keep nothing of it."""
+        if key.plural == NemoEvalJob.PLURAL:
+            self.metrics.job_seen(uid, None)
+            self.is_noted(uid, "")
+        if self.changes.forget(uid, key):
+            self.queue.prioritise(key, 0)
+        # The reconciler finds that there is none, and forgets it too.
+        self.queue.add(key)
+
 
 def build_registry() -> kopf.OperatorRegistry:
     """All handlers, registered with a registry of our own, so that importing has no effect."""
@@ -59,14 +69,17 @@ def build_registry() -> kopf.OperatorRegistry:
         async def enqueue(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
             seen, gone = sighting_of(event["object"]), event["type"] == "DELETED"
             memo.echoes.heard(resource.plural, seen.namespace, seen.version)
+            key = ObjectKey(resource.plural, seen.namespace, seen.name)
+            if gone:
+                memo.gone(seen.uid, key)
+                return
             is_job = resource.plural == NemoEvalJob.PLURAL
             if is_job:
-                memo.metrics.job_seen(seen.uid, None if gone else seen.phase or "New")
-            key = ObjectKey(resource.plural, seen.namespace, seen.name)
-            memo.queue.prioritise(key, 0 if gone else seen.priority)
-            if not memo.changes.worth_a_look(seen.uid, seen.digest, gone=gone):
+                memo.metrics.job_seen(seen.uid, seen.phase or "New")
+            memo.queue.prioritise(key, seen.priority)
+            if not memo.changes.worth_a_look(seen.uid, key, seen.digest):
                 return
-            if is_job and not gone and memo.is_noted(seen.uid, seen.version):
+            if is_job and memo.is_noted(seen.uid, seen.version):
                 return
             memo.queue.add(key)
 

@@ -63,10 +63,10 @@ class ApiServer:
         except ObjectGone:
             return None
 
-    async def content(self, path: str, *, limit: int) -> bytes | None:
+    async def content(self, path: str, *, limit: int, headers: dict[str, str] | None = None) -> bytes | None:
         """The bytes of the document at `path`; None where there is none. Raises AnswerTooLarge."""
         try:
-            async with self._http.stream("GET", path) as response:
+            async with self._http.stream("GET", path, headers=headers) as response:
                 if response.is_success:
                     return await self._body(response, limit)
                 await response.aread()

@@ -44,6 +44,11 @@ JSON_PATCH: Final = {
 """Of what was written only the metadata is read."""
 
 
+METADATA_LIST: Final = {
+    "Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
+}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
     """One object of ours: `plural` as in the URL, for example nemoevaljobs."""
@@ -124,10 +129,20 @@ class KubeClient:
         Of one that is too large metadata and status. Nothing where there is no such kind. Raises Outdated
         where the rest of the list is history meanwhile.
         """
-        scope = "" if namespace is None else f"/namespaces/{segment(namespace)}"
-        path = f"{API}{scope}/{plural}?labelSelector={quote(selector, safe='')}"
-        async for document in Pages(self._server, path):
+        async for document in Pages(self._server, _list_path(plural, namespace, selector)):
             yield document
+
+    async def list_uids(
+        self, plural: str, namespace: str | None, *, selector: str = ""
+    ) -> AsyncIterator[str]:
+        """The uids of the objects that `list_all` returns; neither spec nor status is sent for them."""
+        path = _list_path(plural, namespace, selector)
+        async for document in Pages(self._server, path, headers=METADATA_LIST):
+            match document:
+                case {"metadata": {"uid": str(uid)}}:
+                    yield uid
+                case _:
+                    raise KubeUnavailable(f"{path} answered with an object without a uid")
 
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.
@@ -300,3 +315,8 @@ def _owner_uids(document: JsonObject) -> list[JsonValue]:
             return [owner.get("uid") for owner in owners if isinstance(owner, dict)]
         case _:
             return []
+
+
+def _list_path(plural: str, namespace: str | None, selector: str) -> str:
+    scope = "" if namespace is None else f"/namespaces/{segment(namespace)}"
+    return f"{API}{scope}/{plural}?labelSelector={quote(selector, safe='')}"

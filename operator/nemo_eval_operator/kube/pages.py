@@ -31,10 +31,11 @@ SHRINK: Final = 8
 
 
 class Pages:
-    """All objects of a list; `path` ends in a query."""
+    """All objects of a list; `path` ends in a query, and `headers` may ask for a part of each object."""
 
-    def __init__(self, server: ApiServer, path: str) -> None:
+    def __init__(self, server: ApiServer, path: str, *, headers: dict[str, str] | None = None) -> None:
         self._server = server
+        self._headers = headers
         self._path = path
         self._limit = PAGE_SIZE
         self._token = ""
@@ -55,7 +56,7 @@ class Pages:
         while True:
             path = f"{self._path}&limit={self._limit}&continue={quote(self._token, safe='')}"
             try:
-                content = await self._server.content(path, limit=PAGE_BYTES)
+                content = await self._server.content(path, limit=PAGE_BYTES, headers=self._headers)
             except AnswerTooLarge:
                 if self._limit == 1:
                     raise KubeRefused(f"{self._path}: an object of more than {PAGE_BYTES:,} bytes") from None

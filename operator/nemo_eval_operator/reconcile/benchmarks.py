@@ -108,14 +108,8 @@ class BenchmarkReconciler:
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
         document, too_large = await read_object(self._kube, key)
-        if document is None:
-            self._chooser.settle(key)
-            self._lanes.forget(key)
-            self._evaluators.forget(key)
-            self._wake_jobs(key)
-            return None
-        if not is_selected(document, self._selector):
-            self._evaluators.forget(key)
+        if document is None or not is_selected(document, self._selector):
+            self._forget(key)
             return None
         benchmark, unreadable = read_benchmark(document)
         try:
@@ -127,7 +121,15 @@ class BenchmarkReconciler:
                 return None
             return await self._pursue(benchmark)
         except ObjectGone:
+            self._forget(key)
             return None
+
+    def _forget(self, key: ObjectKey) -> None:
+        """The object is gone, or another operator's."""
+        self._chooser.settle(key)
+        self._lanes.forget(key)
+        self._evaluators.forget(key)
+        self._wake_jobs(key)
 
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
         try:

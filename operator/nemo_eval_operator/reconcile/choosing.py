@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -52,7 +52,7 @@ class Chooser:
         self._kube = kube
         self._evaluators = evaluators
         self._lists: dict[str, tuple[float, list[NemoEvaluatorConnection]]] = {}
-        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By namespace: all workers ask at once, and one of them reads for all."""
         self._depending: dict[ObjectKey, str | None] = {}
         """Objects that may choose anew, and the connection that they name; None: the default."""
@@ -107,7 +107,7 @@ class Chooser:
 
     async def connections(self, namespace: str) -> Sequence[NemoEvaluatorConnection]:
         """All of a namespace that can be read."""
-        reading = self._reading[namespace]
+        reading = self._reading.setdefault(namespace, asyncio.Lock())
         async with reading:
             read_at, connections = self._lists.get(namespace, (float("-inf"), []))
             if time.monotonic() - read_at > BELIEVED_SECONDS:
@@ -117,9 +117,16 @@ class Chooser:
                     async for document in self._kube.list_all(CONNECTION_PLURAL, namespace)
                     if (connection := _read(document)) is not None
                 ]
-                if self._reading[namespace] is reading:
-                    self._lists[namespace] = begun, connections
+                if self._reading.get(namespace) is reading:
+                    self._keep_list(namespace, begun, connections)
             return connections
+
+    def _keep_list(self, namespace: str, begun: float, connections: list[NemoEvaluatorConnection]) -> None:
+        """Drop the lists that are too old to be used as well: their namespaces may be gone."""
+        self._lists.pop(namespace, None)
+        self._lists[namespace] = begun, connections
+        while next(iter(self._lists.values()))[0] < begun - BELIEVED_SECONDS:
+            del self._lists[next(iter(self._lists))]
 
     async def _chosen(self, key: ObjectKey, ref: EvaluatorRef | None, namespace: str) -> Chosen:
         if ref is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from nemo_eval_operator.evaluator import (
     Access,
@@ -138,7 +138,8 @@ class Evaluators:
         self._credentials = credentials
         self._open = open_connection
         self._entries: dict[ObjectKey, _Entry] = {}
-        self._locks: defaultdict[ObjectKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[ObjectKey, asyncio.Lock] = WeakValueDictionary()
+        """By connection; each for as long as somebody holds it or waits for it."""
 
     def __iter__(self) -> Iterator[Evaluator]:
         yield self.own
@@ -193,7 +194,7 @@ class Evaluators:
     ) -> Evaluator | EvaluatorUnusable:
         """The evaluator of `connection`; `afresh`: its Secrets are read now, whenever that was last done."""
         key = connection_key(connection_name(connection))
-        async with self._locks[key]:
+        async with self._locks.setdefault(key, asyncio.Lock()):
             entry, generation = self._entries.get(key), connection.metadata.generation
             now = asyncio.get_running_loop().time()
             if entry is not None and entry.uid == connection.metadata.uid and generation < entry.generation:

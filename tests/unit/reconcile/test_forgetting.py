@@ -1,0 +1,100 @@
+"""What the reconcilers keep of an object ends when the object is gone or is another operator's."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import httpx
+
+from nemo_eval_operator.evaluator import Access, EvaluatorClient
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import EvaluatorUnusable, Tenancy
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.reconcile import (
+    BenchmarkReconciler,
+    Chooser,
+    CredentialsReader,
+    Evaluators,
+    Lanes,
+    Opened,
+    SecretReader,
+    Terms,
+    Waiting,
+    WorkQueue,
+)
+from nemo_eval_operator.resources import (
+    BENCHMARK_PLURAL,
+    CONNECTION_PLURAL,
+    EVALJOB_PLURAL,
+    EvaluatorUsed,
+    LabelSelector,
+    NemoEvaluatorConnection,
+)
+from tests.unit.lifecycle.objects import benchmark
+
+from .objects_api import ObjectsApi
+from .one_evaluator import URL, one_evaluator
+
+BENCHMARK = ObjectKey(BENCHMARK_PLURAL, "team-a", "qa")
+JOB = ObjectKey(EVALJOB_PLURAL, "team-a", "qa-llama")
+CONNECTION = ObjectKey(CONNECTION_PLURAL, "team-a", "gpu")
+
+
+async def test_nothing_is_kept_of_a_benchmark_that_leaves_the_selector() -> None:
+    api = ObjectsApi(benchmark().model_dump(mode="json", by_alias=True))
+    queue, lanes, waiting = WorkQueue(), Lanes(), Waiting()
+    evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), queue)
+    chooser = Chooser(api.client, evaluators)
+    benchmarks = BenchmarkReconciler(
+        kube=api.client,
+        evaluators=evaluators,
+        chooser=chooser,
+        queue=queue,
+        waiting=waiting,
+        lanes=lanes,
+        secrets=SecretReader(api.client),
+        metrics=Metrics(),
+        selector=LabelSelector.parse("shard=another"),
+        tenancy=Tenancy(),
+    )
+    await chooser.of_benchmark(benchmark())
+    lanes.put(BENCHMARK, EvaluatorUsed(url=URL, connection="team-a/gpu"))
+    waiting.add(benchmark=BENCHMARK, job=JOB)
+    assert chooser.depending_on(CONNECTION) == [BENCHMARK]
+
+    await benchmarks.reconcile(BENCHMARK)
+
+    assert chooser.depending_on(CONNECTION) == []
+    assert lanes.lane_of(BENCHMARK) == ""
+    assert queue.holds(JOB), "it waits for another operator's benchmark now, and has to look for itself"
+
+
+async def test_locks_end_with_the_calls_that_hold_them() -> None:
+    api, queue = ObjectsApi(benchmark().model_dump(mode="json", by_alias=True)), WorkQueue()
+    own = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), queue).own
+    credentials = CredentialsReader(api.client, loopback=False)
+    evaluators = Evaluators(own, queue=queue, credentials=credentials, open_connection=never)
+    chooser = Chooser(api.client, evaluators)
+    before = locks()
+
+    for number in range(20):
+        connection = NemoEvaluatorConnection.model_validate(
+            {
+                "metadata": {"name": f"gpu-{number}", "namespace": f"team-{number}", "uid": str(number)},
+                "spec": {"url": "http://gpu.test", "auth": {"bearerToken": {"name": "none", "key": "token"}}},
+            }
+        )
+        assert isinstance(await evaluators.of(connection), EvaluatorUnusable)
+        await chooser.connections(f"team-{number}")
+
+    assert locks() == before
+
+
+def never(_connection: NemoEvaluatorConnection, _terms: Terms, _access: Access) -> Opened:
+    raise AssertionError("its Secret is missing")
+
+
+def locks() -> int:
+    gc.collect()
+    return sum(isinstance(found, asyncio.Lock) for found in gc.get_objects())
