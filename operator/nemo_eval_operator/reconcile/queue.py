@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from nemo_eval_operator.backoff import pause_after
@@ -30,6 +31,12 @@ LANE_PATIENCE_SECONDS: Final = 0.5
 
 MAX_BACKOFF_SECONDS: Final = 120.0
 """What is mended is noticed within two minutes."""
+
+QUICK_SECONDS: Final = 2.0
+"""For what is being reconciled to end when the operator stops; calls that are answered take less."""
+
+MAX_NAMED: Final = 10
+"""Objects named in one line of the log."""
 
 Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 """Brings one object further; returns in how many seconds to look again, or None. May raise RetryLater."""
@@ -82,6 +89,9 @@ class WorkQueue:
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
         self._closed = False
+        self._submitting: set[ObjectKey] = set()
+        self._submitted = asyncio.Event()
+        self._submitted.set()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -171,16 +181,33 @@ class WorkQueue:
                 elif again:
                     self.add(key)
 
-    async def drain(self, seconds: float) -> None:
-        """Take up nothing more, and wait until what is being reconciled is done, at most so long.
+    @contextmanager
+    def uninterrupted(self, key: ObjectKey) -> Iterator[None]:
+        """While this is held, `drain` waits for `key`: a submission that is cut off has to be looked for."""
+        self._submitting.add(key)
+        self._submitted.clear()
+        try:
+            yield
+        finally:
+            self._submitting.discard(key)
+            if not self._submitting:
+                self._submitted.set()
 
-        A submission that is cut off has to be looked for later; one that ends is simply known.
+    async def drain(self, seconds: float) -> None:
+        """Take up nothing more, and wait until what must not be cut off is done, at most so long.
+
+        Everything else is repeated by the next operator, so it has a moment to end and no longer: a call to
+        an evaluator that does not answer would hold up the stop for its whole time-out.
         """
         self._closed = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), min(seconds, QUICK_SECONDS))
         try:
-            await asyncio.wait_for(self._idle.wait(), seconds)
+            await asyncio.wait_for(self._submitted.wait(), seconds)
         except TimeoutError:
-            logger.warning("not finished within %.0f s: %s", seconds, ", ".join(map(str, self._active)))
+            logger.warning("not submitted within %.0f s: %s", seconds, _named(self._submitting))
+        if rest := self._active.keys() - self._submitting:
+            logger.info("stopped before they were reconciled: %s", _named(rest))
 
     def _line_up(self, key: ObjectKey, lane: str, *, urgent: bool = False) -> None:
         if lane not in self._lanes:
@@ -272,3 +299,8 @@ class WorkQueue:
     def _drop_timer(self, key: ObjectKey) -> None:
         if timer := self._timers.pop(key, None):
             timer.cancel()
+
+
+def _named(keys: Collection[ObjectKey]) -> str:
+    names = ", ".join(f"{key.plural} {key.namespace}/{key.name}" for key in sorted(keys)[:MAX_NAMED])
+    return names if len(keys) <= MAX_NAMED else f"{names} and {len(keys) - MAX_NAMED} more"

@@ -126,6 +126,20 @@ class Submitter:
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
         body, config = await self._prepared(job, benchmark, evaluator, nonce)
+        with self._queue.uninterrupted(key_of(job)):
+            return await self._post(job, benchmark, evaluator, nonce=nonce, body=body, config=config)
+
+    async def _post(
+        self,
+        job: NemoEvalJob,
+        benchmark: NemoBenchmark | None,
+        evaluator: Evaluator,
+        *,
+        nonce: str,
+        body: JsonObject,
+        config: MeasuredConfig,
+    ) -> NemoEvalJob:
+        """As `submit`, from the intent to its outcome: what is cut off in between has to be looked for."""
         begun = time.monotonic()
         intent = job_status.submitting(job, datetime.now(UTC), nonce, evaluator.used, config)
         job = await self._objects.record(job, intent)

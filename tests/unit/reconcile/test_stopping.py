@@ -10,6 +10,7 @@ from nemo_eval_operator.evaluator import Ambiguous
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeUnavailable, ObjectKey
 from nemo_eval_operator.reconcile import RetryLater, WorkQueue
+from nemo_eval_operator.reconcile import queue as queue_module
 from nemo_eval_operator.reconcile.patience import within
 
 FIRST, SECOND = (ObjectKey("nemoevaljobs", "team-a", name) for name in ("first", "second"))
@@ -65,10 +66,44 @@ async def test_what_never_ends_is_not_waited_for_for_ever(caplog: pytest.LogCapt
     queue.add(FIRST)
     await work.at_work.wait()
 
-    await queue.drain(0.01)
+    with queue.uninterrupted(FIRST):
+        await queue.drain(0.01)
 
-    assert "first" in caplog.text
+    assert "not submitted within 0 s: nemoevaljobs team-a/first" in caplog.text
     worker.cancel()
+
+
+async def test_a_submission_is_waited_for_and_a_call_that_hangs_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_module, "QUICK_SECONDS", 0.01)
+    queue, begun, may_end = WorkQueue(), asyncio.Semaphore(0), asyncio.Event()
+    submitted: list[ObjectKey] = []
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        if key == SECOND:
+            begun.release()
+            await asyncio.Event().wait()
+        with queue.uninterrupted(key):
+            begun.release()
+            await may_end.wait()
+            submitted.append(key)
+        return None
+
+    workers = [asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60))) for _ in range(2)]
+    for key in (FIRST, SECOND):
+        queue.add(key)
+        await begun.acquire()
+
+    drained = asyncio.create_task(queue.drain(3600))
+    done, _ = await asyncio.wait({drained}, timeout=0.2)
+    assert not done, "the submission is under way"
+    may_end.set()
+    await asyncio.wait_for(drained, 60)
+
+    assert submitted == [FIRST]
+    for worker in workers:
+        worker.cancel()
 
 
 async def test_a_deletion_that_has_no_time_left_still_gives_each_call_a_try() -> None:
