@@ -222,6 +222,7 @@ async def _work(
             namespaces=settings.namespaces,
             selector=settings.selector,
             on_restart=lambda: metrics.loop_restarted("watch"),
+            until_served=lambda: _until_served(kube, credentials.server),
         )
         _cancel_on_signals()
         health.state = State.STOPPING
@@ -267,9 +268,12 @@ def _terms(settings: Settings) -> Terms:
 
 async def _until_served(kube: KubeClient, server: str) -> None:
     """Wait for the CRDs: Kopf would never watch a kind that comes after it."""
+    logged = None
     for plural in (NemoEvaluatorConnection.PLURAL, NemoBenchmark.PLURAL, NemoEvalJob.PLURAL):
         while missing := await _missing(kube, server, plural):
-            logger.warning("%s", missing)
+            if missing != logged:
+                logger.warning("%s", missing)
+            logged = missing
             await asyncio.sleep(CRD_RECHECK_SECONDS)
 
 

@@ -16,8 +16,9 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,8 +51,12 @@ async def watch_until_stopped(
     namespaces: Sequence[str],
     selector: LabelSelector,
     on_restart: Callable[[], None],
+    until_served: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
-    """Watch `namespaces` (none: all) until SIGTERM or SIGINT; `on_restart` is called when Kopf had ended."""
+    """Watch `namespaces` (none: all) until SIGTERM or SIGINT; `on_restart` is called when Kopf had ended.
+
+    `until_served` waits until the API server serves our kinds: the CRDs may be deleted while this runs.
+    """
     stop, clock = asyncio.Event(), asyncio.get_running_loop()
     restarts = RestartPauses(first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS, proven=PROVEN_SECONDS)
     while not stop.is_set():
@@ -59,7 +64,10 @@ async def watch_until_stopped(
         try:
             await _watch(context, stop, namespaces, selector)
         except Exception as error:
-            logger.exception("the watches of the Kubernetes API ended")
+            if _is_not_found(error):
+                logger.warning("the watches of the Kubernetes API ended: %s", error)
+            else:
+                logger.exception("the watches of the Kubernetes API ended")
             failure = error
         if stop.is_set():
             return
@@ -68,6 +76,24 @@ async def watch_until_stopped(
         on_restart()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
+        await _first_of(stop.wait(), until_served())
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait for one of these, whose exception is raised, and cancel the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in done:
+        task.result()
+
+
+def _is_not_found(error: BaseException) -> bool:
+    """Whether the API server has no such kind; Kopf's own class of that error is not public."""
+    return getattr(error, "status", None) == HTTPStatus.NOT_FOUND
 
 
 async def _watch(

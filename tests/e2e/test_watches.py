@@ -13,6 +13,8 @@ from testbed.cluster import Cluster
 from testbed.faults import Exchange, FaultProxy, Upstream, proxied_kubeconfig
 from testbed.processes import Processes
 from testbed.stack import start_operator
+from tests.conftest import CRDS
+from tests.e2e.lab import Lab
 from tests.e2e.world import JOB, World, data_benchmark, data_job, eventually
 
 
@@ -81,3 +83,23 @@ def test_a_watch_that_says_something_odd_is_opened_again(
         operator.terminate()
         assert operator.wait(30) == 0, "it still ends when it is asked to"
         processes.remove(operator)
+
+
+def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(lab: Lab) -> None:
+    world = World(lab.cluster, lab.namespace, lab.evaluator_url)
+    lab.start_evaluator()
+    operator = lab.start_operator()
+
+    def log() -> str:
+        return operator.program.log.read_text()
+
+    try:
+        lab.cluster.kubectl("delete", "--timeout=60s", "-f", str(CRDS))
+        eventually(lambda: "does not serve nemoevaluatorconnections yet" in log(), "it waits", seconds=120)
+    finally:
+        lab.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+        lab.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+
+    world.apply(data_benchmark(), data_job("after"))
+    world.until_phase("after", "Succeeded", seconds=120)
+    assert log().count("does not serve nemoevaluatorconnections yet") == 1
