@@ -257,6 +257,8 @@ def run(
     terminal = Console()
     # Where nobody looks, no line has to fit into a window.
     Console(width=None if terminal.is_terminal else _WIDTH_OF_A_LOG).print(scores_table(outcome))
+    if outcome.incomplete:
+        errors.print(outcome.message, markup=False, highlight=False, soft_wrap=True)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(_as_json(outcome))

@@ -25,8 +25,11 @@ def api(cluster: Cluster, namespace: str) -> Api:
     return Api(cluster, namespace, "NemoBenchmark")
 
 
+NO_METRICS: tuple[dict[str, Any], ...] = ({}, {"metrics": {}})
+
+
 def config(**fields: Any) -> dict[str, Any]:
-    return {"config": {"type": "custom", **fields}}
+    return {"config": {"type": "gsm8k", **fields}}
 
 
 def params(**fields: Any) -> dict[str, Any]:
@@ -105,6 +108,22 @@ def value(target_path: str, **secret: Any) -> dict[str, Any]:
             config(tasks={"qa": {"type": "data", "metrics": {"em": {"params": {}}}}}),
             "spec.config.tasks.qa.metrics.em.type: Required value",
             id="metric type",
+        ),
+        *(
+            pytest.param(
+                config(type=kind, tasks={"qa": {"type": "data", "metrics": {"em": {"type": "em"}}}}),
+                config(type=kind, tasks={"qa": {"type": "data"} | metrics}),
+                "each task of a config of type custom or similarity_metrics needs metrics",
+                id=f"{kind} task with {metrics}",
+            )
+            for kind in ("custom", "similarity_metrics")
+            for metrics in NO_METRICS
+        ),
+        pytest.param(
+            config(tasks={"qa": {"type": "data", "metrics": {"em": {"type": "em"}}}}),
+            config(tasks={"qa": {"type": "data", "metric": {"em": {"type": "em"}}}}),
+            'unknown field "spec.config.tasks.qa.metric"',
+            id="misspelt metrics",
         ),
         pytest.param(
             config(groups={"all": {"groups": {"some": {"tasks": ["qa"]}}}}),
@@ -200,7 +219,7 @@ def test_columns(api: Api) -> None:
     )
     heading, row = api.table()
     assert heading == ["NAME", "TYPE", "CONFIG", "READY", "AGE"]
-    assert row[:-1] == ["it", "custom", "team-a/it", "True"]
+    assert row[:-1] == ["it", "gsm8k", "team-a/it", "True"]
     heading, row = api.table("-o", "wide")
     assert heading[-2:] == ["REASON", "MESSAGE"]
     assert row[-2:] == ["InSync", "config is in place"]

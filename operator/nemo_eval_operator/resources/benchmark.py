@@ -15,7 +15,7 @@ from nemo_eval_operator.resources.meta import (
     ObservedGeneration,
 )
 from nemo_eval_operator.resources.printing import Column
-from nemo_eval_operator.resources.rules import fit_for_path, immutable, rule, validations
+from nemo_eval_operator.resources.rules import fit_for_path, immutable, rule, tasks_need_metrics, validations
 from nemo_eval_operator.resources.values import SecretVersion, ValuesFrom
 
 _RENAMED = (
@@ -62,6 +62,7 @@ class BenchmarkSpec(KubeModel):
             fit_for_path("namespace"),
             immutable("name", _RENAMED.format("name")),
             immutable("namespace", _RENAMED.format("namespace")),
+            tasks_need_metrics(),
         ),
     )
     evaluator_ref: EvaluatorRef | None = Field(

@@ -14,7 +14,14 @@ from nemo_eval_operator.resources.evaljob_status import EvalJobStatus
 from nemo_eval_operator.resources.evaluator import EvaluatorRef
 from nemo_eval_operator.resources.meta import API_VERSION, DNS_SUBDOMAIN, KubeModel, ObjectMeta
 from nemo_eval_operator.resources.printing import Column
-from nemo_eval_operator.resources.rules import Rule, exactly_one, immutable, rule, validations
+from nemo_eval_operator.resources.rules import (
+    Rule,
+    exactly_one,
+    immutable,
+    rule,
+    tasks_need_metrics,
+    validations,
+)
 from nemo_eval_operator.resources.values import ValuesFrom
 
 MAX_SECONDS: Final = 2**31 - 1
@@ -108,6 +115,7 @@ class EvalJobSpec(KubeModel):
             "contents in spec.config and the annotation evaluator.nemo.dev/adopt=true, and refer to that by "
             "benchmarkRef."
         ),
+        json_schema_extra=validations(tasks_need_metrics()),
     )
     model: str | None = Field(
         None,

@@ -45,6 +45,18 @@ def exactly_one(first: str, second: str, message: str) -> Rule:
     return rule(f"has(self.{first}) != has(self.{second})", message)
 
 
+def tasks_need_metrics() -> Rule:
+    """Each task has metrics, or a group measures it, in configs that bring no metrics. For the config."""
+    kinds = ("custom", "similarity_metrics")
+    named = ", ".join(f"'{kind}'" for kind in kinds)
+    return rule(
+        f"!(self.type in [{named}]) || !has(self.tasks) || has(self.groups)"
+        " || self.tasks.all(t, has(self.tasks[t].metrics) && size(self.tasks[t].metrics) > 0)",
+        f"each task of a config of type {' or '.join(kinds)} needs metrics, or nothing is measured: add "
+        "tasks.NAME.metrics",
+    )
+
+
 def validations(*rules: Rule) -> dict[str, Any]:
     """`json_schema_extra` for a model or a field that carries `rules`."""
     return {VALIDATIONS: list(rules)}

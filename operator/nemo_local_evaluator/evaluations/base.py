@@ -47,6 +47,8 @@ class Outcome:
     groups: dict[str, Any] = field(default_factory=dict)
     message: str = "Job completed successfully."
     """The job's last word, which differs a little between NeMo's own evaluations."""
+    incomplete: bool = False
+    """Whether scores are missing, as the message says."""
 
 
 class Evaluation(Protocol):

@@ -58,16 +58,19 @@ def _refuse_unsupported(config: ConfigInput, target: TargetInput) -> None:
 
 
 def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints) -> TaskPlan:
+    if not task.metrics:
+        msg = f"task {name!r} has no metrics: add tasks.{name}.metrics, or nothing is measured"
+        raise EvaluationError(msg)
     generation = _generation(name, task, target, params, endpoints) if task.type in _GENERATES else None
     dataset = target.dataset if target.type == "dataset" else task.dataset
     return TaskPlan(
         rows=rows_of(target, dataset, owner=f"task {name!r}"),
         limit=limit_of(dataset, params),
         answer=generation or recorded_answer,
-        metrics={key: _spec(metric) for key, metric in (task.metrics or {}).items()},
+        metrics={key: _spec(metric) for key, metric in task.metrics.items()},
         judges={
             key: _judge(metric, params, endpoints, owner=f"metric {key!r}")
-            for key, metric in (task.metrics or {}).items()
+            for key, metric in task.metrics.items()
             if metric.type == JUDGE
         },
     )

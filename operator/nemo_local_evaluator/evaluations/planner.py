@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 from nemo_local_evaluator.evaluations import agentic, custom, harness, retrieval, similarity
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.unused import refuse_other_targets
+from nemo_local_evaluator.evaluations.unused import refuse_other_targets, refuse_unknown_fields
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
 from nemo_local_evaluator.settings import RegisteredModel
 
@@ -39,6 +39,7 @@ class Planner:
         """Raises EvaluationError; UnsupportedError for what NeMo Evaluator can do and this server cannot."""
         config = ConfigInput.model_validate(config_document)
         target = TargetInput.model_validate(target_document)
+        refuse_unknown_fields(config, target)
         refuse_other_targets(target)
         # Any other type is the name of a task of lm-eval's, which alone knows them all.
         family = _FAMILIES.get(config.type, harness.plan)

@@ -60,6 +60,8 @@ class TaskScores:
         self._total = 0
         self.answered = 0
         self.first_error: str | None = None
+        self._first_errors: dict[str, str] = {}
+        """By metric."""
 
     @property
     def failed(self) -> int:
@@ -71,6 +73,10 @@ class TaskScores:
         self.answered += sample.answer is not None
         if self.first_error is None and sample.errors:
             self.first_error = sample.errors[0]
+        for error in sample.errors if len(self._first_errors) < len(self._metrics) else ():
+            for metric in self._metrics:
+                if error.startswith(f"metric {metric!r}: "):
+                    self._first_errors.setdefault(metric, error)
         if sample.number <= MAX_SAMPLES_KEPT:
             self._keep(sample)
         for metric, scored in sample.scored.items():
@@ -78,8 +84,10 @@ class TaskScores:
                 statistics = self._statistics[metric].setdefault(name, RunningStatistics())
                 if counts(value):
                     statistics.add(value)
-                elif math.isfinite(value) and self.first_error is None:
-                    self.first_error = f"metric {metric!r}: {name} of {value:g} is too large for statistics"
+                elif math.isfinite(value):
+                    problem = f"metric {metric!r}: {name} of {value:g} is too large for statistics"
+                    self.first_error = self.first_error or problem
+                    self._first_errors.setdefault(metric, problem)
             if scored.tally is not None:
                 before = self._tallies.get(metric) or [0.0] * len(scored.tally)
                 self._tallies[metric] = [one + more for one, more in zip(before, scored.tally, strict=True)]
@@ -92,7 +100,10 @@ class TaskScores:
             self._kept.append((sample.number, document))
 
     def result(self) -> dict[str, Any]:
-        """Raises EvaluationError where a metric could be computed for no sample."""
+        """Return the task's part of a result; a metric without a number has no scores.
+
+        Raises EvaluationError where no sample had an answer to score.
+        """
         if self._total and not self.answered:
             msg = f"task {self._task!r}: all {self._total} samples tried have failed: {self.first_error}"
             raise EvaluationError(msg)
@@ -104,13 +115,29 @@ class TaskScores:
             },
         }
 
+    def without_numbers(self) -> list[str]:
+        """Return a sentence for each metric, or score of a metric, that could be computed for no sample."""
+        missing = []
+        for metric in self._metrics:
+            scores = self._statistics[metric]
+            if not any(score.count for score in scores.values()):
+                missing.append((metric, f"metric {metric!r}"))
+            else:
+                missing += [
+                    (metric, f"{name!r} of metric {metric!r}")
+                    for name, score in scores.items()
+                    if not score.count
+                ]
+        return [
+            f"task {self._task!r}: {shown} could be computed for no sample:"
+            f" {self._first_errors.get(metric, self.first_error)}"
+            for metric, shown in missing
+        ]
+
     def _scores(self, metric: str) -> dict[str, Any]:
         computed = {name: one for name, one in self._statistics[metric].items() if one.count}
-        if not computed:
-            msg = f"metric {metric!r} could be computed for no sample: {self.first_error}"
-            raise EvaluationError(msg)
         scores = {name: one.score(nan_count=self._total - one.count) for name, one in computed.items()}
-        if metric in self._tallies:
+        if computed and metric in self._tallies:
             corpus = corpus_scores(self._metrics[metric].type, self._tallies[metric])
             scores |= {name: {"value": value} for name, value in corpus.items()}
         return scores

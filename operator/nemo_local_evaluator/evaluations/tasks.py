@@ -36,6 +36,9 @@ GIVE_UP_AFTER: Final = 25
 """Samples failed from the start, none having succeeded: the cause is not in the samples."""
 
 ROWS_READ_AT_ONCE: Final = 256
+MAX_MISSING_NAMED: Final = 3
+"""Metrics without a number that the job's message names."""
+
 SAMPLES_SCORED_AT_ONCE: Final = 64
 """Where no model is asked: what a worker gets with one message."""
 
@@ -109,7 +112,7 @@ class TasksEvaluation:
 
     async def _run(self, rows: Mapping[str, Rows], observer: Observer) -> Outcome:
         account = _Account(observer, total=sum(one.count for one in rows.values()), tasks=self._tasks)
-        results = {}
+        results, missing = {}, []
         for name, task in self._tasks.items():
             account.set_status(name, "running")
             run = _TaskRun(name, task, self._resources, account, lanes=self._lanes(task))
@@ -118,8 +121,11 @@ class TasksEvaluation:
             except EvaluationError:
                 account.set_status(name, "failed")
                 raise
+            missing += run.without_numbers()
             account.set_status(name, "completed")
-        return Outcome(tasks=results)
+        if missing and not any(map(_has_scores, results.values())):
+            raise EvaluationError(missing[0])
+        return _completed(results, missing)
 
     def _lanes(self, task: TaskPlan) -> int:
         return self._parallelism if task.asks_models else self._resources.scoring.workers
@@ -137,6 +143,20 @@ class TasksEvaluation:
         if isinstance(task.rows, DatasetSource):
             return await self._resources.datasets.open(task.rows, limit=task.limit)
         return rows_in_memory(task.rows, limit=task.limit)
+
+
+def _has_scores(result: Mapping[str, Any]) -> bool:
+    return any(metric["scores"] for metric in result["metrics"].values())
+
+
+def _completed(results: dict[str, Any], missing: Sequence[str]) -> Outcome:
+    """Return the outcome, whose message names the first of the `missing` scores."""
+    if not missing:
+        return Outcome(tasks=results)
+    more = f"; and {len(missing) - MAX_MISSING_NAMED} more" if len(missing) > MAX_MISSING_NAMED else ""
+    named = "; ".join(missing[:MAX_MISSING_NAMED])
+    message = f"Job completed without some scores: {named}{more}"
+    return Outcome(tasks=results, message=message, incomplete=True)
 
 
 class _Account:
@@ -187,6 +207,9 @@ class _TaskRun:
         finally:
             await feed.close()
         return self._scores.result()
+
+    def without_numbers(self) -> list[str]:
+        return self._scores.without_numbers()
 
     async def _lane(self, feed: "_Feed", size: int) -> None:
         while not self._hopeless and (samples := await feed.take(size)):

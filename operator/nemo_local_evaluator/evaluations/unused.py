@@ -1,14 +1,57 @@
 """Refuses fields that an evaluation would ignore: a score must not hide that something was left out."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Final
 
 from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
-from nemo_local_evaluator.schemas import CachedOutputs, ConfigInput, Dataset, TargetInput, Task
+from nemo_local_evaluator.schemas import (
+    CachedOutputs,
+    Config,
+    ConfigInput,
+    Dataset,
+    Document,
+    Target,
+    TargetInput,
+    Task,
+)
 
-__all__ = ["refuse_groups", "refuse_other_datasets", "refuse_other_targets", "refuse_task_fields"]
+__all__ = [
+    "refuse_groups",
+    "refuse_other_datasets",
+    "refuse_other_targets",
+    "refuse_task_fields",
+    "refuse_unknown_fields",
+]
 
 _OF_TYPE: Final = ("model", "cached_outputs", "retriever", "rag", "rows", "dataset")
+
+
+_WRITTEN_BY_SERVERS: Final = frozenset(
+    {*Config.model_fields, *Target.model_fields, "version_id", "version_tags", "model_providers"}
+) - {*ConfigInput.model_fields, *TargetInput.model_fields}
+"""Fields of an answer that may be sent back as it came."""
+
+
+def refuse_unknown_fields(config: ConfigInput, target: TargetInput) -> None:
+    """Refuse undeclared fields where NeMo's schemas are closed: `metric` would leave a task without metrics.
+
+    Datasets, models and params take fields of their own. Raises EvaluationError.
+    """
+    _refuse_undeclared(config, "config", allowed=_WRITTEN_BY_SERVERS)
+    _refuse_undeclared(target, "target", allowed=_WRITTEN_BY_SERVERS)
+    for name, task in (config.tasks or {}).items():
+        _refuse_undeclared(task, f"config.tasks.{name}")
+        for key, metric in (task.metrics or {}).items():
+            _refuse_undeclared(metric, f"config.tasks.{name}.metrics.{key}")
+
+
+def _refuse_undeclared(part: Document, place: str, *, allowed: frozenset[str] = frozenset()) -> None:
+    for name in (part.model_extra or {}).keys() - allowed:
+        likely = get_close_matches(name[:64], type(part).model_fields, n=1, cutoff=0.7)
+        advice = f"did you mean {likely[0]}?" if likely else "remove it"
+        msg = f"{place}.{name} is not a field of NeMo's and would have no effect: {advice}"
+        raise EvaluationError(msg)
 
 
 def refuse_other_targets(target: TargetInput) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -59,6 +60,7 @@ class Manifest:
             place = ".".join(map(str, ("spec", *problem["loc"])))
             msg = f"{self.shown}: {place}: {problem['msg']}"
             raise InvalidDocumentError(msg) from error
+        self._refuse_misspelt()
         self._refuse_secrets()
         if self.kind == JOB:
             self._want_one_of("benchmarkRef", "config")
@@ -68,6 +70,13 @@ class Manifest:
         if (getattr(self.spec, one) is None) == (getattr(self.spec, other) is None):
             msg = f"{self.shown}: set exactly one of spec.{one} and spec.{other}"
             raise InvalidDocumentError(msg)
+
+    def _refuse_misspelt(self) -> None:
+        """Refuse fields that resemble one that `run` reads; others may steer the operator."""
+        for name in self.spec.model_extra or {}:
+            if likely := get_close_matches(name[:64], _Spec.model_fields, n=1, cutoff=0.8):
+                msg = f"{self.shown}: spec.{name} is not a field of {self.kind}: did you mean {likely[0]}?"
+                raise InvalidDocumentError(msg)
 
     def _refuse_secrets(self) -> None:
         for index, value in enumerate(self.spec.valuesFrom or ()):

@@ -27,9 +27,15 @@ def _in_level(level: Mapping[str, Any], *, kind: str = "", above: str = "") -> I
     for name, entry in level.items():
         owner = f"{above}{name}"
         for metric, of_metric in entry.get("metrics", {}).items():
+            if not of_metric["scores"]:
+                yield (f"{kind}{owner}", metric, "", "none", "0", "", _samples_total(entry))
             for score, result in of_metric["scores"].items():
                 yield (f"{kind}{owner}", metric, score, *_numbers(result))
         yield from _in_level(entry.get("groups", {}), kind=kind, above=f"{owner}/")
+
+
+def _samples_total(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("data", {}).get("samples_total", ""))
 
 
 def _numbers(result: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -21,6 +21,7 @@ from tests.unit.local_evaluator.harness import (
     echo,
     evaluator,
     model_target,
+    string_check,
 )
 
 ROWS = [{"question": f"q{number}", "answer": f"q{number}"} for number in range(6)]
@@ -87,7 +88,7 @@ async def test_messages_and_tools_may_be_jinja_that_renders_json(server: Evaluat
         "tool_choice": "auto",
     }
     config = chat_config(server.dataset("chat.json", rows), template=template)
-    config["tasks"]["qa"]["metrics"] = {}
+    config["tasks"]["qa"]["metrics"] = {"any": string_check("a", "equals", "a")}
     assert (await server.run(config, model_target()))["status"] == "completed"
     assert server.model.bodies == [{"model": "tiny", "tool_choice": "auto", "stream": False, **rows[0]}]
 
@@ -222,7 +223,7 @@ async def test_every_string_of_a_request_is_rendered(
         "tools_json": json.dumps([TOOL]),
     }
     config = chat_config(server.dataset("rows.json", [row]), template={"prompt": "x", **template})
-    config["tasks"]["qa"]["metrics"] = {}
+    config["tasks"]["qa"]["metrics"] = {"any": string_check("a", "equals", "a")}
     job = await server.run(config, model_target())
     assert job["status"] == "completed", job["status_details"]
     messages = [{"role": "user", "content": "x"}]
@@ -251,7 +252,7 @@ async def test_the_content_of_a_message_is_text_or_parts(
     row = {"parts": PARTS, "nothing": None, "number": 5, "calls": [{"type": "function"}]}
     template = {"messages": [{"role": "user", "content": content}]}
     config = chat_config(server.dataset("rows.json", [row]), template=template)
-    config["tasks"]["qa"]["metrics"] = {}
+    config["tasks"]["qa"]["metrics"] = {"any": string_check("a", "equals", "a")}
 
     async def answer(_request: httpx.Request) -> httpx.Response:
         return chat_reply("It is.")

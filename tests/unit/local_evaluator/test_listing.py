@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.local_evaluator.harness import Evaluator, model_target, rows_target
+from tests.unit.local_evaluator.harness import Evaluator, data_config, model_target, rows_target
 
 CONFIG = {"type": "custom"}
 
@@ -174,7 +174,7 @@ async def test_targets_and_their_jobs_are_found_by_the_model(server: Evaluator) 
 
 async def test_jobs_are_found_by_what_they_were_made_of(server: Evaluator) -> None:
     await server.create("targets", rows_target({"x": 1}) | {"name": "t", "namespace": "team"})
-    config = {"type": "custom", "name": "inline", "tasks": {"qa": {"type": "data"}}}
+    config = data_config() | {"name": "inline"}
     body = {"config": config, "target": "team/t", "namespace": "team", "custom_fields": {"k8s-uid": "u-1"}}
     mine = await server.create("jobs", body)
     other = await server.create("jobs", {"config": config, "target": rows_target({"x": 2})})

@@ -1,10 +1,14 @@
 """Scores against published reference numbers and examples worked by hand."""
 
+import math
 from typing import Any
 
 import pytest
 
+from nemo_local_evaluator.evaluations.scores import Sample, TaskScores
+from nemo_local_evaluator.metrics import Scored
 from nemo_local_evaluator.metrics.squad import normalise
+from nemo_local_evaluator.scoring import MetricSpec
 from tests.unit.local_evaluator.harness import Evaluator, data_config, rows_target, string_check
 
 REFERENCE = {"references": ["{{item.reference}}"]}
@@ -213,8 +217,44 @@ async def test_output_may_be_in_a_column_named_output_and_need_not_be_text(serve
     assert (await server.scores(config, rows_target({"output": {"a": 1}})))["string-check"]["value"] == 1
 
 
-async def test_a_metric_no_sample_has_fails_the_job(server: Evaluator) -> None:
+async def test_a_job_without_any_score_fails(server: Evaluator) -> None:
     config = data_config(string_check("{{output_text}}", "equals", "x"))
     job = await server.run(config, rows_target({"question": "?"}))
     assert job["status"] == "failed"
     assert "metric 'score' could be computed for no sample" in job["status_details"]["message"]
+
+
+async def test_a_metric_without_a_number_leaves_the_others_their_scores(server: Evaluator) -> None:
+    missing = string_check("{{item.gone}}", "equals", "x")
+    config = data_config(string_check("{{item.answer}}", "equals", "Rome"), missing)
+    config["tasks"]["other"] = {"type": "data", "metrics": {"only": missing}}
+    job = await server.run(config, rows_target({"answer": "Rome"}, {"answer": "Bern"}))
+    assert job["status"] == "completed"
+    message = job["status_details"]["message"]
+    assert message.startswith(
+        "Job completed without some scores: task 'qa': metric 'score-2' could be computed"
+    )
+    assert "; task 'other': metric 'only' could be computed for no sample: " in message
+    tasks = (await server.get(f"jobs/{job['id']}/results"))["tasks"]
+    assert tasks["qa"]["metrics"]["score"]["scores"]["string-check"]["value"] == 0.5
+    assert tasks["qa"]["metrics"]["score-2"] == {"scores": {}}
+    assert tasks["other"]["metrics"]["only"] == {"scores": {}}
+
+
+def test_of_a_metric_with_several_scores_those_without_a_number_are_named() -> None:
+    scores = TaskScores("qa", {"judge": MetricSpec(type="llm-judge", params="{}")})
+    scored = {"judge": Scored({"style": 1.0, "facts": math.nan})}
+    errors = ["metric 'other': gone", "metric 'judge': 'facts' is missing"]
+    scores.add(Sample(number=1, item={}, answer={}, scored=scored, errors=errors))
+    assert scores.result()["metrics"]["judge"]["scores"].keys() == {"style"}
+    cause = "metric 'judge': 'facts' is missing"
+    assert scores.without_numbers() == [
+        f"task 'qa': 'facts' of metric 'judge' could be computed for no sample: {cause}"
+    ]
+
+
+async def test_of_two_metrics_of_a_type_the_one_at_fault_is_named(server: Evaluator) -> None:
+    config = data_config(string_check("a", "equals", "a"), string_check("{{", "equals", "b"))
+    body = {"config": config, "target": rows_target({"x": "1"})}
+    detail = await server.refused(400, "POST", "jobs", body)
+    assert "metric 'score-2' (type 'string-check'): template '{{' is not valid Jinja" in detail

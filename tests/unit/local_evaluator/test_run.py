@@ -120,6 +120,19 @@ group all             evaluation           recall_5       1       1        0
     )
 
 
+def test_a_metric_without_a_number_has_a_line_too_and_is_named_at_the_end(home: Path) -> None:
+    config = data_config(
+        CONFIG["tasks"]["qa"]["metrics"]["score"], string_check("{{item.gone}}", "equals", "x")
+    )
+    (home / "config.yaml").write_text(yaml.safe_dump(config))
+    result = run(home / "config.yaml", "--target", DATASET_TARGET)
+    assert printed(result).splitlines()[3].split() == ["qa", "score-2", "none", "0", "3"]
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(
+        "Job completed without some scores: task 'qa': metric 'score-2' could be computed for"
+    )
+
+
 def test_progress_is_told_on_standard_error(home: Path) -> None:
     result = run(home / "config.yaml", "--target", DATASET_TARGET)
     lines = result.stderr.splitlines()
@@ -210,7 +223,7 @@ def test_other_directories_are_read_where_they_are_allowed(home: Path) -> None:
 def test_a_failed_evaluation_says_why(home: Path) -> None:
     result = run(home / "config.yaml", "--target", json.dumps(rows_target({"answer": "Oslo"})))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "The evaluation failed: metric 'score' could be computed for no sample" in result.stderr
+    assert "The evaluation failed: task 'qa': metric 'score' could be computed for no sample" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -229,6 +242,46 @@ def test_documents_that_are_none_are_refused(home: Path, config: str, target: st
     result = run(home / "config.yaml", "--target", target)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
+
+
+SCORED = {"qa": {"type": "data", "metrics": CONFIG["tasks"]["qa"]["metrics"]}}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"type": "custom", "tasks": {"qa": {"type": "data"}}},
+            "task 'qa' has no metrics: add tasks.qa.metrics",
+        ),
+        (
+            {"type": "custom", "tasks": {"qa": {"type": "data", "metric": {}}}},
+            "config.tasks.qa.metric is not a field of NeMo's and would have no effect: did you mean metrics?",
+        ),
+        (
+            {"type": "custom", "tasks": {"qa": {**SCORED["qa"], "colour": "red"}}},
+            "config.tasks.qa.colour is not a field of NeMo's and would have no effect: remove it",
+        ),
+        ({"type": "custom", "tasks": SCORED, "param": {}}, "config.param is not a field of NeMo's"),
+        (
+            {"type": "gsm8k", "tasks": {"qa": {"type": "gsm8k", "dataset_": "x"}}},
+            "config.tasks.qa.dataset_ is not a field of NeMo's",
+        ),
+    ],
+)
+def test_a_task_without_metrics_and_an_unknown_field_are_refused(
+    home: Path, config: dict[str, Any], said: str
+) -> None:
+    (home / "config.yaml").write_text(yaml.safe_dump(config))
+    result = run(home / "config.yaml", "--target", DATASET_TARGET)
+    assert result.exit_code == 1
+    assert f"The evaluation failed: {said}" in result.stderr
+
+
+def test_a_config_as_a_server_answers_it_is_accepted(home: Path) -> None:
+    written = {"id": "eval-config-1", "created_at": "2026-01-01T00:00:00", "schema_version": "1.0"}
+    (home / "config.yaml").write_text(yaml.safe_dump(CONFIG | written | {"version_id": "main"}))
+    assert printed(run(home / "config.yaml", "--target", DATASET_TARGET)) == TABLE
 
 
 def test_dates_stay_what_was_written(home: Path) -> None:

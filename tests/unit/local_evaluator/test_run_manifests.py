@@ -56,6 +56,15 @@ def test_values_from_secrets_are_refused_with_the_place_to_write_them(tmp_path: 
     assert said.endswith("write the value at spec.target.model.api_endpoint.api_key")
 
 
+def test_a_misspelt_field_of_a_manifest_is_refused(tmp_path: Path) -> None:
+    benchmark, job = without_secrets("bench.yaml")
+    job["spec"]["samplingparams"] = job["spec"].pop("samplingParams")
+    file = manifests(tmp_path / "bench.yaml", benchmark, job)
+    assert "spec.samplingparams is not a field of NemoEvalJob: did you mean samplingParams?" in refused(
+        file, file
+    )
+
+
 def test_a_job_of_another_benchmark_is_refused(tmp_path: Path) -> None:
     file = manifests(tmp_path / "mismatch.yaml", *without_secrets("mismatch.yaml"))
     said = refused(file, file)

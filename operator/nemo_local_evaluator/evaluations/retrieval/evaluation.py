@@ -79,6 +79,8 @@ class RetrievalEvaluation:
                 name: {"metrics": {"evaluation": {"scores": _pooled([scores[task] for task in members])}}}
                 for name, members in self._groups.items()
             },
+            message=outcome.message,
+            incomplete=outcome.incomplete,
         )
 
     async def _plan(self, name: str, task: RankingTask, observer: Observer) -> TaskPlan:
@@ -101,7 +103,10 @@ def _answer(judgements: Judgements, row: Row) -> dict[str, Any]:
 
 
 def _metrics(measures: Mapping[str, str], scores: Mapping[str, Any]) -> dict[str, Any]:
-    return {metric: {"scores": {measure: scores[measure]}} for metric, measure in measures.items()}
+    return {
+        metric: {"scores": {measure: scores[measure]} if measure in scores else {}}
+        for metric, measure in measures.items()
+    }
 
 
 def _pooled(of_tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
