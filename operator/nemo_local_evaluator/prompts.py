@@ -52,7 +52,11 @@ class Prompt:
         fields = _template_fields(owner, template)
         self._environment = environment
         self._sampling = _sampling(params)
-        self._fields = {key: self._field(key, value) for key, value in fields.items()}
+        try:
+            self._fields = {key: self._field(key, value) for key, value in fields.items()}
+        except EvaluationError as error:
+            msg = f"{owner}: params.template: {error}"
+            raise EvaluationError(msg) from error
         self._kind = kind
         if kind == "completion" and "prompt" not in fields:
             msg = (

@@ -8,9 +8,10 @@ every column by its bare name, and the bare names `prompt` and `output_text` of 
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from typing import Any, NoReturn
 
 import jinja2
@@ -38,7 +39,7 @@ class Template:
     def render(self, context: Context) -> str:
         parts: list[str] = []
         length = 0
-        with self._faults():
+        with self._faults(context):
             for part in self._template.generate(context):
                 length += len(part)
                 if length > MAX_OUTPUT_LENGTH:
@@ -55,7 +56,7 @@ class Template:
         """
         if self._expression is None:
             return self.render(context)
-        with self._faults():
+        with self._faults(context):
             found = self._expression(context)
             if isinstance(found, jinja2.Undefined):
                 str(found)  # raises, and says what is missing
@@ -64,7 +65,7 @@ class Template:
         if isinstance(found, str) and not isinstance(found, _Json):
             self._refuse_long(len(found))
             return str(found)
-        with self._faults():
+        with self._faults(context):
             text = found if isinstance(found, _Json) else json.dumps(found, default=_no_json, allow_nan=False)
         self._refuse_long(len(text))
         return json.loads(text)
@@ -77,7 +78,7 @@ class Template:
         try:
             found = json.loads(found)
         except json.JSONDecodeError as error:
-            msg = f"template {self.shown} does not render JSON: {error}"
+            msg = f"template {self.shown} does not render JSON: {error}{self._advice}"
             raise SampleError(msg) from error
         if is_too_deep(found):
             msg = f"template {self.shown} renders {TOO_DEEP}"
@@ -97,14 +98,22 @@ class Template:
         except jinja2.TemplateSyntaxError:
             return None
 
+    @property
+    def _advice(self) -> str:
+        """What makes values JSON, where the template puts some between text of its own."""
+        filtered = self._source.count("tojson") >= self._source.count("{{")
+        if self._expression is not None or filtered:
+            return ""
+        return ". End each expression that stands for a JSON value with '| tojson'"
+
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _faults(self, context: Context) -> Iterator[None]:
         try:
             yield
         except MemoryError:
             raise  # for the worker to say how much it may have
         except Exception as error:  # a template's expressions may raise anything at all
-            msg = f"template {self.shown} cannot be rendered: {error}"
+            msg = f"template {self.shown} cannot be rendered: {error}{_columns_for(error, context)}"
             raise SampleError(msg) from error
 
     def _refuse_long(self, length: int) -> None:
@@ -188,11 +197,26 @@ class _Undefined(jinja2.StrictUndefined):
     @property
     @override
     def _undefined_message(self) -> str:
-        if not isinstance(self._undefined_obj, _Row) or self._undefined_hint:
+        found = self._undefined_obj
+        if not isinstance(found, dict) or self._undefined_hint:
             return super()._undefined_message
-        columns = ", ".join(column[:_MAX_SHOWN] for column in list(self._undefined_obj)[:_COLUMNS_SHOWN])
-        more = ", ..." if len(self._undefined_obj) > _COLUMNS_SHOWN else ""
-        return f"the row has no column {self._undefined_name!r}; it has {columns}{more}"
+        if isinstance(found, _Row):
+            return f"the row has no column {self._undefined_name!r}; it has {_names(found)}"
+        return f"there is no {self._undefined_name!r} among {_names(found)}"
+
+
+def _names(keys: Collection[object]) -> str:
+    shown = ", ".join(str(key)[:_MAX_SHOWN] for key in islice(keys, _COLUMNS_SHOWN))
+    return shown + (", ..." if len(keys) > _COLUMNS_SHOWN else "") or "nothing"
+
+
+def _columns_for(error: Exception, context: Context) -> str:
+    """Return what a bare name could have been; the errors of other lookups say it themselves."""
+    row = context.get("item")
+    # `'answer' is undefined` is Jinja's own sentence for a bare name.
+    if not isinstance(error, jinja2.UndefinedError) or not isinstance(row, _Row):
+        return ""
+    return f"; the row has {_names(row)}" if str(error).endswith(" is undefined") else ""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):

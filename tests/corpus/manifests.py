@@ -213,7 +213,7 @@ TOLD: dict[str, tuple[Spec, str, str]] = {
     "a path through text": (
         run(valuesFrom=from_secret("config.type.x")),
         "InvalidSpec",
-        "valuesFrom targetPath 'config.type.x': 'config.type' is not an object",
+        "spec.valuesFrom[0].targetPath 'config.type.x': 'config.type' is not an object",
     ),
     "a path beyond a list": (
         benchmark(valuesFrom=from_secret("tasks.t.params.list[5]")),

@@ -248,7 +248,7 @@ def test_it_does_not_outlive_the_server() -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as orphan:
-        request = {"type": "gsm8k", "tasks": ["gsm8k"], "task_directories": []}
+        request = {"type": "gsm8k", "tasks": ["gsm8k"], "config_types": [], "task_directories": []}
         orphan.communicate(json.dumps(request).encode() + b"\n", timeout=60)
         assert orphan.returncode == -signal.SIGKILL
 
@@ -285,7 +285,11 @@ async def test_what_cannot_be_run_is_said_in_words(
 async def test_an_unknown_task_names_those_that_are_near(server: Evaluator, loopback: LoopbackModel) -> None:
     job = await run(server, loopback, "gsm8")
     assert job["status"] == "failed"
-    assert "lm-eval has no task 'gsm8'; did you mean gsm8k" in job["status_details"]["message"]
+    types = "agentic, custom, rag, retriever, similarity_metrics"
+    assert (
+        f"'gsm8' is neither a type of NeMo Evaluator ({types}) nor a task of lm-eval; did you mean gsm8k"
+        in job["status_details"]["message"]
+    )
 
 
 async def test_a_type_is_never_a_path(server: Evaluator, tasks: Path) -> None:

@@ -34,11 +34,12 @@ class UnusableSpec(Exception):
 
 
 class UnusableTargetPath(UnusableSpec):
-    """A targetPath cannot be followed; `path` names it."""
+    """A targetPath cannot be followed; `path` names it, and `field` is where in the spec it stands."""
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, *, field: str = "valuesFrom targetPath") -> None:
         self.path = path
-        super().__init__(f"valuesFrom targetPath {path!r}: {problem}")
+        self.problem = problem
+        super().__init__(f"{field} {path!r}: {problem}")
 
 
 def parse(path: str) -> list[Step]:
@@ -57,7 +58,9 @@ def parse(path: str) -> list[Step]:
         if position == len(path):
             return steps
         if path[position] != ".":
-            raise UnusableTargetPath(path, f"{path[position]!r} at character {position + 1} is no way on")
+            raise UnusableTargetPath(
+                path, f"unexpected character {path[position]!r} at position {position + 1}"
+            )
         position += 1
 
 

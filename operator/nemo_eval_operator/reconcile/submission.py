@@ -33,6 +33,7 @@ from nemo_eval_operator.lifecycle import (
     attempt_status,
     carries_config,
     check_hosts,
+    check_places,
     check_values,
     job_body,
     job_status,
@@ -166,6 +167,7 @@ class Submitter:
         Raises as `submit`; a job that waits has no slot.
         """
         try:
+            check_places(job, benchmark)
             read = await self._secrets.read(job)
             if benchmark is not None and not carries_config(job, read.values):
                 await self._verify_config(job, benchmark, evaluator)

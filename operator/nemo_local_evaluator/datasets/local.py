@@ -34,7 +34,8 @@ class LocalFiles:
             roots = ", ".join(map(str, self._roots))
             raise bad_file(name, f"is outside the directories allowed: {roots}")
         if not existing:
-            raise bad_file(name, "does not exist")
+            where = "" if path.is_absolute() else f", in {', '.join(map(str, self._roots))}"
+            raise bad_file(name, f"does not exist: the evaluator looks on its own disk{where}")
         return existing[0]
 
     def names(self, directory: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from nemo_local_evaluator.datasets import item_id
@@ -10,7 +11,15 @@ from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome,
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
 from nemo_local_evaluator.evaluations.unused import refuse_groups
-from nemo_local_evaluator.harness import SILENCE, HarnessRun, Request, extra_of, ranked_scores, request_of
+from nemo_local_evaluator.harness import (
+    NEMO_TYPES,
+    SILENCE,
+    HarnessRun,
+    Request,
+    extra_of,
+    ranked_scores,
+    request_of,
+)
 from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.schemas import ConfigInput, Model, Params, TargetInput
 
@@ -48,6 +57,19 @@ def plan(
     config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
 ) -> Evaluation:
     """Raises EvaluationError."""
+    try:
+        return _plan(config, target, endpoints=endpoints, resources=resources)
+    except EvaluationError as fault:
+        near = get_close_matches(config.type[:64], NEMO_TYPES, n=1, cutoff=0.7)
+        if not near:
+            raise
+        msg = f"{fault}. NeMo Evaluator has no type {config.type!r} of its own: did you mean {near[0]}?"
+        raise type(fault)(msg) from fault
+
+
+def _plan(
+    config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
+) -> Evaluation:
     if target.type != "model":
         msg = f"config type {config.type!r} calls a model, but the target's type is {target.type!r}"
         raise EvaluationError(msg)

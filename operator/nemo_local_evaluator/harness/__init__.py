@@ -2,7 +2,16 @@
 
 from nemo_local_evaluator.harness.child import Request
 from nemo_local_evaluator.harness.process import SILENCE, Harness, HarnessRun
-from nemo_local_evaluator.harness.request import extra_of, request_of
+from nemo_local_evaluator.harness.request import NEMO_TYPES, extra_of, request_of
 from nemo_local_evaluator.harness.results import ranked_scores
 
-__all__ = ["SILENCE", "Harness", "HarnessRun", "Request", "extra_of", "ranked_scores", "request_of"]
+__all__ = [
+    "NEMO_TYPES",
+    "SILENCE",
+    "Harness",
+    "HarnessRun",
+    "Request",
+    "extra_of",
+    "ranked_scores",
+    "request_of",
+]

@@ -35,6 +35,8 @@ class Request(TypedDict):
     gen_kwargs: dict[str, Any]
     options: dict[str, Any]
     """Further arguments of `simple_evaluate`."""
+    config_types: list[str]
+    """Those of NeMo's own families, which may have been meant."""
     task_directories: list[str]
     """Of the server's own tasks, which come before lm-eval's."""
 
@@ -78,7 +80,7 @@ def _outcome(request: Request) -> Iterator[Mapping[str, Any]]:
 def _evaluate(request: Request) -> Iterator[Mapping[str, Any]]:
     from lm_eval import simple_evaluate  # noqa: PLC0415 - it may be missing
 
-    manager = _manager([request["type"], *request["tasks"]], request["task_directories"])
+    manager = _manager([request["type"], *request["tasks"]], request)
     _refuse_unfit(request, [config for name in request["tasks"] for config in _configs(name, manager)])
     results = simple_evaluate(
         model=request["model"],
@@ -103,13 +105,14 @@ def _evaluate(request: Request) -> Iterator[Mapping[str, Any]]:
     }
 
 
-def _manager(names: list[str], directories: list[str]) -> "TaskManager":
+def _manager(names: list[str], request: Request) -> "TaskManager":
     """Return lm-eval's index of tasks, with those of the server's own directories in front.
 
     Raises _Refused for the first name that is not among them.
     """
     from lm_eval.tasks import TaskManager  # noqa: PLC0415 - it may be missing
 
+    directories, types = request["task_directories"], request["config_types"]
     if directories:
         # To read lm-eval's fifteen thousand tasks takes ten seconds.
         own = TaskManager(include_path=directories, include_defaults=False)
@@ -120,9 +123,11 @@ def _manager(names: list[str], directories: list[str]) -> "TaskManager":
     for task in names:
         if task in manager.all_tasks:
             continue
-        near = difflib.get_close_matches(task, manager.all_tasks, n=_NAMES_SUGGESTED)
+        near = difflib.get_close_matches(task, [*types, *manager.all_tasks], n=_NAMES_SUGGESTED)
         meant = f"; did you mean {', '.join(near)}?" if near else ""
-        msg = f"lm-eval has no task {task!r}{meant}"
+        msg = (
+            f"{task!r} is neither a type of NeMo Evaluator ({', '.join(types)}) nor a task of lm-eval{meant}"
+        )
         raise _Refused(msg)
     return manager
 

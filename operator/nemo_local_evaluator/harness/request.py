@@ -25,12 +25,15 @@ from nemo_local_evaluator.model_client import Endpoint, call_url, kind_of_url
 from nemo_local_evaluator.prompts import Generates
 from nemo_local_evaluator.schemas import Params
 
-__all__ = ["Extra", "extra_of", "kind_of", "request_of"]
+__all__ = ["NEMO_TYPES", "Extra", "extra_of", "kind_of", "request_of"]
 
 ModelType = Literal["chat", "completions"]
 
 _KINDS: Final[dict[ModelType, Generates]] = {"chat": "chat-completion", "completions": "completion"}
 _MODELS: Final[dict[ModelType, str]] = {"chat": "local-chat-completions", "completions": "local-completions"}
+
+NEMO_TYPES: Final = ("agentic", "custom", "rag", "retriever", "similarity_metrics")
+"""Config types that are not lm-eval's, for messages: a misspelt one is taken for a task of lm-eval."""
 
 _A_PAIR: Final = 2
 
@@ -166,6 +169,7 @@ def request_of(
         },
         "gen_kwargs": _generation(params, extra),
         "options": options,
+        "config_types": list(NEMO_TYPES),
         "task_directories": [],
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.metrics import Judge, Metric, ReferenceMetric, Scored, build_metric
 from nemo_local_evaluator.prompts import Generates, Prompt
 from nemo_local_evaluator.schemas import Params
@@ -62,8 +62,13 @@ def check(prompt: PromptSpec | None, metrics: Mapping[str, MetricSpec]) -> None:
     with limited():
         if prompt is not None:
             _prompt(prompt)
-        for spec in metrics.values():
-            _metric(spec)
+        for name, spec in metrics.items():
+            try:
+                _metric(spec)
+            except EvaluationError as error:
+                # Two metrics may be of one type, so that its name alone does not say which one is at fault.
+                msg = f"metric {name!r} (type {spec.type!r}): {error}"
+                raise EvaluationError(msg) from error
 
 
 def render_prompt(spec: PromptSpec, item: Mapping[str, Any]) -> dict[str, Any]:

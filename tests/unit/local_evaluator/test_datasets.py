@@ -66,7 +66,10 @@ async def test_a_bad_row_fails_the_job_with_its_number(server: Evaluator) -> Non
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        ({"files_url": "file://absent.json"}, "'absent.json' does not exist"),
+        (
+            {"files_url": "file://absent.json"},
+            "'absent.json' does not exist: the evaluator looks on its own disk, in /",
+        ),
         ({"files_url": "file://rows.txt"}, "give its format"),
         ({"files_url": "file:///etc/passwd", "format": "csv"}, "outside the directories"),
         ({"files_url": "https://data.test/rows"}, "give its format"),

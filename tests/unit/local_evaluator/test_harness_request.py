@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from nemo_local_evaluator.errors import EvaluationError
-from nemo_local_evaluator.harness import Request, request_of
+from nemo_local_evaluator.harness import NEMO_TYPES, Request, request_of
 from nemo_local_evaluator.model_client import Endpoint
 from nemo_local_evaluator.schemas import Params
-from tests.unit.local_evaluator.harness import Evaluator, model_target
+from tests.unit.local_evaluator.harness import Evaluator, model_target, rows_target
 
 CHAT = "http://nim.test/v1/chat/completions"
 COMPLETIONS = "http://nim.test/v1/completions"
@@ -74,6 +74,7 @@ def test_recorded_params_are_passed_on() -> None:
             "fewshot_as_multiturn": True,
             "limit": 5,
         },
+        "config_types": ["agentic", "custom", "rag", "retriever", "similarity_metrics"],
         "task_directories": [],
     }
 
@@ -196,6 +197,19 @@ async def test_a_type_of_another_harness_is_what_the_job_fails_for(server: Evalu
     assert job["status_details"]["message"] == (
         "config type 'bfclv3' is a benchmark of BFCL, which this server does not run; it has those of lm-eval"
     )
+
+
+async def test_a_misspelt_type_of_nemo_is_told_with_the_likely_one(server: Evaluator) -> None:
+    tasks = {"qa": {"type": "data", "metrics": {"m": {"type": "em"}}}}
+    body = {"config": {"type": "cutsom", "tasks": tasks}, "target": rows_target({"a": 1})}
+    detail = await server.refused(400, "POST", "jobs", body)
+    assert detail.endswith("NeMo Evaluator has no type 'cutsom' of its own: did you mean custom?")
+
+
+@pytest.mark.parametrize("kind", NEMO_TYPES)
+async def test_a_type_of_nemo_is_not_taken_for_a_task_of_lm_eval(server: Evaluator, kind: str) -> None:
+    body = {"config": {"type": kind}, "target": rows_target({"a": 1})}
+    assert "calls a model" not in await server.refused(400, "POST", "jobs", body)
 
 
 async def test_another_fault_of_a_config_begins_with_how_its_type_is_taken(server: Evaluator) -> None:

@@ -104,6 +104,36 @@ def test_a_missing_column_is_told_with_those_there_are() -> None:
         render("{{ item.answr }}", {"Question": "?", "answer": "!"})
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ answr }}", r"'answr' is undefined; the row has Question, answer$"),
+        ("{{ item.nested.x }}", r"there is no 'x' among a$"),
+        ("{{ sample.text }}", r"there is no 'text' among output_text$"),
+    ],
+)
+def test_other_missing_names_are_told_with_those_there_are(source: str, said: str) -> None:
+    row = {"Question": "?", "answer": "!"} | ({"nested": {"a": 1}} if "nested" in source else {})
+    with pytest.raises(SampleError, match=said):
+        render(source, row, {"output_text": "So."})
+
+
+@pytest.mark.parametrize(
+    ("source", "advised"),
+    [
+        ('[{"role": "user", "content": {{ item.text }}}]', True),
+        ("[{{ item.call }}]", True),
+        ('[{"content": {{ item.text | tojson }}]', False),
+        ("{{ item.text }}", False),
+    ],
+)
+def test_where_tojson_is_the_cure_the_error_says_so(source: str, advised: bool) -> None:
+    template = TemplateEnvironment().compile(source)
+    with pytest.raises(SampleError, match="does not render JSON") as caught:
+        template.render_json(context_for({"text": 'He said "so"', "call": {"name": "f", "arguments": None}}))
+    assert str(caught.value).endswith("with '| tojson'") == advised
+
+
 def test_thousands_of_columns_may_have_one_normalised_name() -> None:
     columns = ["".join("!?"[number >> bit & 1] for bit in range(12)) for number in range(2**12)]
     row = {column: number for number, column in enumerate(columns)}
