@@ -78,7 +78,8 @@ def test_somebody_elses_config_is_not_overwritten_until_adoption_is_asked_for(wo
 
     status = world.until_reason(BENCHMARK, "rows", "ConfigExists")
 
-    assert "kubectl annotate nemobenchmark rows evaluator.nemo.dev/adopt=true" in status["message"]
+    command = f"kubectl annotate -n {world.namespace} nemobenchmark rows evaluator.nemo.dev/adopt=true"
+    assert command in status["message"]
     assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Stalled": "True"}
     assert (world.remote_config("rows") or {})["type"] == "mmlu"
     world.until_reason(JOB, "waits", "BenchmarkNotReady")

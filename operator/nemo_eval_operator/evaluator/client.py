@@ -26,6 +26,7 @@ from .answers import Answer
 from .boundary import only_evaluator_errors
 from .errors import Ambiguous, Malformed, Oversized, Unavailable
 from .known_secrets import KnownSecrets, Redactor
+from .network_words import words_for
 from .wire import JobPage, RemoteConfig, RemoteJob, Results
 
 __all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
@@ -247,13 +248,13 @@ class EvaluatorClient:
                 code = str(response.status_code)
                 return await Answer.read(response, request=name, limit=limit, known=self._redactor)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unavailable(f"cannot connect to {self._http.base_url}: {_reason(error)}") from error
+            raise Unavailable(f"cannot connect to {self._http.base_url}: {words_for(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise Unavailable(f"{self._http.base_url} is not a usable URL: {error}") from error
         except TimeoutError as error:
             raise Ambiguous(f"{method} {path}: no whole answer within {self._deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise Ambiguous(f"{method} {path}: {_reason(error)}") from error
+            raise Ambiguous(f"{method} {path}: {words_for(error)}") from error
         finally:
             if self._on_call is not None:
                 self._on_call(method, _route(path), code, time.monotonic() - begun)
@@ -312,7 +313,3 @@ def _page(document: JsonObject) -> JobPage:
     if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
         raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
     return JobPage.of(document)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

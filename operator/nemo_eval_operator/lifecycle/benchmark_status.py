@@ -18,9 +18,9 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, SecretVersion
 
 from .clock import timestamp
+from .commands import adopt_command
 from .conditions import Standing, Verdict, conditions_of, reason_of_absence
 from .facts import EvaluatorUnusable
-from .marks import ADOPT_ANNOTATION
 from .requests import config_name
 
 __all__ = [
@@ -75,7 +75,7 @@ def taken(benchmark: NemoBenchmark, now: datetime, *, owner: str | None = None) 
         message = (
             f"config {name} exists in the evaluator and is not this object's. "
             f"Choose another spec.config.name, or let this object take it over and overwrite it: "
-            f"kubectl annotate nemobenchmark {benchmark.metadata.name} {ADOPT_ANNOTATION}=true"
+            f"{adopt_command(benchmark)}"
         )
     return _with(benchmark, now, Verdict(Standing.STALLED, "ConfigExists", message))
 

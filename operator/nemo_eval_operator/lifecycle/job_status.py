@@ -28,13 +28,14 @@ from nemo_eval_operator.resources import (
 from .admission import Queued
 from .attempts import is_retryable, rerun_value
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
+from .commands import rerun_command
 from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
 from .facts import EvaluatorUnusable, Stored
 from .failures import is_infrastructure
-from .marks import RERUN_ANNOTATION, attempt_carried
+from .marks import attempt_carried
 from .requests import model_name
 from .score_line import summary_of
-from .scores import MAX_SCORES, scores_of
+from .scores import MAX_SCORES, metrics_without_scores, scores_of
 
 __all__ = [
     "adopted",
@@ -59,6 +60,8 @@ __all__ = [
     "waiting",
     "without_evaluator",
 ]
+
+MAX_METRICS_NAMED: Final = 3
 
 RETRIED: Final = frozenset(
     {"EvaluatorBusy", "EvaluatorRefusing", "EvaluatorUnauthorized", "EvaluatorUnreachable"}
@@ -188,15 +191,26 @@ def _refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobS
 
     One that blames the infrastructure may be retried, as spec.backoffLimit says (`attempt_status`).
     """
-    reason, message = "EvaluatorRejected", f"{error.detail}. Correct it in a new NemoEvalJob"
+    reason, message = "EvaluatorRejected", f"{error.detail}. {_correction(job)}"
     if is_infrastructure(error.detail):
         retries = job.status.retries or 0
         exhausted = retries > 0 and retries >= job.spec.backoff_limit
         reason = "BackoffLimitExceeded" if exhausted else reason
         count = f" (after spec.backoffLimit={retries} retries)" if exhausted else ""
-        message = f"{error.detail}{count}. To start another attempt: {_rerun_command(job)}"
+        message = f"{error.detail}{count}. To start another attempt: {rerun_command(job)}"
     status = _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, reason, message))
     return status.model_copy(update={"submission": None})
+
+
+def _correction(job: NemoEvalJob) -> str:
+    """Who is at fault is not known: a job with a benchmark brings only the target and a few values."""
+    if job.spec.benchmark_ref is None:
+        return "Correct it in a new NemoEvalJob"
+    name = job.spec.benchmark_ref.name
+    return (
+        f"If the config is at fault, correct the NemoBenchmark {name} and start another attempt: "
+        f"{rerun_command(job)}. Otherwise correct the target in a new NemoEvalJob"
+    )
 
 
 def running(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
@@ -227,7 +241,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     where = f"full results in ConfigMap {stored.config_map}"
     cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
     count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
-    verdict = Verdict(Standing.COMPLETE, "Completed", f"{count}; {where}{cut}")
+    verdict = Verdict(Standing.COMPLETE, "Completed", f"{count}{_without(stored)}; {where}{cut}")
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
             "progress": Progress(percent=100, samples_processed=samples),
@@ -241,6 +255,16 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
             ),
         }
     )
+
+
+def _without(stored: Stored) -> str:
+    """`, none for metrics em, f1`: those that could be computed for no sample."""
+    missing = metrics_without_scores(stored.results)
+    if not missing:
+        return ""
+    named = ", ".join(missing[:MAX_METRICS_NAMED])
+    more = f" and {len(missing) - MAX_METRICS_NAMED} more" if len(missing) > MAX_METRICS_NAMED else ""
+    return f", none for metric{'s' if len(missing) > 1 else ''} {named}{more}"
 
 
 def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
@@ -260,17 +284,9 @@ def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobSt
         return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
     message = (
         f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself; to start "
-        f"another attempt: {_rerun_command(job)}"
+        f"another attempt: {rerun_command(job)}"
     )
     return _ended(job, now, Phase.FAILED, Verdict(Standing.FAILED, "ExternalJobLost", message))
-
-
-def _rerun_command(job: NemoEvalJob) -> str:
-    meta = job.metadata
-    return (
-        f"kubectl annotate --overwrite -n {meta.namespace} nemoevaljob {meta.name} "
-        f'{RERUN_ANNOTATION}="$(date +%s)"'
-    )
 
 
 def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJobStatus:

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from nemo_eval_operator.evaluator import Results, readable
 from nemo_eval_operator.resources import Score
 
-__all__ = ["MAX_SCORES", "scores_of"]
+__all__ = ["MAX_SCORES", "metrics_without_scores", "scores_of"]
 
 MAX_SCORES: Final = 50
 """Scores kept in status; etcd is no result store, the full document is in the ConfigMap."""
@@ -33,6 +33,17 @@ def scores_of(results: Results) -> list[Score]:
     return [
         *_in_level(results.tasks, kind="task", path=()),
         *_in_level(results.groups, kind="group", path=()),
+    ]
+
+
+def metrics_without_scores(results: Results) -> list[str]:
+    """Names of metrics whose scores are an empty object: no number could be computed."""
+    return [
+        _name(metric)
+        for task in results.tasks.values()
+        if isinstance(task, dict) and isinstance(metrics := task.get("metrics"), dict)
+        for metric, entry in metrics.items()
+        if isinstance(entry, dict) and entry.get("scores") == {}
     ]
 
 

@@ -106,10 +106,10 @@ async def test_an_answer_that_cannot_be_decoded_is_ambiguous() -> None:
     ("broken", "detail"),
     [
         (httpx.ConnectError("refused"), "cannot connect to http://evaluator.test:7331: refused"),
-        (httpx.ConnectTimeout(""), "cannot connect to http://evaluator.test:7331: ConnectTimeout"),
+        (httpx.ConnectTimeout(""), "cannot connect to http://evaluator.test:7331: no connection in time"),
         (httpx.UnsupportedProtocol("ftp"), "http://evaluator.test:7331 is not a usable URL: ftp"),
-        (httpx.ReadTimeout("30 s"), "POST /v1/evaluation/jobs: 30 s"),
-        (httpx.ReadTimeout(""), "POST /v1/evaluation/jobs: ReadTimeout"),
+        (httpx.ReadTimeout("Timeout on reading data"), "POST /v1/evaluation/jobs: no answer in time"),
+        (httpx.ReadTimeout(""), "POST /v1/evaluation/jobs: no answer in time"),
     ],
 )
 async def test_the_detail_says_what_broke(broken: Exception, detail: str) -> None:

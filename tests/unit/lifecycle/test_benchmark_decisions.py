@@ -211,7 +211,7 @@ class TestPresent:
         step = decide_benchmark(thing, known(thing, remote=remote))
         assert verdict(step) == (STALLED, "ConfigExists")
         assert isinstance(step, Record)
-        assert "kubectl annotate nemobenchmark qa evaluator.nemo.dev/adopt=true" in (
+        assert "kubectl annotate -n team-a nemobenchmark qa evaluator.nemo.dev/adopt=true" in (
             step.status.message or ""
         )
         written = thing.model_copy(update={"status": step.status})

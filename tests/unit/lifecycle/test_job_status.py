@@ -257,7 +257,25 @@ class TestProgress:
         assert job_status.running(job, NOW, remote()).phase == "Cancelling"
 
 
+def test_a_refused_job_says_how_to_run_a_corrected_benchmark_again() -> None:
+    error = Rejected("Job cannot be launched: no such file", status_code=400)
+    message = job_status.not_submitted(evaljob(), NOW, error).message
+    assert message == (
+        "Job cannot be launched: no such file. If the config is at fault, correct the NemoBenchmark qa and "
+        "start another attempt: kubectl annotate --overwrite -n team-a nemoevaljob qa-llama "
+        'evaluator.nemo.dev/rerun="$(date +%s)". Otherwise correct the target in a new NemoEvalJob'
+    )
+    inline = job_status.not_submitted(evaljob(config={"type": "gsm8k"}), NOW, error).message
+    assert inline == "Job cannot be launched: no such file. Correct it in a new NemoEvalJob"
+
+
 class TestEnds:
+    def test_success_names_metrics_without_a_number(self) -> None:
+        metrics = {"em": {"scores": {"em": {"value": 0.5}}}, "f1": {"scores": {}}}
+        kept = stored(tasks={"qa": {"metrics": metrics}})
+        status = job_status.succeeded(evaljob(status=followed()), NOW, remote("completed"), kept)
+        assert status.message == "1 score, none for metric f1; full results in ConfigMap qa-llama-results"
+
     def test_success_says_where_everything_is(self) -> None:
         job = evaljob(status=followed(progress={"percent": 99, "samplesProcessed": 20}))
         status = job_status.succeeded(job, NOW, remote("completed"), stored())

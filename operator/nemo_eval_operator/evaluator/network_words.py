@@ -1,0 +1,72 @@
+"""What failed on the way to an evaluator, in words for a person.
+
+HTTP libraries name the address again, and put their own classes and options around the cause:
+`Cannot connect to host a.test:443 ssl:default [Connect call failed ('10.0.0.1', 443)]`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+import aiohttp
+import httpx
+
+from .access import ForbiddenAddress
+
+__all__ = ["words_for"]
+
+ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
+"""How asyncio lists the errors of several addresses of one name."""
+
+
+def words_for(error: Exception) -> str:
+    """Return the cause that lies deepest among those that are known; else the error's own words."""
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return "no connection in time"
+        case httpx.TimeoutException():
+            return "no answer in time"
+        case _:
+            pass
+    for cause in reversed(list(_chain(error))):
+        if words := _words(cause):
+            return words
+    return str(error) or "the connection failed"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Return the error and what it was raised from, outermost first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        # Not its context, which may be the error of an earlier call.
+        cause = cause.__cause__
+
+
+def _words(error: BaseException) -> str | None:
+    match error:
+        case ForbiddenAddress():
+            return error.strerror
+        case socket.gaierror():
+            return f"the name of the host cannot be resolved ({error.strerror or error})"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not accepted: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed before the answer was complete"
+        case OSError():
+            return _of_system(error)
+        case _:
+            return None
+
+
+def _of_system(error: OSError) -> str | None:
+    found = ERRNO.search(str(error))
+    number = error.errno or (int(found[1]) if found else None)
+    return None if number is None or number <= 0 else os.strerror(number).lower()
