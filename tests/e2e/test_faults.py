@@ -207,6 +207,8 @@ def test_a_refused_job_says_what_the_evaluator_said(faulty: World, start: StartO
 
     assert faulty.reason(JOB, "refused") == "EvaluatorRejected"
     assert "nowhere.jsonl" in status["message"]
+    # README's command for scripts, which does not hang when a job fails.
+    faulty.kubectl("wait", "--for=jsonpath={.status.completionTime}", f"{JOB}/refused", "--timeout=10s")
     assert faulty.conditions(JOB, "refused") == {"Ready": "False", "Stalled": "True", "Failed": "True"}
     assert faulty.remote_jobs("refused") == []
     assert faulty.event("refused", "EvaluatorRejected")

@@ -69,6 +69,7 @@ from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
 from .tenancy import Tenancy, check_values
 from .unknown_fields import event_of_unknown_fields
+from .value_places import check_places
 
 __all__ = [
     "ALLOW_LABEL",
@@ -102,6 +103,7 @@ __all__ = [
     "carries_config",
     "check_config",
     "check_hosts",
+    "check_places",
     "check_values",
     "claim_of",
     "claimed_evaluator",

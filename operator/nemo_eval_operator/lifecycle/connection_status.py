@@ -22,7 +22,7 @@ from .evaluators import connection_name, defaults_among
 from .events import Event
 from .facts import EvaluatorUnusable
 
-__all__ = ["events_of_connection", "standing", "trouble_of", "unreadable"]
+__all__ = ["events_of_connection", "standing", "trouble_of", "unreadable", "why_stalled"]
 
 DEFAULT_CONFLICT: Final = "DefaultConflict"
 INSECURE: Final = "InsecureSkipVerify"
@@ -98,6 +98,16 @@ def unreadable(
     connection: NemoEvaluatorConnection, now: datetime, problem: str, *, reason: str = "InvalidSpec"
 ) -> ConnectionStatus:
     return _with(connection, now, Verdict(Standing.STALLED, reason, problem), {})
+
+
+def why_stalled(connection: NemoEvaluatorConnection) -> EvaluatorUnusable | None:
+    """What its status says where a person has to change something; None where that is not so."""
+    for condition in connection.status.conditions:
+        is_current = condition.observed_generation == connection.metadata.generation
+        if is_current and condition.type == "Stalled" and condition.status == "True":
+            message = f"NemoEvaluatorConnection {connection_name(connection)}: {condition.message}"
+            return EvaluatorUnusable(condition.reason, message, stalled=True)
+    return None
 
 
 def events_of_connection(before: ConnectionStatus, after: ConnectionStatus) -> list[Event]:

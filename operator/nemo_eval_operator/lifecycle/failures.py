@@ -21,11 +21,19 @@ INFRASTRUCTURE: Final = re.compile(
     | \breason:\ (Evicted|Preempted|Preempting|Shutdown)\b
     | \b(pod|job|container|workload)\ (\S+\ )?((was|has\ been)\ )?(evicted|preempted)\b
     | \b(cannot|can't|could\ not)\ be\ reached\b        # a model, at the launch or in the run
+    | \bpreempted\ in\ order\ to\ admit\ critical\ pod\b
+    | \bthe\ node\ was\ low\ on\ resource\b             # evicted for its pressure
+    | \bthe\ node\ had\ condition:
+    | \bnode\ didn't\ have\ enough\ resource\b
+    | \bimminent\ node\ shutdown\b
+    | \bnode\ is\ shutting\ down\b
+    | (^|:\ )pod\ deleted(\ during\ operation)?\W*$      # Argo Workflows
     | \bnode\ (\S+\ )?((was|is|has\ been)\ )?(lost|drained|shut\ ?down|not\ ?ready)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""Source: Kubernetes, "Disruptions", pod disruption conditions. NeMo documents no texts of its own."""
+"""Sources: Kubernetes, "Disruptions", pod disruption conditions; the kubelet's messages for evictions,
+preemptions, admission and shutdown; Argo Workflows. NeMo documents no texts of its own."""
 
 
 def is_infrastructure(message: str | None) -> bool:

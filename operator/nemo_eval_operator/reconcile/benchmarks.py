@@ -26,6 +26,7 @@ from nemo_eval_operator.lifecycle import (
     benchmark_status,
     check_config,
     check_hosts,
+    check_places,
     config_body,
     decide_benchmark,
     event_of_moved_config,
@@ -133,6 +134,8 @@ class BenchmarkReconciler:
 
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
         try:
+            if benchmark.metadata.deletion_timestamp is None:
+                check_places(benchmark)
             secrets = await self._secrets_of(benchmark)
             desired = config_body(benchmark, secrets.values, cluster=self._tenancy.cluster)
             if benchmark.metadata.deletion_timestamp is None:
@@ -257,9 +260,16 @@ class BenchmarkReconciler:
         if isinstance(error, Unavailable):
             evaluator.gate.close(error)
             evaluator.gate.wait(key_of(benchmark))
-        recorded = await self._outcomes.record(
-            benchmark, lambda latest: benchmark_status.failing(latest, _now(), error)
-        )
+        # An evaluator that has refused the config itself is reported as that, however its connection stands.
+        refused = isinstance(error, Rejected) and not isinstance(error, Missing | Unsupported)
+        stalled = None if refused else await self._chooser.stalled(evaluator.used)
+
+        def outcome(latest: NemoBenchmark) -> BenchmarkStatus:
+            if stalled is None:
+                return benchmark_status.failing(latest, _now(), error)
+            return benchmark_status.without_evaluator(latest, _now(), stalled)
+
+        recorded = await self._outcomes.record(benchmark, outcome)
         self._wake_jobs_of_change(benchmark, recorded)
         match error:
             case Conflicting() | Missing() | Unsupported():

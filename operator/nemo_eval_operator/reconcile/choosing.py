@@ -15,6 +15,7 @@ from nemo_eval_operator.lifecycle import (
     EvaluatorUnusable,
     claimed_evaluator,
     connection_name,
+    connection_status,
     defaults_among,
     evaluator_of_record,
     is_bound,
@@ -86,6 +87,18 @@ class Chooser:
             record = benchmark.status.evaluator or claimed_evaluator(benchmark.metadata)
             return await self._as_recorded(record, namespace)
         return await self._chosen(key, benchmark.spec.evaluator_ref, namespace)
+
+    async def stalled(self, used: EvaluatorUsed) -> EvaluatorUnusable | None:
+        """Why the connection says that a person has to change something; None where it does not."""
+        if used.connection is None:
+            return None
+        key = connection_key(used.connection)
+        try:
+            connections = await self.connections(key.namespace)
+        except KubeRefused:
+            return None
+        found = next((one for one in connections if one.metadata.name == key.name), None)
+        return None if found is None else connection_status.why_stalled(found)
 
     def settle(self, key: ObjectKey) -> None:
         """The object is gone, or followed where it is."""

@@ -71,6 +71,12 @@ def reason(status: EvalJobStatus) -> str:
     return status.conditions[0].reason
 
 
+LOW_ON_MEMORY = (
+    "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. Container main was "
+    "using 5Gi, request is 0, has larger consumption of memory."
+)
+
+
 @pytest.mark.parametrize(
     ("message", "infrastructure"),
     [
@@ -88,6 +94,14 @@ def reason(status: EvalJobStatus) -> str:
             True,
         ),
         ("Job cannot be launched: the model could not be reached", True),
+        ("Preempted in order to admit critical pod", True),
+        (LOW_ON_MEMORY, True),
+        ("The node had condition: [DiskPressure]. ", True),
+        ("Pod was rejected: Node didn't have enough resource: cpu, requested: 4, used: 3, capacity: 4", True),
+        ("Pod was terminated in response to imminent node shutdown.", True),
+        ("pod deleted", True),
+        ("Error (exit code 1): pod deleted", True),
+        ("pod deleted during operation", True),
         (None, False),
         ("", False),
         ("dataset not found", False),
@@ -97,6 +111,8 @@ def reason(status: EvalJobStatus) -> str:
         ("Job cannot be launched: invalid config", False),
         ("ValueError: nodes must not be empty", False),
         ("task 'restarted' has no metric", False),
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.", False),
+        ("row 3: expected 'pod deleted', got 'pod created'", False),
         ("evicted tenants in the row's text", False),
     ],
 )

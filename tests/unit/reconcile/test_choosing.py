@@ -460,3 +460,24 @@ async def test_a_gate_that_is_told_to_hurry_does_not_wait_out_its_backoff() -> N
             await asyncio.sleep(0.01)
     assert changes == [False, True], "told once each way"
     running.cancel()
+
+
+async def test_why_a_connection_is_stalled_is_known_to_its_benchmarks() -> None:
+    stage = Stage()
+    stage.change(connection("main"))
+    used = EvaluatorUsed(url="http://main.test", connection="team-a/main")
+    await stage.look("main")
+    assert await stage.chooser.stalled(used) is None
+    stage.answer = lambda: httpx.Response(403, json={"detail": "no"})
+    stage.change(connection("main", generation=2))
+    await stage.look("main")
+    stage.chooser.learn("team-a")
+    stalled = await stage.chooser.stalled(used)
+    assert stalled is not None
+    assert (stalled.reason, stalled.stalled) == ("Unauthorized", True)
+    assert stalled.message.startswith("NemoEvaluatorConnection team-a/main: ")
+    # What was found for an earlier spec says nothing of the present one.
+    stage.kube.connections["team-a", "main"]["metadata"]["generation"] = 3
+    stage.chooser.learn("team-a")
+    assert await stage.chooser.stalled(used) is None
+    assert await stage.chooser.stalled(EvaluatorUsed(url="http://own.test")) is None
