@@ -157,15 +157,28 @@ def _run_until_stopped(settings: Settings, credentials: Credentials) -> None:
 @app.command()
 def results(
     name: Annotated[str, typer.Argument(help="The NemoEvalJob.")],
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "default",
-    samples: Annotated[int, typer.Option(help="Answers to show of each task.", min=0)] = 5,
+    *,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            "--namespace", "-n", help="Its namespace.", show_default="that of the kubeconfig's context"
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Samples to show of each task.", min=0)] = 5,
+    wrong: Annotated[
+        bool,
+        typer.Option(
+            "--wrong", help="Only samples with an error, or a score that is 0 or could not be computed."
+        ),
+    ] = False,
+    table: Annotated[bool, typer.Option("--csv", help="Print all samples as CSV instead.")] = False,
     document: Annotated[
         bool, typer.Option("--json", help="Print the evaluator's whole document instead.")
     ] = False,
     kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file; default: kubectl's own.")] = None,
 ) -> None:
-    """Show a finished job's scores and what the model answered."""
-    from .results_view import NoResults, fetch, results_lines
+    """Show a finished job's scores and samples: what was asked, answered and expected, and their scores."""
+    from .results_view import NoResults, fetch, results_csv, results_lines
 
     try:
         job, text = fetch(kubeconfig, namespace, name)
@@ -175,7 +188,10 @@ def results(
     if document:
         typer.echo(text)
         return
-    for line in results_lines(job, text, samples=samples):
+    if table:
+        typer.echo(results_csv(text, wrong=wrong), nl=False)
+        return
+    for line in results_lines(job, text, samples=samples, wrong=wrong):
         typer.echo(line)
 
 

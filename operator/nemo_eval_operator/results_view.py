@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from kubernetes import client
-from pydantic import JsonValue, TypeAdapter
+from pydantic import TypeAdapter
 from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.evaluator import readable
-from nemo_eval_operator.kube.kubeconfig import load_kubeconfig
+from nemo_eval_operator.kube.kubeconfig import context_namespace, load_kubeconfig
 from nemo_eval_operator.lifecycle import partly, read_job
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
+from nemo_eval_operator.samples_view import ViewedSample, as_csv, samples_of
 
-__all__ = ["NoResults", "fetch", "results_lines"]
+__all__ = ["NoResults", "fetch", "results_csv", "results_lines"]
 
 MAX_CELL_CHARACTERS: Final = 60
 
@@ -32,9 +33,13 @@ class NoResults(Exception):
     """There is nothing to show, and why."""
 
 
-def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJob, str]:
-    """The job and its results document. Raises NoResults, KubeConfigMissing."""
+def fetch(kubeconfig: Path | None, namespace: str | None, name: str) -> tuple[NemoEvalJob, str]:
+    """The job and its results document. Raises NoResults, KubeConfigMissing.
+
+    `namespace` None: that of the kubeconfig's context.
+    """
     api = client.ApiClient(load_kubeconfig(kubeconfig))
+    namespace = namespace or context_namespace(kubeconfig)
     try:
         found = client.CustomObjectsApi(api).get_namespaced_custom_object(
             GROUP, VERSION, namespace, EVALJOB_PLURAL, name, _request_timeout=TIMEOUT_SECONDS
@@ -58,19 +63,24 @@ def fetch(kubeconfig: Path | None, namespace: str, name: str) -> tuple[NemoEvalJ
     return job, document
 
 
-def results_lines(job: NemoEvalJob, document: str, *, samples: int) -> Iterator[str]:
-    """Scores as a table, then the first `samples` generations of each task."""
-    rows = [
-        ("TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN"),
-        *map(_row, job.status.scores or []),
-    ]
+def results_lines(job: NemoEvalJob, document: str, *, samples: int, wrong: bool = False) -> Iterator[str]:
+    """Scores as a table, then the first `samples` of each task; only those that are wrong if `wrong`."""
+    rows = [HEADINGS, *map(_row, job.status.scores or [])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    for task, entries in _samples(document):
+    for task, entries in samples_of(_json_object.validate_json(document)).items():
+        shown = [entry for entry in entries if entry.is_wrong or not wrong]
         if samples and entries:
-            yield f"\n{_cell(task)}: {min(samples, len(entries))} of {len(entries)} answers"
-            yield from (f"  {_answer(entry)}" for entry in entries[:samples])
+            which = f"{'wrong ' if wrong else ''}sample{'' if len(shown) == 1 else 's'}"
+            yield f"\n{_cell(task)}: {min(samples, len(shown))} of {len(shown)} {which}"
+            yield from (f"  {_line(entry)}" for entry in shown[:samples])
+
+
+def results_csv(document: str, *, wrong: bool) -> str:
+    """All samples of the document, or those that are wrong, as CSV."""
+    tasks = samples_of(_json_object.validate_json(document))
+    return as_csv([one for entries in tasks.values() for one in entries if one.is_wrong or not wrong])
 
 
 def _row(score: Score) -> tuple[str, ...]:
@@ -80,23 +90,16 @@ def _row(score: Score) -> tuple[str, ...]:
     return (*map(_cell, names), f"{score.value:.4g}", count, stderr, str(score.nan_count or ""))
 
 
-def _samples(document: str) -> Iterator[tuple[str, list[JsonValue]]]:
-    tasks = _json_object.validate_json(document).get("tasks")
-    for name, task in tasks.items() if isinstance(tasks, dict) else ():
-        match task:
-            case {"data": {"samples": [*entries]}}:
-                yield name, entries
-            case _:
-                pass
+def _line(sample: ViewedSample) -> str:
+    answer = "(no answer)" if sample.answer is None else _cell(sample.answer)
+    expected = [] if sample.expected is None else [f"expected {_cell(sample.expected)}"]
+    scores = [f"{_cell(name)}={_score(value)}" for name, value in sample.scores.items()]
+    error = [] if sample.error is None else [_cell(sample.error)]
+    return " | ".join([f"{_cell(sample.asked)} -> {answer}", *expected, *scores, *error])
 
 
-def _answer(entry: JsonValue) -> str:
-    match entry:
-        case {"item": dict(item), "output_text": str(text)}:
-            asked = next((str(value) for value in item.values()), "")
-            return f"{_cell(asked)} -> {_cell(text)}"
-        case _:
-            return _cell(str(entry))
+def _score(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
 
 
 def _cell(text: str) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from nemo_eval_operator.results_view import results_lines
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nemo_eval_operator.kube.kubeconfig import context_namespace
+from nemo_eval_operator.results_view import results_csv, results_lines
 from tests.unit.lifecycle.objects import evaljob
 
 
@@ -20,3 +27,86 @@ def test_table_says_on_how_many_rows_a_value_stands() -> None:
     assert heading.split() == ["TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN"]
     assert "1 of 4" in row
     assert row.split()[-2:] == ["0.25", "3"]
+
+
+CUSTOM = [
+    {
+        "index": 0,
+        "item": {"question": "Capital of France?", "answer": "Paris"},
+        "output_text": "Paris",
+        "scores": {"exact": {"string-check": 1}},
+    },
+    {
+        "index": 1,
+        "item": {"question": "Capital of Italy?", "answer": "Rome"},
+        "output_text": 'Milan, "I think"',
+        "scores": {"exact": {"string-check": 0}, "rouge": {"a": 0.5, "b": None}},
+    },
+]
+RECORDED = [
+    {"item": {"input": {"prompt": "1 + 1", "ideal_response": "2"}, "response": "2"}, "output_text": "2"}
+]
+AGENTIC = [
+    {
+        "item": {"user_input": [{"role": "user"}], "reference_tool_calls": [{"name": "f"}]},
+        "output_text": None,
+        "scores": {"calls": {"tool_call_accuracy": 1}},
+        "error": "no conversation",
+    }
+]
+DOCUMENT = json.dumps(
+    {
+        "tasks": {
+            "qa": {"data": {"samples": CUSTOM}},
+            "similar": {"data": {"samples": RECORDED}},
+            "tools": {"data": {"samples": AGENTIC}},
+        }
+    }
+)
+
+
+def lines(*, wrong: bool) -> list[str]:
+    return list(results_lines(evaljob(), DOCUMENT, samples=5, wrong=wrong))[1:]
+
+
+def test_samples_of_every_type_show_what_was_asked_answered_expected_and_scored() -> None:
+    assert lines(wrong=False) == [
+        "\nqa: 2 of 2 samples",
+        "  Capital of France? -> Paris | expected Paris | exact=1",
+        '  Capital of Italy? -> Milan, "I think" | expected Rome | exact=0 | rouge.a=0.5 | rouge.b=none',
+        "\nsimilar: 1 of 1 sample",
+        "  1 + 1 -> 2 | expected 2",
+        "\ntools: 1 of 1 sample",
+        '  [{"role": "user"}] -> (no answer) | expected [{"name": "f"}] | calls=1 | no conversation',
+    ]
+
+
+def test_only_the_wrong_ones_are_shown_on_request() -> None:
+    shown = lines(wrong=True)
+    assert "\nqa: 1 of 1 wrong sample" in shown
+    assert "\nsimilar: 0 of 0 wrong samples" in shown
+    assert not any("France" in line for line in shown)
+
+
+def test_samples_as_csv_have_a_column_for_each_score() -> None:
+    assert results_csv(DOCUMENT, wrong=True).splitlines() == [
+        "task,index,asked,expected,answer,exact,rouge.a,rouge.b,calls,error",
+        'qa,1,Capital of Italy?,Rome,"Milan, ""I think""",0.0,0.5,,,',
+        'tools,0,"[{""role"": ""user""}]","[{""name"": ""f""}]",,,,,1.0,no conversation',
+    ]
+
+
+@pytest.mark.parametrize(("context", "namespace"), [({"namespace": "team-a"}, "team-a"), ({}, "default")])
+def test_the_namespace_is_that_of_the_context(
+    tmp_path: Path, context: dict[str, str], namespace: str
+) -> None:
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u", **context}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://kube.test"}}],
+        "users": [{"name": "u", "user": {}}],
+    }
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
+    assert context_namespace(tmp_path / "kubeconfig") == namespace

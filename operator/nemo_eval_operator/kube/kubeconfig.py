@@ -11,7 +11,7 @@ from kubernetes import client, config
 
 from .config import KubeConfigMissing
 
-__all__ = ["load_kubeconfig"]
+__all__ = ["context_namespace", "load_kubeconfig"]
 
 
 def load_kubeconfig(path: Path | None) -> client.Configuration:
@@ -25,3 +25,12 @@ def load_kubeconfig(path: Path | None) -> client.Configuration:
     except config.ConfigException as error:
         raise KubeConfigMissing(str(error)) from error
     return found
+
+
+def context_namespace(path: Path | None) -> str:
+    """Return the namespace of the current context, as kubectl uses it. Raises KubeConfigMissing."""
+    try:
+        _, active = config.list_kube_config_contexts(config_file=str(path) if path else None)
+    except config.ConfigException as error:
+        raise KubeConfigMissing(str(error)) from error
+    return str(active["context"].get("namespace") or "default")
