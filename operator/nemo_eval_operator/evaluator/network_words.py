@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import aiohttp
@@ -19,6 +20,9 @@ import httpx
 from .access import ForbiddenAddress
 
 __all__ = ["words_for"]
+
+MAX_CAUSES: Final = 10
+"""Causes that are looked at: an error may have been raised from itself."""
 
 ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 """How asyncio lists the errors of several addresses of one name."""
@@ -33,7 +37,7 @@ def words_for(error: Exception) -> str:
             return "no answer in time"
         case _:
             pass
-    for cause in reversed(list(_chain(error))):
+    for cause in reversed(list(islice(_chain(error), MAX_CAUSES))):
         if words := _words(cause):
             return words
     return str(error) or "the connection failed"
