@@ -26,16 +26,17 @@ PLACEHOLDER: Final = "value"
 def check_places(thing: NemoBenchmark | NemoEvalJob, benchmark: NemoBenchmark | None = None) -> None:
     """Raise UnusableTargetPath, which names the item of spec.valuesFrom and what is wrong with its path.
 
-    `benchmark` is that of a job without a config of its own.
+    `benchmark` is that of a job without a config of its own; None: paths into the config are not checked.
     """
     if not thing.spec.values_from:
         return
     inside = "config." if isinstance(thing, NemoBenchmark) else ""
+    parts = _parts(thing, benchmark)
     paths = {
         f"{inside}{source.target_path}": _Place(number, source.target_path)
         for number, source in enumerate(thing.spec.values_from)
+        if "config" in parts or not source.target_path.startswith("config.")
     }
-    parts = _parts(thing, benchmark)
     for path, where in paths.items():
         try:
             place(parts, path, PLACEHOLDER)

@@ -167,8 +167,8 @@ class Submitter:
         Raises as `submit`; a job that waits has no slot.
         """
         try:
-            check_places(job, benchmark)
             read = await self._secrets.read(job)
+            check_places(job, benchmark)
             if benchmark is not None and not carries_config(job, read.values):
                 await self._verify_config(job, benchmark, evaluator)
             body = await self._job_body(job, benchmark, nonce, read, evaluator)
@@ -195,6 +195,7 @@ class Submitter:
         """
         try:
             values = (await self._secrets.read(job)).values
+            check_places(job, benchmark)
             if benchmark is None and job.spec.config is None:
                 values = {path: value for path, value in values.items() if path.startswith("target.")}
             inherited: SecretValues = {}

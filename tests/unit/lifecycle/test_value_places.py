@@ -76,3 +76,11 @@ def test_places_in_a_target_are_checked_too(path: str, problem: str) -> None:
         check_places(evaljob(target=TARGET, valuesFrom=values(path)), benchmark(config=CONFIG))
     assert str(caught.value).startswith(f"spec.valuesFrom[0].targetPath {path!r}: {problem}")
     check_places(evaljob(target=TARGET, valuesFrom=values("target.model.api_endpoint.api_key")))
+
+
+def test_places_in_the_config_of_a_benchmark_that_is_not_known_are_not_judged() -> None:
+    check_places(
+        evaljob(target=TARGET, valuesFrom=values("config.type.x", "target.model.api_endpoint.api_key"))
+    )
+    with pytest.raises(UnusableTargetPath, match=r"^spec.valuesFrom\[1\]"):
+        check_places(evaljob(target=TARGET, valuesFrom=values("config.type.x", "target.type")))
