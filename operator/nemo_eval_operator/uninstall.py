@@ -16,7 +16,7 @@ from .backoff import pauses
 from .kube import DeploymentClient, KubeClient, KubeRefused, KubeUnavailable, ObjectGone, ObjectKey, Outdated
 from .lifecycle import FINALIZER, left_running, read_job
 from .nemo import JsonObject
-from .resources import BENCHMARK_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
+from .resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
 
 __all__ = ["Released", "Scope", "release_finalizers", "stop_deployment"]
 
@@ -91,9 +91,12 @@ async def release_finalizers(kube: KubeClient, scope: Scope, say: Say) -> Releas
     released = Released()
     for _ in range(PASSES):
         released.held.clear()
-        # Jobs first: none of them needs its benchmark any more.
-        jobs_again = await _pass(kube, EVALJOB_PLURAL, scope, released, say)
-        if not await _pass(kube, BENCHMARK_PLURAL, scope, released, say) and not jobs_again:
+        # Jobs first: none of them needs its benchmark or its connection any more.
+        again = [
+            await _pass(kube, plural, scope, released, say)
+            for plural in (EVALJOB_PLURAL, BENCHMARK_PLURAL, CONNECTION_PLURAL)
+        ]
+        if not any(again):
             return released
         await asyncio.sleep(FIRST_PAUSE_SECONDS)
     if not released.held:

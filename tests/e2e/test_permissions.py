@@ -135,6 +135,10 @@ FEATURES: dict[Permission, Feature] = {
     ("nemoevaluatorconnections", "get"): nobodys("c-get"),
     ("nemoevaluatorconnections", "list"): nobodys("c-list"),
     ("nemoevaluatorconnections", "watch"): replace(nobodys("c-watch"), later=True),
+    ("nemoevaluatorconnections", "patch"): Feature(
+        lambda: [connection("c-patch", "http://evaluator.invalid")],
+        lambda stage: bool(stage.world.finalizers("nec", "c-patch")),
+    ),
     ("nemoevaluatorconnections/status", "patch"): nobodys("c-status"),
     ("configmaps", "create"): job("j-results"),
     ("configmaps", "get"): Feature(

@@ -14,7 +14,7 @@ from testbed.cluster import Cluster
 from testbed.faults import Fault, FaultProxy, Rule, Upstream, proxied_kubeconfig
 from testbed.processes import free_port
 from testbed.stack import operator_command
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job
+from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
 
 FINALIZER = "evaluator.nemo.dev/finalizer"
 
@@ -55,12 +55,14 @@ def left(
 
 def let_go(world: World) -> None:
     """The foreign finalizer would keep the namespace from ending."""
-    for name in world.kubectl("get", "nemoevaljobs,nemobenchmarks", "-o", "name").split():
+    kinds = "nemoevaljobs,nemobenchmarks,nemoevaluatorconnections"
+    for name in world.kubectl("get", kinds, "-o", "name").split():
         world.kubectl("patch", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
 
 
 def test_it_frees_all_objects_and_names_what_goes_on(world: World) -> None:
     submitted = {"nonce": "n", "time": "2026-01-01T00:00:00.000000Z"}
+    left(world, connection("main", "http://evaluator.invalid"))
     left(world, data_benchmark("rows"))
     left(world, data_job("running"), attempt=1, jobId="eval-1", submission=submitted)
     left(world, data_job("submitting"), attempt=1, submission=submitted)
@@ -69,13 +71,13 @@ def test_it_frees_all_objects_and_names_what_goes_on(world: World) -> None:
     first = release(world.cluster.kubeconfig, "--namespace", world.namespace)
     again = release(world.cluster.kubeconfig, "--namespace", world.namespace)
 
-    objects = [(BENCHMARK, "rows"), (JOB, "running"), (JOB, "submitting"), (JOB, "ended")]
-    assert [world.finalizers(*named) for named in objects] == [["example.com/foreign"]] * 4
+    objects = [("nec", "main"), (BENCHMARK, "rows"), (JOB, "running"), (JOB, "submitting"), (JOB, "ended")]
+    assert [world.finalizers(*named) for named in objects] == [["example.com/foreign"]] * 5
     submitting = "possibly a remote job that was being submitted"
     assert set(first.stdout.splitlines()) == {
         f"{world.namespace}/running: remote job eval-1 goes on in the evaluator",
         f"{world.namespace}/submitting: {submitting} goes on in the evaluator",
-        "objects released: 4, not released: 0, remote jobs that go on: 2",
+        "objects released: 5, not released: 0, remote jobs that go on: 2",
     }
     assert again.stdout.splitlines() == ["objects released: 0, not released: 0, remote jobs that go on: 0"]
     assert (first.returncode, again.returncode) == (0, 0)

@@ -10,14 +10,11 @@ the rules of the ClusterRole and, where watch.namespaces is set, of the Role in 
 {{- define "nemo-eval-operator.rules" -}}
 # Watching the kinds; finalizers are part of the object itself.
 - apiGroups: [evaluator.nemo.dev]
-  resources: [nemobenchmarks, nemoevaljobs]
+  resources: [nemobenchmarks, nemoevaljobs, nemoevaluatorconnections]
   verbs: [get, list, watch, patch]
 - apiGroups: [evaluator.nemo.dev]
   resources: [nemobenchmarks/status, nemoevaljobs/status, nemoevaluatorconnections/status]
   verbs: [patch]
-- apiGroups: [evaluator.nemo.dev]
-  resources: [nemoevaluatorconnections]
-  verbs: [get, list, watch]
 # spec.ttlSecondsAfterFinished
 - apiGroups: [evaluator.nemo.dev]
   resources: [nemoevaljobs]
@@ -38,6 +35,6 @@ the rules of the ClusterRole and, where watch.namespaces is set, of the Role in 
 {{- /* What `nemo-eval-operator release-finalizers` needs in the same namespaces. */}}
 {{- define "nemo-eval-operator.releaseRules" -}}
 - apiGroups: [evaluator.nemo.dev]
-  resources: [nemobenchmarks, nemoevaljobs]
+  resources: [nemobenchmarks, nemoevaljobs, nemoevaluatorconnections]
   verbs: [list, patch]
 {{- end }}

@@ -23,6 +23,7 @@ from .benchmark import decide as decide_benchmark
 from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import micro_timestamp, parse_timestamp, timestamp
 from .conditions import reason_of
+from .connection_deletion import Hold, Needs, hold_of, needs_of
 from .drift import update_body
 from .evaluators import (
     connection_name,
@@ -34,6 +35,7 @@ from .evaluators import (
     not_allowed,
     not_found,
     referred_connection,
+    terminating,
 )
 from .events import (
     Event,
@@ -87,8 +89,10 @@ __all__ = [
     "Event",
     "Facts",
     "Glimpse",
+    "Hold",
     "HostNotAllowed",
     "LookUp",
+    "Needs",
     "OwnerMark",
     "Queued",
     "RemoteGone",
@@ -128,6 +132,7 @@ __all__ = [
     "glimpse_of",
     "glimpse_told_by",
     "has_new_secrets",
+    "hold_of",
     "is_bound",
     "is_released",
     "is_same_attempt",
@@ -141,6 +146,7 @@ __all__ = [
     "micro_timestamp",
     "mismatch",
     "moved",
+    "needs_of",
     "not_allowed",
     "not_found",
     "not_released",
@@ -161,6 +167,7 @@ __all__ = [
     "rest_seconds",
     "results_document",
     "rounded_place",
+    "terminating",
     "timestamp",
     "uid_carried",
     "update_body",

@@ -18,6 +18,7 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.resources import Condition, ConnectionStatus, NemoEvaluatorConnection
 
 from .conditions import Standing, Verdict, conditions_of, lasting_condition, reason_of
+from .connection_deletion import Needs
 from .evaluators import connection_name, defaults_among
 from .events import Event
 from .facts import EvaluatorUnusable
@@ -26,6 +27,7 @@ __all__ = ["events_of_connection", "standing", "trouble_of", "unreadable", "why_
 
 DEFAULT_CONFLICT: Final = "DefaultConflict"
 INSECURE: Final = "InsecureSkipVerify"
+IN_USE: Final = "ConnectionInUse"
 
 OPEN_TO_ALL: Final = (
     "tls.insecureSkipVerify is true: whoever is in between reads the credentials. Name the evaluator's "
@@ -76,14 +78,19 @@ def standing(
     siblings: Sequence[NemoEvaluatorConnection],
     running: int,
     waiting: int,
+    needs: Needs | None = None,
 ) -> ConnectionStatus:
-    """`siblings`: all connections of the namespace. `trouble` None: the evaluator answers."""
+    """`siblings`: all connections of the namespace. `trouble` None: the evaluator answers.
+
+    `needs`: of a connection that is deleted, the objects that still need it.
+    """
     if trouble is None:
         verdict = Verdict(Standing.READY, "Reachable", f"the evaluator answers at {connection.url}")
     else:
         kind = Standing.STALLED if trouble.stalled else Standing.WORKING
         verdict = Verdict(kind, trouble.reason, trouble.message)
-    status = _with(connection, now, verdict, _warnings(connection, siblings))
+    lasting = _warnings(connection, siblings) | ({IN_USE: needs.message} if needs else {})
+    status = _with(connection, now, verdict, lasting)
     return status.model_copy(
         update={
             "url": connection.url,

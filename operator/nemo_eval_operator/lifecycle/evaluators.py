@@ -30,6 +30,7 @@ __all__ = [
     "not_allowed",
     "not_found",
     "referred_connection",
+    "terminating",
 ]
 
 
@@ -91,6 +92,11 @@ def mismatch(wanted: str, benchmark: NemoBenchmark) -> EvaluatorUnusable | None:
 
 def not_found(name: str) -> EvaluatorUnusable:
     return EvaluatorUnusable("ConnectionNotFound", f"there is no NemoEvaluatorConnection {name}")
+
+
+def terminating(name: str) -> EvaluatorUnusable:
+    message = f"NemoEvaluatorConnection {name} is being deleted: nothing new is started on it"
+    return EvaluatorUnusable("ConnectionTerminating", message)
 
 
 def not_allowed(name: str, namespace: str) -> EvaluatorUnusable:

@@ -24,6 +24,7 @@ from nemo_eval_operator.lifecycle import (
     not_allowed,
     not_found,
     referred_connection,
+    terminating,
 )
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
@@ -74,7 +75,7 @@ class Chooser:
             if problem := mismatch(wanted, benchmark):
                 return problem
         self._depending[key] = used.connection if used else None
-        chosen = await self._as_recorded(used, namespace)
+        chosen = await self._as_recorded(used, namespace, starts=True)
         if isinstance(chosen, EvaluatorUnusable) and chosen.reason == "EvaluatorChanged":
             said = f"NemoBenchmark {benchmark.metadata.name} is not ready: its evaluator has moved"
             return EvaluatorUnusable("BenchmarkNotReady", said)
@@ -148,14 +149,18 @@ class Chooser:
             return await self._by_name(name, namespace)
         self._depending[key] = None
         if defaults := defaults_among(await self.connections(namespace)):
-            return await self._usable(defaults[0])
+            return await self._usable(defaults[0], starts=True)
         return self._evaluators.own.used
 
     async def _by_name(self, name: str, namespace: str) -> Chosen:
         connection = await self._admitting(name, namespace)
-        return connection if isinstance(connection, EvaluatorUnusable) else await self._usable(connection)
+        if isinstance(connection, EvaluatorUnusable):
+            return connection
+        return await self._usable(connection, starts=True)
 
-    async def _as_recorded(self, used: EvaluatorUsed | None, namespace: str) -> Chosen:
+    async def _as_recorded(
+        self, used: EvaluatorUsed | None, namespace: str, *, starts: bool = False
+    ) -> Chosen:
         """The evaluator of a status in `namespace`, if it still is where it was.
 
         That it was allowed then is not enough: its owner may have thought better of it.
@@ -168,7 +173,7 @@ class Chooser:
             return connection
         if connection.url != used.url:
             return moved(used, connection.url)
-        return await self._usable(connection)
+        return await self._usable(connection, starts=starts)
 
     async def _admitting(self, name: str, namespace: str) -> NemoEvaluatorConnection | EvaluatorUnusable:
         key = connection_key(name)
@@ -181,7 +186,10 @@ class Chooser:
             return not_found(name)
         return found[0] if found[0].admits(namespace) else not_allowed(name, namespace)
 
-    async def _usable(self, connection: NemoEvaluatorConnection) -> Chosen:
+    async def _usable(self, connection: NemoEvaluatorConnection, *, starts: bool) -> Chosen:
+        """`starts`: something new is to start on it, which a connection that is being deleted refuses."""
+        if starts and connection.metadata.deletion_timestamp is not None:
+            return terminating(connection_name(connection))
         evaluator = await self._evaluators.of(connection)
         if isinstance(evaluator, EvaluatorUnusable):
             said = f"NemoEvaluatorConnection {connection_name(connection)}: {evaluator.message}"

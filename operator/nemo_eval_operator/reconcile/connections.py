@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,9 +13,28 @@ from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.evaluator import EvaluatorError
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
-from nemo_eval_operator.lifecycle import EvaluatorUnusable, connection_status, read_connection
+from nemo_eval_operator.lifecycle import (
+    FINALIZER,
+    EvaluatorUnusable,
+    Hold,
+    Needs,
+    connection_status,
+    hold_of,
+    needs_of,
+    read_benchmark,
+    read_connection,
+    read_job,
+)
 from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.resources import LabelSelector, NemoEvaluatorConnection
+from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.resources import (
+    ANY_NAMESPACE,
+    BENCHMARK_PLURAL,
+    EVALJOB_PLURAL,
+    LabelSelector,
+    NemoEvaluatorConnection,
+    ObjectMeta,
+)
 
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators, connection_key
@@ -31,6 +51,16 @@ RESYNC_SECONDS: Final = 60.0
 
 COUNTS_SECONDS: Final = 3.0
 """Between two looks at the numbers of jobs. Each change of them is a write, so not at each job."""
+
+
+NEEDS_RECHECK_SECONDS: Final = 2.0
+"""Between two counts of the objects that need a deleted connection: a person waits for its deletion."""
+
+NEEDS_SHARE: Final = 9
+"""A count that takes long is repeated after this many times its own duration, a tenth of the time."""
+
+MAX_NAMESPACES: Final = 10
+"""Listed one by one; objects of more namespaces are counted in a list of the whole cluster."""
 
 
 class ConnectionReconciler:
@@ -76,12 +106,16 @@ class ConnectionReconciler:
         watched = not self._namespaces or key.namespace in self._namespaces
         ours = watched and is_selected(document, self._selector)
         try:
+            if ours and meta.deletion_timestamp is not None and FINALIZER in meta.finalizers:
+                return await self._let_go(key, connection, meta.deletion_timestamp)
             if problem := problem_of(unreadable, too_large):
                 reason, message = problem
                 status = connection_status.unreadable(connection, _now(), message, reason=reason)
                 if ours:
                     await self._objects.record(connection, status)
                 return None
+            if ours and meta.deletion_timestamp is None and FINALIZER not in meta.finalizers:
+                connection = await self._objects.hold(connection)
             return await self._look(key, connection, ours=ours)
         except ObjectGone:
             return None
@@ -95,6 +129,41 @@ class ConnectionReconciler:
             # Also of a Secret or certificate that somebody mends nobody tells us.
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS)
         return spread(RESYNC_SECONDS)
+
+    async def _let_go(
+        self, key: ObjectKey, connection: NemoEvaluatorConnection, deleted: datetime
+    ) -> float | None:
+        """Keep a deleted connection while objects need it: without it their jobs could not be cancelled."""
+        begun = time.monotonic()
+        needs = needs_of([hold async for hold in self._holds(connection, deleted)], _now())
+        if needs is None:
+            await self._objects.release(connection)
+            return None
+        pause = max(NEEDS_RECHECK_SECONDS, NEEDS_SHARE * (time.monotonic() - begun))
+        evaluator = await self._evaluators.of(connection)
+        trouble = await self._trouble_of(evaluator, connection)
+        await self._tell(key, connection, evaluator, trouble, needs)
+        return pause
+
+    async def _holds(self, connection: NemoEvaluatorConnection, deleted: datetime) -> AsyncIterator[Hold]:
+        """Of jobs and benchmarks in the watched namespaces that may use the connection."""
+        for namespace in self._namespaces_of(connection):
+            for plural in (EVALJOB_PLURAL, BENCHMARK_PLURAL):
+                async for document in self._kube.list_all(plural, namespace):
+                    if not _is_held(document):
+                        continue
+                    read = read_job if plural == EVALJOB_PLURAL else read_benchmark
+                    if hold := hold_of(connection, read(document)[0], deleted):
+                        yield hold
+
+    def _namespaces_of(self, connection: NemoEvaluatorConnection) -> Sequence[str | None]:
+        """None is the whole cluster."""
+        allowed = {connection.metadata.namespace, *connection.spec.allowed_namespaces}
+        if self._namespaces:
+            return [namespace for namespace in self._namespaces if connection.admits(namespace)]
+        if ANY_NAMESPACE in allowed or len(allowed) > MAX_NAMESPACES:
+            return [None]
+        return sorted(allowed)
 
     async def _trouble_of(
         self, evaluator: Evaluator | EvaluatorUnusable, connection: NemoEvaluatorConnection
@@ -120,6 +189,7 @@ class ConnectionReconciler:
         connection: NemoEvaluatorConnection,
         evaluator: Evaluator | EvaluatorUnusable,
         trouble: EvaluatorUnusable | None,
+        needs: Needs | None = None,
     ) -> None:
         counts = (0, 0) if isinstance(evaluator, EvaluatorUnusable) else _counts(evaluator)
         status = connection_status.standing(
@@ -129,6 +199,7 @@ class ConnectionReconciler:
             siblings=await self._chooser.connections(key.namespace),
             running=counts[0],
             waiting=counts[1],
+            needs=needs,
         )
         before = connection.status
         connection = await self._objects.record(connection, status)
@@ -157,6 +228,10 @@ class ConnectionReconciler:
                 key = connection_key(name)
                 if key in self._told and self._told[key] != _counts(evaluator):
                     self._queue.add(key)
+
+
+def _is_held(document: JsonObject) -> bool:
+    return FINALIZER in ObjectMeta.model_validate(document.get("metadata")).finalizers
 
 
 def _counts(evaluator: Evaluator) -> tuple[int, int]:

@@ -25,9 +25,11 @@ PRIVATE_KEY: Final = "tls.key"
 class CredentialsMissing(Exception):
     """Something that the connection names is not there, or is not usable; says what and where."""
 
-    def __init__(self, message: str, *, stalled: bool = False) -> None:
+    def __init__(self, message: str, *, stalled: bool = False, gone: bool = False) -> None:
         self.reason = "ConnectionNotReady"
         self.stalled = stalled
+        self.gone = gone
+        """Whether the Secret, ConfigMap or key does not exist, as after a deletion."""
         super().__init__(message)
 
 
@@ -120,4 +122,4 @@ class CredentialsReader:
 
 
 def _missing(field: str, what: str, key: str) -> CredentialsMissing:
-    return CredentialsMissing(f"{field}: there is no {what} with text under the key {key!r}")
+    return CredentialsMissing(f"{field}: there is no {what} with text under the key {key!r}", gone=True)

@@ -223,7 +223,10 @@ class Evaluators:
         try:
             access = await self._credentials.read(connection)
         except CredentialsMissing as missing:
-            return EvaluatorUnusable(missing.reason, str(missing), stalled=missing.stalled)
+            if entry is None or not (missing.gone and _goes_on(entry, connection)):
+                return EvaluatorUnusable(missing.reason, str(missing), stalled=missing.stalled)
+            # Deleted together with its Secrets: what it still runs is cancelled with what was read of them.
+            access = entry.access
         terms, meta = Terms.of(connection), connection.metadata
         if entry is not None and entry.terms != terms:
             self.retire(key, f"NemoEvaluatorConnection {connection_name(connection)} was changed")
@@ -286,6 +289,13 @@ class Evaluators:
     async def aclose(self) -> None:
         for entry in self._entries.values():
             await entry.opened.transport.aclose()
+
+
+def _goes_on(entry: _Entry, connection: NemoEvaluatorConnection) -> bool:
+    """Whether the connection is being deleted and is otherwise as it was opened."""
+    meta = connection.metadata
+    unchanged = (entry.uid, entry.terms) == (meta.uid, Terms.of(connection))
+    return meta.deletion_timestamp is not None and unchanged
 
 
 def connection_key(name: str) -> ObjectKey:

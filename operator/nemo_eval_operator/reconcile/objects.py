@@ -108,6 +108,17 @@ class ObjectWriter:
             await self._tell_of_left_behind(thing, left_behind)
         return _as_written(thing, written)
 
+    async def hold(self, connection: NemoEvaluatorConnection) -> NemoEvaluatorConnection:
+        """Add the finalizer to a connection, so that it outlives its deletion while objects need it."""
+        finalizers = [*connection.metadata.finalizers, FINALIZER]
+        written = await self._kube.replace_finalizers(key_of(connection), connection.metadata, finalizers)
+        return _as_written(connection, written)
+
+    async def release(self, connection: NemoEvaluatorConnection) -> None:
+        """Remove the finalizer from a connection that is deleted."""
+        remaining = [name for name in connection.metadata.finalizers if name != FINALIZER]
+        await self._kube.replace_finalizers(key_of(connection), connection.metadata, remaining)
+
     async def _tell_of_left_behind(self, thing: NemoBenchmark | NemoEvalJob, left_behind: str) -> None:
         is_job = isinstance(thing, NemoEvalJob)
         remote = thing.status.job_id if isinstance(thing, NemoEvalJob) else thing.status.config

@@ -13,6 +13,7 @@ from nemo_eval_operator.resources.benchmark import (
     NemoBenchmark,
 )
 from nemo_eval_operator.resources.connection import (
+    ANY_NAMESPACE,
     ConnectionSpec,
     ConnectionStatus,
     NemoEvaluatorConnection,
@@ -52,6 +53,7 @@ CONNECTION_PLURAL = NemoEvaluatorConnection.PLURAL
 EVALJOB_PLURAL = NemoEvalJob.PLURAL
 
 __all__ = [
+    "ANY_NAMESPACE",
     "API_VERSION",
     "BENCHMARK_PLURAL",
     "CONFIG_NAME",

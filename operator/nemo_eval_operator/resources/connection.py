@@ -143,7 +143,8 @@ class ConnectionStatus(KubeModel):
     conditions: Conditions = Field(
         default_factory=list,
         description=(
-            "Ready, and while they hold Reconciling, Stalled, DefaultConflict and InsecureSkipVerify."
+            "Ready, and while they hold Reconciling, Stalled, DefaultConflict, InsecureSkipVerify and "
+            "ConnectionInUse."
         ),
     )
 

@@ -242,12 +242,11 @@ class TestTrouble:
 
     def test_the_same_trouble_in_other_words_is_not_written_again(self) -> None:
         one, error = connection(), Ambiguous("oops, request 1", status_code=500)
-        counts = {"running": 0, "waiting": 0}
         first = connection_status.trouble_of(error, one)
-        status = connection_status.standing(one, NOW, first, siblings=[one], **counts)
+        status = connection_status.standing(one, NOW, first, siblings=[one], running=0, waiting=0)
         told = one.model_copy(update={"status": status})
         again = connection_status.trouble_of(Ambiguous("oops, request 2", status_code=500), told)
-        assert connection_status.standing(told, NOW, again, siblings=[told], **counts) == status
+        assert connection_status.standing(told, NOW, again, siblings=[told], running=0, waiting=0) == status
         other = connection_status.trouble_of(Unauthorized("who are you", status_code=401), told)
         assert other.message == "who are you"
         edited = told.model_copy(update={"metadata": told.metadata.model_copy(update={"generation": 2})})

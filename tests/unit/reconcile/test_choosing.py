@@ -98,7 +98,7 @@ class KubeApi:
         found = self.connections.get((namespace, rest[0]))
         if found is None:
             return httpx.Response(404, json={})
-        if request.method == "PATCH":
+        if request.method == "PATCH" and rest[1:] == ["status"]:
             found["status"] = json.loads(request.content)[-1]["value"]
         return httpx.Response(200, json=found)
 
