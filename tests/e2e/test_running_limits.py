@@ -36,7 +36,15 @@ def delete_orphan(tenant: World, name: str) -> None:
     tenant.kubectl("delete", JOB, name, "--timeout=20s")
 
 
-@pytest.mark.parametrize("let_go", [strip_finalizer, delete_orphan])
+def hold_by_a_finalizer(tenant: World, name: str) -> None:
+    """The object stays although the operator has nothing to do with it any more, and reads as cancelled."""
+    finalizers = [*tenant.finalizers(JOB, name), "tenant.example/hold"]
+    tenant.patch(JOB, name, {"metadata": {"finalizers": finalizers}, "spec": {"deletionPolicy": "Orphan"}})
+    tenant.kubectl("delete", JOB, name, "--wait=false")
+    tenant.until_phase(name, "Cancelled")
+
+
+@pytest.mark.parametrize("let_go", [strip_finalizer, delete_orphan, hold_by_a_finalizer])
 @pytest.mark.parametrize("restart", [False, True], ids=["same operator", "after a restart"])
 def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
     let_go: Callable[[World, str], None], restart: bool, lab: Lab, outspoken: Parrot
@@ -68,6 +76,8 @@ def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
     outspoken.speak()
     tenant.until_phase("second", "Succeeded")
     assert most_at_once(tenant) == 1
+    if let_go is hold_by_a_finalizer:
+        tenant.patch(JOB, "first", {"metadata": {"finalizers": None}})
 
 
 def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(lab: Lab, outspoken: Parrot) -> None:

@@ -69,6 +69,21 @@ async def test_a_stuck_loop_of_a_connection_does_not_name_the_connection() -> No
     assert "canary" not in alive.text
 
 
+async def test_a_stuck_loop_of_a_connection_has_nobody_elses_operator_restarted() -> None:
+    health, port = Health(), free_port()
+    health.heartbeats.add("poller team/slow", limit=0).beat()
+    async with (
+        serve_probes(port, health, Metrics()),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+    ):
+        alive = await http.get("/healthz")
+        health.heartbeats.add("poller", limit=0).beat()
+        stuck = await http.get("/healthz")
+
+    assert (alive.status_code, set(alive.json()["overdueSeconds"])) == (200, {"poller"})
+    assert stuck.status_code == 503
+
+
 async def test_metrics_need_the_token_where_there_is_one_and_probes_do_not(tmp_path: Path) -> None:
     port, token = free_port(), tmp_path / "token"
     async with (

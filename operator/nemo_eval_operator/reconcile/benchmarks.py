@@ -244,10 +244,14 @@ class BenchmarkReconciler:
         if benchmark.metadata.deletion_timestamp is None:
             return facts
         namespace = benchmark.metadata.namespace
-        jobs = [read_job(document)[0] async for document in self._kube.list_all(EVALJOB_PLURAL, namespace)]
-        users = tuple(job.metadata.name for job in jobs if is_used_by(benchmark, job))
+        users: list[str] = []
+        # Only names are kept: the jobs of a namespace may be larger than this process may grow.
+        async for document in self._kube.list_all(EVALJOB_PLURAL, namespace):
+            job, _ = read_job(document)
+            if is_used_by(benchmark, job):
+                users.append(job.metadata.name)
         failed = evaluator is None or evaluator.gate.outage is not None
-        return replace(facts, users=users, failed=failed)
+        return replace(facts, users=tuple(users), failed=failed)
 
     async def _secrets_of(self, benchmark: NemoBenchmark) -> ReadSecrets:
         if benchmark.metadata.deletion_timestamp is not None:

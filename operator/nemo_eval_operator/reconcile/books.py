@@ -47,8 +47,7 @@ class Books:
             )
             return
         if status.completion_time is not None:
-            # What nobody saw end may run on, and keeps its place.
-            evaluator.orphans.vanished(key)
+            evaluator.orphans.unless_ended(key)
         evaluator.following.forget(key)
         awaited = not (status.completion_time or job.spec.suspend or job.metadata.deletion_timestamp)
         (evaluator.waiting.add if awaited else evaluator.waiting.discard)(key)
@@ -72,9 +71,12 @@ class Books:
         """A status that was just written decides whether the job has a place, and where."""
         if occupies(job):
             self._keep_running(job)
-        else:
-            for evaluator in self._evaluators:
-                evaluator.admission.release(key_of(job))
+            return
+        for evaluator in self._evaluators:
+            if job.status.completion_time is not None:
+                # Before the place is given to another: what was not seen to end may run on.
+                evaluator.orphans.unless_ended(key_of(job))
+            evaluator.admission.release(key_of(job))
 
     def forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""

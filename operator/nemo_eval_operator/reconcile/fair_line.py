@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nemo_eval_operator.kube import ObjectKey
 
@@ -14,6 +14,10 @@ __all__ = ["FairLine", "Rank"]
 
 Rank = tuple[bool, int, str]
 """Of one namespace's keys the lower goes first, and of equal ones the older."""
+
+
+MIN_COMPACTED: Final = 64
+"""Entries of one namespace's heap before those that left the line are dropped from it."""
 
 
 class _Place(NamedTuple):
@@ -28,6 +32,8 @@ class FairLine:
     def __init__(self) -> None:
         self._namespaces: dict[str, list[_Place]] = {}
         """A heap for each; those who left the line without a turn are passed over when theirs comes."""
+        self._compact_at: dict[str, int] = {}
+        """Sizes of heaps at which those who left are dropped."""
         self._turns: deque[str] = deque()
         self._places: dict[ObjectKey, _Place] = {}
         self._count = itertools.count()
@@ -41,7 +47,10 @@ class FairLine:
         if key.namespace not in self._namespaces:
             self._namespaces[key.namespace] = []
             self._turns.append(key.namespace)
-        heapq.heappush(self._namespaces[key.namespace], place)
+        heap = self._namespaces[key.namespace]
+        heapq.heappush(heap, place)
+        if len(heap) > self._compact_at.get(key.namespace, MIN_COMPACTED):
+            self._compact(key.namespace)
 
     def pop(self, allowed: Callable[[str], bool] = lambda _: True) -> ObjectKey | None:
         """Whose turn it is, who thereby leaves the line. Only of an `allowed` namespace."""
@@ -59,7 +68,15 @@ class FairLine:
                     self._turns.append(namespace)
                     return place.key
             del self._namespaces[namespace]
+            self._compact_at.pop(namespace, None)
         return None
+
+    def _compact(self, namespace: str) -> None:
+        """Drop those that left the line: in one that does not move they would pile up."""
+        heap = [place for place in self._namespaces[namespace] if self._places.get(place.key) is place]
+        heapq.heapify(heap)
+        self._namespaces[namespace] = heap
+        self._compact_at[namespace] = max(MIN_COMPACTED, 2 * len(heap))
 
     def discard(self, key: ObjectKey) -> None:
         self._places.pop(key, None)

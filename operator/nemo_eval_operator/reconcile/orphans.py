@@ -17,7 +17,7 @@ from typing import Final
 from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
-from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, owner_mark
+from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, owner_mark, read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL
 
 from .admission import Admission
@@ -59,14 +59,18 @@ class Orphans:
         """The object is gone while it had a place, and nobody saw its job end."""
         if not self._admission.is_limited:
             return
-        followed = self._following.of(key)
-        if followed is not None:
-            if not followed.ended:
-                self.follow(key.namespace, followed.job_id, followed.since)
+        if key in self._following:
+            self.unless_ended(key)
         elif self._admission.uid_of(key) and len(self._uncertain) < MAX_ORPHANS:
             self._uncertain.add(name := f"{key.namespace}/{key.name}")
             self._admission.keep(name)
             self._wanted.set()
+
+    def unless_ended(self, key: ObjectKey) -> None:
+        """The object gives up its place. Keep one for its remote job, unless that was seen to end."""
+        followed = self._following.of(key)
+        if followed is not None and not followed.ended and self._admission.is_limited:
+            self.follow(key.namespace, followed.job_id, followed.since)
 
     def follow(self, namespace: str, job_id: str, since: datetime) -> bool:
         """Keep a place for the remote job until it has ended; False where there are too many."""
@@ -139,7 +143,7 @@ class Orphans:
             ]
             for remote, mark in found:
                 heartbeat.beat()
-                if not self._has_place(mark) and not await _exists(kube, mark):
+                if not self._has_place(mark) and not await _is_cared_for(kube, mark):
                     self.follow(mark.namespace, remote.id, remote.created_at or datetime.now(UTC))
         except BaseException:
             self._wanted.set()
@@ -175,11 +179,13 @@ def _key_of(mark: OwnerMark) -> ObjectKey:
     return ObjectKey(EVALJOB_PLURAL, mark.namespace, mark.name)
 
 
-async def _exists(kube: KubeClient, mark: OwnerMark) -> bool:
-    """Whether the object is there, this operator's or another one's."""
+async def _is_cared_for(kube: KubeClient, mark: OwnerMark) -> bool:
+    """Whether the object is there, this operator's or another one's, and its run is not over for it."""
     try:
         document = await kube.get(_key_of(mark))
     except ObjectTooLarge as too_large:
         document = too_large.rest
-    meta = (document or {}).get("metadata")
-    return isinstance(meta, dict) and meta.get("uid") == mark.uid
+    if document is None:
+        return False
+    job, _ = read_job(document)
+    return job.metadata.uid == mark.uid and job.status.completion_time is None
