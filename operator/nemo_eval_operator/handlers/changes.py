@@ -19,7 +19,7 @@ class _Known(NamedTuple):
 
 
 class Changes:
-    """Remembers each object, and one number: what of it somebody else may have changed."""
+    """Remembers each object, with a digest of the fields that others than the operator change."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}

@@ -290,10 +290,10 @@ class BenchmarkReconciler:
     def _wake_jobs_of_change(self, before: NemoBenchmark, after: NemoBenchmark) -> None:
         """Wake the waiting jobs where a reason is new; another message alone is not worth as many writes."""
 
-        def told(status: BenchmarkStatus) -> tuple[object, ...]:
+        def seen_by_jobs(status: BenchmarkStatus) -> tuple[object, ...]:
             return status.observed_generation, reason_of(status.conditions)
 
-        if told(before.status) != told(after.status):
+        if seen_by_jobs(before.status) != seen_by_jobs(after.status):
             self._wake_jobs(key_of(after))
 
     def _wake_jobs(self, benchmark: ObjectKey) -> None:

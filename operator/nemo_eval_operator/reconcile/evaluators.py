@@ -139,7 +139,7 @@ class Evaluators:
         self._open = open_connection
         self._entries: dict[ObjectKey, _Entry] = {}
         self._locks: WeakValueDictionary[ObjectKey, asyncio.Lock] = WeakValueDictionary()
-        """By connection; each for as long as somebody holds it or waits for it."""
+        """By connection; each exists while a task holds it or waits for it."""
 
     def __iter__(self) -> Iterator[Evaluator]:
         yield self.own
@@ -176,7 +176,7 @@ class Evaluators:
             homes[0].orphans.vanished(job)
 
     def replaced(self, job: NemoEvalJob) -> bool:
-        """Whether another object of that name has a place: it vanished, and nobody saw it go."""
+        """Whether an earlier object of that name has a place: it was deleted without an event."""
         uids = {evaluator.admission.uid_of(key_of(job)) for evaluator in self}
         return not uids <= {None, job.metadata.uid}
 

@@ -84,7 +84,7 @@ class Following:
         return [key for key, followed in self._by_key.items() if followed.on_end is None]
 
     def saw(self, key: ObjectKey, remote: RemoteJob | RemoteGone) -> None:
-        """Somebody else than the poller has asked for it."""
+        """Note what a request outside the poller showed of the remote job."""
         if (followed := self._by_key.get(key)) is not None and _is_over(remote):
             followed.ended = followed.job_id == remote.id if isinstance(remote, RemoteJob) else True
 

@@ -23,7 +23,7 @@ from nemo_eval_operator.resources import EVALJOB_PLURAL
 from .admission import Admission
 from .following import Following
 
-__all__ = ["ORPHANS", "Orphans", "orphan_key"]
+__all__ = ["Orphans"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +40,6 @@ MAX_MARKED: Final = 20_000
 """Jobs with our mark that are compared with their objects at one evaluator."""
 
 
-def orphan_key(namespace: str, job_id: str) -> ObjectKey:
-    return ObjectKey(ORPHANS, namespace, job_id)
-
-
 class Orphans:
     """Those of one evaluator."""
 
@@ -56,7 +52,7 @@ class Orphans:
         self._wanted = asyncio.Event()
 
     def vanished(self, key: ObjectKey) -> None:
-        """The object is gone while it had a place, and nobody saw its job end."""
+        """Keep a place for the remote job of an object that is gone, unless the job was seen to end."""
         if not self._admission.is_limited:
             return
         if key in self._following:
@@ -80,7 +76,7 @@ class Orphans:
             return False
         self._followed.add(job_id)
         self._admission.keep(job_id)
-        key, seen = orphan_key(namespace, job_id), Glimpse("active", None)
+        key, seen = ObjectKey(ORPHANS, namespace, job_id), Glimpse("active", None)
         logger.info("remote job %s has no object in namespace %s and keeps its slot", job_id, namespace)
 
         def end() -> None:

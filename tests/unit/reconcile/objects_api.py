@@ -27,7 +27,7 @@ class ObjectsApi:
         self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
 
     def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Somebody else writes the object."""
+        """Write the object as another client does."""
         assert self.manifest is not None
         change(self.manifest)
         meta = self.manifest["metadata"]

@@ -1,4 +1,4 @@
-"""What came of a call to the evaluator is recorded, whoever writes the object while the call is made."""
+"""What came of a call to the evaluator is recorded, also where the object is edited during the call."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def staged(
     acts: bool = False,
     settle: timedelta = timedelta(hours=1),
 ) -> Stage:
-    """A job to which somebody makes `edit` at the very moment at which the evaluator gives that answer."""
+    """A job that is changed by `edit` at the moment at which the evaluator answers."""
     kube = ObjectsApi(job or manifest())
 
     def answer_during_an_edit() -> httpx.Response:
