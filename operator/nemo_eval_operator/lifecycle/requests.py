@@ -99,11 +99,7 @@ def config_in_full(
 
     Raises UnusableTargetPath.
     """
-    if benchmark is not None:
-        config = _copy_of(benchmark, benchmark_secrets, job.spec.sampling_params)
-    else:
-        inline = _written(job.spec.config) if job.spec.config else {}
-        config = _sampled(inline, job.spec.sampling_params)
+    config = _copy_of(benchmark, benchmark_secrets, job) if benchmark else _inline(job)
     _set_values({"config": config}, {path: text for path, text in secrets.items() if _is_of_config(path)})
     for identity in ("name", "namespace"):
         config.pop(identity, None)
@@ -128,19 +124,24 @@ def _job_config(
     job: NemoEvalJob, benchmark: NemoBenchmark | None, secrets: SecretValues, benchmark_secrets: SecretValues
 ) -> JsonValue:
     if benchmark is None:
-        inline = _written(job.spec.config) if job.spec.config else {}
-        return _sampled(inline, job.spec.sampling_params)
+        return _inline(job)
     if not carries_config(job, secrets):
         return "/".join(config_name(benchmark))
-    return _copy_of(benchmark, benchmark_secrets, job.spec.sampling_params)
+    return _copy_of(benchmark, benchmark_secrets, job)
 
 
-def _copy_of(benchmark: NemoBenchmark, secrets: SecretValues, sampling: SamplingParams | None) -> JsonObject:
+def _inline(job: NemoEvalJob) -> JsonObject:
+    """The config that the job brings along; empty where it has none."""
+    return _sampled(_written(job.spec.config) if job.spec.config else {}, job.spec.sampling_params)
+
+
+def _copy_of(benchmark: NemoBenchmark, secrets: SecretValues, job: NemoEvalJob) -> JsonObject:
+    """The benchmark's config as this run changes it, without the name that it is stored by."""
     copy = _written(benchmark.spec.config)
     _set_values(copy, secrets)
     for identity in ("name", "namespace"):
         copy.pop(identity, None)
-    return _sampled(copy, sampling)
+    return _sampled(copy, job.spec.sampling_params)
 
 
 def _target(job: NemoEvalJob) -> JsonValue:

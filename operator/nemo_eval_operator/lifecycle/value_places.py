@@ -32,14 +32,17 @@ def check_places(thing: NemoBenchmark | NemoEvalJob, benchmark: NemoBenchmark | 
         return
     inside = "config." if isinstance(thing, NemoBenchmark) else ""
     parts = _parts(thing, benchmark)
+    config = parts.get("config")
+    # A benchmark's paths begin inside its config, and so do the paths in messages about them.
+    root = config if inside and isinstance(config, dict) else parts
     paths = {
         f"{inside}{source.target_path}": _Place(number, source.target_path)
         for number, source in enumerate(thing.spec.values_from)
         if "config" in parts or not source.target_path.startswith("config.")
     }
-    for path, where in paths.items():
+    for where in paths.values():
         try:
-            place(parts, path, PLACEHOLDER)
+            place(root, where.path, PLACEHOLDER)
         except UnusableTargetPath as error:
             raise where.fault(error.problem) from error
     kept: JsonObject = dict(parts)
@@ -59,10 +62,10 @@ class _Place:
 
     def __init__(self, number: int, path: str) -> None:
         self._number = number
-        self._path = path
+        self.path = path
 
     def fault(self, problem: str) -> UnusableTargetPath:
-        return UnusableTargetPath(self._path, problem, field=f"spec.valuesFrom[{self._number}].targetPath")
+        return UnusableTargetPath(self.path, problem, field=f"spec.valuesFrom[{self._number}].targetPath")
 
 
 def _parts(thing: NemoBenchmark | NemoEvalJob, benchmark: NemoBenchmark | None) -> JsonObject:
