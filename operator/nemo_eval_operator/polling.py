@@ -14,7 +14,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from .backoff import spread
-from .evaluator import EvaluatorClient, EvaluatorError, Malformed, Missing, Oversized, Rejected, RemoteJob
+from .evaluator import (
+    LIVE_STATES,
+    EvaluatorClient,
+    EvaluatorError,
+    Malformed,
+    Missing,
+    Oversized,
+    Rejected,
+    RemoteJob,
+)
 from .heartbeats import Heartbeat
 from .lifecycle import RemoteGone, poll_seconds, rest_seconds
 from .metrics import Metrics
@@ -23,9 +32,6 @@ from .reconcile import EvaluatorGate, Followed, Following, WorkQueue
 __all__ = ["Poller"]
 
 logger = logging.getLogger(__name__)
-
-LIVE_STATES: Final = ("created", "pending", "running")
-"""Those that NeMo's documentation lists for filter[status]; a cancelling job is asked for by itself."""
 
 PAGE_SIZES: Final = (1000, 100, 10)
 """Jobs asked for at once. The next is taken once the evaluator has refused a page, or one was too large."""
@@ -176,6 +182,7 @@ class Poller:
         """Report what is listed, and add it to `listed`."""
         followed = {job.job_id: job for job in self._following}
         ended = False
+        # A job that is being cancelled is on none of these lists, and asked for by itself.
         for state in LIVE_STATES:
             self._heartbeat.beat()
             async for remote in self._list(oldest, state):

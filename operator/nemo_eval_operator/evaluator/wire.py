@@ -29,7 +29,16 @@ from nemo_eval_operator.nemo import JsonObject
 from .known_secrets import Redactor
 from .redaction import MAX_TEXT_CHARACTERS, readable
 
-__all__ = ["JobPage", "JobStatus", "JsonObject", "RemoteConfig", "RemoteJob", "Results", "StatusDetails"]
+__all__ = [
+    "LIVE_STATES",
+    "JobPage",
+    "JobStatus",
+    "JsonObject",
+    "RemoteConfig",
+    "RemoteJob",
+    "Results",
+    "StatusDetails",
+]
 
 MAX_MESSAGE_CHARACTERS: Final = 1_000
 """A message is shown in a condition and an event; an event's may hold 1,024 characters."""
@@ -137,6 +146,10 @@ UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
 Identifier = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 NullableObject = Annotated[JsonObject, BeforeValidator(_null_as_empty)]
+
+
+LIVE_STATES: Final = ("created", "pending", "running")
+"""Those that NeMo's documentation lists for filter[status] and in which a job goes on."""
 
 
 class JobStatus(StrEnum):

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob
+from nemo_eval_operator.evaluator import LIVE_STATES, EvaluatorClient, RemoteJob
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, owner_mark, read_job
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 ORPHANS: Final = "orphans"
 """Stands for a plural in the keys of remote jobs without an object."""
 
-LIVE_STATES: Final = ("created", "pending", "running", "cancelling")
-"""Those in which a job takes up GPUs, as NeMo's documentation names them."""
+OCCUPYING_STATES: Final = (*LIVE_STATES, "cancelling")
+"""Those in which a job takes up GPUs."""
 
 MAX_ORPHANS: Final = 1000
 """Followed at one evaluator: they are bounded, like all that others can cause. More keep no place."""
@@ -157,7 +157,7 @@ async def _live(
 ) -> AsyncIterator[tuple[RemoteJob, OwnerMark]]:
     """Jobs that carry our mark and run; a bounded number, since others may write marks too."""
     seen: set[str] = set()
-    for state in LIVE_STATES:
+    for state in OCCUPYING_STATES:
         heartbeat.beat()
         async for remote in client.list_jobs(status=state):
             heartbeat.beat()
