@@ -20,7 +20,7 @@ from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJ
 from .events import Event
 from .target_paths import Step, shown
 
-__all__ = ["event_of_unknown_fields", "unknown_fields"]
+__all__ = ["event_of_unknown_fields", "most_like", "unknown_fields"]
 
 SERVER_WRITTEN: Final = frozenset(
     {
@@ -76,7 +76,7 @@ def _in(node: object, *, place: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, 
             if isinstance(node, OpenModel) and node.REPORTS_UNDECLARED:
                 declared = list(type(node).model_fields)
                 for name in extra.keys() - SERVER_WRITTEN:
-                    yield (*place, name), _most_like(name, declared)
+                    yield (*place, name), most_like(name, declared)
             for name in node.model_fields_set - extra.keys():
                 yield from _in(getattr(node, name), place=(*place, name))
         case dict():
@@ -86,7 +86,8 @@ def _in(node: object, *, place: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, 
             return
 
 
-def _most_like(name: str, declared: list[str]) -> str | None:
+def most_like(name: str, declared: list[str]) -> str | None:
+    """Return the declared field that was probably meant; None where none is like it."""
     plain = {_plain(field): field for field in declared}
     close = get_close_matches(_plain(name[:64]), plain, n=1, cutoff=CLOSE_ENOUGH)
     return plain[close[0]] if close else None

@@ -7,7 +7,6 @@ as a fault of the config, or would have no effect.
 from __future__ import annotations
 
 from copy import deepcopy
-from difflib import get_close_matches
 from typing import Final
 
 from pydantic import JsonValue, ValidationError
@@ -16,11 +15,15 @@ from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget, JsonObje
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .target_paths import Step, UnusableTargetPath, parse, place
+from .unknown_fields import most_like
 
 __all__ = ["check_places"]
 
 PLACEHOLDER: Final = "value"
 """Stands for any text of a Secret: whether a place is right does not depend on it."""
+
+DECLARED: Final = [*EvaluationConfig.model_fields, *EvaluationTarget.model_fields, "metrics"]
+"""Names that a misspelt step of a path may have meant."""
 
 
 def check_places(thing: NemoBenchmark | NemoEvalJob, benchmark: NemoBenchmark | None = None) -> None:
@@ -107,11 +110,6 @@ def _refuse_undeclared(kept: JsonObject, path: str, where: _Place) -> None:
             case list(), int() if step < len(node):
                 node = node[step]
             case _:
-                near = _near(step)
+                near = most_like(str(step), DECLARED)
                 advice = f": did you mean {near}?" if near else ""
                 raise where.fault(f"there is no field {step!r}{advice}")
-
-
-def _near(step: Step) -> str | None:
-    declared = [*EvaluationConfig.model_fields, *EvaluationTarget.model_fields, "metrics"]
-    return next(iter(get_close_matches(str(step)[:64], declared, n=1, cutoff=0.7)), None)
