@@ -8,12 +8,13 @@ read nor changed.
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -23,6 +24,11 @@ from testbed.kind import kind_cluster, why_not_kind
 from testbed.processes import ProcessError, Processes
 
 __all__ = ["Cluster", "KubectlError", "prepare", "start_cluster"]
+
+_OWN_TIMEOUT: Final = re.compile(r"--timeout=(\d+)s")
+
+_EXIT_SECONDS: Final = 10.0
+"""From the end of kubectl's own --timeout until it has printed that and ended."""
 
 
 class KubectlError(subprocess.CalledProcessError):
@@ -53,15 +59,19 @@ class Cluster:
         check: bool = True,
         timeout: float = 60,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl against this cluster, whatever the user's own configuration says."""
+        """Run kubectl against this cluster, whatever the user's own configuration says.
+
+        It is ended after `timeout` seconds, but not before its own time-out, given as `--timeout=90s`.
+        """
         argv = [*self.kubectl_command, *args]
+        own = [float(found[1]) + _EXIT_SECONDS for arg in args if (found := _OWN_TIMEOUT.fullmatch(arg))]
         result = subprocess.run(
             argv,
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=max([timeout, *own]),
             check=False,
             env={
                 **os.environ,

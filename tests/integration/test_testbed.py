@@ -32,6 +32,12 @@ def test_kind_is_chosen_where_docker_answers(cluster: Cluster) -> None:
     assert cluster.description == "kind"
 
 
+def test_kubectl_is_not_ended_before_its_own_timeout(cluster: Cluster) -> None:
+    given = ("wait", "--for=delete", "namespace/default", "--timeout=3s")
+
+    assert "timed out" in cluster.kubectl(*given, timeout=1, check=False).stderr
+
+
 def test_service_account_has_only_its_own_rights(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "serviceaccount", "reader", "-n", namespace)
     cluster.kubectl("create", "role", "reader", "--verb=get", "--resource=configmaps", "-n", namespace)
