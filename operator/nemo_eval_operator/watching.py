@@ -42,6 +42,12 @@ PROVEN_SECONDS: Final = 120.0
 PAGE_SIZE: Final = 100
 """Objects in a page of Kopf's lists. Where all have 1.5 MB, the API server reads a page in some seconds."""
 
+CANCELLATIONS: Final = 10
+"""How often a task of Kopf that does not end is cancelled."""
+
+CANCELLATION_SECONDS: Final = 1.0
+"""Between two cancellations of a task of Kopf."""
+
 KOPF_DIRECTORY: Final = str(Path(kopf.__file__).parent)
 
 
@@ -113,7 +119,31 @@ async def _watch(
     # In place of Kopf's own, which know this run only and not the pause after it.
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await kopf.run_tasks(tasks, ignored=_TasksOfOthers())
+    try:
+        await kopf.run_tasks(tasks, ignored=_EveryTask())
+    finally:
+        await _end_tasks_of_kopf()
+
+
+async def _end_tasks_of_kopf() -> None:
+    """Cancel the tasks that Kopf started and left, again every second until they have ended.
+
+    Kopf itself would cancel them once and then wait without a limit. A watch in which both the request and
+    the task that waits for a pause are cancelled in the same turn takes that for a pause, and goes on.
+    """
+    for _ in range(CANCELLATIONS):
+        if not (left := [task for task in asyncio.all_tasks() if _is_of_kopf(task)]):
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCELLATION_SECONDS)
+    logger.warning("%d tasks of Kopf do not end", len(left))
+
+
+def _is_of_kopf(task: asyncio.Task[Any]) -> bool:
+    """Whether the task runs Kopf's own code: not, for example, a connection's poller, which started later."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(KOPF_DIRECTORY)
 
 
 def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
@@ -143,22 +173,17 @@ class _Pauses(Iterable[float]):
         return pauses(first=FIRST_PAUSE_SECONDS, longest=MAX_PAUSE_SECONDS)
 
 
-class _TasksOfOthers(Collection[Any]):
-    """The tasks that Kopf leaves alone when it ends: all but those that run its own code.
-
-    Otherwise it would cancel every task that was started after it, such as a connection's poller.
-    """
+class _EveryTask(Collection[Any]):
+    """The tasks that Kopf leaves alone once its main tasks have ended: all, since we end the others."""
 
     @override
     def __contains__(self, task: object) -> bool:
-        coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
-        code = getattr(coroutine, "cr_code", None)
-        return code is None or not code.co_filename.startswith(KOPF_DIRECTORY)
+        return True
 
     @override
     def __iter__(self) -> Iterator[Any]:
-        return (task for task in asyncio.all_tasks() if task in self)
+        return iter(asyncio.all_tasks())
 
     @override
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(asyncio.all_tasks())
