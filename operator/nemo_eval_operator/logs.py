@@ -25,6 +25,8 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tupl
 NOISY: Final = ("asyncio", "httpcore", "httpx", "kopf.activities", "kopf.objects")
 """Their INFO is a line for every request and every watch event."""
 
+TASKS_OF_KOPF: Final = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
+"""The loggers by which Kopf reports each task that a failure ended, with its trace."""
 
 CONTINUED: Final = "    | "
 """Begins each line of a trace. No line of a log begins so, whatever an exception's text holds."""
@@ -70,9 +72,15 @@ def configure_logging(log_format: LogFormat, level: str) -> None:
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"))
+    handler.addFilter(_is_reported_once)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+
+
+def _is_reported_once(record: logging.LogRecord) -> bool:
+    """Whether no other line says the same: `watching` reports what ended Kopf, once for all of its tasks."""
+    return not (record.exc_info and record.name in TASKS_OF_KOPF)
 
 
 def _indented(trace: str) -> str:

@@ -108,3 +108,4 @@ def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(lab:
     world.apply(data_benchmark(), data_job("after"))
     world.until_phase("after", "Succeeded", seconds=120)
     assert log().count("does not serve nemoevaluatorconnections yet") == 1
+    assert "Traceback" not in log(), "neither our own nor Kopf's"
