@@ -109,8 +109,29 @@ def decide(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
     """The next step for `benchmark`; Rest where its config is as it should be."""
     if benchmark.metadata.deletion_timestamp is not None:
         return _deleted(benchmark, benchmark.metadata.deletion_timestamp, facts)
-    if FINALIZER not in benchmark.metadata.finalizers:
+    step = _reconciled(benchmark, facts)
+    # Not before: the deletion of an object that never had a config in the evaluator has nothing to wait for.
+    may_leave_config = isinstance(step, CreateConfig | UpdateConfig | ReplaceConfig) or _has_config(
+        benchmark, facts
+    )
+    if may_leave_config and FINALIZER not in benchmark.metadata.finalizers:
         return AddFinalizer()
+    return step
+
+
+def _has_config(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> bool:
+    """Return whether the benchmark has a config in the evaluator: as observed, else as status says."""
+    match facts.remote:
+        case None:
+            return benchmark.status.config is not None
+        case ConfigGone():
+            return False
+        case RemoteConfig() as remote:
+            return _owner(benchmark, remote, facts.tenancy) is Ownership.OWN
+
+
+def _reconciled(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> BenchmarkStep:
+    """The next step for a benchmark that is not deleted, with or without the finalizer."""
     match facts.remote:
         case None:
             return ObserveConfig()
@@ -250,9 +271,8 @@ def _deleted(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkFacts) -
             return ObserveConfig()
         case ConfigGone():
             return RemoveFinalizer()
-        case RemoteConfig() as remote:
-            own = _owner(benchmark, remote, facts.tenancy) is Ownership.OWN
-            return DeleteConfig() if own else RemoveFinalizer()
+        case RemoteConfig():
+            return DeleteConfig() if _has_config(benchmark, facts) else RemoveFinalizer()
 
 
 def release_seconds(benchmark: NemoBenchmark, now: datetime) -> float | None:

@@ -60,7 +60,7 @@ class Stored:
 class Facts:
     """What the world says besides the object. None: not asked yet.
 
-    `claimed`: the object, just now. `cancel_asked`: just now. `failed`: the last call to the evaluator.
+    `cancel_asked`: just now. `failed`: the last call to the evaluator.
     `deleted`: the ids of the remote jobs that are surely no longer there.
     `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
     process' own clock the last one ended or was first seen: clocks of two nodes differ.
@@ -78,7 +78,6 @@ class Facts:
     quiet_since: datetime | None = None
     remote: RemoteJob | RemoteGone | None = None
     stored: Stored | None = None
-    claimed: bool = False
     deleted: frozenset[str] = frozenset()
     cancel_asked: bool = False
     failed: bool = False

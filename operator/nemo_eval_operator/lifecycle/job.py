@@ -85,7 +85,7 @@ def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
         return record_or_rest(
             job, attempt_status.backing_off(job, facts.now, due), rest=_until(sooner, facts.now)
         )
-    if status_was_lost(job) and not facts.claimed:
+    if status_was_lost(job):
         if facts.lookup is None:
             return look_up_latest(job, facts)
         if facts.lookup.found:
@@ -105,8 +105,8 @@ def _in_turn(job: NemoEvalJob, facts: Facts) -> JobStep:
                 job, job_status.queued(job, facts.now, queued), rest=_until(_deadline(job), facts.now)
             )
         case Admitted():
-            ready = FINALIZER in job.metadata.finalizers and not _is_claimed_elsewhere(job, facts)
-            return SubmitJob() if ready else AddFinalizer()
+            claimed = FINALIZER in job.metadata.finalizers and not _is_claimed_elsewhere(job, facts)
+            return SubmitJob(claim=not claimed)
 
 
 def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:

@@ -70,7 +70,13 @@ class AskForPlace:
 
 @dataclass(frozen=True, slots=True)
 class SubmitJob:
-    """Write the intent; whoever wins that write, and only they, POST the job."""
+    """Prepare the request, write the intent, and POST the job if no other operator has won that write.
+
+    `claim`: the finalizer and the claim come before the intent. Not before the request is prepared: the
+    deletion of a job that cannot be submitted has nothing to wait for.
+    """
+
+    claim: bool = False
 
 
 @dataclass(frozen=True, slots=True)

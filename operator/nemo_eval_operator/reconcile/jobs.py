@@ -179,7 +179,6 @@ class JobReconciler:
                     job, facts = await self._record(job, facts)
                 case AddFinalizer():
                     job = await self._objects.claim(job, evaluator.used if evaluator else None)
-                    facts = replace(facts, claimed=True)
                 case step:
                     if evaluator is None:
                         raise AssertionError(f"{step} without an evaluator")
@@ -241,9 +240,9 @@ class JobReconciler:
         match step:
             case AskForPlace():
                 return job, replace(facts, turn=evaluator.admission.ask(job))
-            case SubmitJob():
+            case SubmitJob(claim):
                 usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
-                job = await self._submitter.submit(job, usable, evaluator)
+                job = await self._submitter.submit(job, usable, evaluator, claim=claim)
                 return job, replace(facts, lookup=None, turn=None)
             case LookUpJob():
                 return job, replace(facts, lookup=await self._submitter.look_up(job, step, evaluator))

@@ -118,16 +118,19 @@ class Submitter:
             search.forget(key)
 
     async def submit(
-        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator
+        self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, *, claim: bool
     ) -> NemoEvalJob:
         """Write the intent, POST to `evaluator`, write what came of it; the job as it is then.
 
+        `claim`: the finalizer is added before the intent, once nothing is wrong with the request.
         Raises RetryLater where time has to pass first, Outdated where another
         operator has won the intent, and EvaluatorError where the config cannot be read.
         """
         nonce = job.status.submission.nonce if job.status.submission else uuid.uuid4().hex
         body, config = await self._prepared(job, benchmark, evaluator, nonce)
         with self._queue.uninterrupted(key_of(job)):
+            if claim:
+                job = await self._objects.claim(job, evaluator.used)
             return await self._post(job, benchmark, evaluator, nonce=nonce, body=body, config=config)
 
     async def _post(

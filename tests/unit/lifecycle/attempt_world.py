@@ -182,9 +182,9 @@ def advance(
             return job, replace(facts, turn=Admitted())
         case AddFinalizer():
             job = yield Call("hold", job=job)
-            return job, replace(facts, claimed=True)
-        case SubmitJob():
-            return (yield from submit(job, clock, gate)), replace(facts, lookup=None)
+            return job, facts
+        case SubmitJob(claim):
+            return (yield from submit(job, clock, gate, claim=claim)), replace(facts, lookup=None)
         case LookUpJob():
             return job, replace(facts, lookup=(yield from look_up(job, step, clock)))
         case CancelJob(job_id):
@@ -230,10 +230,14 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
     return Stored(results=results, config_map="results", key="results.json", url="u", truncated=False)
 
 
-def submit(job: NemoEvalJob, clock: Callable[[], datetime], gate: Gate) -> Generator[Call, Any, NemoEvalJob]:
-    """The intent, under the precondition that nobody wrote in between; the POST; what came of it."""
+def submit(
+    job: NemoEvalJob, clock: Callable[[], datetime], gate: Gate, *, claim: bool
+) -> Generator[Call, Any, NemoEvalJob]:
+    """The finalizer; the intent, if nobody wrote in between; the POST; what came of it."""
     nonce = job.status.submission.nonce if job.status.submission else "n-1"
     body = job_body(job, None, nonce=nonce, secrets={}, benchmark_secrets={})
+    if claim:
+        job = yield Call("hold", job=job)
     begun = clock()
     job = yield from record(job, job_status.submitting(job, begun, nonce))
     if (clock() - begun).total_seconds() > INTENT_SECONDS:

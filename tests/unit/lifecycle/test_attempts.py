@@ -18,7 +18,6 @@ from nemo_eval_operator.lifecycle import (
 from nemo_eval_operator.lifecycle.attempts import retry_delay
 from nemo_eval_operator.lifecycle.failures import is_infrastructure
 from nemo_eval_operator.lifecycle.steps import (
-    AddFinalizer,
     CancelJob,
     DeleteJob,
     DeleteObject,
@@ -278,7 +277,7 @@ class TestRerun:
         (entry,) = fresh.history or []
         assert (entry.number, entry.job_id) == (1, job.status.job_id)
         assert entry.outcome == job.status.conditions[0].reason
-        assert decide_job(after(job, step), facts()) == AddFinalizer()
+        assert decide_job(after(job, step), facts()) == SubmitJob(claim=True)
 
     def test_a_value_is_acted_on_once(self) -> None:
         job = evaljob(meta=asked("again"), status=finished(rerun="again"), ttlSecondsAfterFinished=0)

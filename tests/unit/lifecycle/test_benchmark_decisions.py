@@ -121,9 +121,31 @@ def verdict(step: object) -> tuple[dict[str, str], str]:
 
 
 class TestPresent:
-    def test_the_finalizer_comes_before_anything_is_created(self) -> None:
-        thing = benchmark()
-        assert decide_benchmark(thing, known(thing)) == AddFinalizer()
+    @pytest.mark.parametrize(
+        ("meta", "world", "step"),
+        [
+            ({}, {}, ObserveConfig()),
+            ({}, {"remote": ConfigGone()}, AddFinalizer()),
+            (ADOPT, {"remote": UNMARKED}, AddFinalizer()),
+            (ADOPT, {"remote": UNMARKED, "updated": True}, AddFinalizer()),
+        ],
+    )
+    def test_the_finalizer_comes_before_the_first_write_and_not_sooner(
+        self, meta: dict[str, Any], world: dict[str, Any], step: object
+    ) -> None:
+        thing = benchmark(meta=meta, config=WANTED)
+        assert decide_benchmark(thing, known(thing, **world)) == step
+
+    def test_a_config_that_is_not_its_own_needs_no_finalizer(self) -> None:
+        thing = benchmark(config=WANTED)
+        assert isinstance(decide_benchmark(thing, known(thing, remote=UNMARKED)), Record)
+
+    @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
+    def test_one_that_was_released_and_has_a_config_gets_the_finalizer_back(
+        self, world: dict[str, Any]
+    ) -> None:
+        thing = benchmark(status=ready(), config=WANTED)
+        assert decide_benchmark(thing, known(thing, **world)) == AddFinalizer()
 
     @pytest.mark.parametrize(
         ("status", "world", "step"),

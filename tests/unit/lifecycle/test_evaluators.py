@@ -29,7 +29,6 @@ from nemo_eval_operator.lifecycle import (
     moved,
 )
 from nemo_eval_operator.lifecycle.steps import (
-    AddFinalizer,
     CollectResults,
     Record,
     RemoveFinalizer,
@@ -144,11 +143,11 @@ class TestRecord:
 
     def test_a_claim_for_another_evaluator_is_renewed_before_the_submission(self) -> None:
         job = evaljob(meta=HELD, status={"attempt": 2})
-        assert decide_job(job, facts(evaluator=HERE)) == AddFinalizer()
+        assert decide_job(job, facts(evaluator=HERE)) == SubmitJob(claim=True)
         annotations = claim_of(job.metadata, HERE)
         claimed = evaljob(meta={**HELD, "annotations": annotations}, status={"attempt": 2})
         assert decide_job(claimed, facts(evaluator=HERE)) == SubmitJob()
-        assert decide_job(claimed, facts(evaluator=THERE)) == AddFinalizer()
+        assert decide_job(claimed, facts(evaluator=THERE)) == SubmitJob(claim=True)
 
 
 class TestUnusable:

@@ -76,8 +76,8 @@ def after(job: NemoEvalJob, step: JobStep) -> NemoEvalJob:
 class TestNotSubmitted:
     """Nothing was sent for this attempt, so nothing can have been created."""
 
-    def test_a_job_that_may_run_gets_the_finalizer_first(self) -> None:
-        assert decide_job(evaljob(), facts(benchmark=benchmark())) == AddFinalizer()
+    def test_the_submission_of_a_job_without_the_finalizer_begins_with_it(self) -> None:
+        assert decide_job(evaljob(), facts(benchmark=benchmark())) == SubmitJob(claim=True)
 
     @pytest.mark.parametrize("bench", [benchmark(), None])
     def test_then_it_is_submitted(self, bench: object) -> None:
@@ -117,19 +117,15 @@ class TestNotSubmitted:
         assert step == LookUpJob(created_since=ago(5000) - timedelta(hours=25), attempt=None)
         assert verdict(decide_job(job, facts(lookup=lookup(remote())))) == ("Running", "Running")
         nothing = decide_job(job, facts(lookup=lookup()))
-        assert nothing == (SubmitJob() if finalizers else AddFinalizer())
+        assert nothing == SubmitJob(claim=not finalizers)
 
     def test_a_copy_of_a_claimed_object_is_an_object_of_its_own(self) -> None:
         copied = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": "another"}}
         assert decide_job(evaljob(meta=HELD | copied), facts()) == SubmitJob()
 
-    def test_an_object_that_was_claimed_just_now_is_new(self) -> None:
-        claimed = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": UID}}
-        assert decide_job(evaljob(meta=HELD | claimed), facts(claimed=True)) == SubmitJob()
-
     def test_other_finalizers_do_not_count_as_ours(self) -> None:
         other = {"finalizers": ["foregroundDeletion"]}
-        assert decide_job(evaljob(meta=other), facts()) == AddFinalizer()
+        assert decide_job(evaljob(meta=other), facts()) == SubmitJob(claim=True)
 
     @pytest.mark.parametrize(
         ("spec", "world", "phase", "reason"),
@@ -163,7 +159,7 @@ class TestNotSubmitted:
     def test_a_suspended_job_goes_on_when_it_is_resumed(self) -> None:
         suspended = after(evaljob(suspend=True), decide_job(evaljob(suspend=True), facts()))
         resumed = suspended.model_copy(update={"spec": evaljob().spec})
-        assert decide_job(resumed, facts()) == AddFinalizer()
+        assert decide_job(resumed, facts()) == SubmitJob(claim=True)
 
 
 class TestUncertain:
@@ -244,7 +240,8 @@ class TestUncertain:
         assert verdict(decide_job(job, facts(lookup=lookup(), **world))) == expected
 
     def test_a_settled_uncertain_job_without_the_finalizer_gets_it_back(self) -> None:
-        assert decide_job(evaljob(status=intent(100)), facts(lookup=lookup())) == AddFinalizer()
+        settled = decide_job(evaljob(status=intent(100)), facts(lookup=lookup()))
+        assert settled == SubmitJob(claim=True)
 
 
 class TestFollowed:
