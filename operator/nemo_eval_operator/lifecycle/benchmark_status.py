@@ -68,8 +68,9 @@ def taken(benchmark: NemoBenchmark, now: datetime, *, owner: str | None = None) 
     if owner is not None:
         message = (
             f"config {name} exists in the evaluator and belongs to {owner}: it is left unchanged. "
-            "Create this object anew with another spec.config.name or spec.config.namespace, or ask the "
-            "administrator, who can allow its adoption by the operator's NEMO_ALLOW_FOREIGN_ADOPTION"
+            "Delete this object and create it again with another spec.config.name or spec.config.namespace, "
+            "or ask the administrator, who can allow its adoption by the operator's "
+            "NEMO_ALLOW_FOREIGN_ADOPTION"
         )
     else:
         message = (

@@ -56,7 +56,8 @@ class Tenancy:
         said = f"is {_shown(wanted)}" if wanted else f"is not set, which means {namespace}"
         raise UnusableSpec(
             f"spec.config.namespace {said}, but by the operator's NEMO_NAMESPACE_MAP Kubernetes namespace "
-            f"{namespace} {rule}. Create the object anew with an allowed name, or ask the administrator"
+            f"{namespace} {rule}. Delete the object and create it again with an allowed name, or ask "
+            "the administrator"
         )
 
 

@@ -109,6 +109,11 @@ class Admission:
         for places in self._all():
             places.release(key)
 
+    def give_back(self, key: ObjectKey) -> None:
+        """The job is not submitted now. One whose submission was begun keeps its slot."""
+        for places in self._all():
+            places.give_back(key)
+
     def leave(self, key: ObjectKey) -> None:
         """The job wants no place any more, not even in line."""
         for places in self._all():

@@ -50,7 +50,15 @@ from nemo_eval_operator.resources import (
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
 from .lanes import Lanes, lane_at
-from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
+from .objects import (
+    FINALIZER_RECHECK_SECONDS,
+    FinalizerRefused,
+    ObjectWriter,
+    is_selected,
+    key_of,
+    problem_of,
+    read_object,
+)
 from .outcomes import OutcomeWriter
 from .patience import within
 from .queue import RetryLater, WorkQueue
@@ -121,6 +129,10 @@ class BenchmarkReconciler:
                 await self._tell(benchmark, status)
                 return None
             return await self._pursue(benchmark)
+        except FinalizerRefused as refused:
+            invalid = benchmark_status.invalid(benchmark, _now(), str(refused), reason=refused.reason)
+            await self._tell(benchmark, invalid)
+            raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from refused
         except ObjectGone:
             self._forget(key)
             return None

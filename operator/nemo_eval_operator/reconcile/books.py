@@ -78,6 +78,11 @@ class Books:
                 evaluator.orphans.unless_ended(key_of(job))
             evaluator.admission.release(key_of(job))
 
+    def give_back(self, key: ObjectKey) -> None:
+        """The job is not submitted now: a slot that it was given is for others."""
+        for evaluator in self._evaluators:
+            evaluator.admission.give_back(key)
+
     def forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
         if not ended:

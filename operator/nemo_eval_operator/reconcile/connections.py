@@ -38,7 +38,15 @@ from nemo_eval_operator.resources import (
 
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators, connection_key
-from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
+from .objects import (
+    FINALIZER_RECHECK_SECONDS,
+    FinalizerRefused,
+    ObjectWriter,
+    is_selected,
+    key_of,
+    problem_of,
+    read_object,
+)
 from .queue import RetryLater, WorkQueue
 from .secrets import SECRET_RECHECK_SECONDS
 
@@ -117,6 +125,10 @@ class ConnectionReconciler:
             if ours and meta.deletion_timestamp is None and FINALIZER not in meta.finalizers:
                 connection = await self._objects.hold(connection)
             return await self._look(key, connection, ours=ours)
+        except FinalizerRefused as refused:
+            status = connection_status.unreadable(connection, _now(), str(refused), reason=refused.reason)
+            await self._objects.record(connection, status)
+            raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from refused
         except ObjectGone:
             return None
 

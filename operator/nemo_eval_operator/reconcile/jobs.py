@@ -13,8 +13,10 @@ from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import (
     AllowedHosts,
     BenchmarkUnusable,
+    Counting,
     EvaluatorUnusable,
     Facts,
+    Queued,
     RemoteGone,
     Stored,
     Tenancy,
@@ -57,11 +59,19 @@ from .benchmark_of_job import BenchmarkOfJob
 from .books import Books
 from .choosing import Chooser
 from .evaluators import Evaluator, Evaluators
-from .lanes import lane_at
-from .objects import ObjectWriter, is_selected, key_of, problem_of, read_object
+from .lanes import OWN_LANE, lane_at
+from .objects import (
+    FINALIZER_RECHECK_SECONDS,
+    FinalizerRefused,
+    ObjectWriter,
+    is_selected,
+    key_of,
+    problem_of,
+    read_object,
+)
 from .outcomes import OutcomeWriter
 from .patience import within
-from .queue import RetryLater, WorkQueue
+from .queue import RetryLater, WaitInLane, WorkQueue
 from .remote_jobs import RemoteJobs
 from .results import ResultsKeeper, ResultsNotKept
 from .search import LookUpPostponed
@@ -145,6 +155,16 @@ class JobReconciler:
         except ObjectGone:
             self._forget(key)
             return None
+        except Exception as error:
+            if not (isinstance(error, WaitInLane) and error.lane == OWN_LANE):
+                self._books.give_back(key)
+            if not isinstance(error, FinalizerRefused):
+                raise
+            # One that runs keeps the status that tells how.
+            if not is_bound(job):
+                invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)
+                await self._objects.record(job, invalid)
+            raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from error
 
     def _forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
@@ -161,7 +181,8 @@ class JobReconciler:
             match decide_job(job, facts):
                 case Rest(seconds):
                     self._keep(job, evaluator)
-                    if facts.turn is None and evaluator is not None and not occupies(job):
+                    waits = isinstance(facts.turn, Queued | Counting)
+                    if not waits and evaluator is not None and not occupies(job):
                         evaluator.admission.leave(key)
                     return self._until_recheck(facts) if seconds is None else seconds
                 case RemoveFinalizer(left_behind):

@@ -7,7 +7,7 @@ from typing import Final
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.resources import CONNECTION_PLURAL, EvaluatorUsed
 
-__all__ = ["Lanes", "lane_at"]
+__all__ = ["OWN_LANE", "Lanes", "lane_at"]
 
 OWN_LANE: Final = "own"
 """No connection's, whose names have a slash."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey, ObjectTooLarge
+from nemo_eval_operator.kube import KubeClient, KubeError, KubeRefused, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.lifecycle import (
     FINALIZER,
     Event,
@@ -38,12 +38,25 @@ from nemo_eval_operator.resources import (
     ObjectMeta,
 )
 
-__all__ = ["ObjectWriter", "Problem", "first_problem", "is_selected", "key_of", "problem_of", "read_object"]
+__all__ = [
+    "FINALIZER_RECHECK_SECONDS",
+    "FinalizerRefused",
+    "ObjectWriter",
+    "Problem",
+    "first_problem",
+    "is_selected",
+    "key_of",
+    "problem_of",
+    "read_object",
+]
 
 logger = logging.getLogger(__name__)
 
 MAX_PATH_PARTS: Final = 6
 """Shown of a path that is too deep, as spec.config.params.extra: whose field it is."""
+
+FINALIZER_RECHECK_SECONDS: Final = 60.0
+"""Most between two tries to add a finalizer that Kubernetes refused; an edit of the object is an event."""
 
 Thing = NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection
 
@@ -52,6 +65,17 @@ Owner = TypeVar("Owner", NemoBenchmark, NemoEvalJob)
 """Of a thing in the evaluator."""
 
 _json_object = TypeAdapter(JsonObject)
+
+
+class FinalizerRefused(Exception):
+    """Kubernetes refuses the operator's finalizer or annotations, as where the metadata is too large."""
+
+    def __init__(self, refusal: KubeRefused) -> None:
+        self.reason = "FinalizerRefused"
+        super().__init__(
+            "Kubernetes refused to add the operator's finalizer and annotations, without which nothing is "
+            f"created in an evaluator. Correct the metadata of this object: {refusal}"
+        )
 
 
 class ObjectWriter:
@@ -91,13 +115,19 @@ class ObjectWriter:
         return recorded
 
     async def claim(self, thing: Owner, evaluator: EvaluatorUsed | None = None) -> Owner:
-        """Add the finalizer, and in the same write marks that outlive a lost status."""
-        written = await self._kube.replace_finalizers(
-            key_of(thing),
-            thing.metadata,
-            [*(name for name in thing.metadata.finalizers if name != FINALIZER), FINALIZER],
-            annotations={**thing.metadata.annotations, **claim_of(thing.metadata, evaluator)},
-        )
+        """Add the finalizer, and in the same write marks that outlive a lost status.
+
+        Raises FinalizerRefused.
+        """
+        try:
+            written = await self._kube.replace_finalizers(
+                key_of(thing),
+                thing.metadata,
+                [*(name for name in thing.metadata.finalizers if name != FINALIZER), FINALIZER],
+                annotations={**thing.metadata.annotations, **claim_of(thing.metadata, evaluator)},
+            )
+        except KubeRefused as error:
+            raise FinalizerRefused(error) from error
         return _as_written(thing, written)
 
     async def remove_finalizer(self, thing: Owner, *, left_behind: str | None = None) -> Owner:
@@ -109,9 +139,15 @@ class ObjectWriter:
         return _as_written(thing, written)
 
     async def hold(self, connection: NemoEvaluatorConnection) -> NemoEvaluatorConnection:
-        """Add the finalizer to a connection, so that it outlives its deletion while objects need it."""
+        """Add the finalizer to a connection, so that it outlives its deletion while objects need it.
+
+        Raises FinalizerRefused.
+        """
         finalizers = [*connection.metadata.finalizers, FINALIZER]
-        written = await self._kube.replace_finalizers(key_of(connection), connection.metadata, finalizers)
+        try:
+            written = await self._kube.replace_finalizers(key_of(connection), connection.metadata, finalizers)
+        except KubeRefused as error:
+            raise FinalizerRefused(error) from error
         return _as_written(connection, written)
 
     async def release(self, connection: NemoEvaluatorConnection) -> None:

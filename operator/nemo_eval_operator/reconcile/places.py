@@ -113,6 +113,11 @@ class Places:
         if self._taken.pop(key, None) is not None:
             self._call_up()
 
+    def give_back(self, key: ObjectKey) -> None:
+        """The job is not submitted now. One whose submission was begun keeps its slot."""
+        if self._taken.get(key) == NOT_SUBMITTED:
+            self.release(key)
+
     def keep(self, remote: str) -> None:
         """A remote job whose object is gone has a place, whether there is one or not."""
         self._kept.add(remote)

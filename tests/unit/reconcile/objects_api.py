@@ -22,6 +22,8 @@ class ObjectsApi:
         self.manifest["metadata"]["resourceVersion"] = "1"
         self.events: list[str] = []
         self.failed: list[str] = []
+        self.refuse: Callable[[httpx.Request], bool] = lambda _: False
+        """Which requests fail validation."""
         self._failures_left = 0
         transport = httpx.MockTransport(self._answer)
         self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
@@ -42,6 +44,9 @@ class ObjectsApi:
             self._failures_left -= 1
             self.failed.append(f"{request.method} {request.url.path}")
             return httpx.Response(503, json={"kind": "Status", "message": "overloaded"})
+        if self.refuse(request):
+            causes = {"causes": [{"field": "metadata.annotations", "message": "Too long"}]}
+            return httpx.Response(422, json={"kind": "Status", "message": "Too long", "details": causes})
         if request.url.path.endswith("/events"):
             self.events.append(json.loads(request.content)["reason"])
             return httpx.Response(201, json={})
