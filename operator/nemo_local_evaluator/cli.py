@@ -206,7 +206,8 @@ def run(
         typer.Option(
             min=1,
             metavar="N",
-            help="Samples of each task, instead of the config's limit_samples; all by default.",
+            help="Samples of each task, instead of the config's limit_samples or the job's limitSamples;"
+            " all by default.",
         ),
     ] = None,
     output: Annotated[

@@ -97,6 +97,24 @@ def test_sampling_parameters_reach_the_model(world: World, parrot: Parrot) -> No
     assert asked[0]["temperature"] == 0.25
 
 
+def test_a_limit_of_samples_is_kept_and_shown_in_status_and_results(world: World) -> None:
+    world.apply(benchmark(), model_job("limited", limitSamples=1), model_job("whole"))
+
+    status = world.until_phase("limited", "Succeeded")
+
+    assert [score["count"] for score in status["scores"]] == [1]
+    assert status["progress"]["samplesProcessed"] == 1
+    assert status["benchmark"]["limitSamples"] == 1
+    assert status["message"].startswith("1 score, limited to 1 sample of each task; ")
+    config_map = world.get("configmap", "limited-results")
+    assert config_map is not None
+    assert json.loads(config_map["data"]["config.json"])["params"]["limit_samples"] == 1
+    whole = world.until_phase("whole", "Succeeded")
+    assert [score["count"] for score in whole["scores"]] == [2]
+    assert whole["benchmark"]["hash"] != status["benchmark"]["hash"]
+    assert "limitSamples" not in whole["benchmark"]
+
+
 def test_progress_is_shown_while_it_runs(world: World, outspoken: Parrot) -> None:
     outspoken.hush()
     world.apply(benchmark(), model_job("slow"))

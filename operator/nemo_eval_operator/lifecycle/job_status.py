@@ -241,7 +241,8 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     where = f"full results in ConfigMap {stored.config_map}"
     cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
     count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
-    verdict = Verdict(Standing.COMPLETE, "Completed", f"{count}{_without(stored)}; {where}{cut}")
+    message = f"{count}{_without(stored)}{_limited(job)}; {where}{cut}"
+    verdict = Verdict(Standing.COMPLETE, "Completed", message)
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
             "progress": Progress(percent=100, samples_processed=samples),
@@ -265,6 +266,12 @@ def _without(stored: Stored) -> str:
     named = ", ".join(missing[:MAX_METRICS_NAMED])
     more = f" and {len(missing) - MAX_METRICS_NAMED} more" if len(missing) > MAX_METRICS_NAMED else ""
     return f", none for metric{'s' if len(missing) > 1 else ''} {named}{more}"
+
+
+def _limited(job: NemoEvalJob) -> str:
+    """`, limited to 5 samples of each task`: such scores are not comparable with those of all samples."""
+    limit = job.status.benchmark and job.status.benchmark.limit_samples
+    return f", limited to {limit} sample{'' if limit == 1 else 's'} of each task" if limit else ""
 
 
 def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:

@@ -59,6 +59,7 @@ def measured_config(
         generation=source.metadata.generation,
         hash=f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
         config=text if len(text.encode()) <= MAX_CONFIG_BYTES else None,
+        limit_samples=_limit_in(config),
     )
 
 
@@ -78,6 +79,14 @@ def config_document(job: NemoEvalJob) -> str | None:
         )
     }
     return to_json(note, indent=1).decode()
+
+
+def _limit_in(config: JsonObject) -> int | None:
+    match config.get("params"):
+        case {"limit_samples": int(limit)} if not isinstance(limit, bool):
+            return limit
+        case _:
+            return None
 
 
 def _canonical(config: JsonValue) -> str:

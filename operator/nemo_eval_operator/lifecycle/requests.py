@@ -80,7 +80,8 @@ def job_body(
 
 def carries_config(job: NemoEvalJob, secrets: SecretValues) -> bool:
     """Whether this run changes something in its benchmark's config, so that a copy of it has to travel."""
-    return job.spec.sampling_params is not None or any(map(_is_of_config, secrets))
+    changed = job.spec.sampling_params is not None or job.spec.limit_samples is not None
+    return changed or any(map(_is_of_config, secrets))
 
 
 def _is_of_config(path: str) -> bool:
@@ -132,7 +133,7 @@ def _job_config(
 
 def _inline(job: NemoEvalJob) -> JsonObject:
     """The config that the job brings along; empty where it has none."""
-    return _sampled(_written(job.spec.config) if job.spec.config else {}, job.spec.sampling_params)
+    return _as_run(_written(job.spec.config) if job.spec.config else {}, job)
 
 
 def _copy_of(benchmark: NemoBenchmark, secrets: SecretValues, job: NemoEvalJob) -> JsonObject:
@@ -141,13 +142,25 @@ def _copy_of(benchmark: NemoBenchmark, secrets: SecretValues, job: NemoEvalJob) 
     _set_values(copy, secrets)
     for identity in ("name", "namespace"):
         copy.pop(identity, None)
-    return _sampled(copy, job.spec.sampling_params)
+    return _as_run(copy, job)
 
 
 def _target(job: NemoEvalJob) -> JsonValue:
     if job.spec.target is not None:
         return job.spec.target.to_request()
     return {"type": "model", "model": job.spec.model}
+
+
+def _as_run(config: JsonObject, job: NemoEvalJob) -> JsonObject:
+    """The config as this run changes it: its sampling parameters, and its limit of samples."""
+    return _limited(_sampled(config, job.spec.sampling_params), job.spec.limit_samples)
+
+
+def _limited(config: JsonObject, limit: int | None) -> JsonObject:
+    if limit is None:
+        return config
+    params = config.get("params")
+    return config | {"params": {**(params if isinstance(params, dict) else {}), "limit_samples": limit}}
 
 
 def _sampled(config: JsonObject, sampling: SamplingParams | None) -> JsonObject:

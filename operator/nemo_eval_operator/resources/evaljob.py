@@ -27,6 +27,9 @@ from nemo_eval_operator.resources.values import ValuesFrom
 MAX_SECONDS: Final = 2**31 - 1
 """68 years: "for ever" to whoever writes it, and still a time that can be added to a date."""
 
+MAX_SAMPLES: Final = 2**31 - 1
+"""Limit of spec.limitSamples: the largest number of a signed 32-bit integer."""
+
 
 class JobDeletionPolicy(StrEnum):
     """What happens to the job in NeMo when the object is deleted."""
@@ -85,6 +88,7 @@ class EvalJobSpec(KubeModel):
             _another("model", "evaluate another model"),
             _another("target", "evaluate another target"),
             _another("samplingParams", "sample in another way"),
+            _another("limitSamples", "evaluate another number of samples"),
             _another("valuesFrom", "use other Secrets"),
             _another("evaluatorRef", "run it on another evaluator"),
             rule(
@@ -145,6 +149,17 @@ class EvalJobSpec(KubeModel):
     )
     sampling_params: SamplingParams | None = Field(
         None, description="Sampling parameters that override those of the benchmark in this run. Immutable."
+    )
+    limit_samples: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SAMPLES,
+        description=(
+            "Evaluate at most this many samples of each task in this run, instead of the benchmark's "
+            "params.limit_samples; a data set's own limit still holds. status.benchmark.limitSamples and the "
+            "message of the finished job show it. Scores of fewer samples are not comparable with those of "
+            "all. Immutable."
+        ),
     )
     evaluator_ref: EvaluatorRef | None = Field(
         None,

@@ -45,9 +45,9 @@ class MeasuredConfig(KubeModel):
     )
     hash: str = Field(
         description=(
-            "SHA-256 of the config with samplingParams applied, as JSON with sorted keys, without its name, "
-            "its namespace and credentials. Runs with equal hashes measured the same. It is the sha256sum "
-            "of config.json in the results ConfigMap."
+            "SHA-256 of the config with samplingParams and limitSamples applied, as JSON with sorted keys, "
+            "without its name, its namespace and credentials. Runs with equal hashes measured the same. "
+            "It is the sha256sum of config.json in the results ConfigMap."
         )
     )
     config: str | None = Field(
@@ -55,6 +55,13 @@ class MeasuredConfig(KubeModel):
         description=(
             "The config that hash is of, kept here until the results ConfigMap has it; absent if it has more "
             "than 64 KiB."
+        ),
+    )
+    limit_samples: int | None = Field(
+        None,
+        description=(
+            "params.limit_samples of the config: at most this many samples of each task are evaluated. "
+            "Absent: no such limit."
         ),
     )
 

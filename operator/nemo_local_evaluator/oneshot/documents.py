@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from nemo_local_evaluator.errors import InvalidDocumentError
 from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
-from nemo_local_evaluator.oneshot.manifests import BENCHMARK, JOB, Manifest, check_reference, with_sampling
+from nemo_local_evaluator.oneshot.manifests import BENCHMARK, JOB, Manifest, as_run, check_reference
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
 
 __all__ = ["run_documents"]
@@ -30,18 +30,18 @@ class _Given:
 
 
 def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Document, Document]:
-    """Return NeMo's config and target; `limit` takes the place of the config's own limit_samples.
+    """Return NeMo's config and target; `limit` takes the place of the config's limit_samples and the job's.
 
     `config` is a file with a config, a NemoBenchmark, or a NemoEvalJob with a config. `target` is
     `name=<registered model>`, a JSON object, or else a file: a target, or a NemoEvalJob, whose samplingParams
-    apply. Raise InvalidDocumentError.
+    and limitSamples apply. Raise InvalidDocumentError.
     """
     of_config, of_target = _config(config), _target(target)
     document = of_config.document
     if of_target.manifest is not None:
         document = _config_of_run(of_target.manifest, of_config)
     elif of_config.manifest is not None:
-        document = with_sampling(document, of_config.manifest)
+        document = as_run(document, of_config.manifest)
     _check(document, ConfigInput, owner=of_config.owner)
     if limit is not None:
         document = {**document, "params": {**(document.get("params") or {}), "limit_samples": limit}}
@@ -56,7 +56,7 @@ def _config_of_run(job: Manifest, config: _Given) -> Document:
         raise InvalidDocumentError(msg)
     check_reference(job, config.manifest)
     _check(config.document, ConfigInput, owner=config.owner)
-    return with_sampling(config.document, job)
+    return as_run(config.document, job)
 
 
 def _config(path: Path) -> _Given:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nemo_local_evaluator.errors import InvalidDocumentError
 
-__all__ = ["BENCHMARK", "JOB", "Manifest", "check_reference", "with_sampling"]
+__all__ = ["BENCHMARK", "JOB", "Manifest", "as_run", "check_reference"]
 
 BENCHMARK: Final = "NemoBenchmark"
 JOB: Final = "NemoEvalJob"
@@ -41,6 +41,7 @@ class _Spec(BaseModel):
     model: str | None = None
     benchmarkRef: _Reference | None = None  # noqa: N815 - the manifest's name
     samplingParams: _SamplingParams | None = None  # noqa: N815
+    limitSamples: Annotated[int, Field(ge=1, strict=True)] | None = None  # noqa: N815
     valuesFrom: list[dict[str, Any]] | None = None  # noqa: N815
 
 
@@ -101,7 +102,16 @@ def check_reference(job: Manifest, benchmark: Manifest | None) -> None:
     raise InvalidDocumentError(msg)
 
 
-def with_sampling(config: Document, job: Manifest) -> Document:
+def as_run(config: Document, job: Manifest) -> Document:
+    """Return the config with the job's samplingParams and limitSamples."""
+    sampled = _with_sampling(config, job)
+    limit = job.spec.limitSamples
+    if limit is None:
+        return sampled
+    return {**sampled, "params": {**(sampled.get("params") or {}), "limit_samples": limit}}
+
+
+def _with_sampling(config: Document, job: Manifest) -> Document:
     """Return the config with the job's samplingParams, also where a task's template sets its own."""
     sampling = job.spec.samplingParams
     overrides = sampling.model_dump(exclude_unset=True) if sampling else {}

@@ -54,6 +54,15 @@ def test_the_same_config_has_the_same_hash_whatever_it_is_called_and_wherever_it
     assert by_reference.hash == measured(evaljob(config=CONFIG)).hash
 
 
+def test_a_limit_of_samples_is_part_of_what_was_measured_and_shown_by_itself() -> None:
+    limited = measured(evaljob(limitSamples=2), benchmark(config=CONFIG))
+    whole = measured(evaljob(), benchmark(config=CONFIG))
+    assert config_of(limited)["params"]["limit_samples"] == 2
+    assert (limited.limit_samples, whole.limit_samples) == (2, 5)
+    assert limited.hash != whole.hash
+    assert measured(evaljob(), benchmark()).limit_samples is None
+
+
 def test_sampling_parameters_are_part_of_what_was_measured() -> None:
     recorded = measured(evaljob(samplingParams={"temperature": 0}), benchmark(config=CONFIG))
     assert config_of(recorded)["params"] == {"limit_samples": 5, "temperature": 0}

@@ -198,6 +198,24 @@ class TestSampling:
         assert body["config"]["params"]["extra"] == {"seed": None, "hf_token": "hf_x"}
 
 
+class TestLimitSamples:
+    @pytest.mark.parametrize("inline", [True, False])
+    def test_it_is_sent_as_limit_samples_instead_of_the_benchmarks(self, inline: bool) -> None:
+        config = CUSTOM | {"params": {"limit_samples": 50, "temperature": 0.5}}
+        job = evaljob(limitSamples=5, **({"config": config} if inline else {}))
+        body = body_of(job, None if inline else benchmark(config=config))
+        assert body["config"] == config | {"params": {"limit_samples": 5, "temperature": 0.5}}
+
+    def test_params_are_made_where_there_are_none(self) -> None:
+        body = body_of(evaljob(limitSamples=1), benchmark(config={"type": "gsm8k"}))
+        assert body["config"] == {"type": "gsm8k", "params": {"limit_samples": 1}}
+
+    def test_it_goes_with_sampling_parameters(self) -> None:
+        job = evaljob(limitSamples=1, samplingParams={"top_p": 1})
+        config = body_of(job, benchmark(config={"type": "gsm8k"}))["config"]
+        assert config["params"] == {"top_p": 1, "limit_samples": 1}
+
+
 class TestValuesFrom:
     def test_a_value_for_the_target_leaves_the_benchmark_a_reference(self) -> None:
         target = {"type": "model", "model": {"api_endpoint": {"url": "http://nim.test", "model_id": "m"}}}
