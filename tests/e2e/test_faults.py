@@ -288,6 +288,31 @@ def test_a_server_that_cannot_cancel_is_asked_to_delete(
     assert faulty.event("unstoppable", "CancelUnsupported")
 
 
+@pytest.mark.parametrize("code", [409, 500])
+def test_a_cancellation_that_is_refused_is_shown_with_the_answer_until_it_is_accepted(
+    code: int, faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    proxy.rules = [Rule("*", "*/cancel", Fault.ERROR_BEFORE, code)]
+    start(proxy.url)
+    faulty.apply(benchmark(), model_job("unstoppable"))
+    running = faulty.until_phase("unstoppable", "Running")
+
+    faulty.patch(JOB, "unstoppable", {"spec": {"cancel": True}})
+
+    status = faulty.until_reason(JOB, "unstoppable", "CancelRefused")
+    assert f"/v1/evaluation/jobs/{running['jobId']}/cancel answered {code}: " in status["message"]
+    assert (status["phase"], faulty.conditions(JOB, "unstoppable")) == (
+        "Cancelling",
+        {"Ready": "False", "Reconciling": "True"},
+    )
+    eventually(lambda: proxy.struck > 1, "it is requested again")
+    assert str(code) in faulty.event("unstoppable", "CancelRefused")["message"]
+    proxy.rules = []
+    faulty.until_phase("unstoppable", "Cancelled", seconds=60)
+    assert faulty.event("unstoppable", "CancelRefused")
+
+
 def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
     faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
 ) -> None:

@@ -44,7 +44,7 @@ from .events import (
     event_of_ignored_ttl,
     event_of_moved_config,
 )
-from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, LookUp, RemoteGone, Stored
+from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, LookUp, RemoteGone, Stored, goes_on
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
 from .job import depends_on_remote
@@ -131,6 +131,7 @@ __all__ = [
     "event_of_unknown_fields",
     "glimpse_of",
     "glimpse_told_by",
+    "goes_on",
     "has_new_secrets",
     "hold_of",
     "is_bound",

@@ -32,6 +32,7 @@ TROUBLE = frozenset(
     {
         "BackOff",
         "BenchmarkNotFound",
+        "CancelRefused",
         "ConnectionNotFound",
         "ConnectionNotReady",
         "ConnectionRefused",

@@ -10,7 +10,7 @@ from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark
 
 from .admission import Turn
 
-__all__ = ["BenchmarkUnusable", "EvaluatorUnusable", "Facts", "LookUp", "RemoteGone", "Stored"]
+__all__ = ["BenchmarkUnusable", "EvaluatorUnusable", "Facts", "LookUp", "RemoteGone", "Stored", "goes_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class EvaluatorUnusable:
 
 class RemoteGone:
     """The evaluator has no job of that id."""
+
+
+def goes_on(remote: RemoteJob | RemoteGone) -> bool:
+    """Return whether the remote job neither has ended nor is being cancelled."""
+    return isinstance(remote, RemoteJob) and not remote.is_terminal and remote.status != "cancelling"
 
 
 @dataclass(frozen=True, slots=True)

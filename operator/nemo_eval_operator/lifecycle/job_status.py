@@ -39,6 +39,8 @@ from .scores import MAX_SCORES, metrics_without_scores, scores_of
 
 __all__ = [
     "adopted",
+    "cancel_refused",
+    "cancel_requested",
     "cancelled",
     "cancelling",
     "deadline_exceeded",
@@ -231,6 +233,20 @@ def out_of_sight(job: NemoEvalJob, now: datetime, outage: str) -> EvalJobStatus:
 def cancelling(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     message = f"cancellation of remote job {job.status.job_id} was requested"
     return _with(job, now, Phase.CANCELLING, Verdict(Standing.WORKING, "Cancelling", message))
+
+
+def cancel_requested(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    """Cancellation is about to be requested; that it was refused before is shown until it is accepted."""
+    return observed(job) if reason_of(job.status.conditions) == "CancelRefused" else cancelling(job, now)
+
+
+def cancel_refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """The evaluator answered a cancellation with `error`, and the remote job goes on."""
+    message = (
+        f"the evaluator does not cancel remote job {job.status.job_id}: {error.detail}. The operator keeps "
+        "requesting it"
+    )
+    return _with(job, now, Phase.CANCELLING, Verdict(Standing.WORKING, "CancelRefused", message))
 
 
 def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored) -> EvalJobStatus:

@@ -25,6 +25,7 @@ from nemo_eval_operator.lifecycle import (
     event_of_ignored_rerun,
     event_of_ignored_ttl,
     glimpse_told_by,
+    goes_on,
     is_bound,
     job_status,
     occupies,
@@ -268,16 +269,30 @@ class JobReconciler:
             case LookUpJob():
                 return job, replace(facts, lookup=await self._submitter.look_up(job, step, evaluator))
             case CancelJob(job_id):
-                job = await self._objects.record(job, job_status.cancelling(job, datetime.now(UTC)))
-                await self._remote_jobs.cancel(client, job, job_id)
-                remote = await self._remote_jobs.observe(client, job_id)
-                evaluator.following.saw(key_of(job), remote)
-                return job, replace(facts, cancel_asked=True, remote=remote)
+                return await self._cancel(job, facts, job_id, evaluator)
             case DeleteJob(job_id):
                 await self._remote_jobs.delete(client, job_id)
                 return job, replace(facts, deleted=facts.deleted | {job_id})
             case CollectResults(job_id):
                 return job, replace(facts, stored=await self._collect(job, job_id, evaluator))
+
+    async def _cancel(
+        self, job: NemoEvalJob, facts: Facts, job_id: str, evaluator: Evaluator
+    ) -> tuple[NemoEvalJob, Facts]:
+        """Request the remote job's cancellation; an answer that refuses it is shown on the object."""
+        client = evaluator.client.about(key_of(job))
+        job = await self._objects.record(job, job_status.cancel_requested(job, datetime.now(UTC)))
+        try:
+            refusal = await self._remote_jobs.cancel(client, job, job_id)
+        except EvaluatorError as error:
+            if error.status_code is not None:
+                await self._objects.record(job, job_status.cancel_refused(job, datetime.now(UTC), error))
+            raise
+        remote = await self._remote_jobs.observe(client, job_id)
+        evaluator.following.saw(key_of(job), remote)
+        if refusal is not None and goes_on(remote):
+            job = await self._objects.record(job, job_status.cancel_refused(job, datetime.now(UTC), refusal))
+        return job, replace(facts, cancel_asked=True, remote=remote)
 
     async def _record(self, job: NemoEvalJob, facts: Facts) -> tuple[NemoEvalJob, Facts]:
         """Write the status that was decided; where the object was edited, the one that its edit leads to."""

@@ -44,10 +44,10 @@ class RemoteJobs:
         except Missing:
             return
 
-    async def cancel(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> None:
-        """Ask for cancellation; a server that has no such operation is asked to delete the job instead.
+    async def cancel(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Rejected | None:
+        """Request cancellation; a server that has no such operation is requested to delete the job instead.
 
-        NVIDIA's 25.4 has none. A refusal may mean that the job has ended meanwhile: look again.
+        NVIDIA's 25.4 has none. Returns a refusal, which may mean that the job has ended: look again.
         """
         try:
             await evaluator.cancel_job(job_id)
@@ -60,6 +60,8 @@ class RemoteJobs:
             await self._delete_instead(evaluator, job, job_id, error)
         except Rejected as error:
             logger.info("remote job %s not cancelled, looking again: %s", job_id, error)
+            return error
+        return None
 
     async def _delete_instead(
         self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str, error: EvaluatorError

@@ -326,11 +326,17 @@ class Submitter:
         found = await search.find(client, key_of(job), job.metadata.uid, since=step.created_since, pick=pick)
         for extra in found.jobs[1:]:
             if not extra.is_terminal:
-                await self._remote_jobs.cancel(client.about(key_of(job)), job, extra.id)
-                self._metrics.duplicate_cancelled()
-                message = f"remote job {extra.id} is a second one of the same attempt: cancelled"
-                await self._objects.tell(job, Event("Warning", "DuplicateCancelled", message))
+                await self._cancel_duplicate(job, extra.id, client.about(key_of(job)))
         return LookUp(begun=found.begun, found=tuple(found.jobs))
+
+    async def _cancel_duplicate(self, job: NemoEvalJob, job_id: str, client: EvaluatorClient) -> None:
+        what = f"remote job {job_id} is a second one of the same attempt"
+        if (refusal := await self._remote_jobs.cancel(client, job, job_id)) is not None:
+            message = f"{what}, and the evaluator does not cancel it: {refusal.detail}"
+            await self._objects.tell(job, Event("Warning", "CancelRefused", message))
+            return
+        self._metrics.duplicate_cancelled()
+        await self._objects.tell(job, Event("Warning", "DuplicateCancelled", f"{what}: cancelled"))
 
 
 def _submitted(job: NemoEvalJob, *, remote: RemoteJob) -> EvalJobStatus:

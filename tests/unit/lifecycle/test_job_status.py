@@ -65,6 +65,12 @@ TRANSITIONS: dict[str, tuple[EvalJobStatus, str, str, dict[str, str]]] = {
         WORKING,
     ),
     "cancelling": (job_status.cancelling(RUNNING, NOW), "Cancelling", "Cancelling", WORKING),
+    "cancel refused": (
+        job_status.cancel_refused(RUNNING, NOW, Conflicting("it is sacred", status_code=409)),
+        "Cancelling",
+        "CancelRefused",
+        WORKING,
+    ),
     "results pending": (
         job_status.results_pending(RUNNING, NOW, "no result yet"),
         "Running",
