@@ -44,7 +44,67 @@ BELIEVED_SECONDS: Final = 2.0
 """For how long a connection is not read again: with a thousand jobs that is once, not a thousand times.
 An edit that nobody was told of yet could have come as much later."""
 
+MANY_CONNECTIONS: Final = 200
+"""In one namespace. The list of more of them is read less often, whatever is changed there."""
+
+REST_PER_CONNECTION: Final = 0.001
+"""Seconds between two reads of such a list for each connection in it, ten times what reading it takes."""
+
+MAX_LISTS: Final = 1000
+"""Namespaces whose connections are kept: objects may name namespaces that do not exist."""
+
 Chosen = EvaluatorUsed | EvaluatorUnusable
+
+
+class _Listed:
+    """The connections of one namespace, and what each job needs of them at hand. Times are monotonic."""
+
+    def __init__(self, begun: float, ended: float, connections: Sequence[NemoEvaluatorConnection]) -> None:
+        self.begun = begun
+        self.all = connections
+        self.by_name = {connection.metadata.name: connection for connection in connections}
+        self.default = next(iter(defaults_among(connections)), None)
+        self.is_large = len(connections) > MANY_CONNECTIONS
+        self._rests_until = ended + len(connections) * REST_PER_CONNECTION if self.is_large else begun
+        self._believed_until = max(begun + BELIEVED_SECONDS, self._rests_until)
+
+    def is_old(self, now: float) -> bool:
+        return now > self._believed_until
+
+    def doubt(self) -> bool:
+        """A connection was changed: the list is not believed from now on, or when the next one may be read.
+
+        Returns whether it is of no use any more.
+        """
+        self._believed_until = self._rests_until
+        return not self.is_large
+
+
+class _Dependents:
+    """Which objects depend on which connection, both ways."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[ObjectKey, str] = {}
+        self._objects: dict[str, dict[ObjectKey, None]] = {}
+
+    def put(self, key: ObjectKey, connection: str | None) -> None:
+        """The object names that connection, or (None) the default of its namespace."""
+        name = f"{key.namespace}/" if connection is None else connection
+        if self._chosen.get(key) != name:
+            self.discard(key)
+            self._chosen[key] = name
+            self._objects.setdefault(name, {})[key] = None
+
+    def discard(self, key: ObjectKey) -> None:
+        name = self._chosen.pop(key, None)
+        if name is not None:
+            del self._objects[name][key]
+            if not self._objects[name]:
+                del self._objects[name]
+
+    def of(self, connection: ObjectKey) -> list[ObjectKey]:
+        names = (f"{connection.namespace}/{connection.name}", f"{connection.namespace}/")
+        return [key for name in names for key in self._objects.get(name, ())]
 
 
 class Chooser:
@@ -53,28 +113,28 @@ class Chooser:
     def __init__(self, kube: KubeClient, evaluators: Evaluators) -> None:
         self._kube = kube
         self._evaluators = evaluators
-        self._lists: dict[str, tuple[float, list[NemoEvaluatorConnection]]] = {}
+        self._lists: dict[str, _Listed] = {}
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By namespace: all workers ask at once, and one of them reads for all."""
-        self._depending: dict[ObjectKey, str | None] = {}
-        """Objects that may choose anew, and the connection that they name; None: the default."""
+        self._depending = _Dependents()
+        """Objects that may still choose another evaluator."""
 
     async def of_job(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> Chosen:
         """`benchmark`: the one of its benchmarkRef, which is ready. Raises KubeError."""
         key, namespace, ref = key_of(job), job.metadata.namespace, job.spec.evaluator_ref
         if is_bound(job) or job.metadata.deletion_timestamp is not None:
             record = evaluator_of_record(job)
-            self._depending[key] = record.connection if record else None
+            self._depending.put(key, record.connection if record else None)
             return await self._as_recorded(record, namespace)
         if benchmark is None:
             return await self._chosen(key, ref, namespace)
         used = benchmark.status.evaluator
         if ref is not None:
             wanted = referred_connection(ref, namespace)
-            self._depending[key] = wanted
+            self._depending.put(key, wanted)
             if problem := mismatch(wanted, benchmark):
                 return problem
-        self._depending[key] = used.connection if used else None
+        self._depending.put(key, used.connection if used else None)
         chosen = await self._as_recorded(used, namespace, starts=True)
         if isinstance(chosen, EvaluatorUnusable) and chosen.reason == "EvaluatorChanged":
             said = f"NemoBenchmark {benchmark.metadata.name} is not ready: its evaluator has moved"
@@ -95,61 +155,65 @@ class Chooser:
             return None
         key = connection_key(used.connection)
         try:
-            connections = await self.connections(key.namespace)
+            found = (await self._listed(key.namespace)).by_name.get(key.name)
         except KubeRefused:
             return None
-        found = next((one for one in connections if one.metadata.name == key.name), None)
         return None if found is None else connection_status.why_stalled(found)
 
     def settle(self, key: ObjectKey) -> None:
         """The object is gone, or followed where it is."""
-        self._depending.pop(key, None)
+        self._depending.discard(key)
 
     def depending_on(self, connection: ObjectKey) -> list[ObjectKey]:
         """Objects that a change of this connection may concern."""
-        name = f"{connection.namespace}/{connection.name}"
-        return [
-            key
-            for key, chosen in self._depending.items()
-            if chosen == name or (chosen is None and key.namespace == connection.namespace)
-        ]
+        return self._depending.of(connection)
 
     def learn(self, namespace: str) -> None:
         """A connection there was changed: what was read of them is old, and so is what is being read."""
-        self._lists.pop(namespace, None)
+        listed = self._lists.get(namespace)
+        if listed is not None and listed.doubt():
+            del self._lists[namespace]
         self._reading.pop(namespace, None)
 
     async def connections(self, namespace: str) -> Sequence[NemoEvaluatorConnection]:
         """All of a namespace that can be read."""
+        return (await self._listed(namespace)).all
+
+    async def _listed(self, namespace: str) -> _Listed:
         reading = self._reading.setdefault(namespace, asyncio.Lock())
         async with reading:
-            read_at, connections = self._lists.get(namespace, (float("-inf"), []))
-            if time.monotonic() - read_at > BELIEVED_SECONDS:
+            listed = self._lists.get(namespace)
+            if listed is None or listed.is_old(time.monotonic()):
                 begun = time.monotonic()
                 connections = [
                     connection
                     async for document in self._kube.list_all(CONNECTION_PLURAL, namespace)
                     if (connection := _read(document)) is not None
                 ]
-                if self._reading.get(namespace) is reading:
-                    self._keep_list(namespace, begun, connections)
-            return connections
+                listed = _Listed(begun, time.monotonic(), connections)
+                if self._reading.get(namespace) is reading or listed.is_large:
+                    self._keep_list(namespace, listed)
+            return listed
 
-    def _keep_list(self, namespace: str, begun: float, connections: list[NemoEvaluatorConnection]) -> None:
+    def _keep_list(self, namespace: str, listed: _Listed) -> None:
         """Drop the lists that are too old to be used as well: their namespaces may be gone."""
         self._lists.pop(namespace, None)
-        self._lists[namespace] = begun, connections
-        while next(iter(self._lists.values()))[0] < begun - BELIEVED_SECONDS:
+        self._lists[namespace] = listed
+        while len(self._lists) > MAX_LISTS or self._first_list.is_old(listed.begun):
             del self._lists[next(iter(self._lists))]
+
+    @property
+    def _first_list(self) -> _Listed:
+        return next(iter(self._lists.values()))
 
     async def _chosen(self, key: ObjectKey, ref: EvaluatorRef | None, namespace: str) -> Chosen:
         if ref is not None:
             name = referred_connection(ref, namespace)
-            self._depending[key] = name
+            self._depending.put(key, name)
             return await self._by_name(name, namespace)
-        self._depending[key] = None
-        if defaults := defaults_among(await self.connections(namespace)):
-            return await self._usable(defaults[0], starts=True)
+        self._depending.put(key, None)
+        if (default := (await self._listed(namespace)).default) is not None:
+            return await self._usable(default, starts=True)
         return self._evaluators.own.used
 
     async def _by_name(self, name: str, namespace: str) -> Chosen:
@@ -178,13 +242,12 @@ class Chooser:
     async def _admitting(self, name: str, namespace: str) -> NemoEvaluatorConnection | EvaluatorUnusable:
         key = connection_key(name)
         try:
-            connections = await self.connections(key.namespace)
+            found = (await self._listed(key.namespace)).by_name.get(key.name)
         except KubeRefused as error:
             return EvaluatorUnusable("ConnectionNotReady", f"{name} may not be read: {error}")
-        found = [one for one in connections if one.metadata.name == key.name]
-        if not found:
+        if found is None:
             return not_found(name)
-        return found[0] if found[0].admits(namespace) else not_allowed(name, namespace)
+        return found if found.admits(namespace) else not_allowed(name, namespace)
 
     async def _usable(self, connection: NemoEvaluatorConnection, *, starts: bool) -> Chosen:
         """`starts`: something new is to start on it, which a connection that is being deleted refuses."""

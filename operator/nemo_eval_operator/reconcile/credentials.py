@@ -11,8 +11,9 @@ from typing import Final
 from nemo_eval_operator.evaluator import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, Access, Certificates, fits
 from nemo_eval_operator.kube import KubeClient, KubeRefused
 from nemo_eval_operator.lifecycle import not_released
-from nemo_eval_operator.resources import KeyRef, NemoEvaluatorConnection
+from nemo_eval_operator.resources import KeyRef, NemoEvaluatorConnection, ObjectMeta
 
+from .objects import key_of, read_object
 from .secret_store import SecretStore, WithheldSecret
 
 __all__ = ["CredentialsMissing", "CredentialsReader"]
@@ -40,6 +41,15 @@ class CredentialsReader:
         self._kube = kube
         self._store = store or SecretStore(kube)
         self._loopback = loopback
+
+    async def exists(self, connection: NemoEvaluatorConnection) -> bool:
+        """Whether the connection, of which this may be an old copy, was not deleted.
+
+        Raises KubeError.
+        """
+        document, _ = await read_object(self._kube, key_of(connection))
+        meta = None if document is None else ObjectMeta.model_validate(document.get("metadata"))
+        return meta is not None and meta.uid == connection.metadata.uid
 
     async def read(self, connection: NemoEvaluatorConnection) -> Access:
         """Raises CredentialsMissing."""

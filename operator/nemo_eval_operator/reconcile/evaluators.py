@@ -140,6 +140,8 @@ class Evaluators:
         self._entries: dict[ObjectKey, _Entry] = {}
         self._locks: WeakValueDictionary[ObjectKey, asyncio.Lock] = WeakValueDictionary()
         """By connection; each exists while a task holds it or waits for it."""
+        self._renewing: set[ObjectKey] = set()
+        """Connections whose Secrets are being read, without those that were retired since that began."""
 
     def __iter__(self) -> Iterator[Evaluator]:
         yield self.own
@@ -202,6 +204,7 @@ class Evaluators:
             known = entry is not None and entry.generation == generation and not afresh
             if entry is not None and known and now - entry.read_at < CREDENTIALS_SECONDS:
                 return entry.opened.evaluator
+            self._renewing.add(key)
             try:
                 return await self._renewed(key, connection, entry, now)
             except KubeError:
@@ -214,6 +217,8 @@ class Evaluators:
                 )
                 said = f"it cannot be used: internal error ({type(error).__name__}), see the operator's log"
                 return EvaluatorUnusable("InternalError", said)
+            finally:
+                self._renewing.discard(key)
 
     async def _renewed(
         self, key: ObjectKey, connection: NemoEvaluatorConnection, entry: _Entry | None, now: float
@@ -222,14 +227,17 @@ class Evaluators:
             raise AssertionError("this operator was started without connections")
         try:
             access = await self._credentials.read(connection)
+            exists = entry is not None or await self._credentials.exists(connection)
         except CredentialsMissing as missing:
             if entry is None or not (missing.gone and _goes_on(entry, connection)):
                 return EvaluatorUnusable(missing.reason, str(missing), stalled=missing.stalled)
             # Deleted together with its Secrets: what it still runs is cancelled with what was read of them.
-            access = entry.access
+            access, exists = entry.access, True
+        if not exists or key not in self._renewing:
+            return EvaluatorUnusable("ConnectionNotFound", "it was deleted a moment ago")
         terms, meta = Terms.of(connection), connection.metadata
         if entry is not None and entry.terms != terms:
-            self.retire(key, f"NemoEvaluatorConnection {connection_name(connection)} was changed")
+            self._close(key, f"NemoEvaluatorConnection {connection_name(connection)} was changed")
             entry = None
         try:
             if entry is None:
@@ -265,7 +273,12 @@ class Evaluators:
             evaluator.orphans.count_again()
 
     def retire(self, key: ObjectKey, reason: str) -> None:
-        """Ask this evaluator no more, whoever still holds it; its jobs are looked at anew."""
+        """Call this evaluator no more, also where its credentials are just being read."""
+        self._renewing.discard(key)
+        self._close(key, reason)
+
+    def _close(self, key: ObjectKey, reason: str) -> None:
+        """Sends nothing more, whatever still refers to the evaluator, and queues its jobs."""
         entry = self._entries.pop(key, None)
         if entry is None:
             return

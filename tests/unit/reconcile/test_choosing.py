@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +35,7 @@ from nemo_eval_operator.reconcile import (
     RetryLater,
     Terms,
     WorkQueue,
+    choosing,
 )
 from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvaluatorConnection
@@ -70,6 +71,13 @@ class KubeApi:
         """Of Secrets and ConfigMaps by their path."""
         self.asked: list[str] = []
         self.events: list[str] = []
+        self.hold: tuple[str, Callable[[str], Awaitable[None]]] | None = None
+        """A path, and what is waited for before it is answered."""
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.hold is not None and request.url.path == self.hold[0]:
+            await self.hold[1](request.url.path)
+        return self.respond(request)
 
     def put(self, *manifests: Manifest) -> None:
         for manifest in manifests:
@@ -113,7 +121,7 @@ class Stage:
         self.closed: list[str] = []
         self.answer: Callable[[], httpx.Response] = lambda: httpx.Response(200, json={"data": []})
         client = KubeClient(
-            httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self.kube.respond))
+            httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self.kube.answer))
         )
         own = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), self.queue).own
         reader = CredentialsReader(client, loopback=False)
@@ -198,7 +206,8 @@ async def test_a_thousand_jobs_read_the_connections_once() -> None:
     stage.kube.put(connection("main", default=True))
     for _ in range(1000):
         await stage.chosen()
-    assert (len(stage.kube.asked), stage.opened) == (1, ["http://main.test"])
+    lists = [path for path in stage.kube.asked if path.endswith("/nemoevaluatorconnections")]
+    assert (len(lists), stage.opened) == (1, ["http://main.test"])
 
 
 async def test_what_was_submitted_stays_there_whatever_the_default_and_the_connection_say() -> None:
@@ -481,3 +490,68 @@ async def test_why_a_connection_is_stalled_is_known_to_its_benchmarks() -> None:
     stage.chooser.learn("team-a")
     assert await stage.chooser.stalled(used) is None
     assert await stage.chooser.stalled(EvaluatorUsed(url="http://own.test")) is None
+
+
+@pytest.mark.parametrize("before", ["opened", "new"])
+async def test_a_connection_that_is_deleted_while_its_credentials_are_read_stays_closed(before: str) -> None:
+    stage = Stage()
+    auth = {"bearerToken": {"name": "door", "key": "token"}}
+    path = "/api/v1/namespaces/team-a/secrets/door"
+    stage.kube.data[path] = {"token": "token"}
+    stage.kube.put(connection("main", auth=auth))
+    if before == "opened":
+        await stage.look("main")
+        stage.change(connection("main", generation=2, url="http://moved.test", auth=auth))
+    is_read, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: str) -> None:
+        is_read.set()
+        await may_answer.wait()
+
+    stage.kube.hold = (path, hold)
+    looking = asyncio.create_task(stage.chosen(**by("main")) if before == "new" else stage.look("main"))
+    await asyncio.wait_for(is_read.wait(), 10)
+    found = stage.kube.connections.pop(("team-a", "main"))
+    await stage.connections.reconcile(ObjectKey("nemoevaluatorconnections", "team-a", "main"))
+    stage.kube.connections["team-a", "main"] = found
+    may_answer.set()
+    await looking
+
+    assert [one.used.url for one in stage.evaluators] == [URL]
+
+
+async def test_an_old_copy_of_a_deleted_connection_does_not_open_it_again() -> None:
+    stage = Stage()
+    copy = NemoEvaluatorConnection.model_validate(connection("main"))
+
+    chosen = await stage.evaluators.of(copy)
+
+    assert isinstance(chosen, EvaluatorUnusable)
+    assert (chosen.reason, stage.opened) == ("ConnectionNotFound", [])
+
+
+async def test_made_up_namespaces_are_kept_in_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "MAX_LISTS", 10)
+    stage = Stage()
+    for number in range(30):
+        chosen = await stage.chosen(**by("main", namespace=f"made-up-{number}"))
+        assert isinstance(chosen, EvaluatorUnusable)
+    before = len(stage.kube.asked)
+    await stage.chosen(**by("main", namespace="made-up-29"))
+    assert len(stage.kube.asked) == before, "the last ones are kept"
+    await stage.chosen(**by("main", namespace="made-up-0"))
+    assert len(stage.kube.asked) == before + 1
+
+
+async def test_many_connections_are_not_read_again_at_each_change_of_one_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "MANY_CONNECTIONS", 5)
+    monkeypatch.setattr(choosing, "REST_PER_CONNECTION", 100)
+    stage = Stage()
+    stage.kube.put(*(connection(f"c-{number}") for number in range(6)))
+    for generation in range(2, 20):
+        stage.change(connection("c-0", generation=generation))
+        await stage.chosen(**by("c-0"))
+
+    assert len([path for path in stage.kube.asked if path.endswith("/nemoevaluatorconnections")]) == 1
