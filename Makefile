@@ -24,7 +24,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment model test demo kind-demo chaos fuzz bench lint typecheck generate
+.PHONY: help environment model test demo kind-demo chaos fuzz bench docs lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,11 +59,16 @@ bench: environment ## Measure the operator beside a tutorial's and beside the AP
 	$(BIN)/python -m testbed
 	$(BIN)/python -m bench.scale --sizes $(SIZES)
 
-lint: environment ## Check style, formatting, the Dockerfile and the rooms' boundaries
+docs: environment ## Build the documentation site into site/; a broken link is an error
+	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group docs
+	$(BIN)/zensical build --clean --strict
+
+lint: environment ## Check style, formatting, the Dockerfile, GitHub workflows and the packages' boundaries
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/lint-imports
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 
 typecheck: environment ## Check types
 	$(BIN)/mypy

@@ -13,7 +13,15 @@ from nemo_eval_operator.evaluator.addresses import METADATA_ADDRESSES
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
 from nemo_eval_operator.settings import Settings
-from testbed.chart import CHART, HelmError, copies_of_crds, helm, made_of_the_chart, template
+from testbed.chart import (
+    CHART,
+    HelmError,
+    copies_of_crds,
+    helm,
+    made_of_the_chart,
+    template,
+    with_the_version,
+)
 
 pytestmark = pytest.mark.usefixtures("built_helm")
 
@@ -30,7 +38,7 @@ def test_lint_finds_nothing() -> None:
 
 
 def test_what_is_generated_is_fresh() -> None:
-    for path, text in {**copies_of_crds(), **made_of_the_chart()}.items():
+    for path, text in {**with_the_version(), **copies_of_crds(), **made_of_the_chart()}.items():
         assert path.read_text() == text, f"{path} is stale: run `make generate`"
 
 
