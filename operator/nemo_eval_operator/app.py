@@ -75,8 +75,8 @@ NOTES_HEAD_START_SECONDS: Final = 5.0
 """For reading the list of jobs before they are watched; the rest of a longer one is read while they are."""
 
 RECONCILIATION_SECONDS: Final = 3600.0
-"""Before a worker counts as stuck. A look-up reads a large evaluator's list twice, page by page;
-each of its calls has a time-out, so nothing but a bug takes as long as this."""
+"""Before a worker counts as stuck. A look-up is the longest that it does: two lists, of 15 minutes
+each at most (`evaluator.client`), and 5 for the cancellation of duplicates (`reconcile.submission`)."""
 
 
 async def run_operator(settings: Settings, credentials: Credentials) -> None:

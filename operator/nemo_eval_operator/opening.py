@@ -44,8 +44,8 @@ CALL_MARGIN_SECONDS: Final = 10.0
 ROUND_SECONDS: Final = 10.0
 """Before a loop that calls nobody counts as stuck."""
 
-CENSUS_PAGE_SECONDS: Final = 90.0
-"""Beyond the time-out of one page of a list."""
+OBJECTS_PAGE_SECONDS: Final = 90.0
+"""Beyond the time-out of one page of a list of objects, which the census reads too."""
 
 SETTLED: Final = 0.9
 """Of NEMO_SETTLE_SECONDS: a call that may still act in the evaluator has to be given up before that."""
@@ -125,7 +125,7 @@ class EvaluatorOpener:
         suffix = f" {used.connection}" if used.connection else ""
         # Neither makes two calls without saying between them that it goes on.
         calls = deadline + CALL_MARGIN_SECONDS
-        patience = zip(LOOPS, (calls, calls, ROUND_SECONDS, CENSUS_PAGE_SECONDS), strict=True)
+        patience = zip(LOOPS, (calls, calls, ROUND_SECONDS, max(calls, OBJECTS_PAGE_SECONDS)), strict=True)
         beats = {name: self.heartbeats.add(f"{name}{suffix}", limit=seconds) for name, seconds in patience}
         look_at = self._look_at(used)
         gate = EvaluatorGate(client, self.queue, following, beats["gate"], on_change=look_at)

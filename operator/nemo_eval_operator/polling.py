@@ -186,7 +186,6 @@ class Poller:
         for state in LIVE_STATES:
             self._heartbeat.beat()
             async for remote in self._list(oldest, state):
-                self._heartbeat.beat()
                 listed.add(remote.id)
                 if remote.id in followed:
                     self._report(followed[remote.id], remote)
@@ -200,7 +199,10 @@ class Poller:
     def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[RemoteJob]:
         status = state if self._filters else None
         return self._evaluator.list_jobs(
-            created_since=created_since, status=status, page_sizes=(self._page_size,)
+            created_since=created_since,
+            status=status,
+            page_sizes=(self._page_size,),
+            on_page=self._heartbeat.beat,
         )
 
     def _take_smaller_pages(self, error: EvaluatorError) -> bool:

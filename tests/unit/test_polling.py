@@ -10,14 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from nemo_eval_operator.evaluator import EvaluatorClient, Unavailable
 from nemo_eval_operator.heartbeats import Heartbeat
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey
 from nemo_eval_operator.lifecycle import Glimpse, RemoteGone
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.polling import Poller
-from nemo_eval_operator.reconcile import EvaluatorGate, Following, WorkQueue
+from nemo_eval_operator.reconcile import Admission, EvaluatorGate, Following, WorkQueue
+from nemo_eval_operator.reconcile.orphans import Orphans
 
 JOBS = "/v1/evaluation/jobs"
 RUNNING = Glimpse("active", None)
@@ -94,11 +96,13 @@ class Evaluator:
 class Stage:
     """A poller whose jobs are due at every sweep."""
 
-    def __init__(self, evaluator: Evaluator, *, fallback: float = 600) -> None:
+    def __init__(
+        self, evaluator: Evaluator, *, fallback: float = 600, heartbeat: Heartbeat | None = None
+    ) -> None:
         self.evaluator = evaluator
         transport = httpx.MockTransport(evaluator.respond)
         client = EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=transport))
-        self.queue, self.following = WorkQueue(), Following()
+        self.queue, self.following, self.client = WorkQueue(), Following(), client
         gate = EvaluatorGate(client, self.queue, self.following, Heartbeat(60))
         self.poller = Poller(
             evaluator=client,
@@ -106,7 +110,7 @@ class Stage:
             queue=self.queue,
             gate=gate,
             interval=10,
-            heartbeat=Heartbeat(60),
+            heartbeat=heartbeat or Heartbeat(60),
             metrics=Metrics(),
             fallback=fallback,
         )
@@ -130,8 +134,14 @@ class Stage:
         return [followed.name for followed in self.following.keys_followed() if self.queue.holds(followed)]
 
 
-def stage(count: int, evaluator: Evaluator | None = None, *, fallback: float = 600) -> Stage:
-    made = Stage(evaluator or Evaluator(), fallback=fallback)
+def stage(
+    count: int,
+    evaluator: Evaluator | None = None,
+    *,
+    fallback: float = 600,
+    heartbeat: Heartbeat | None = None,
+) -> Stage:
+    made = Stage(evaluator or Evaluator(), fallback=fallback, heartbeat=heartbeat)
     for number in range(count):
         made.evaluator.add(f"eval-{number}")
         made.follow(f"eval-{number}")
@@ -402,3 +412,46 @@ async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_r
     made.following.schedule(odd, lambda _: 0)
     await made.sweep()
     assert made.wait("odd") < 3
+
+
+class CountingHeartbeat(Heartbeat):
+    """Notes how many lists the evaluator had answered at each beat."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        super().__init__(60)
+        self._evaluator = evaluator
+        self.beats: set[int] = set()
+
+    @override
+    def beat(self) -> None:
+        super().beat()
+        self.beats.add(len(self._evaluator.lists))
+
+
+class PagesOfNothing(Evaluator):
+    """Says that there are many pages, and has no job on any."""
+
+    @override
+    def _page(self, params: httpx.QueryParams) -> httpx.Response:
+        return httpx.Response(200, json={"data": [{"id": None}], "pagination": {"total_pages": 50}})
+
+
+async def test_the_poller_is_seen_to_live_at_each_page_also_without_a_job_on_it() -> None:
+    """Else the operator is restarted although only its evaluator is slow."""
+    evaluator = PagesOfNothing()
+    heartbeat = CountingHeartbeat(evaluator)
+    asked = await stage(MANY, evaluator, heartbeat=heartbeat).sweep()
+    assert len(asked.lists) == 150
+    assert heartbeat.beats == set(range(151))
+
+
+async def test_a_census_is_seen_to_live_at_each_page_also_without_a_job_on_it() -> None:
+    evaluator = PagesOfNothing()
+    made, heartbeat = stage(0, evaluator), CountingHeartbeat(evaluator)
+    orphans = Orphans(Admission(made.queue, limit=1), made.following)
+    async with httpx.AsyncClient(base_url="http://kubernetes.test") as http:
+        await orphans.count(
+            KubeClient(http), made.client, namespaces=(), cluster="", connection=None, heartbeat=heartbeat
+        )
+    assert len(evaluator.lists) == 200
+    assert heartbeat.beats == set(range(201))

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
+from math import inf
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -39,10 +40,17 @@ PAGE_SIZES: Final = (100, 10, 2)
 always sent."""
 
 MAX_PAGES: Final = 10_000
-"""Where a list is given up as endless: a million jobs at our page size."""
+"""Where a list is given up as endless."""
 
-LIST_DEADLINES: Final = 40
-"""For all pages of a list together, 20 minutes at the usual 30 s for one: none may keep a worker for ever."""
+MAX_JOBS: Final = 100_000
+"""In one list; the id of each is kept until the list ends."""
+
+MAX_STALE_PAGES: Final = 100
+"""In a row without a new job. Jobs that are created while pages are turned push known ones on, but not far."""
+
+MAX_LIST_SECONDS: Final = 900.0
+"""For all pages of a list together, in whatever sizes and whatever one call may take. Workers wait for
+look-ups, which read two lists (`app.RECONCILIATION_SECONDS`)."""
 
 MAX_PAGE_JOBS: Final = 20_000
 """On one page, whatever was asked for: a server that knows no pages answers with all it has."""
@@ -162,6 +170,7 @@ class EvaluatorClient:
         status: str | None = None,
         page_sizes: Sequence[int] = PAGE_SIZES,
         wanted: Callable[[JsonObject], bool] = lambda _: False,
+        on_page: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[RemoteJob]:
         """All jobs that match, each once, newest first where the server sorts.
 
@@ -171,57 +180,63 @@ class EvaluatorClient:
         Of `page_sizes` the next is tried where a page of the last was too large to be read.
         Servers may ignore the filters, the order or the page number: callers
         check what they get. Without a count of pages, one that brings nothing new is the end.
+
+        `on_page` is called for each page that has come, also if no job is on it.
         """
-        seen: set[str] = set()
+        query = {"sort": "-created_at"}
+        if created_since is not None:
+            query["filter[created_at][gte]"] = created_since.astimezone(UTC).replace(tzinfo=None).isoformat()
+        if status is not None:
+            query["filter[status]"] = status
+        yielded: set[str] = set()
+        give_up_at = time.monotonic() + MAX_LIST_SECONDS
         for page_size in page_sizes:
+            seen: set[str] = set()
             try:
-                async for job in self._pages(page_size, created_since, status, wanted):
-                    if job.id not in seen:
-                        seen.add(job.id)
-                        yield job
+                async for page in self._pages(query | {"page_size": str(page_size)}, seen, give_up_at):
+                    on_page()
+                    if any(map(wanted, page.unusable)):
+                        raise Malformed(f"GET {JOBS}: the job that was looked for has no usable id")
+                    for job in page.data:
+                        if job.id not in yielded:
+                            yield job
             except Oversized:
                 # Each job brings its config and its rows along: fewer of them at once.
                 if page_size == page_sizes[-1]:
                     raise
+                yielded |= seen
             else:
                 return
 
     async def _pages(
-        self,
-        page_size: int,
-        created_since: datetime | None,
-        status: str | None,
-        wanted: Callable[[JsonObject], bool],
-    ) -> AsyncIterator[RemoteJob]:
-        """The jobs of all pages; one may come twice where others push it on while pages are turned."""
-        seen: set[str] = set()
-        begun = time.monotonic()
-        for page_number in range(1, MAX_PAGES + 1):
-            if time.monotonic() - begun > LIST_DEADLINES * self._deadline:
-                raise Ambiguous(f"GET {JOBS}: no end in sight after {page_number - 1} pages")
-            page = await self._job_page(page_number, page_size, created_since, status)
-            if any(map(wanted, page.unusable)):
-                raise Malformed(f"GET {JOBS}: the job that was looked for has no usable id")
-            fresh = [job for job in page.data if job.id not in seen]
-            for job in fresh:
-                seen.add(job.id)
-                yield job
+        self, query: dict[str, str], seen: set[str], give_up_at: float
+    ) -> AsyncIterator[JobPage]:
+        """The pages of a list, with those jobs alone that are not `seen` yet; they are added to it."""
+        stale = 0
+        for number in range(1, MAX_PAGES + 1):
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                raise Ambiguous(
+                    f"GET {JOBS}: not read to the end within {MAX_LIST_SECONDS:.0f}s: {number - 1} pages"
+                )
+            page = _read(
+                _page, await self._send("GET", JOBS, params=query | {"page": str(number)}, left=left)
+            )
             last = page.pagination.total_pages if page.pagination else None
+            if last is not None and last > MAX_PAGES:
+                raise Malformed(f"GET {JOBS}: {last:,} pages, at most {MAX_PAGES:,} are read")
+            fresh = {job.id: job for job in page.data if job.id not in seen}
+            seen.update(fresh)
+            if len(seen) > MAX_JOBS:
+                raise Malformed(f"GET {JOBS}: more than {MAX_JOBS:,} jobs")
+            yield page.model_copy(update={"data": [*fresh.values()]})
             # A page of known jobs is no end where the server counts: new ones may have pushed them on.
-            if not fresh if last is None else page_number >= last:
+            if not fresh if last is None else number >= last:
                 return
+            stale = 0 if fresh else stale + 1
+            if stale >= MAX_STALE_PAGES:
+                raise Malformed(f"GET {JOBS}: {stale} pages in a row without another job, of {last}")
         raise Malformed(f"GET {JOBS}: still new jobs after {MAX_PAGES} pages")
-
-    async def _job_page(
-        self, number: int, page_size: int, created_since: datetime | None, status: str | None
-    ) -> JobPage:
-        params = {"page": str(number), "page_size": str(page_size), "sort": "-created_at"}
-        if created_since is not None:
-            params["filter[created_at][gte]"] = created_since.astimezone(UTC).replace(tzinfo=None).isoformat()
-        if status is not None:
-            params["filter[status]"] = status
-        answer = await self._send("GET", JOBS, params=params)
-        return _read(_page, answer)
 
     async def _send(
         self,
@@ -231,19 +246,26 @@ class EvaluatorClient:
         body: JsonObject | None = None,
         params: dict[str, str] | None = None,
         limit: int = MAX_ANSWER_BYTES,
+        left: float = inf,
     ) -> Answer:
+        """Raises EvaluatorError, also after `left` seconds where these are fewer than a call may take."""
         with only_evaluator_errors(f"{method} {path}"):
-            return await self._exchange(method, path, body, params, limit)
+            exchange = self._http.stream(
+                method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
+            )
+            return await self._exchange(method, path, exchange, limit, min(self._deadline, left))
 
     async def _exchange(
-        self, method: str, path: str, body: JsonObject | None, params: dict[str, str] | None, limit: int
+        self,
+        method: str,
+        path: str,
+        exchange: AbstractAsyncContextManager[httpx.Response],
+        limit: int,
+        deadline: float,
     ) -> Answer:
-        exchange = self._http.stream(
-            method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
-        )
         begun, code = time.monotonic(), "none"
         try:
-            async with asyncio.timeout(self._deadline), exchange as response:
+            async with asyncio.timeout(deadline), exchange as response:
                 name = f"{method} {response.request.url.path}"
                 code = str(response.status_code)
                 return await Answer.read(response, request=name, limit=limit, known=self._redactor)
@@ -252,7 +274,7 @@ class EvaluatorClient:
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise Unavailable(f"{self._http.base_url} is not a usable URL: {error}") from error
         except TimeoutError as error:
-            raise Ambiguous(f"{method} {path}: no whole answer within {self._deadline:g} s") from error
+            raise Ambiguous(f"{method} {path}: no whole answer within {deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Ambiguous(f"{method} {path}: {words_for(error)}") from error
         finally:

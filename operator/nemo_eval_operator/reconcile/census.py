@@ -114,6 +114,7 @@ class Census:
                     heartbeat=self.heartbeat,
                 )
             except (EvaluatorError, KubeError) as error:
+                self.heartbeat.beat()
                 if isinstance(error, EvaluatorError):
                     await gate.learn(error)
                 logger.warning(

@@ -159,8 +159,7 @@ async def _live(
     seen: set[str] = set()
     for state in OCCUPYING_STATES:
         heartbeat.beat()
-        async for remote in client.list_jobs(status=state):
-            heartbeat.beat()
+        async for remote in client.list_jobs(status=state, on_page=heartbeat.beat):
             mark = owner_mark(remote.custom_fields, cluster=cluster)
             if mark is None or remote.is_terminal or remote.id in seen:
                 continue

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NoReturn
@@ -64,6 +65,12 @@ INTENT_SECONDS: Final = 5.0
 
 INVALID_RETRY_SECONDS: Final = 60.0
 """A spec that cannot be used is tried again only in case that its benchmark was mended."""
+
+MAX_DUPLICATES_CANCELLED: Final = 10
+"""In one look-up. More than two jobs of one attempt come from an evaluator that does not tell the truth."""
+
+MAX_CANCELLING_SECONDS: Final = 300.0
+"""For all cancellations of one look-up together."""
 
 REFUSED_RETRY_SECONDS: Final = 5.0
 """Time for a config that the evaluator has lost to be created again."""
@@ -312,7 +319,7 @@ class Submitter:
             raise HostNotAllowed(f"NemoBenchmark {benchmark.metadata.name}: {error}") from error
 
     async def look_up(self, job: NemoEvalJob, step: LookUpJob, evaluator: Evaluator) -> LookUp:
-        """All jobs with the attempt's mark, oldest first; more than one are reduced to the oldest.
+        """All jobs with the attempt's mark, oldest first; of others than the oldest a few are cancelled.
 
         Raises LookUpPostponed where the sweep that answers is still to come.
         """
@@ -324,10 +331,26 @@ class Submitter:
         client = evaluator.client
         search = self._searches.setdefault(client, JobSearch(self._queue))
         found = await search.find(client, key_of(job), job.metadata.uid, since=step.created_since, pick=pick)
-        for extra in found.jobs[1:]:
-            if not extra.is_terminal:
-                await self._cancel_duplicate(job, extra.id, client.about(key_of(job)))
+        await self._cancel_duplicates(job, found.jobs, client.about(key_of(job)))
         return LookUp(begun=found.begun, found=tuple(found.jobs))
+
+    async def _cancel_duplicates(
+        self, job: NemoEvalJob, found: Sequence[RemoteJob], client: EvaluatorClient
+    ) -> None:
+        """Cancel all but the first, within bounds: the evaluator decides how many it lists, and how fast."""
+        duplicates = [remote.id for remote in found[1:] if not remote.is_terminal]
+        done = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MAX_CANCELLING_SECONDS):
+                for job_id in duplicates[:MAX_DUPLICATES_CANCELLED]:
+                    await self._cancel_duplicate(job, job_id, client)
+                    done += 1
+        if left := len(duplicates) - done:
+            message = (
+                f"remote jobs of the same attempt that were not cancelled: {left}. Cancel in the evaluator "
+                f"all with k8s-uid {job.metadata.uid} in their custom_fields, except {found[0].id}"
+            )
+            await self._objects.tell(job, Event("Warning", "DuplicatesRunning", message))
 
     async def _cancel_duplicate(self, job: NemoEvalJob, job_id: str, client: EvaluatorClient) -> None:
         what = f"remote job {job_id} is a second one of the same attempt"

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
-from nemo_eval_operator.evaluator import Ambiguous, EvaluatorClient, Malformed, Oversized, Unavailable
+from nemo_eval_operator import app
+from nemo_eval_operator.evaluator import (
+    Ambiguous,
+    EvaluatorClient,
+    Malformed,
+    Oversized,
+    Unavailable,
+    client,
+)
+from nemo_eval_operator.reconcile import submission
 
 from .exchanges import JOB
 from .scripted import Scripted, answering
@@ -131,14 +143,108 @@ async def test_an_endless_list_is_given_up() -> None:
         await listed(Scripted(answer).client)
 
 
-async def test_a_list_that_takes_too_long_is_given_up() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"data": [{"id": request.url.params["page"], "status": "running"}]})
+class SlowEvaluator:
+    """Takes `seconds` for each page by the client's clock, and brings a new job on each."""
 
-    scripted = Scripted(answer, deadline=0.01)
-    with pytest.raises(Ambiguous, match="no end in sight after"):
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float, *, oversized_at: int = 0) -> None:
+        self.now, self.seconds, self.oversized_at = 0.0, seconds, oversized_at
+        monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.scripted = Scripted(self._answer, deadline=600)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.now += self.seconds
+        number = len(self.scripted.requests)
+        if self.oversized_at and int(request.url.params["page"]) == self.oversized_at:
+            return httpx.Response(200, content=b"[" * 2_000_000)
+        return httpx.Response(200, json={"data": [{"id": f"eval-{number}", "status": "running"}]})
+
+
+async def test_a_list_that_takes_too_long_is_given_up_whatever_one_call_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = SlowEvaluator(monkeypatch, 100)
+    with pytest.raises(Ambiguous, match="not read to the end within 900s: 9 pages"):
+        await listed(slow.scripted.client)
+    assert len(slow.scripted.requests) == 9
+
+
+async def test_pages_that_are_too_large_do_not_give_a_list_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowEvaluator(monkeypatch, 100, oversized_at=6)
+    with pytest.raises(Ambiguous, match="not read to the end within 900s"):
+        await listed(slow.scripted.client)
+    sizes = [request.url.params["page_size"] for request in slow.scripted.requests]
+    assert sizes == ["100"] * 6 + ["10"] * 3
+
+
+async def test_a_page_that_does_not_come_ends_with_the_time_of_its_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Silent(httpx.AsyncByteStream):
+        @override
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(client, "MAX_LIST_SECONDS", 0.05)
+    scripted = Scripted(lambda _: httpx.Response(200, stream=Silent()), deadline=600)
+    with pytest.raises(Ambiguous, match="no whole answer within"):
         await listed(scripted.client)
-    assert len(scripted.requests) < 10_000
+
+
+def test_a_look_up_takes_less_time_than_a_worker_may() -> None:
+    longest = 2 * client.MAX_LIST_SECONDS + submission.MAX_CANCELLING_SECONDS
+    assert longest < 0.6 * app.RECONCILIATION_SECONDS
+
+
+@pytest.mark.parametrize("pagination", [True, False])
+async def test_each_page_is_reported_when_it_has_come(pagination: bool) -> None:
+    evaluator = Scripted(served(jobs(250), pagination=pagination))
+    reported: list[int] = []
+    pages = evaluator.client.list_jobs(on_page=lambda: reported.append(len(evaluator.requests)))
+    assert len([job async for job in pages]) == 250
+    assert reported == list(range(1, len(evaluator.requests) + 1))
+
+
+async def test_pages_are_reported_that_have_no_job_to_yield() -> None:
+    """Else a loop that lives looks stuck while an evaluator turns pages without end."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        return httpx.Response(
+            200, json={"data": [{"id": None}], "pagination": {"total_pages": 7 + page // 7}}
+        )
+
+    evaluator = Scripted(answer)
+    reported: list[int] = []
+    pages = evaluator.client.list_jobs(on_page=lambda: reported.append(len(evaluator.requests)))
+    assert [job async for job in pages] == []
+    assert reported == list(range(1, 9))
+
+
+async def test_a_list_of_more_jobs_than_are_kept_in_mind_is_malformed() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = request.url.params["page"]
+        return httpx.Response(200, json={"data": [{"id": f"{page}-{n}"} for n in range(10_000)]})
+
+    evaluator = Scripted(answer)
+    with pytest.raises(Malformed, match="more than 100,000 jobs"):
+        await listed(evaluator.client)
+    assert len(evaluator.requests) == 11
+
+
+@pytest.mark.parametrize("pages", [10_001, 10**15])
+async def test_more_pages_than_are_read_are_malformed_at_once(pages: int) -> None:
+    evaluator = answering(200, {"data": [JOB], "pagination": {"page": 1, "total_pages": pages}})
+    with pytest.raises(Malformed, match=f"{pages:,} pages"):
+        await listed(evaluator.client)
+    assert len(evaluator.requests) == 1
+
+
+async def test_pages_without_a_new_job_are_not_turned_without_end() -> None:
+    evaluator = answering(200, {"data": [JOB], "pagination": {"page": 1, "total_pages": 10_000}})
+    with pytest.raises(Malformed, match="100 pages in a row without another job"):
+        await listed(evaluator.client)
+    assert len(evaluator.requests) == 101
 
 
 async def test_a_page_of_very_many_jobs_is_too_large() -> None:

@@ -357,6 +357,20 @@ async def test_a_look_up_finds_what_is_marked_whatever_the_server_lists(name: st
     assert ("DuplicateCancelled" in stage.kube.events) is bool(cancelled)
 
 
+async def test_a_look_up_cancels_a_few_duplicates_and_names_the_number_of_the_others() -> None:
+    """An evaluator that lists a hundred of them must not keep a worker busy with their cancellation."""
+    surplus = [remote(job_id=f"eval-{n}", created_at=f"2026-03-01T12:01:{n:02}") for n in range(2, 32)]
+    evaluator = Evaluator(lambda _: False, answer(200), jobs={job["id"]: job for job in [remote(), *surplus]})
+    stage = Stage(evaluator, ObjectsApi(manifest(intent(10))), settle=timedelta(hours=1))
+    await stage.look()
+
+    assert stage.status.get("jobId") == "eval-1"
+    cancelled = [request for request in evaluator.requests if request.endswith("/cancel")]
+    assert cancelled == [f"POST /eval-{n}/cancel" for n in range(2, 12)]
+    assert stage.kube.events.count("DuplicateCancelled") == 10
+    assert stage.kube.events.count("DuplicatesRunning") == 1
+
+
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_look_up_that_fails_is_repeated_before_anything_is_submitted(name: str, exists: bool) -> None:
