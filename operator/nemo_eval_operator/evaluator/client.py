@@ -46,7 +46,7 @@ MAX_JOBS: Final = 100_000
 """In one list; the id of each is kept until the list ends."""
 
 MAX_STALE_PAGES: Final = 100
-"""In a row without a new job. Jobs that are created while pages are turned push known ones on, but not far."""
+"""In a row without a new job. Those that are created while pages are turned push known ones on, not far."""
 
 MAX_LIST_SECONDS: Final = 900.0
 """For all pages of a list together, in whatever sizes and whatever one call may take. Workers wait for

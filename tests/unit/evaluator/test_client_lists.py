@@ -221,13 +221,16 @@ async def test_pages_are_reported_that_have_no_job_to_yield() -> None:
     assert reported == list(range(1, 9))
 
 
-async def test_a_list_of_more_jobs_than_are_kept_in_mind_is_malformed() -> None:
+async def test_a_list_of_more_jobs_than_are_kept_in_mind_is_malformed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         page = request.url.params["page"]
-        return httpx.Response(200, json={"data": [{"id": f"{page}-{n}"} for n in range(10_000)]})
+        return httpx.Response(200, json={"data": [{"id": f"{page}-{n}"} for n in range(100)]})
 
     evaluator = Scripted(answer)
-    with pytest.raises(Malformed, match="more than 100,000 jobs"):
+    monkeypatch.setattr(client, "MAX_JOBS", 1_000)
+    with pytest.raises(Malformed, match="more than 1,000 jobs"):
         await listed(evaluator.client)
     assert len(evaluator.requests) == 11
 
