@@ -19,11 +19,11 @@ class Api:
     namespace: str
     kind: str
 
-    def manifest(self, spec: object) -> Manifest:
+    def manifest(self, spec: object, name: str = "it") -> Manifest:
         return {
             "apiVersion": "evaluator.nemo.dev/v1alpha1",
             "kind": self.kind,
-            "metadata": {"name": "it", "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.namespace},
             "spec": spec,
         }
 
@@ -41,9 +41,9 @@ class Api:
             "replace", "--dry-run=server", "-f", "-", input=json.dumps(self.manifest(after)), check=False
         ).stderr.strip()
 
-    def create(self, spec: object) -> Manifest:
+    def create(self, spec: object, name: str = "it") -> Manifest:
         """The object as the API server keeps it."""
-        manifest = json.dumps(self.manifest(spec))
+        manifest = json.dumps(self.manifest(spec, name))
         created: Manifest = json.loads(
             self.cluster.kubectl("create", "-o", "json", "-f", "-", input=manifest).stdout
         )
@@ -57,12 +57,12 @@ class Api:
         )
         return applied
 
-    def patch_status(self, status: Manifest) -> Manifest:
+    def patch_status(self, status: Manifest, name: str = "it") -> Manifest:
         patch = json.dumps({"status": status})
         patched: Manifest = json.loads(
             self.cluster.kubectl(
                 "patch",
-                f"{self.kind}.evaluator.nemo.dev/it",
+                f"{self.kind}.evaluator.nemo.dev/{name}",
                 "-n",
                 self.namespace,
                 "--subresource=status",

@@ -218,11 +218,11 @@ def test_columns(api: Api) -> None:
         }
     )
     heading, row = api.table()
-    assert heading == ["NAME", "TYPE", "CONFIG", "READY", "AGE"]
-    assert row[:-1] == ["it", "gsm8k", "team-a/it", "True"]
+    assert heading == ["NAME", "TYPE", "CONFIG", "READY", "REASON", "AGE"]
+    assert row[:-1] == ["it", "gsm8k", "team-a/it", "True", "InSync"]
     heading, row = api.table("-o", "wide")
-    assert heading[-2:] == ["REASON", "MESSAGE"]
-    assert row[-2:] == ["InSync", "config is in place"]
+    assert heading[-2:] == ["EVALUATOR", "MESSAGE"]
+    assert row[-2:] == ["", "config is in place"]
 
 
 @pytest.mark.parametrize(

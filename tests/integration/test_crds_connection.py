@@ -178,8 +178,8 @@ def test_columns(api: Api) -> None:
         }
     )
     heading, row = api.table()
-    assert heading == ["NAME", "URL", "READY", "RUNNING", "WAITING", "AGE"]
-    assert row[:5] == ["it", URL["url"], "True", "2", "1"]
+    assert heading == ["NAME", "URL", "READY", "REASON", "RUNNING", "WAITING", "AGE"]
+    assert row[:-1] == ["it", URL["url"], "True", "Reachable", "2", "1"]
 
 
 @pytest.mark.parametrize("kind", ["NemoBenchmark", "NemoEvalJob"])

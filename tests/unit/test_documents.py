@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nemo_eval_operator.resources.crd import KINDS
 from nemo_eval_operator.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +62,16 @@ def test_every_variable_in_the_readme_is_a_setting() -> None:
     variables = set(re.findall(r"`NEMO_([A-Z_]+)`", README)) - {"TEST_KUBECONFIG"}
 
     assert {variable.lower() for variable in variables} <= set(Settings.model_fields)
+
+
+def test_outputs_of_kubectl_get_have_todays_columns() -> None:
+    """The README shows benchmarks and jobs, docs/connections.md connections."""
+    shown = {
+        tuple(line.split())
+        for page in PAGES
+        for line in page.read_text().splitlines()
+        if line.startswith("NAME ")
+    }
+
+    printed = {("NAME", *(c.name.upper() for c in kind.COLUMNS if c.priority == 0)) for kind in KINDS}
+    assert shown == printed

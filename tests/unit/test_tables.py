@@ -10,7 +10,7 @@ import pytest
 
 from nemo_eval_operator.handlers.tables import Sighting, read_events, read_list, sighting_of
 
-COLUMNS = ["Name", "Phase", "Ready", "Priority"]
+COLUMNS = ["Name", "Phase", "Reason", "Priority"]
 NOT_OURS = ',"managedFields":['
 
 
@@ -47,7 +47,7 @@ async def listed(*rows: dict[str, Any], size: int = 1000) -> list[Sighting]:
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100_000])
 async def test_a_list_is_read_however_it_is_cut(size: int) -> None:
-    one = row("one", "Running", "True", 5, generation=1, annotations={"x": NOT_OURS, "y": ',{"cells":['})
+    one = row("one", "Running", "Ready", 5, generation=1, annotations={"x": NOT_OURS, "y": ',{"cells":['})
     first, second = await listed(one, row("two", None, None, None, labels={"a": "b"}), size=size)
 
     assert (first.name, first.namespace, first.uid) == ("one", "team-a", "uid-one")
@@ -69,19 +69,19 @@ async def test_metadata_that_can_be_long_is_not_parsed() -> None:
 @pytest.mark.parametrize(
     ("after", "is_news"),
     [
-        (row("one", "Running", "True", 0, generation=1, labels={"a": "b"}), False),
-        (row("one", "Failed", "False", 0, generation=1, labels={"a": "b"}), False),
-        (row("one", "Running", "True", 0, generation=1, labels={"a": "b"}, finalizers=["f"]), False),
-        (row("one", "Running", "True", 0, generation=2, labels={"a": "b"}), True),
-        (row("one", "Running", "True", 0, generation=1, labels={"a": "c"}), True),
-        (row("one", "Running", "True", 0, generation=1), True),
-        (row("one", "Running", "True", 0, generation=1, labels={"a": "b"}, annotations={"c": "d"}), True),
+        (row("one", "Running", "Ready", 0, generation=1, labels={"a": "b"}), False),
+        (row("one", "Failed", "RunFailed", 0, generation=1, labels={"a": "b"}), False),
+        (row("one", "Running", "Ready", 0, generation=1, labels={"a": "b"}, finalizers=["f"]), False),
+        (row("one", "Running", "Ready", 0, generation=2, labels={"a": "b"}), True),
+        (row("one", "Running", "Ready", 0, generation=1, labels={"a": "c"}), True),
+        (row("one", "Running", "Ready", 0, generation=1), True),
+        (row("one", "Running", "Ready", 0, generation=1, labels={"a": "b"}, annotations={"c": "d"}), True),
         (row("one", None, None, 0, generation=1, labels={"a": "b"}), True),
-        (row("one", "Running", "True", 0, generation=1, deletionTimestamp="now", labels={"a": "b"}), True),
+        (row("one", "Running", "Ready", 0, generation=1, deletionTimestamp="now", labels={"a": "b"}), True),
     ],
 )
 async def test_only_spec_metadata_and_a_lost_status_are_news(after: dict[str, Any], is_news: bool) -> None:
-    before = row("one", "Running", "True", 0, generation=1, labels={"a": "b"})
+    before = row("one", "Running", "Ready", 0, generation=1, labels={"a": "b"})
     (first,), (second,) = await listed(before), await listed(after)
 
     assert (first.digest != second.digest) is is_news
@@ -92,7 +92,7 @@ async def test_events_are_read_line_by_line(size: int) -> None:
     bookmark = {"cells": ["", None], "object": row("")["object"] | {"metadata": {"resourceVersion": "12"}}}
     error = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
     stream = [
-        {"type": "ADDED", "object": table(row("one", "Running", "True", 3))},
+        {"type": "ADDED", "object": table(row("one", "Running", "Ready", 3))},
         {"type": "MODIFIED", "object": table(row("two", "Pending", None, 0), columns=False)},
         {"type": "BOOKMARK", "object": table(bookmark, columns=False)},
         error,

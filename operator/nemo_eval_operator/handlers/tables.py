@@ -57,7 +57,7 @@ def sighting_of(document: Mapping[str, Any]) -> Sighting:
     phase, priority = seen.get("Phase"), seen.get("Priority")
     digest = (
         *(meta.get("generation"), meta.get("deletionTimestamp"), seen.get("digest")),
-        *(seen.get(column) is None for column in ("Phase", "Ready")),
+        *(seen.get(column) is None for column in ("Phase", "Reason")),
     )
     return Sighting(
         uid=str(meta.get("uid", "")),

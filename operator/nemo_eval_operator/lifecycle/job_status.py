@@ -261,7 +261,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     verdict = Verdict(Standing.COMPLETE, "Completed", message)
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
-            "progress": Progress(percent=100, samples_processed=samples),
+            "progress": _progress_at(100, samples),
             "scores": scores[:MAX_SCORES],
             "score": summary_of(scores),
             "results_ref": ResultsRef(
@@ -387,4 +387,10 @@ def _progress(remote: RemoteJob, before: Progress | None) -> Progress | None:
     percent = None if details.progress is None else max(0, min(100, int(details.progress)))
     if before is not None and percent is not None and percent == before.percent:
         return before
-    return Progress(percent=percent, samples_processed=details.samples_processed)
+    return _progress_at(percent, details.samples_processed)
+
+
+def _progress_at(percent: int | None, samples: int | None) -> Progress:
+    # additionalPrinterColumns can show a field, but cannot add text to it.
+    percentage = None if percent is None else f"{percent}%"
+    return Progress(percent=percent, percentage=percentage, samples_processed=samples)

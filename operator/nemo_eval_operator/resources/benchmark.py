@@ -123,11 +123,9 @@ class NemoBenchmark(KubeModel):
         Column("Type", ".spec.config.type", "Evaluation type"),
         Column("Config", ".status.config", "The config in NeMo, as NAMESPACE/NAME"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether jobs can use it"),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
         Column("Evaluator", ".status.evaluator.url", "The evaluator that has the config", priority=1),
-        Column(
-            "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
-        ),
         Column("Message", ".status.message", "Where things stand", priority=1),
     )
 

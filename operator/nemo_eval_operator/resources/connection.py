@@ -157,14 +157,12 @@ class NemoEvaluatorConnection(KubeModel):
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("URL", ".status.url", "Base URL of the evaluator"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether the evaluator answers"),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not"),
         Column("Running", ".status.jobsRunning", "Jobs that run on it", type="integer"),
         Column("Waiting", ".status.jobsWaiting", "Jobs that are to be submitted to it", type="integer"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
         Column(
             "Default", ".spec.default", "Whether it is its namespace's default", type="boolean", priority=1
-        ),
-        Column(
-            "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
         ),
         Column("Message", ".status.message", "Where things stand", priority=1),
     )

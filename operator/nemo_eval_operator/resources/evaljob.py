@@ -253,22 +253,15 @@ class NemoEvalJob(KubeModel):
     SELECTABLE: ClassVar[tuple[str, ...]] = (".status.phase", ".status.model", ".spec.benchmarkRef.name")
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("Phase", ".status.phase", "Where the run stands"),
-        Column("Progress", ".status.progress.percent", "Percent done", type="integer"),
+        Column("Progress", ".status.progress.percentage", "Percent done"),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why the run stands there"),
         Column("Score", ".status.score", "The scores in one line"),
         Column("Model", ".status.model", "The model that is evaluated"),
         Column("Benchmark", ".spec.benchmarkRef.name", "The NemoBenchmark that is run"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
-        Column(
-            "Ready", '.status.conditions[?(@.type=="Ready")].status', "Finished and acceptable", priority=1
-        ),
-        Column(
-            "Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not", priority=1
-        ),
         Column("Job", ".status.jobId", "Id of the job in NeMo", priority=1),
-        Column("Evaluator", ".status.evaluator.url", "The evaluator it was submitted to", priority=1),
         Column("Duration", ".status.duration", "How long the run took", priority=1),
         Column("Priority", ".spec.priority", "Rank among waiting jobs", type="integer", priority=1),
-        Column("Message", ".status.message", "Where things stand", priority=1),
     )
 
     api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION

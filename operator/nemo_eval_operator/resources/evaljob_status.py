@@ -86,6 +86,7 @@ class Progress(KubeModel):
         le=100,
         description="Percent done. It may stand at 100 while results are being put together.",
     )
+    percentage: str | None = Field(None, description="percent with its sign, for kubectl get, e.g. 40%.")
     samples_processed: int | None = Field(None, ge=0, description="Samples evaluated so far.")
 
 

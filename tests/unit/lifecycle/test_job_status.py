@@ -175,7 +175,7 @@ class TestSubmission:
         news = remote(status_details={"progress": 0.0, "samples_processed": 0})
         status = job_status.submitted(SUBMITTED, NOW, news)
         assert (status.job_id, status.start_time) == ("eval-1", stamp(NOW))
-        assert status.progress == Progress(percent=0, samples_processed=0)
+        assert status.progress == Progress(percent=0, percentage="0%", samples_processed=0)
         assert status.submission == SUBMITTED.status.submission
 
     def test_a_run_starts_once(self) -> None:
@@ -230,14 +230,14 @@ class TestProgress:
         ("before", "details", "after"),
         [
             (None, {}, None),
-            (None, {"progress": 0.0}, {"percent": 0}),
-            (None, {"progress": 40.7}, {"percent": 40}),
-            (None, {"progress": -3.0}, {"percent": 0}),
-            (None, {"progress": 100.4}, {"percent": 100}),
+            (None, {"progress": 0.0}, {"percent": 0, "percentage": "0%"}),
+            (None, {"progress": 40.7}, {"percent": 40, "percentage": "40%"}),
+            (None, {"progress": -3.0}, {"percent": 0, "percentage": "0%"}),
+            (None, {"progress": 100.4}, {"percent": 100, "percentage": "100%"}),
             (None, {"samples_processed": 8}, {"samplesProcessed": 8}),
             ({"percent": 40}, {}, {"percent": 40}),
-            ({"percent": 40}, {"progress": 41.0}, {"percent": 41}),
-            ({"percent": 40}, {"progress": 39.0}, {"percent": 39}),
+            ({"percent": 40}, {"progress": 41.0}, {"percent": 41, "percentage": "41%"}),
+            ({"percent": 40}, {"progress": 39.0}, {"percent": 39, "percentage": "39%"}),
             # Less than one per cent is no news: each write wakes all watchers.
             (
                 {"percent": 40, "samplesProcessed": 8},
@@ -247,7 +247,7 @@ class TestProgress:
             (
                 {"percent": 40, "samplesProcessed": 8},
                 {"progress": 41.0, "samples_processed": 9},
-                {"percent": 41, "samplesProcessed": 9},
+                {"percent": 41, "percentage": "41%", "samplesProcessed": 9},
             ),
         ],
     )
@@ -289,7 +289,7 @@ class TestEnds:
         assert status.score == "em=0.5"
         assert status.scores is not None
         assert [(score.task, score.metric, score.value) for score in status.scores] == [("qa", "em", 0.5)]
-        assert status.progress == Progress(percent=100, samples_processed=20)
+        assert status.progress == Progress(percent=100, percentage="100%", samples_processed=20)
         assert status.results_ref is not None
         assert status.results_ref.to_manifest() == {
             "configMap": "qa-llama-results",
@@ -300,7 +300,7 @@ class TestEnds:
     def test_success_without_progress_or_scores_is_success(self) -> None:
         status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(tasks={}))
         assert (status.phase, status.score, status.scores) == ("Succeeded", None, [])
-        assert status.progress == Progress(percent=100)
+        assert status.progress == Progress(percent=100, percentage="100%")
 
     def test_results_that_were_cut_say_so(self) -> None:
         status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(truncated=True))
