@@ -4,7 +4,7 @@ Starts a Kubernetes API, a language model, the local evaluator and the operator;
 deploy/samples; deletes one job while it runs, and checks that the evaluator has cancelled it; ends with what
 kubectl shows. The exit code is 0 only if every job ended as it should.
 
-    KEEP=1                 leave everything up afterwards, until Ctrl-C
+    KEEP=1                 leave everything up afterwards, until Ctrl-C, whatever fails or ends
     MODEL_URL=… MODEL=…    evaluate MODEL at this OpenAI-compatible endpoint (MODEL_API_KEY, if it wants one)
 """
 
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import yaml
 
@@ -49,6 +49,9 @@ class DemoError(Exception):
     """Something did not end as it should."""
 
 
+_FAILURES: Final = (DemoError, KubectlError, ProcessError, subprocess.TimeoutExpired)
+
+
 @dataclass(frozen=True)
 class Stack:
     """All the parts, up and ready for the samples."""
@@ -73,25 +76,33 @@ def main(open_stack: OpenStack) -> int:
     with tempfile.TemporaryDirectory(prefix="nemo-demo-") as directory, Processes() as processes:
         try:
             with open_stack(processes, Path(directory)) as stack:
-                _evaluate(stack)
-                _report(stack)
-                if os.environ.get("KEEP", "0") not in {"", "0"}:
+                keep = os.environ.get("KEEP", "0") not in {"", "0"}
+                try:
+                    _evaluate(stack)
+                    _report(stack)
+                except _FAILURES as error:
+                    if not keep:
+                        raise
+                    _explain(error, processes)
+                if keep:
                     _keep(stack)
         except KeyboardInterrupt:
             print("\nInterrupted; stopping everything.", flush=True)
             return 130
-        except (DemoError, KubectlError, ProcessError, subprocess.TimeoutExpired) as error:
-            print(f"\nThe demo failed: {error}", file=sys.stderr)
-            for child in processes:
-                if child.program.name in {"operator", "evaluator", "model"}:
-                    print(
-                        f"\nEnd of the {child.program.name}'s log:\n{log_tail(child.program.log)}",
-                        file=sys.stderr,
-                    )
+        except _FAILURES as error:
+            _explain(error, processes)
             return 1
         finally:
             signal.alarm(0)
     return 0
+
+
+def _explain(error: Exception, processes: Processes) -> None:
+    print(f"\nThe demo failed: {error}", file=sys.stderr)
+    for child in processes:
+        if child.program.name in {"operator", "evaluator", "model"}:
+            tail = log_tail(child.program.log)
+            print(f"\nEnd of the {child.program.name}'s log:\n{tail}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -287,7 +298,8 @@ def _get(cluster: Cluster, *what: str) -> dict[str, Any]:
     return answer
 
 
-def _keep(stack: Stack) -> None:
+def _keep(stack: Stack) -> NoReturn:
+    """Wait for Ctrl-C; parts that end by themselves are reported, and the others stay up."""
     signal.alarm(0)
     kubectl = stack.cluster.kubectl_command
     print("Everything stays up until Ctrl-C. In another terminal:\n")
@@ -295,8 +307,15 @@ def _keep(stack: Stack) -> None:
     if len(kubectl) > 1:
         print(f"  alias kubectl='{' '.join(kubectl)}'     # where none is installed")
     print(f"  export NVIDIA_EVALUATOR_URL={stack.evaluator_url}\n", flush=True)
+    running = list(stack.processes)
     while True:
-        stack.processes.check()
+        for child in [child for child in running if child.ending()]:
+            running.remove(child)
+            print(
+                f"{child.program.name} {child.ending()}; the other parts stay up until Ctrl-C. "
+                f"The end of its log:\n{log_tail(child.program.log)}",
+                flush=True,
+            )
         time.sleep(1)
 
 

@@ -86,6 +86,13 @@ class Child:
             self._signal(signal.SIGKILL)
         return self._popen.returncode
 
+    def ending(self) -> str | None:
+        """Return how it ended, e.g. "ended with exit code 1"; None while it runs."""
+        code = self.exit_code()
+        if code is None:
+            return None
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
     def wait(self, timeout: float) -> int | None:
         """Wait for its end, at most TIMEOUT seconds; None if it still runs."""
         deadline = time.monotonic() + timeout
@@ -218,9 +225,9 @@ def _wait_until_ready(child: Child, ready: Callable[[], bool]) -> None:
 
 
 def _check_running(child: Child) -> None:
-    if (code := child.exit_code()) is not None:
+    if ending := child.ending():
         program = child.program
-        msg = f"{program.name} ended with exit code {code}; its log:\n{log_tail(program.log)}"
+        msg = f"{program.name} {ending}; its log:\n{log_tail(program.log)}"
         raise ProcessError(msg)
 
 
