@@ -27,7 +27,7 @@ def test_a_model_is_evaluated_on_a_benchmark(world: World) -> None:
     outputs = [sample["output_text"] for sample in document["tasks"]["qa"]["data"]["samples"]]
     assert outputs == ["Paris", "Milan"]
     shown = world.kubectl("get", "nejob", "parrot-qa", "--no-headers").split()
-    assert shown[:6] == ["parrot-qa", "Succeeded", "100", "exact=0.5", "parrot", "qa"]
+    assert shown[:7] == ["parrot-qa", "Succeeded", "100%", "Completed", "exact=0.5", "parrot", "qa"]
     assert world.kubectl("wait", "--for=condition=Complete", "nejob/parrot-qa", "--timeout=5s")
 
 
