@@ -171,7 +171,16 @@ def results(
             "--wrong", help="Only samples with an error, or a score that is 0 or could not be computed."
         ),
     ] = False,
-    table: Annotated[bool, typer.Option("--csv", help="Print all samples as CSV instead.")] = False,
+    table: Annotated[
+        bool,
+        typer.Option(
+            "--csv",
+            help=(
+                "Print all samples as CSV instead. Texts that a spreadsheet would take for a formula begin "
+                "with an apostrophe."
+            ),
+        ),
+    ] = False,
     document: Annotated[
         bool, typer.Option("--json", help="Print the evaluator's whole document instead.")
     ] = False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,12 @@ EXPECTED: Final = (
     *("label", "ground_truth", "ground_truths", "reference_tool_calls", "tool_calls"),
 )
 """Names of the column that holds the expected answer; the first that a row has is taken."""
+
+
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""Characters by which spreadsheets recognise a formula (OWASP, CSV injection)."""
+
+PLAIN_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,17 +66,26 @@ def samples_of(document: JsonObject) -> dict[str, list[ViewedSample]]:
 
 
 def as_csv(samples: Sequence[ViewedSample]) -> str:
-    """Return a table with a heading: a line for each sample, a column for each score."""
+    """Return a table with a heading: a line for each sample, a column for each score.
+
+    Texts that a spreadsheet would take for a formula begin with an apostrophe.
+    """
     names = list(dict.fromkeys(name for sample in samples for name in sample.scores))
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["task", "index", "asked", "expected", "answer", *names, "error"])
+    # All texts are quoted: by its other rules the writer leaves a carriage return, which ends a row to readers.
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(["task", "index", "asked", "expected", "answer", *map(_cell, names), "error"])
     for sample in samples:
         scores = [sample.scores.get(name) for name in names]
         said = [sample.task, sample.index, sample.asked, sample.expected, sample.answer]
         cells = [*said, *scores, sample.error]
-        writer.writerow(["" if cell is None else cell for cell in cells])
+        writer.writerow([cell if isinstance(cell, float) else _cell(cell or "") for cell in cells])
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    is_formula = text.startswith(FORMULA_STARTS) and not PLAIN_NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text
 
 
 def _sample(task: str, number: int, entry: JsonValue) -> ViewedSample:

