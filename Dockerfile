@@ -10,6 +10,7 @@ ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 WORKDIR /app
 # Dependencies first: they change more rarely than the code.
 COPY pyproject.toml uv.lock ./
+COPY local-evaluator/pyproject.toml local-evaluator/
 RUN uv sync --locked --no-dev --no-install-project
 COPY README.md LICENSE ./
 COPY operator operator

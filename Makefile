@@ -51,16 +51,16 @@ chaos: environment ## Kill the operator at every step, break all around it, and 
 	$(BIN)/python -m testbed.chaos --rounds $(ROUNDS) --seed $(SEED)
 
 fuzz: environment ## Look for answers of an evaluator that the operator's client cannot take
-	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group fuzz
+	@$(UV) sync --quiet --locked --inexact --group fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 bench: environment ## Measure the operator beside a tutorial's and beside the API server's own limit
-	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group bench
+	@$(UV) sync --quiet --locked --inexact --group bench
 	$(BIN)/python -m testbed
 	$(BIN)/python -m bench.scale --sizes $(SIZES)
 
 docs: environment ## Build the documentation site into site/; a broken link is an error
-	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group docs
+	@$(UV) sync --quiet --locked --inexact --group docs
 	$(BIN)/zensical build --clean --strict
 
 lint: environment ## Check style, formatting, the Dockerfile, GitHub workflows and the packages' boundaries
@@ -91,12 +91,12 @@ generate: environment ## Write crds/ anew from the models, and what is made of t
 
 # --inexact: what `make demo` has added stays.
 environment: $(UV)
-	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness
+	@$(UV) sync --quiet --locked --inexact
 
 # The small model and its server, where no endpoint of the user's is evaluated.
 model: environment
 ifeq ($(MODEL_URL),)
-	@$(UV) sync --quiet --locked --inexact --extra local-evaluator --extra harness --group demo
+	@$(UV) sync --quiet --locked --inexact --group demo
 endif
 
 $(CACHE)/uv-$(UV_VERSION)/bin/uv:

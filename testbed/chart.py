@@ -38,6 +38,7 @@ _TABLE_ENDS: Final = "<!-- end of values -->\n"
 _VERSIONS: Final = {
     "deploy/chart/Chart.yaml": r"(?m)^((?:appV|v)ersion: ).+",
     "Dockerfile": r"(ARG VERSION=|-t nemo-eval-operator:)[^\s]+",
+    "local-evaluator/pyproject.toml": r"(?m)^(version = \")[^\"]+",
     "README.md": r"(-t nemo-eval-operator:)[^\s]+",
 }
 """What precedes the version, in each file that repeats it."""

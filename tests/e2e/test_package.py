@@ -125,24 +125,17 @@ def test_every_api_of_the_kubernetes_client_that_the_source_names_is_there(envir
     environment.run("python", "-c", f"from kubernetes.client import {', '.join(sorted(names))}", check=True)
 
 
-def test_nothing_of_the_extras_or_of_development_is_there(environment: Environment) -> None:
-    groups = [*project()["optional-dependencies"].values(), pyproject()["dependency-groups"]["dev"]]
+def test_nothing_of_development_or_of_the_local_evaluator_is_there(environment: Environment) -> None:
+    evaluator = tomllib.loads((ROOT / "local-evaluator" / "pyproject.toml").read_text())["project"]
+    groups = [pyproject()["dependency-groups"]["dev"], evaluator["dependencies"]]
     named = {normalised(re.split(r"[^\w.-]", line)[0]) for group in groups for line in group}
     # What the operator needs too, by way of its own dependencies.
-    shared = {"h11", "pyyaml", "rich"}
+    shared = {"h11", "httpx", "pydantic", "pyyaml", "rich", "typer", "typing-extensions"}
 
     installed = environment.distributions()
 
     assert installed & named == shared
     assert not installed & {"pip", "setuptools", "uv"}
-
-
-def test_the_local_evaluator_says_which_extra_it_needs(environment: Environment) -> None:
-    result = environment.run("nemo-local-evaluator", "--help")
-
-    assert result.returncode != 0
-    assert "nemo-eval-operator[local-evaluator]" in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_without_a_cluster_it_says_what_is_missing(environment: Environment, tmp_path: Path) -> None:
@@ -255,7 +248,7 @@ def test_the_file_system_of_the_image(environment: Environment, tmp_path: Path) 
     assert int(packages) > 10
     assert "nonroot:x:65532:65532:" in (root / "etc/passwd").read_text()
     programs = {path.name for path in root.rglob("bin/*") if not path.name.startswith("python")}
-    assert programs == {"nemo-eval-operator", "nemo-local-evaluator"}, "no shell, no package manager"
+    assert programs == {"nemo-eval-operator"}, "no shell, no package manager"
     venv = root / environment.path.relative_to("/")
     assert size_of(venv) < LARGEST_ENVIRONMENT, "look what has grown: the image has to stay below 120 MB"
     compiled = {f"{path.parent.parent.name}/{path.name.partition('.')[0]}" for path in venv.rglob("*.pyc")}

@@ -303,4 +303,4 @@ async def test_without_lm_eval_the_job_says_what_to_install(tmp_path: Path, loop
         job = await run(server, loopback, "gsm8k")
     assert job["status"] == "failed"
     message = job["status_details"]["message"]
-    assert message == "lm_eval is missing: pip install 'nemo-eval-operator[harness]'"
+    assert message == "lm_eval is missing: pip install 'nemo-local-evaluator[harness]'"

@@ -70,7 +70,7 @@ def _outcome(request: Request) -> Iterator[Mapping[str, Any]]:
         yield {"kind": "failure", "message": str(refusal)}
     except ModuleNotFoundError as error:
         traceback.print_exc()
-        what = "nemo-eval-operator[harness]" if error.name == "lm_eval" else error.name
+        what = "nemo-local-evaluator[harness]" if error.name == "lm_eval" else error.name
         yield {"kind": "failure", "message": f"{error.name} is missing: pip install '{what}'"}
     except Exception as error:  # noqa: BLE001 - whatever lm-eval raises ends the job
         traceback.print_exc()
