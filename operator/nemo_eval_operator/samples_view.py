@@ -72,7 +72,7 @@ def as_csv(samples: Sequence[ViewedSample]) -> str:
     """
     names = list(dict.fromkeys(name for sample in samples for name in sample.scores))
     text = io.StringIO()
-    # All texts are quoted: by its other rules the writer leaves a carriage return, which ends a row to readers.
+    # All texts are quoted: else the writer leaves a carriage return as it is, which ends a row to readers.
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(["task", "index", "asked", "expected", "answer", *map(_cell, names), "error"])
     for sample in samples:

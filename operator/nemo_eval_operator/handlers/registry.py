@@ -55,34 +55,36 @@ class Context:
         self.queue.add(key)
 
 
+async def log_in(memo: Context, **_: Any) -> kopf.AiohttpSession:
+    """Give Kopf a session with our own credentials; it asks again when a token was refused."""
+    return session_for(connection_info(memo.credentials))
+
+
+async def on_event(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
+    """Queue the object that a watch event or a list names, unless nothing of it has changed."""
+    seen = sighting_of(event["object"])
+    memo.echoes.heard(resource.plural, seen.namespace, seen.version)
+    key = ObjectKey(resource.plural, seen.namespace, seen.name)
+    if event["type"] == "DELETED":
+        memo.gone(seen.uid, key)
+        return
+    is_job = resource.plural == NemoEvalJob.PLURAL
+    if is_job:
+        memo.metrics.job_seen(seen.uid, seen.phase or "New")
+    memo.queue.prioritise(key, seen.priority)
+    if not memo.changes.worth_a_look(seen.uid, key, seen.digest):
+        return
+    if is_job and memo.is_noted(seen.uid, seen.version):
+        return
+    memo.queue.add(key)
+
+
 def build_registry() -> kopf.OperatorRegistry:
-    """All handlers, registered with a registry of our own, so that importing has no effect."""
+    """Return a registry of our own with all handlers, so that importing has no effect."""
     registry = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=registry)
-    async def log_in(memo: Context, **_: Any) -> kopf.AiohttpSession:
-        return session_for(connection_info(memo.credentials))
-
+    kopf.on.login(registry=registry)(log_in)
     for kind in (NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection):
-
-        @kopf.on.event(GROUP, VERSION, kind.PLURAL, registry=registry, id=f"enqueue-{kind.PLURAL}")
-        async def enqueue(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
-            seen, gone = sighting_of(event["object"]), event["type"] == "DELETED"
-            memo.echoes.heard(resource.plural, seen.namespace, seen.version)
-            key = ObjectKey(resource.plural, seen.namespace, seen.name)
-            if gone:
-                memo.gone(seen.uid, key)
-                return
-            is_job = resource.plural == NemoEvalJob.PLURAL
-            if is_job:
-                memo.metrics.job_seen(seen.uid, seen.phase or "New")
-            memo.queue.prioritise(key, seen.priority)
-            if not memo.changes.worth_a_look(seen.uid, key, seen.digest):
-                return
-            if is_job and memo.is_noted(seen.uid, seen.version):
-                return
-            memo.queue.add(key)
-
+        kopf.on.event(GROUP, VERSION, kind.PLURAL, registry=registry, id=f"enqueue-{kind.PLURAL}")(on_event)
     return registry
 
 
