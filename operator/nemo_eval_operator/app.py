@@ -198,6 +198,7 @@ async def _work(
             tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
         ]
+        background += opener.watch_slots(own, evaluators)
         for name in (f"worker-{number}" for number in range(shares.loops)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
             background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))

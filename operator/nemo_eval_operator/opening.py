@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -27,6 +27,7 @@ from .reconcile import (
     Following,
     Opened,
     SharedPlaces,
+    SlotWatch,
     Terms,
     WorkQueue,
     connection_key,
@@ -74,6 +75,21 @@ class EvaluatorOpener:
         deadline = self.settings.request_timeout_seconds
         interval = self.settings.poll_interval_seconds
         return self._open(http, EvaluatorUsed(url=url), deadline=deadline, interval=interval)
+
+    def watch_slots(self, own: Evaluator, evaluators: Iterable[Evaluator]) -> list[asyncio.Task[None]]:
+        """The loop that frees slots of the operator's own evaluator, where their number is limited."""
+        if own.admission.shared is None:
+            return []
+        limit = self.settings.request_timeout_seconds + CENSUS_PAGE_SECONDS
+        heartbeat = self.heartbeats.add("slots", limit=limit)
+        watch = SlotWatch(
+            own,
+            evaluators,
+            cluster=self.settings.cluster_name,
+            settle=self.settings.settle_seconds,
+            heartbeat=heartbeat,
+        )
+        return [self.start(own.bulkhead.run("slots", watch.run, heartbeat), "slots")]
 
     def connection(self, connection: NemoEvaluatorConnection, terms: Terms, access: Access) -> Opened:
         """Raises UnusableCertificate, UnusableUrl."""

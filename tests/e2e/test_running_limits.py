@@ -127,3 +127,30 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(lab: Lab, outsp
     for name in ("first", "second", "third", "fourth", "fifth"):
         tenant.until_phase(name, "Succeeded")
     assert most_at_once(tenant) == 1
+
+
+@pytest.mark.parametrize("broken", ["url", "credentials"])
+def test_a_connection_that_is_broken_while_its_job_runs_keeps_no_slot_when_the_job_has_ended(
+    broken: str, lab: Lab, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    lab.start_evaluator()
+    lab.start_operator(LIMITED)
+    tenant = tenant_of(lab)
+    tenant.apply(
+        connection("own", lab.evaluator_url), benchmark("by-connection", evaluatorRef={"name": "own"})
+    )
+    tenant.apply(benchmark())
+    tenant.apply(model_job("first", of="by-connection"))
+    tenant.until_phase("first", "Running")
+    missing = {"bearerToken": {"name": "none", "key": "token"}}
+    spec = {"url": "http://127.0.0.1:9"} if broken == "url" else {"auth": missing}
+    tenant.patch("nemoevaluatorconnection", "own", {"spec": spec})
+    tenant.apply(model_job("second"))
+    until_queued(tenant, "second")
+
+    outspoken.speak()
+
+    tenant.until_phase("second", "Succeeded", seconds=180)
+    assert tenant.status(JOB, "first")["phase"] != "Succeeded", "it cannot be asked for at its connection"
+    assert most_at_once(tenant) == 1

@@ -5,7 +5,7 @@ create" is one function here, with its test.
 """
 
 from . import attempt_status, benchmark_status, connection_status, job_status
-from .admission import Admitted, Counting, Queued, Turn, occupies, rounded_place
+from .admission import Admitted, Counting, Queued, Run, Turn, occupies, rounded_place, run_of
 from .allowed_hosts import AllowedHosts, HostNotAllowed, check_hosts
 from .attempts import is_same_attempt
 from .benchmark import (
@@ -96,6 +96,7 @@ __all__ = [
     "OwnerMark",
     "Queued",
     "RemoteGone",
+    "Run",
     "SecretValues",
     "Stored",
     "Tenancy",
@@ -168,6 +169,7 @@ __all__ = [
     "rest_seconds",
     "results_document",
     "rounded_place",
+    "run_of",
     "terminating",
     "timestamp",
     "uid_carried",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from nemo_eval_operator.evaluator import JobStatus
 from nemo_eval_operator.resources import NemoEvalJob
 
-__all__ = ["Admitted", "Counting", "Queued", "Turn", "occupies", "rounded_place"]
+from .clock import parse_timestamp
+from .glimpse import glimpse_told_by
+
+__all__ = ["Admitted", "Counting", "Queued", "Run", "Turn", "occupies", "rounded_place", "run_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,34 @@ class Counting:
 Turn = Admitted | Queued | Counting
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One submission of an object, or the remote job that came of it (`job_id`), which may have a slot."""
+
+    uid: str
+    namespace: str
+    job_id: str | None
+    since: datetime
+    """When it was submitted."""
+
+
 def occupies(job: NemoEvalJob) -> bool:
-    """Whether a remote job of it may be running: one is known, or a POST may have become one."""
+    """Whether a remote job of it may be running: one is known, or a POST may have become one.
+
+    One that has completed takes up nothing, also while its results cannot be read or kept.
+    """
     status = job.status
-    return status.completion_time is None and (status.job_id is not None or status.submission is not None)
+    if status.completion_time is not None or JobStatus.is_terminal(glimpse_told_by(status).state):
+        return False
+    return status.job_id is not None or status.submission is not None
+
+
+def run_of(job: NemoEvalJob) -> Run:
+    """The run of a job that `occupies`."""
+    status, meta = job.status, job.metadata
+    since = status.submission.time if status.submission else status.start_time
+    submitted = parse_timestamp(since) if since else meta.creation_timestamp or datetime.now(UTC)
+    return Run(uid=meta.uid, namespace=meta.namespace, job_id=status.job_id, since=submitted)
 
 
 def rounded_place(place: int) -> int:

@@ -20,6 +20,7 @@ from .secret_store import SecretStore
 from .secrets import SecretReader
 from .shared_places import SharedPlaces, server_of
 from .shares import Shares
+from .slot_watch import SlotWatch
 from .waiting import Waiting
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "SecretStore",
     "SharedPlaces",
     "Shares",
+    "SlotWatch",
     "Terms",
     "Waiting",
     "WorkQueue",

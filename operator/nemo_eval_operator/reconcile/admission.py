@@ -13,7 +13,7 @@ from typing import Final
 
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import Admitted, Turn
+from nemo_eval_operator.lifecycle import Admitted, Run, Turn
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .places import Places
@@ -70,20 +70,19 @@ class Admission:
         before, self._shared = self._shared, shared
         if shared is before:
             return
-        for key, uid in self._own.holders().items():
+        for key, run in self._own.holders().items():
             if before is not None and before.awaited_by(key):
                 # It has to ask again, at the places that count now.
                 self._queue.add(key)
             elif shared is not None:
-                shared.take(key, uid)
+                shared.take(key, run)
             if before is not None:
-                before.leave_line(key)
-                before.release(key)
-        for remote in self._own.kept:
+                before.forget(key)
+        for name, run in self._own.kept().items():
             if before is not None:
-                before.free(remote)
+                before.free(name)
             if shared is not None:
-                shared.keep(remote)
+                shared.keep(name, run)
         self._own.moved.set()
 
     def ask(self, job: NemoEvalJob) -> Turn:
@@ -114,28 +113,37 @@ class Admission:
         for places in self._all():
             places.give_back(key)
 
+    def end(self, key: ObjectKey, job_id: str) -> None:
+        """The object's remote job was seen to have ended, whatever its status says."""
+        for places in self._all():
+            places.end_job(key, job_id)
+
     def leave(self, key: ObjectKey) -> None:
         """The job wants no place any more, not even in line."""
         for places in self._all():
             places.leave_line(key)
             places.release(key)
 
+    def forget(self, key: ObjectKey) -> None:
+        """The object is gone, or another operator's."""
+        for places in self._all():
+            places.forget(key)
+
     def leave_for(self, key: ObjectKey, other: Admission) -> None:
         """The job has its place at `other`, which may have the same shared places."""
         for places in self._all():
             if places is not other.shared:
-                places.leave_line(key)
-                places.release(key)
+                places.forget(key)
 
-    def keep(self, remote: str) -> None:
-        """A remote job whose object is gone has a place, whether there is one or not."""
+    def keep(self, name: str, run: Run) -> None:
+        """A run whose object is gone has a slot, whether one is free or not; `name` stands for it."""
         for places in self._all():
-            places.keep(remote)
+            places.keep(name, run)
 
-    def free(self, remote: str) -> None:
-        """That remote job has ended."""
+    def free(self, name: str) -> None:
+        """That run has ended."""
         for places in self._all():
-            places.free(remote)
+            places.free(name)
 
     def open(self) -> None:
         """All that run here were counted. The shared places are opened by themselves."""

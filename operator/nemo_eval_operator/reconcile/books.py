@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import evaluator_of_record, glimpse_told_by, occupies, parse_timestamp
-from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
+from nemo_eval_operator.lifecycle import evaluator_of_record, glimpse_told_by, occupies, run_of
+from nemo_eval_operator.resources import NemoEvalJob
 
 from .evaluators import Evaluator, Evaluators
 from .lanes import Lanes
@@ -42,7 +40,7 @@ class Books:
                 key,
                 status.job_id,
                 glimpse_told_by(status),
-                since=_submitted(status),
+                since=run_of(job).since,
                 every=job.spec.poll_interval_seconds,
             )
             return
@@ -64,8 +62,10 @@ class Books:
         evaluator = self._evaluators.find(evaluator_of_record(job))
         if evaluator is not None:
             evaluator.admission.note(job)
+            evaluator.orphans.reclaim(key_of(job), job.status.job_id)
         else:
             self._evaluators.note_at_url(job)
+        self._evaluators.own.orphans.reclaim(key_of(job), job.status.job_id)
 
     def keep_place(self, job: NemoEvalJob) -> None:
         """A status that was just written decides whether the job has a place, and where."""
@@ -90,9 +90,3 @@ class Books:
         self._evaluators.forget(key)
         self._waiting.forget(key)
         self._lanes.forget(key)
-
-
-def _submitted(status: EvalJobStatus) -> datetime:
-    """When this attempt was; the run's start where only that is known."""
-    told = status.submission.time if status.submission else status.start_time
-    return parse_timestamp(told) if told else datetime.now(UTC)

@@ -69,6 +69,8 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         self.orphans = Orphans(self.admission, self.following)
+        # A slot is free once its remote job has ended, whether or not that can be written into a status.
+        self.following.on_over = self.admission.end
 
     def has(self, job: NemoEvalJob) -> bool:
         """Whether what `job` was submitted as is here."""
@@ -166,7 +168,7 @@ class Evaluators:
                 if but is not None:
                     evaluator.admission.leave_for(job, but.admission)
                 elif not runs:
-                    evaluator.admission.leave(job)
+                    evaluator.admission.forget(job)
             if but is None:
                 evaluator.client.known.forget(job)
 

@@ -42,6 +42,8 @@ class Followed:
     """Whether it was seen that nothing of it runs any more."""
     on_end: Callable[[], None] | None = None
     """Called at its end where it has no object that would tell it."""
+    seen_at: float | None = None
+    """When the evaluator last answered about it, by the event loop's clock."""
 
 
 class Following:
@@ -49,6 +51,8 @@ class Following:
 
     def __init__(self, *, on_told: Callable[[float], None] | None = None) -> None:
         self._on_told = on_told
+        self.on_over: Callable[[ObjectKey, str], object] = lambda _key, _job_id: None
+        """Called with the object's key and the remote job when that was seen to have ended."""
         self._by_key: dict[ObjectKey, Followed] = {}
         self._changed = asyncio.Event()
 
@@ -85,8 +89,11 @@ class Following:
 
     def saw(self, key: ObjectKey, remote: RemoteJob | RemoteGone) -> None:
         """Note what a request outside the poller showed of the remote job."""
-        if (followed := self._by_key.get(key)) is not None and _is_over(remote):
-            followed.ended = followed.job_id == remote.id if isinstance(remote, RemoteJob) else True
+        followed = self._by_key.get(key)
+        if followed is None or not _is_over(remote):
+            return
+        if isinstance(remote, RemoteGone) or remote.id == followed.job_id:
+            self._end(followed)
 
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self._by_key
@@ -128,10 +135,13 @@ class Following:
 
     def report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> bool:
         """Keep what was seen; True where the object's status does not tell it yet."""
+        followed.seen_at = asyncio.get_running_loop().time()
         match remote:
             case RemoteJob():
                 followed.missed = False
                 followed.created_at = remote.created_at
+                if remote.is_terminal:
+                    self._end(followed)
                 if not glimpse_of(remote).tells_more_than(followed.seen):
                     return False
             case RemoteGone() if not followed.missed:
@@ -140,8 +150,8 @@ class Following:
                 return False
             case RemoteGone():
                 pass
-        if _is_over(remote):
-            followed.ended = True
+        if isinstance(remote, RemoteGone):
+            self._end(followed)
         if followed.on_end is not None:
             if followed.ended:
                 self.forget(followed.key)
@@ -151,6 +161,11 @@ class Following:
         if followed.news_since is None:
             followed.news_since = asyncio.get_running_loop().time()
         return True
+
+    def _end(self, followed: Followed) -> None:
+        if not followed.ended:
+            followed.ended = True
+            self.on_over(followed.key, followed.job_id)
 
     def _told(self, followed: Followed) -> None:
         if followed.news_since is None or followed.news is not None:

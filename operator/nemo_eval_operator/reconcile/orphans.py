@@ -17,13 +17,13 @@ from typing import Final
 from nemo_eval_operator.evaluator import LIVE_STATES, EvaluatorClient, RemoteJob
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
-from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, owner_mark, read_job
+from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, Run, owner_mark, read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL
 
 from .admission import Admission
 from .following import Following
 
-__all__ = ["Orphans"]
+__all__ = ["Orphans", "live_jobs"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ class Orphans:
             return
         if key in self._following:
             self.unless_ended(key)
-        elif self._admission.uid_of(key) and len(self._uncertain) < MAX_ORPHANS:
+        elif (uid := self._admission.uid_of(key)) and len(self._uncertain) < MAX_ORPHANS:
             self._uncertain.add(name := f"{key.namespace}/{key.name}")
-            self._admission.keep(name)
+            self._admission.keep(name, Run(uid, key.namespace, None, datetime.now(UTC)))
             self._wanted.set()
 
     def unless_ended(self, key: ObjectKey) -> None:
@@ -75,7 +75,7 @@ class Orphans:
         if len(self._followed) >= MAX_ORPHANS:
             return False
         self._followed.add(job_id)
-        self._admission.keep(job_id)
+        self._admission.keep(job_id, Run("", namespace, job_id, since))
         key, seen = ObjectKey(ORPHANS, namespace, job_id), Glimpse("active", None)
         logger.info("remote job %s has no object in namespace %s and keeps its slot", job_id, namespace)
 
@@ -85,6 +85,16 @@ class Orphans:
 
         self._following.follow(key, job_id, seen, since=since, on_end=end)
         return True
+
+    def reclaim(self, key: ObjectKey, job_id: str | None) -> None:
+        """The object is there again, or matches the selector again, and has the slot of its run itself."""
+        if job_id in self._followed:
+            self._followed.discard(job_id)
+            self._following.forget(ObjectKey(ORPHANS, key.namespace, job_id))
+            self._admission.free(job_id)
+        if (name := f"{key.namespace}/{key.name}") in self._uncertain:
+            self._uncertain.discard(name)
+            self._admission.free(name)
 
     def hand_over(self, heir: Orphans) -> None:
         """Have another evaluator at the same URL look after them: this one is asked no more."""
@@ -134,7 +144,7 @@ class Orphans:
         try:
             found = [
                 (remote, mark)
-                async for remote, mark in _live(client, cluster, connection, heartbeat)
+                async for remote, mark in live_jobs(client, cluster, connection, heartbeat)
                 if not namespaces or mark.namespace in namespaces
             ]
             for remote, mark in found:
@@ -152,10 +162,13 @@ class Orphans:
         return self._admission.has(_key_of(mark), mark.uid)
 
 
-async def _live(
+async def live_jobs(
     client: EvaluatorClient, cluster: str, connection: str | None, heartbeat: Heartbeat
 ) -> AsyncIterator[tuple[RemoteJob, OwnerMark]]:
-    """Jobs that carry our mark and run; a bounded number, since others may write marks too."""
+    """Jobs that carry the operator's mark and run; a bounded number, since others may write marks too.
+
+    `connection`: those that were submitted by it; None: all.
+    """
     seen: set[str] = set()
     for state in OCCUPYING_STATES:
         heartbeat.beat()

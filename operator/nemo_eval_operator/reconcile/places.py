@@ -6,7 +6,16 @@ import asyncio
 from typing import Final
 
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, Turn, occupies, rounded_place
+from nemo_eval_operator.lifecycle import (
+    Admitted,
+    Counting,
+    Queued,
+    Run,
+    Turn,
+    occupies,
+    rounded_place,
+    run_of,
+)
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .fair_line import FairLine
@@ -18,9 +27,6 @@ __all__ = ["Places"]
 TOLD_AT_ONCE: Final = 100
 """Jobs that are told a new place in one round: each costs a read and a write of its object."""
 
-NOT_SUBMITTED: Final = ""
-"""Instead of the uid, of a job that has a place and whose submission was not begun."""
-
 
 class Places:
     """`limit` places; None: as many as are asked for. None is given before `open` was called."""
@@ -29,10 +35,12 @@ class Places:
         self._queue = queue
         self._limit = limit
         self._counted = limit is None
-        self._taken: dict[ObjectKey, str] = {}
-        """With the uid of each object that is submitted: another one of the same name is another job."""
-        self._kept: set[str] = set()
-        """Remote jobs without an object."""
+        self._taken: dict[ObjectKey, Run | None] = {}
+        """With the run of each object that is submitted: another one of the same name is another job."""
+        self._ended: dict[ObjectKey, Run] = {}
+        """Runs that were seen to end before their objects' statuses say so."""
+        self._kept: dict[str, Run] = {}
+        """Runs without an object, by remote job, or NAMESPACE/NAME where that is not known."""
         self._line = FairLine()
         self._told: dict[ObjectKey, int] = {}
         """Places as the status of those in line tells them."""
@@ -43,14 +51,13 @@ class Places:
     def taken(self) -> int:
         return len(self._taken) + len(self._kept)
 
-    def holders(self) -> dict[ObjectKey, str]:
-        """The objects that have a place, with their uids."""
+    def holders(self) -> dict[ObjectKey, Run | None]:
+        """The objects that have a slot, with their runs; None: not submitted."""
         return dict(self._taken)
 
-    @property
-    def kept(self) -> frozenset[str]:
-        """Remote jobs that have a place and no object."""
-        return frozenset(self._kept)
+    def kept(self) -> dict[str, Run]:
+        """Runs that have a slot and no object, by the name with which `keep` was called."""
+        return dict(self._kept)
 
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self._taken
@@ -68,7 +75,8 @@ class Places:
 
     def uid_of(self, key: ObjectKey) -> str | None:
         """Of the object of this name that was submitted and has a place; None where there is none."""
-        return self._taken.get(key) or None
+        run = self._taken.get(key)
+        return None if run is None else run.uid
 
     def allow(self, limit: int | None) -> None:
         """From now on so many places. Those who have one beyond that keep it until they have ended."""
@@ -83,7 +91,7 @@ class Places:
         """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
         key, meta = key_of(job), job.metadata
         if key in self._taken or self._has_room():
-            self.take(key, self._taken.get(key, NOT_SUBMITTED))
+            self.take(key, self._taken.get(key))
             return Admitted()
         # Those applied in one second by their names, so that their order is the same after a restart.
         self._line.put(key, (False, -job.spec.priority, f"{meta.creation_timestamp} {meta.name}"))
@@ -96,13 +104,13 @@ class Places:
 
     def note(self, job: NemoEvalJob) -> None:
         """Take note of a status that was read or written."""
-        if occupies(job):
-            self.take(key_of(job), job.metadata.uid)
+        if occupies(job) and self._ended.get(key_of(job)) != (run := run_of(job)):
+            self.take(key_of(job), run)
 
-    def take(self, key: ObjectKey, uid: str) -> None:
-        """The object has a place, whether there is one or not."""
+    def take(self, key: ObjectKey, run: Run | None) -> None:
+        """The object has a slot, whether one is free or not; `run` None: it is not submitted yet."""
         self.leave_line(key)
-        self._taken[key] = uid
+        self._taken[key] = run
 
     def leave_line(self, key: ObjectKey) -> None:
         self._line.discard(key)
@@ -110,21 +118,40 @@ class Places:
 
     def release(self, key: ObjectKey) -> None:
         """The job has ended, or will not be submitted now."""
-        if self._taken.pop(key, None) is not None:
+        if key in self._taken:
+            del self._taken[key]
             self._call_up()
 
     def give_back(self, key: ObjectKey) -> None:
         """The job is not submitted now. One whose submission was begun keeps its slot."""
-        if self._taken.get(key) == NOT_SUBMITTED:
+        if self._taken.get(key, key) is None:
             self.release(key)
 
-    def keep(self, remote: str) -> None:
-        """A remote job whose object is gone has a place, whether there is one or not."""
-        self._kept.add(remote)
+    def end(self, key: ObjectKey, run: Run) -> None:
+        """Nothing of this run takes up the evaluator any more, whatever the object's status says."""
+        if self._taken.get(key) == run:
+            self._ended[key] = run
+            self.release(key)
 
-    def free(self, remote: str) -> None:
-        """That remote job has ended."""
-        self._kept.discard(remote)
+    def end_job(self, key: ObjectKey, job_id: str) -> None:
+        """The same of the run whose remote job this is."""
+        run = self._taken.get(key)
+        if run is not None and run.job_id == job_id:
+            self.end(key, run)
+
+    def forget(self, key: ObjectKey) -> None:
+        """The object is gone, or has its slot elsewhere."""
+        self._ended.pop(key, None)
+        self.leave_line(key)
+        self.release(key)
+
+    def keep(self, name: str, run: Run) -> None:
+        """A run whose object is gone has a slot, whether one is free or not; `name` stands for it."""
+        self._kept[name] = run
+
+    def free(self, name: str) -> None:
+        """That run has ended."""
+        self._kept.pop(name, None)
         self._call_up()
 
     def open(self) -> None:
@@ -154,6 +181,6 @@ class Places:
     def _call_up(self) -> None:
         """Give the free places to the first in line."""
         while self._has_room() and (key := self._line.pop()) is not None:
-            self.take(key, NOT_SUBMITTED)
+            self.take(key, None)
             self._queue.add(key, urgent=True)
         self.moved.set()

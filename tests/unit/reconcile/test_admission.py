@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, rounded_place
+from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, Run, rounded_place
 from nemo_eval_operator.reconcile import Admission, Places, WorkQueue, server_of
 from nemo_eval_operator.resources import NemoEvalJob
 from tests.unit.lifecycle.objects import evaljob, followed
@@ -239,7 +240,7 @@ async def test_places_are_shared_and_not_any_more_as_a_connection_changes() -> N
 
 async def test_a_remote_job_without_an_object_has_a_place_until_it_ends() -> None:
     stage = Stage(1)
-    stage.admission.keep("eval-1")
+    stage.admission.keep("eval-1", Run("uid", "a", "eval-1", datetime.now(UTC)))
     waiting = job("waiting")
     assert stage.admission.ask(waiting) == Queued(place=1, limit=1)
 

@@ -1,0 +1,143 @@
+"""Frees the slots of the administrator's evaluator whose jobs have ended, whatever their connections do.
+
+A tenant's connection to the administrator's evaluator takes slots of the administrator's limit. When its URL
+or its credentials are changed while its jobs run, it no longer sees them end, and others would wait for these
+slots. So a job that has a slot there and that was not reported for a while is followed by the operator's own
+client too. A submission whose outcome is not looked up in time is looked for among the live jobs.
+
+This frees slots only: what an object's status says remains the business of its own connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator import EvaluatorError
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import Glimpse, Run
+
+from .evaluators import Evaluator
+from .orphans import live_jobs
+from .places import Places
+
+__all__ = ["SlotWatch"]
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 15.0
+"""Between two looks at the slots that are taken."""
+
+UNSEEN_SECONDS: Final = 60.0
+"""Without a report of a remote job, after which the operator's own client follows it too."""
+
+COUNT_SECONDS: Final = 60.0
+"""Between two reads of the evaluator's live jobs, at least."""
+
+SLOTS: Final = "slots"
+"""Stands for a plural in the keys of the followed jobs."""
+
+
+class SlotWatch:
+    """The slots of `own`, the operator's own evaluator. `evaluators` are all, which may share them.
+
+    `settle` is how many seconds after a submission its job may still appear.
+    """
+
+    def __init__(
+        self,
+        own: Evaluator,
+        evaluators: Iterable[Evaluator],
+        *,
+        cluster: str,
+        settle: float,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._own = own
+        self._evaluators = evaluators
+        self._cluster = cluster
+        self._settle = settle
+        self._heartbeat = heartbeat
+        self._uncertain: dict[Run, float] = {}
+        """Submissions without a known job, and since when, by the event loop's clock."""
+        self._next_count = 0.0
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            self._heartbeat.rest(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
+            self._heartbeat.beat()
+            await self.look()
+
+    async def look(self) -> None:
+        """Follow the jobs that were not reported for a while, and look for uncertain submissions."""
+        slots = self._own.admission.shared
+        if slots is None:
+            return
+        taken = _ends(slots)
+        seen = self._seen(slots)
+        now = datetime.now(UTC)
+        for run, end in taken.items():
+            if run.job_id is None or run.job_id in seen:
+                continue
+            if now - run.since > timedelta(seconds=UNSEEN_SECONDS):
+                self._follow(run, run.job_id, end)
+        await self._look_for_uncertain(taken)
+
+    def _seen(self, slots: Places) -> set[str]:
+        """Ids of the jobs that this evaluator reported a short while ago."""
+        since = asyncio.get_running_loop().time() - UNSEEN_SECONDS
+        return {
+            followed.job_id
+            for evaluator in self._evaluators
+            if evaluator.admission.shared is slots
+            for followed in evaluator.following
+            if followed.key.plural == SLOTS or (followed.seen_at is not None and followed.seen_at >= since)
+        }
+
+    def _follow(self, run: Run, job_id: str, end: Callable[[], None]) -> None:
+        logger.info("remote job %s was not reported for a while: it is followed for its slot", job_id)
+        key = ObjectKey(SLOTS, run.namespace, job_id)
+        self._own.following.follow(key, job_id, Glimpse("active", None), since=run.since, on_end=end)
+
+    async def _look_for_uncertain(self, taken: dict[Run, Callable[[], None]]) -> None:
+        now = asyncio.get_running_loop().time()
+        self._uncertain = {run: self._uncertain.get(run, now) for run in taken if run.job_id is None}
+        # Before that the job may still appear, and the object's own look-up comes first.
+        settled = [
+            run for run, since in self._uncertain.items() if now - since > self._settle + UNSEEN_SECONDS
+        ]
+        if not settled or now < self._next_count or self._own.gate.outage is not None:
+            return
+        self._next_count = now + COUNT_SECONDS
+        try:
+            live = {
+                mark.uid: remote.id
+                async for remote, mark in live_jobs(self._own.client, self._cluster, None, self._heartbeat)
+            }
+        except EvaluatorError as error:
+            logger.warning("slots of uncertain submissions are not checked yet: %s", error)
+            return
+        for run in settled:
+            if (job_id := live.get(run.uid)) is not None:
+                self._follow(run, job_id, taken[run])
+            else:
+                taken[run]()
+
+
+def _ends(slots: Places) -> dict[Run, Callable[[], None]]:
+    """The runs that have slots, and how to free each."""
+
+    def of_object(key: ObjectKey, run: Run) -> Callable[[], None]:
+        return lambda: slots.end(key, run)
+
+    def of_name(name: str) -> Callable[[], None]:
+        return lambda: slots.free(name)
+
+    objects = {run: of_object(key, run) for key, run in slots.holders().items() if run is not None}
+    return objects | {run: of_name(name) for name, run in slots.kept().items()}

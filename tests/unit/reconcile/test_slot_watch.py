@@ -1,0 +1,209 @@
+"""The administrator's slots are free once their jobs have ended, whatever has become of their connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.evaluator import EvaluatorClient, Unauthorized
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import Admitted, Glimpse, Queued
+from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.polling import Poller
+from nemo_eval_operator.reconcile import (
+    Admission,
+    Books,
+    Evaluator,
+    EvaluatorGate,
+    Evaluators,
+    Following,
+    Lanes,
+    Places,
+    SharedPlaces,
+    SlotWatch,
+    Waiting,
+    WorkQueue,
+    slot_watch,
+)
+from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob
+from tests.unit.lifecycle.objects import NOW, evaljob, followed, working
+
+URL = "http://evaluator.test"
+USED = {"url": URL, "connection": "team-a/mine"}
+MARK = {"k8s-namespace": "team-a", "k8s-name": "first", "k8s-uid": "first", "k8s-attempt": "1"}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slot_watch, "UNSEEN_SECONDS", -1)
+    monkeypatch.setattr(slot_watch, "COUNT_SECONDS", 0)
+
+
+class Stage:
+    """The operator's evaluator with one slot, and a tenant's connection to it. `states` are its jobs'."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+        self.queue = WorkQueue()
+        places = SharedPlaces(self.queue, limit=1, own_url=URL)
+        shared = places.of(URL)
+        assert shared is not None
+        self.slots: Places = shared
+        self.own, self.mine = self._evaluator(), self._evaluator(connection="team-a/mine")
+        self.evaluators = Evaluators(self.own, queue=self.queue, places=places)
+        self.books = Books(evaluators=self.evaluators, waiting=Waiting(), lanes=Lanes())
+        self.watch = SlotWatch(self.own, [self.own, self.mine], cluster="", settle=0, heartbeat=Heartbeat(60))
+        self.poller = Poller(
+            evaluator=self.own.client,
+            following=self.own.following,
+            queue=self.queue,
+            gate=self.own.gate,
+            interval=0,
+            heartbeat=Heartbeat(60),
+            metrics=Metrics(),
+        )
+        for one in (self.own.admission, self.mine.admission, shared):
+            one.open()
+
+    def _evaluator(self, **used: str) -> Evaluator:
+        transport = httpx.MockTransport(self._answer)
+        client, following = EvaluatorClient(httpx.AsyncClient(base_url=URL, transport=transport)), Following()
+        return Evaluator(
+            used=EvaluatorUsed(url=URL, **used),
+            client=client,
+            gate=EvaluatorGate(client, self.queue, following, Heartbeat(60)),
+            following=following,
+            admission=Admission(self.queue, limit=None, shared=self.slots),
+        )
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        jobs = [
+            {"id": name, "status": state, "custom_fields": MARK, "created_at": "2026-03-01T12:00:00"}
+            for name, state in self.states.items()
+        ]
+        job_id = request.url.path.rpartition("/jobs")[2].strip("/")
+        if job_id:
+            found = next((job for job in jobs if job["id"] == job_id), None)
+            return httpx.Response(200 if found else 404, json=found or {"detail": "no such job"})
+        wanted = request.url.params.get("filter[status]")
+        return httpx.Response(200, json={"data": [job for job in jobs if wanted in {None, job["status"]}]})
+
+    async def look(self) -> None:
+        """The watch, and the polls that it causes: a job counts as gone when it is missed twice."""
+        for _ in range(2):
+            await self.watch.look()
+            await self.poller.sweep()
+
+    def is_free(self) -> bool:
+        turn = self.own.admission.ask(waiting := job("waiting"))
+        self.own.admission.leave(ObjectKey("nemoevaljobs", "team-a", waiting.metadata.name))
+        assert isinstance(turn, Admitted | Queued)
+        return isinstance(turn, Admitted)
+
+
+def job(name: str, **status: Any) -> NemoEvalJob:
+    meta = {"name": name, "namespace": "team-a", "uid": name}
+    return evaljob(meta=meta, status=followed(evaluator=USED, **status) if status else None)
+
+
+RUNNING = job("first", jobId="eval-1")
+UNCERTAIN = job("first", jobId=None)
+KEY = ObjectKey("nemoevaljobs", "team-a", "first")
+
+
+@pytest.mark.parametrize("ended", ["completed", "failed", "cancelled", "gone"])
+async def test_a_job_whose_connection_was_changed_gives_its_slot_back_when_it_has_ended(ended: str) -> None:
+    stage = Stage()
+    stage.states["eval-1"] = "running"
+    # Its evaluator was retired: the connection has another URL now, or its Secret is gone.
+    stage.books.keep(RUNNING, None)
+    await stage.look()
+    assert not stage.is_free()
+
+    stage.states = {} if ended == "gone" else {"eval-1": ended}
+    await stage.look()
+
+    assert stage.is_free()
+    stage.books.note_place(RUNNING)
+    assert stage.is_free(), "its status still says that it runs"
+    stage.books.note_place(job("first", jobId="eval-2"))
+    assert not stage.is_free(), "another attempt"
+
+
+async def test_a_job_whose_connection_lost_its_credentials_gives_its_slot_back() -> None:
+    stage = Stage()
+    stage.states["eval-1"] = "completed"
+    stage.mine.admission.note(RUNNING)
+    stage.mine.following.follow(KEY, "eval-1", Glimpse("active", None), since=NOW)
+    stage.mine.gate.close(Unauthorized("who are you", status_code=401))
+
+    await stage.look()
+
+    assert stage.is_free()
+
+
+async def test_a_job_without_an_object_whose_connection_is_broken_gives_its_slot_back() -> None:
+    stage = Stage()
+    stage.states["eval-1"] = "completed"
+    stage.mine.orphans.follow("team-a", "eval-1", NOW)
+    assert not stage.is_free()
+
+    await stage.look()
+
+    assert stage.is_free()
+
+
+@pytest.mark.parametrize("started", [True, False])
+async def test_an_uncertain_submission_keeps_its_slot_only_where_its_job_runs(started: bool) -> None:
+    stage = Stage()
+    stage.states = {"eval-1": "running"} if started else {}
+    stage.books.keep(UNCERTAIN, None)
+
+    await stage.look()
+    assert stage.is_free() is not started
+
+    stage.states = {"eval-1": "completed"} if started else {}
+    await stage.look()
+    assert stage.is_free()
+
+
+async def test_a_slot_is_free_when_the_job_was_seen_to_end_whatever_can_be_written_about_it() -> None:
+    stage = Stage()
+    stage.states["eval-1"] = "completed"
+    own = evaljob(meta={"name": "first", "namespace": "team-a", "uid": "first"}, status=followed())
+    stage.books.keep(own, stage.own)
+    assert not stage.is_free()
+
+    await stage.poller.sweep()
+
+    assert stage.is_free()
+    stage.books.note_place(own)
+    assert stage.is_free()
+
+
+@pytest.mark.parametrize("reason", ["ResultsUnavailable", "ResultsNotKept"])
+async def test_a_job_whose_results_cannot_be_kept_has_no_slot(reason: str) -> None:
+    stage = Stage()
+    pending = evaljob(
+        meta={"name": "first", "namespace": "team-a", "uid": "first"},
+        status=followed(conditions=working(reason)),
+    )
+    stage.books.keep(pending, stage.own)
+
+    assert stage.is_free()
+
+
+async def test_a_job_that_leaves_the_selector_and_comes_back_has_one_slot() -> None:
+    stage = Stage()
+    own = evaljob(meta={"name": "first", "namespace": "team-a", "uid": "first"}, status=followed())
+    stage.books.keep(own, stage.own)
+    stage.books.forget(KEY)
+    assert (stage.own.admission.running, stage.is_free()) == (1, False)
+    stage.books.note_place(own)
+    stage.books.keep(own, stage.own)
+
+    assert stage.own.admission.running == 1
+    assert len(stage.own.following) == 1
