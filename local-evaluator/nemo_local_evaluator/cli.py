@@ -23,6 +23,7 @@ from nemo_local_evaluator.oneshot import (
     evaluate_once,
     run_documents,
     scores_table,
+    target_shown,
 )
 from nemo_local_evaluator.quirks import Quirk, checked
 from nemo_local_evaluator.settings import RegisteredModel, Settings, read_models, read_token
@@ -246,6 +247,8 @@ def run(
         )
     except InvalidDocumentError as error:
         raise typer.BadParameter(str(error)) from error
+    evaluated = f"{config} (type {config_document['type']}) on target: {target_shown(target_document)}"
+    errors.print(f"Evaluating {evaluated}", markup=False, highlight=False, soft_wrap=True)
     try:
         with Report(errors) as report:
             outcome = asyncio.run(evaluate_once(assignment, report))

@@ -218,6 +218,7 @@ async def _work(
         comparing = keep_forgetting_vanished(context, kube, settings.namespaces, settings.selector)
         background.append(tasks.create_task(comparing, name="vanished"))
         await asyncio.wait({noting}, timeout=NOTES_HEAD_START_SECONDS)
+        _log_scope(settings, credentials.server, own.used.url)
         await watch_until_stopped(
             context,
             namespaces=settings.namespaces,
@@ -231,6 +232,16 @@ async def _work(
         evaluators.stop()
         for task in background:
             task.cancel()
+
+
+def _log_scope(settings: Settings, server: str, evaluator_url: str) -> None:
+    plural = "" if len(settings.namespaces) == 1 else "s"
+    namespaces = (
+        f"namespace{plural} {', '.join(settings.namespaces)}" if settings.namespaces else "all namespaces"
+    )
+    selected = f" that match {settings.selector.text}" if settings.selector.text else ""
+    watched = f"jobs, benchmarks and connections in {namespaces}{selected}"
+    logger.info("watching %s at %s, evaluator %s", watched, server, evaluator_url)
 
 
 async def _measure_loop_lag(metrics: Metrics) -> None:

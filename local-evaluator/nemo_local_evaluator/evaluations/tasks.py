@@ -114,7 +114,8 @@ class TasksEvaluation:
         account = _Account(observer, total=sum(one.count for one in rows.values()), tasks=self._tasks)
         results, missing = {}, []
         for name, task in self._tasks.items():
-            account.set_status(name, "running")
+            samples = "1 sample" if rows[name].count == 1 else f"{rows[name].count} samples"
+            account.set_status(name, "running", f": {samples}")
             run = _TaskRun(name, task, self._resources, account, lanes=self._lanes(task))
             try:
                 results[name] = await run.result(rows[name])
@@ -122,7 +123,7 @@ class TasksEvaluation:
                 account.set_status(name, "failed")
                 raise
             missing += run.without_numbers()
-            account.set_status(name, "completed")
+            account.set_status(name, "completed", f": {run.without_errors} of {samples} without an error")
         if missing and not any(map(_has_scores, results.values())):
             raise EvaluationError(missing[0])
         return _completed(results, missing)
@@ -168,9 +169,9 @@ class _Account:
         self._processed = 0
         self._status: dict[str, TaskStatus] = dict.fromkeys(tasks, "pending")
 
-    def set_status(self, task: str, status: TaskStatus) -> None:
+    def set_status(self, task: str, status: TaskStatus, detail: str = "") -> None:
         self._status[task] = status
-        self.observer.log(f"task {task!r} is {status}")
+        self.observer.log(f"task {task!r} is {status}{detail}")
         self._tell()
 
     def processed(self, samples: int) -> None:
@@ -193,6 +194,7 @@ class _TaskRun:
         self._account = account
         self._lanes = lanes
         self._scores = TaskScores(name, plan.metrics)
+        self.without_errors = 0
 
     async def result(self, rows: Rows) -> dict[str, Any]:
         feed = _Feed(rows)
@@ -216,6 +218,7 @@ class _TaskRun:
             await self._process(samples)
             for sample in samples:
                 self._scores.add(sample)
+                self.without_errors += not sample.errors
                 self._account.observer.sample(self._name, sample.document())
                 for error in sample.errors:
                     self._account.observer.log(f"task {self._name!r}, sample {sample.number}: {error}")

@@ -10,11 +10,19 @@ from rich.progress import Progress as Bar
 
 from nemo_local_evaluator.evaluations import Progress
 
-__all__ = ["Report"]
+__all__ = ["Report", "target_shown"]
 
 MAX_MESSAGES: Final = 20
 """An endpoint that is gone fails every sample with the same words."""
 _PER_CENT_A_LINE: Final = 10
+
+
+def target_shown(target: Mapping[str, Any]) -> str:
+    """Return what is evaluated, for people: `model NAME` or the target's type. URLs may hold credentials."""
+    model = target.get("model")
+    if isinstance(model, Mapping):
+        model = (model.get("api_endpoint") or {}).get("model_id")
+    return f"model {model}" if model else str(target["type"])
 
 
 class Report:

@@ -36,6 +36,7 @@ from nemo_eval_operator.resources import (
     NemoEvalJob,
     NemoEvaluatorConnection,
     ObjectMeta,
+    Phase,
 )
 
 __all__ = [
@@ -107,6 +108,9 @@ class ObjectWriter:
             self._on_recorded(recorded)
         if event := event_of_change(thing.status.conditions, status.conditions):
             await self.tell(thing, event)
+        elif isinstance(recorded, NemoEvalJob) and recorded.status.phase is not thing.status.phase:
+            # A run that nothing is wrong with posts no event.
+            _log_success(recorded)
         first_of_generation = thing.status.observed_generation != status.observed_generation
         if first_of_generation:
             for event_of in (event_of_plain_secrets, event_of_unknown_fields):
@@ -190,6 +194,13 @@ class ObjectWriter:
             )
         except KubeError as error:
             logger.warning("event not posted: %s", error)
+
+
+def _log_success(job: NemoEvalJob) -> None:
+    meta, status = job.metadata, job.status
+    if status.phase is Phase.SUCCEEDED:
+        remote, score = status.job_id, status.score or "no scores"
+        logger.info("NemoEvalJob %s/%s succeeded: %s, %s", meta.namespace, meta.name, remote, score)
 
 
 def _as_written(thing: Kind, written: JsonObject) -> Kind:

@@ -136,7 +136,9 @@ def test_a_metric_without_a_number_has_a_line_too_and_is_named_at_the_end(home: 
 def test_progress_is_told_on_standard_error(home: Path) -> None:
     result = run(home / "config.yaml", "--target", DATASET_TARGET)
     lines = result.stderr.splitlines()
-    assert lines[0] == "task 'qa' is running"
+    assert lines[0] == f"Evaluating {home / 'config.yaml'} (type custom) on target: dataset"
+    assert lines[1] == "task 'qa' is running: 3 samples"
+    assert lines[-1] == "task 'qa' is completed: 2 of 3 samples without an error"
     assert "100 % (3 of 3 samples)" in lines
     assert any(line.startswith("task 'qa', sample 3: metric 'score': template") for line in lines)
 
@@ -190,7 +192,12 @@ def test_a_model_may_be_named(home: Path) -> None:
     (home / "config.yaml").write_text(yaml.safe_dump(CHAT_CONFIG))
     with model(lambda: chat_reply("Rome")) as url:
         (home / "models.json").write_text(json.dumps({"tiny": {"url": url}}))
-        output = printed(run(home / "config.yaml", "--target", "name=tiny", "--models", home / "models.json"))
+        result = run(home / "config.yaml", "--target", "name=tiny", "--models", home / "models.json")
+    output = printed(result)
+    assert result.stderr.startswith(
+        f"Evaluating {home / 'config.yaml'} (type custom) on target: model tiny\n"
+    )
+    assert "task 'qa' is completed: 3 of 3 samples without an error" in result.stderr
     assert output.splitlines()[2].split() == ["qa", "score", "string-check", "0.3333", "3", "0.27"]
 
 
@@ -317,3 +324,13 @@ def test_an_interrupt_ends_it_while_a_model_is_asked(home: Path) -> None:
     assert (process.returncode, stdout) == (130, "")
     assert stderr.endswith("The evaluation was interrupted.\n")
     assert "Traceback" not in stderr
+
+
+def test_what_is_evaluated_is_shown_without_the_key_of_the_model(home: Path) -> None:
+    (home / "config.yaml").write_text(yaml.safe_dump(CHAT_CONFIG))
+    with model(lambda: chat_reply("Rome")) as url:
+        endpoint = {"url": url, "model_id": "meta/llama", "api_key": "nvapi-secret"}
+        target = {"type": "model", "model": {"api_endpoint": endpoint}}
+        result = run(home / "config.yaml", "--target", json.dumps(target))
+    assert "on target: model meta/llama\n" in result.stderr
+    assert "nvapi-secret" not in result.stderr
