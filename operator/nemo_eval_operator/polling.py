@@ -59,6 +59,8 @@ FALLBACK_SECONDS: Final = 600.0
 SIGNS_OF_NO_FILTER: Final = 2
 """Sweeps in a row. A job may end between the server's look and its answer, once."""
 
+TOO_MANY_REQUESTS: Final = 429
+
 MAX_DOUBLINGS: Final = 5
 """Of the interval of a job that alone cannot be asked for: at most 32 times as long."""
 
@@ -99,6 +101,8 @@ class Poller:
         """Sweeps in a row in which it did not seem to."""
         self._restore_at = 0.0
         """When to forget that pages or filters did not work, by the event loop's clock."""
+        self._failed: list[tuple[Followed, EvaluatorError]] = []
+        """Jobs of the last sweep that could not be observed, and why."""
         self._behind: timedelta | None = None
         """How far the evaluator's clock is behind ours at most, judged by the jobs that were seen."""
 
@@ -110,17 +114,24 @@ class Poller:
             self._heartbeat.rest()
             await self._gate.until_open()
             self._heartbeat.beat()
-            try:
-                await self.sweep()
-            except (Malformed, Rejected) as error:
-                logger.warning("poll failed, next one in %.0f s: %s", PAUSE_AFTER_FAILURE_SECONDS, error)
-                self._heartbeat.rest(PAUSE_AFTER_FAILURE_SECONDS)
-                await asyncio.sleep(PAUSE_AFTER_FAILURE_SECONDS)
-            except EvaluatorError as error:
-                self._heartbeat.beat()
-                await self._gate.close_if_unreachable(error)
-                self._heartbeat.rest(self._interval)
-                await asyncio.sleep(self._interval)
+            if pause := await self.try_to_sweep():
+                self._heartbeat.rest(pause)
+                await asyncio.sleep(pause)
+
+    async def try_to_sweep(self) -> float:
+        """Sweep once, and return the seconds to wait until the next time: 0 unless nothing was answered."""
+        pause = 0.0
+        try:
+            await self.sweep()
+        except (Malformed, Rejected) as error:
+            logger.warning("poll failed, next one in %.0f s: %s", PAUSE_AFTER_FAILURE_SECONDS, error)
+            pause = PAUSE_AFTER_FAILURE_SECONDS
+        except EvaluatorError as error:
+            self._heartbeat.beat()
+            await self._gate.close_if_unreachable(error)
+            pause = self._interval
+        self._report_unclear()
+        return pause
 
     async def _until_rested(self) -> None:
         """However much there is to follow, most of the time is for something else."""
@@ -264,6 +275,7 @@ class Poller:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(MAX_CONCURRENT_GETS, len(jobs))):
                 tasks.create_task(get_some())
+        self._failed = failed
         if failed and not answered and len(failed) == len(jobs):
             raise failed[0][1]
         for followed, error in failed:
@@ -272,6 +284,16 @@ class Poller:
             self._following.schedule(followed, self._pace)
         if failed and not answered:
             raise failed[0][1]
+
+    def _report_unclear(self) -> None:
+        """Let the objects say that their remote jobs could not be observed, unless the evaluator is away."""
+        failed, self._failed = self._failed, []
+        if self._gate.outage is not None:
+            return
+        for followed, error in failed:
+            answered = error.status_code is not None and error.status_code != TOO_MANY_REQUESTS
+            if answered and self._following.report_unclear(followed, error.detail):
+                self._queue.add(followed.key, urgent=True)
 
     async def _get(self, followed: Followed) -> None:
         try:

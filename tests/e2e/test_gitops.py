@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from testbed.cluster import Cluster
+from testbed.faults import FaultProxy
 from testbed.kstatus import Verdict, verdicts
 from testbed.processes import Processes
 from tests.argocd import health
 from tests.documented import SITUATIONS, conditions_to_kstatus
 from tests.e2e.lab import Lab, halted
 from tests.e2e.parrot import Parrot
+from tests.e2e.test_remote_status import Answers
 from tests.e2e.world import (
     BENCHMARK,
     JOB,
@@ -160,12 +162,33 @@ def evaluate(tour: Tour) -> None:
         tour.see(situation, "NemoEvalJob", name)
         tour.wait("Complete", name)
         tour.wait("Failed", name)
+    report_oddly(tour)
     tour.world.until_phase("twice", "Succeeded")
     tour.see("in place", "NemoBenchmark", "rows")
     tour.world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
     tour.see("refused by the evaluator", "NemoBenchmark", "refused")
     tour.world.until_reason("NemoEvaluatorConnection", "main", "Reachable")
     tour.see("its evaluator answers", "NemoEvaluatorConnection", "main")
+
+
+def report_oddly(tour: Tour) -> None:
+    """One connection leads to a proxy that answers for jobs in the evaluator's place."""
+    world = tour.world
+    answers = Answers(body={"status": "pending"})
+    with FaultProxy(world.evaluator_url) as proxy:
+        proxy.instead = answers.instead
+        ref = {"evaluatorRef": {"name": "odd"}}
+        world.apply(connection("odd", proxy.url), benchmark("odd", **ref), model_job("odd", of="odd"))
+        world.until_reason(JOB, "odd", "QueuedInEvaluator")
+        tour.see("accepted by the evaluator, not started there", "NemoEvalJob", "odd")
+        answers.body = {"status": "running"}
+        world.until_phase("odd", "Running")
+        answers.body = {"status": "error"}
+        world.until_reason(JOB, "odd", "RemoteStatusUnknown")
+        tour.see("running, the evaluator does not say how it stands", "NemoEvalJob", "odd")
+        answers.body = None
+        for kind in (JOB, BENCHMARK, "nemoevaluatorconnection"):
+            world.kubectl("delete", kind, "odd", "--timeout=60s")
 
 
 def edit_and_delete(tour: Tour) -> None:

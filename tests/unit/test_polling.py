@@ -12,10 +12,10 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator import EvaluatorClient, Unavailable
+from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob, Unavailable
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey
-from nemo_eval_operator.lifecycle import Glimpse, RemoteGone
+from nemo_eval_operator.lifecycle import Glimpse, RemoteGone, RemoteUnclear
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.polling import Poller
 from nemo_eval_operator.reconcile import Admission, EvaluatorGate, Following, WorkQueue
@@ -40,6 +40,8 @@ class Evaluator:
     largest_page: int = 1000
     padding: str = ""
     answers: bool = True
+    down: bool = False
+    """Whether a gateway answers everything in its place."""
     silent: bool = False
     """Whether it lists jobs, and says nothing of one."""
     broken: set[str] = field(default_factory=set)
@@ -61,6 +63,8 @@ class Evaluator:
     def respond(self, request: httpx.Request) -> httpx.Response:
         if not self.answers:
             raise httpx.ConnectError("refused")
+        if self.down:
+            return httpx.Response(503, text="<html>nobody is at home</html>")
         job_id = request.url.path.removeprefix(JOBS).strip("/")
         if not job_id:
             self.lists.append(request.url.params)
@@ -392,6 +396,42 @@ async def test_jobs_that_were_seen_together_are_due_together() -> None:
     assert max(waits) - min(waits) < 2, "each by itself, they would be spread over 20 s"
 
 
+@pytest.mark.parametrize("others", [0, FEW, MANY])
+async def test_an_answer_that_does_not_say_how_a_job_stands_is_reported_once_it_repeats(others: int) -> None:
+    made = stage(others)
+    made.evaluator.broken.add("odd")
+    made.follow("odd", every=2)
+    (odd,) = (job for job in made.following if job.job_id == "odd")
+    reported = []
+    for _ in range(3):
+        made.following.schedule(odd, lambda _: 0)
+        await made.poller.try_to_sweep()
+        reported.append(made.following.take_news(key("odd"), "odd"))
+    problem = RemoteUnclear(f"GET {JOBS}/odd answered 500: this one is broken")
+    assert reported == [None, problem, problem]
+
+    # Until the status tells it.
+    made.following.follow(key("odd"), "odd", Glimpse("unclear", None), since=NOW)
+    made.following.schedule(odd, lambda _: 0)
+    await made.poller.try_to_sweep()
+    assert made.following.take_news(key("odd"), "odd") is None
+
+    made.evaluator.broken.clear()
+    made.evaluator.add("odd")
+    made.following.schedule(odd, lambda _: 0)
+    await made.poller.try_to_sweep()
+    assert isinstance(made.following.take_news(key("odd"), "odd"), RemoteJob)
+
+
+async def test_of_an_evaluator_that_is_away_no_object_says_that_its_job_is_unclear() -> None:
+    made = stage(0)
+    made.follow("odd", every=2)
+    made.evaluator.down = True
+    for _ in range(3):
+        await made.poller.try_to_sweep()
+    assert made.following.take_news(key("odd"), "odd") is None
+
+
 @pytest.mark.parametrize("others", [FEW, MANY])
 async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_rarely(others: int) -> None:
     made = stage(others)
@@ -402,6 +442,7 @@ async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_r
     for _ in range(8):
         made.following.schedule(odd, lambda _: 0)
         assert "odd" in (await made.sweep()).gets
+        made.following.take_news(key("odd"), "odd")
         waits.append(made.wait("odd"))
     assert 3 < waits[0] < 5
     assert 6 < waits[1] < 10

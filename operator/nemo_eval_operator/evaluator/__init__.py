@@ -17,9 +17,10 @@ from .errors import (
 )
 from .known_secrets import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, KnownSecrets, Redactor, fits
 from .redaction import MASK, escaped, one_line, printable, readable, redacted
-from .wire import LIVE_STATES, JobStatus, RemoteConfig, RemoteJob, Results
+from .wire import CANCELLING, LIVE_STATES, JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
+    "CANCELLING",
     "LIVE_STATES",
     "MASK",
     "MAX_RESULTS_BYTES",

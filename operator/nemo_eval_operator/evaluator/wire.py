@@ -152,6 +152,14 @@ LIVE_STATES: Final = ("created", "pending", "running")
 """Those that NeMo's documentation lists for filter[status] and in which a job goes on."""
 
 
+QUEUED_STATES: Final = ("created", "pending")
+"""Those in which the evaluator has accepted a job and not started it."""
+
+
+CANCELLING: Final = "cancelling"
+"""The state of a job whose cancellation was accepted and that has not ended yet."""
+
+
 class JobStatus(StrEnum):
     """The states of a v1 job that end it; every other word means that it may still run."""
 
@@ -209,6 +217,15 @@ class RemoteJob(_Answer):
         return JobStatus.is_terminal(self.status)
 
     @property
+    def is_queued(self) -> bool:
+        return self.status in QUEUED_STATES
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the status does not say if the job runs: a word that v1 does not document, or none."""
+        return not (self.is_terminal or self.status in LIVE_STATES or self.status == CANCELLING)
+
+    @property
     def message(self) -> str | None:
         """The evaluator's text as it came: what is decided by it must not depend on what is masked."""
         return self.status_details.raw_message
@@ -221,10 +238,11 @@ class RemoteJob(_Answer):
         return readable(text or "", MAX_MESSAGE_CHARACTERS).strip() or None
 
     def hiding(self, known: Redactor) -> Self:
-        """The job with `known` values masked in the message that is shown."""
+        """The job with `known` values masked in what is shown: the message, and an unknown status."""
         text = known.hide(self.message or "")
         details = self.status_details.model_copy(update={"masked_message": text})
-        return self.model_copy(update={"status_details": details})
+        status = known.hide(self.status) if self.is_unclear else self.status
+        return self.model_copy(update={"status_details": details, "status": status})
 
 
 class RemoteConfig(_Answer):

@@ -44,7 +44,16 @@ from .events import (
     event_of_ignored_ttl,
     event_of_moved_config,
 )
-from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, LookUp, RemoteGone, Stored, goes_on
+from .facts import (
+    BenchmarkUnusable,
+    EvaluatorUnusable,
+    Facts,
+    LookUp,
+    RemoteGone,
+    RemoteUnclear,
+    Stored,
+    goes_on,
+)
 from .glimpse import Glimpse, glimpse_of, glimpse_told_by
 from .job import decide as decide_job
 from .job import depends_on_remote
@@ -96,6 +105,7 @@ __all__ = [
     "OwnerMark",
     "Queued",
     "RemoteGone",
+    "RemoteUnclear",
     "Run",
     "SecretValues",
     "Stored",

@@ -41,6 +41,7 @@ TROUBLE = frozenset(
         "EvaluatorRefusing",
         "EvaluatorUnauthorized",
         "EvaluatorUnreachable",
+        "RemoteStatusUnknown",
         "ResultsUnavailable",
         "SecretNotAllowed",
         "SecretNotFound",
@@ -52,16 +53,21 @@ TROUBLE = frozenset(
 )
 """Reasons that a person should see although the operator goes on by itself."""
 
-QUIET = frozenset({"BenchmarkReconciling", "Queued", "Submitting"})
+QUIET = frozenset({"BenchmarkReconciling", "Queued", "QueuedInEvaluator", "Submitting"})
 """Steps on the way that every job may take: status tells of them, and each event is a write."""
 
 SMOOTH: Final = frozenset(
     {
         ("Submitting", "Running"),
         ("Running", "Completed"),
+        ("QueuedInEvaluator", "Running"),
+        ("QueuedInEvaluator", "Completed"),
         # Of an outage each running job's status tells: ten thousand events would tell nothing more.
         ("Running", "EvaluatorUnreachable"),
+        ("QueuedInEvaluator", "EvaluatorUnreachable"),
         ("EvaluatorUnreachable", "Running"),
+        # That its status is clear again, the object says; one event tells that it was not.
+        ("RemoteStatusUnknown", "Running"),
     }
 )
 """Steps of a job that nothing is wrong with: status tells of them, and each event is a write."""

@@ -10,7 +10,16 @@ from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark
 
 from .admission import Turn
 
-__all__ = ["BenchmarkUnusable", "EvaluatorUnusable", "Facts", "LookUp", "RemoteGone", "Stored", "goes_on"]
+__all__ = [
+    "BenchmarkUnusable",
+    "EvaluatorUnusable",
+    "Facts",
+    "LookUp",
+    "RemoteGone",
+    "RemoteUnclear",
+    "Stored",
+    "goes_on",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,13 @@ class EvaluatorUnusable:
 
 class RemoteGone:
     """The evaluator has no job of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteUnclear:
+    """The evaluator answered several times in a row, but not how the remote job stands."""
+
+    detail: str
 
 
 def goes_on(remote: RemoteJob | RemoteGone) -> bool:
@@ -81,7 +97,7 @@ class Facts:
     turn: Turn | None = None
     lookup: LookUp | None = None
     quiet_since: datetime | None = None
-    remote: RemoteJob | RemoteGone | None = None
+    remote: RemoteJob | RemoteGone | RemoteUnclear | None = None
     stored: Stored | None = None
     deleted: frozenset[str] = frozenset()
     cancel_asked: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from nemo_eval_operator.evaluator import JobStatus, RemoteJob
+from nemo_eval_operator.evaluator import CANCELLING, JobStatus, RemoteJob
 from nemo_eval_operator.resources import EvalJobStatus, Phase
 
 from .conditions import reason_of
@@ -24,18 +24,26 @@ OUT_OF_SIGHT: Final = frozenset(
 """Reasons of an object whose remote job cannot be asked about: that it runs as before is news then."""
 
 
+LIVE: Final = frozenset({"active", "queued", "unclear"})
+"""States in which the job may still run and was not cancelled."""
+
+
 class Glimpse(NamedTuple):
-    """`state` is "active" for every state in which the job may still run, bar cancelling."""
+    """`state` is "queued" until the evaluator starts the job, "unclear" for a status that does not say."""
 
     state: str
     percent: int | None
     samples: int | None = None
 
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
     def tells_more_than(self, known: Glimpse) -> bool:
         """Evaluators that count may stop to: no number is no news."""
         if self.state != known.state:
             # Still at it although cancellation was asked for: that is asked again in its own time.
-            return (self.state, known.state) != ("active", "cancelling")
+            return not (self.is_live and known.state == "cancelling")
         if JobStatus.is_terminal(self.state):
             return False
         if self.percent is not None:
@@ -44,11 +52,19 @@ class Glimpse(NamedTuple):
 
 
 def glimpse_of(remote: RemoteJob) -> Glimpse:
-    telling = remote.is_terminal or remote.status == "cancelling"
     progress = remote.status_details.progress
     percent = None if progress is None else max(0, min(100, int(progress)))
     samples = remote.status_details.samples_processed
-    return Glimpse(remote.status if telling else "active", percent, _rounded(samples))
+    return Glimpse(_state_of(remote), percent, _rounded(samples))
+
+
+def _state_of(remote: RemoteJob) -> str:
+    if remote.is_unclear:
+        # Not the word: an evaluator that changes it each time must not cause as many writes.
+        return "unclear"
+    if remote.is_queued:
+        return "queued"
+    return remote.status if remote.is_terminal or remote.status == CANCELLING else "active"
 
 
 def _rounded(samples: int | None) -> int | None:
@@ -69,6 +85,10 @@ def glimpse_told_by(status: EvalJobStatus) -> Glimpse:
         case "ResultsUnavailable" | "ResultsNotKept":
             # Fetching them again has a backoff of its own, which the poller must not cut short.
             state = JobStatus.COMPLETED.value
+        case "RemoteStatusUnknown":
+            state = "unclear"
+        case "QueuedInEvaluator":
+            state = "queued"
         case _:
-            state = "cancelling" if status.phase is Phase.CANCELLING else "active"
+            state = CANCELLING if status.phase is Phase.CANCELLING else "active"
     return Glimpse(state, percent, samples)

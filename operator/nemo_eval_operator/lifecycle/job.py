@@ -18,7 +18,7 @@ from . import attempt_status, job_status
 from .admission import Admitted, Counting, Queued
 from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
 from .clock import parse_timestamp
-from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, RemoteGone
+from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, RemoteGone, RemoteUnclear
 from .job_deletion import RECHECK_SECONDS, decide_deletion
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .marks import FINALIZER, claimed_evaluator, owned_by_gitops
@@ -126,13 +126,20 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
 def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
     deadline = _deadline(job)
     overdue = deadline is not None and facts.now >= deadline
-    ended = isinstance(facts.remote, RemoteGone) or (facts.remote is not None and facts.remote.is_terminal)
+    ended = isinstance(facts.remote, RemoteGone) or (
+        isinstance(facts.remote, RemoteJob) and facts.remote.is_terminal
+    )
     if not ended and FINALIZER not in job.metadata.finalizers:
         # Let go of when an operator was uninstalled: who deletes it expects its job to be cancelled.
         return AddFinalizer()
     match facts.remote:
         case None:
             return _unseen(job, job_id, facts, overdue=overdue)
+        case RemoteUnclear() if job.spec.cancel or overdue or job.status.phase is Phase.CANCELLING:
+            return _unseen(job, job_id, facts, overdue=overdue)
+        case RemoteUnclear(detail):
+            status = job_status.unclear(job, facts.now, f"remote job {job_id} cannot be observed: {detail}")
+            return record_or_rest(job, status, rest=_until(deadline, facts.now))
         case RemoteGone():
             return Record(job_status.lost(job, facts.now, overdue=overdue))
         case RemoteJob(status=JobStatus.COMPLETED) as remote:

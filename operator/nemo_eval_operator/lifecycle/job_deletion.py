@@ -15,7 +15,7 @@ from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoE
 from . import job_status
 from .attempts import remote_ids
 from .clock import duration_text, parse_timestamp
-from .facts import Facts, RemoteGone
+from .facts import Facts, RemoteGone, RemoteUnclear
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .marks import FINALIZER
 from .steps import CancelJob, DeleteJob, JobStep, Record, RemoveFinalizer, Rest, record_or_rest
@@ -116,7 +116,7 @@ def _followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) 
             return patience.wait_or_let_go(remains)
         case RemoteJob():
             return CancelJob(job_id)
-        case None:
+        case RemoteUnclear() | None:
             return patience.wait_or_let_go(remains)
 
 

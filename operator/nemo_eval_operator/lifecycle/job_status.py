@@ -13,6 +13,7 @@ from nemo_eval_operator.evaluator import (
     RemoteJob,
     Unavailable,
     Unsupported,
+    readable,
 )
 from nemo_eval_operator.resources import (
     EvalJobStatus,
@@ -29,7 +30,7 @@ from .admission import Queued
 from .attempts import is_retryable, rerun_value
 from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from .commands import rerun_command
-from .conditions import Standing, Verdict, conditions_of, reason_of, reason_of_absence
+from .conditions import Standing, Verdict, conditions_of, lasting_condition, reason_of, reason_of_absence
 from .facts import EvaluatorUnusable, Stored
 from .failures import is_infrastructure
 from .marks import attempt_carried
@@ -59,11 +60,18 @@ __all__ = [
     "succeeded",
     "suspended",
     "uncertain",
+    "unclear",
     "waiting",
     "without_evaluator",
 ]
 
 MAX_METRICS_NAMED: Final = 3
+
+MAX_WORD_CHARACTERS: Final = 64
+"""Shown of a status that the evaluator reports."""
+
+REMOTE_STATUS_UNKNOWN: Final = "RemoteStatusUnknown"
+"""Reason, and condition: present since and while the evaluator does not say how the remote job stands."""
 
 RETRIED: Final = frozenset(
     {"EvaluatorBusy", "EvaluatorRefusing", "EvaluatorUnauthorized", "EvaluatorUnreachable"}
@@ -134,9 +142,7 @@ def submitting(
 
 
 def submitted(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
-    message = f"the evaluator runs it as {remote.id}"
-    status = _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "Running", message))
-    return status.model_copy(
+    return _live(job, now, remote).model_copy(
         update={
             "attempt": job.status.attempt or 1,
             "job_id": remote.id,
@@ -218,9 +224,35 @@ def _correction(job: NemoEvalJob) -> str:
 def running(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
     if job.status.phase is Phase.CANCELLING or remote.status == "cancelling":
         return cancelling(job, now)
+    return _live(job, now, remote).model_copy(update={"progress": _progress(remote, job.status.progress)})
+
+
+def _live(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
+    """The remote job has neither ended nor is it being cancelled."""
+    if remote.is_unclear:
+        word = readable(remote.status, MAX_WORD_CHARACTERS)
+        problem = f'the evaluator reports remote job {remote.id} as "{word}"'
+        return unclear(job, now, f"{problem}, which does not say whether it runs")
+    if remote.is_queued:
+        message = f"the evaluator has accepted it as {remote.id} and has not started it yet"
+        return _with(job, now, Phase.PENDING, Verdict(Standing.WORKING, "QueuedInEvaluator", message))
     message = f"the evaluator runs it as {remote.id}"
-    status = _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "Running", message))
-    return status.model_copy(update={"progress": _progress(remote, job.status.progress)})
+    return _with(job, now, Phase.RUNNING, Verdict(Standing.WORKING, "Running", message))
+
+
+def unclear(job: NemoEvalJob, now: datetime, problem: str) -> EvalJobStatus:
+    """The evaluator answers, but not how the remote job stands; never a failed evaluation."""
+    phase = job.status.phase if job.status.phase is Phase.PENDING else Phase.RUNNING
+    message = f"{problem}. The operator keeps looking"
+    status = _with(job, now, phase, Verdict(Standing.WORKING, REMOTE_STATUS_UNKNOWN, message))
+    lasting = lasting_condition(
+        REMOTE_STATUS_UNKNOWN,
+        status.message or "",
+        previous=job.status.conditions,
+        generation=job.metadata.generation,
+        now=now,
+    )
+    return status.model_copy(update={"conditions": [*status.conditions, lasting]})
 
 
 def out_of_sight(job: NemoEvalJob, now: datetime, outage: str) -> EvalJobStatus:

@@ -9,12 +9,16 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from nemo_eval_operator.evaluator import RemoteJob
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import Glimpse, RemoteGone, glimpse_of
+from nemo_eval_operator.lifecycle import Glimpse, RemoteGone, RemoteUnclear, glimpse_of
 
 __all__ = ["Followed", "Following"]
+
+UNCLEAR_ANSWERS: Final = 2
+"""In a row, after which an object says that the evaluator does not say how its remote job stands."""
 
 
 @dataclass(slots=True)
@@ -32,10 +36,12 @@ class Followed:
     """When to look next, by the event loop's clock."""
     created_at: datetime | None = None
     """By the evaluator's own clock; None until it was seen."""
-    news: RemoteJob | RemoteGone | None = None
+    news: RemoteJob | RemoteGone | RemoteUnclear | None = None
     news_since: float | None = None
     """When the first news that no status tells yet came, by the event loop's clock."""
     missed: bool = False
+    unclear: int = 0
+    """Answers in a row that did not say how it stands."""
     failures: int = 0
     """How often in a row it could not be asked for."""
     ended: bool = False
@@ -136,6 +142,7 @@ class Following:
     def report(self, followed: Followed, remote: RemoteJob | RemoteGone) -> bool:
         """Keep what was seen; True where the object's status does not tell it yet."""
         followed.seen_at = asyncio.get_running_loop().time()
+        followed.unclear = 0
         match remote:
             case RemoteJob():
                 followed.missed = False
@@ -174,7 +181,23 @@ class Following:
             self._on_told(asyncio.get_running_loop().time() - followed.news_since)
         followed.news_since = None
 
-    def take_news(self, key: ObjectKey, job_id: str) -> RemoteJob | RemoteGone | None:
+    def report_unclear(self, followed: Followed, detail: str) -> bool:
+        """Note an answer that does not say how the job stands; True where its object should say so now.
+
+        Not for the first one, which a moment's confusion may have caused, and for none while the object waits
+        for another reason.
+        """
+        followed.unclear += 1
+        if followed.unclear < UNCLEAR_ANSWERS or followed.on_end is not None:
+            return False
+        if followed.seen.state not in {"active", "queued", "out of sight"}:
+            return False
+        followed.news = RemoteUnclear(detail)
+        if followed.news_since is None:
+            followed.news_since = asyncio.get_running_loop().time()
+        return True
+
+    def take_news(self, key: ObjectKey, job_id: str) -> RemoteJob | RemoteGone | RemoteUnclear | None:
         """What the poller saw of this remote job and nobody has taken yet."""
         followed = self._by_key.get(key)
         if followed is None or followed.job_id != job_id:

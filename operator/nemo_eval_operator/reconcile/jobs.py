@@ -18,6 +18,7 @@ from nemo_eval_operator.lifecycle import (
     Facts,
     Queued,
     RemoteGone,
+    RemoteUnclear,
     Stored,
     Tenancy,
     decide_job,
@@ -330,7 +331,9 @@ class JobReconciler:
         if status.job_id is None or not depends_on_remote(job) or evaluator is None:
             return facts
         remote = evaluator.following.take_news(key_of(job), status.job_id)
-        if remote is None and (deleting or glimpse_told_by(status).state != "active"):
+        if isinstance(remote, RemoteUnclear) and deleting:
+            remote = None
+        if remote is None and (deleting or not glimpse_told_by(status).is_live):
             remote = await self._try_to_observe(job, status.job_id, evaluator)
         return replace(facts, remote=remote)
 
@@ -344,9 +347,11 @@ class JobReconciler:
             return EvaluatorUnusable("InternalError", error.detail)
 
     async def _with_message(self, job: NemoEvalJob, facts: Facts, evaluator: Evaluator | None) -> Facts:
-        """Mask what the message of a failed job must not show: it is about to be written into status."""
+        """Mask what the evaluator's text must not show: it is about to be written into status."""
         remote = facts.remote
-        if evaluator is None or not isinstance(remote, RemoteJob) or remote.status != JobStatus.FAILED:
+        if evaluator is None or not isinstance(remote, RemoteJob):
+            return facts
+        if not remote.is_unclear and remote.status != JobStatus.FAILED:
             return facts
         if remote.status_details.masked_message is None:
             remember(evaluator.client, key_of(job), await self._secrets.recall(job))

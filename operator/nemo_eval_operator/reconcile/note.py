@@ -85,4 +85,4 @@ def _is_settled(job: NemoEvalJob) -> bool:
         return False
     if status.completion_time is not None:
         return True
-    return status.job_id is not None and glimpse_told_by(status).state == "active"
+    return status.job_id is not None and glimpse_told_by(status).is_live

@@ -123,7 +123,11 @@ class EvalJobStatus(KubeModel):
 
     observed_generation: ObservedGeneration = None
     phase: Phase | None = Field(
-        None, description="Where the run stands, for people; machines and scripts go by the conditions."
+        None,
+        description=(
+            "Where the run stands, for people; machines and scripts go by the conditions. Pending: not "
+            "submitted yet, or accepted by the evaluator and not started there (reason QueuedInEvaluator)."
+        ),
     )
     message: str | None = Field(None, description="Where things stand, in one sentence.")
     model: str | None = Field(None, description="The model (or kind of target) that is evaluated.")
@@ -187,5 +191,8 @@ class EvalJobStatus(KubeModel):
     results_ref: ResultsRef | None = Field(None, description="Where the results are in full.")
     conditions: Conditions = Field(
         default_factory=list,
-        description="Ready, and while they hold Reconciling, Stalled, Suspended, Complete and Failed.",
+        description=(
+            "Ready, and while they hold Reconciling, Stalled, Suspended, Complete, Failed, and "
+            "RemoteStatusUnknown: the evaluator does not say how its job stands, since lastTransitionTime."
+        ),
     )

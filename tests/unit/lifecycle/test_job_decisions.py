@@ -14,6 +14,7 @@ from nemo_eval_operator.lifecycle import (
     Facts,
     Queued,
     RemoteGone,
+    RemoteUnclear,
     decide_job,
 )
 from nemo_eval_operator.lifecycle.steps import (
@@ -36,6 +37,7 @@ from .objects import (
     HELD,
     NOW,
     UID,
+    WORKING,
     ago,
     benchmark,
     evaljob,
@@ -48,6 +50,7 @@ from .objects import (
     remote,
     stamp,
     stored,
+    told,
     working,
 )
 
@@ -66,6 +69,9 @@ def verdict(step: JobStep) -> tuple[str | None, str]:
     status = written(step)
     assert {entry.reason for entry in status.conditions} == {status.conditions[0].reason}
     return status.phase, status.conditions[0].reason
+
+
+UNCLEAR_WORDS = ("ready", "unknown", "error", "active", "UNAVAILABLE", "tomorrow's word")
 
 
 def after(job: NemoEvalJob, step: JobStep) -> NemoEvalJob:
@@ -185,7 +191,7 @@ class TestUncertain:
         job = evaljob(meta=HELD, status=intent(seconds))
         found = lookup(remote("pending", "eval-7"))
         step = decide_job(job, facts(benchmark=bench, outage=outage, lookup=found))
-        assert verdict(step) == ("Running", "Running")
+        assert verdict(step) == ("Pending", "QueuedInEvaluator")
         assert (written(step).job_id, written(step).start_time) == ("eval-7", stamp(NOW))
 
     def test_of_two_the_oldest_is_ours(self) -> None:
@@ -269,17 +275,54 @@ class TestFollowed:
         assert verdict(step) == ("Running", "EvaluatorUnreachable")
 
     @pytest.mark.parametrize(
-        "word", ["created", "pending", "running", "ready", "unknown", "UNAVAILABLE", "tomorrow's word"]
+        ("word", "phase", "reason"),
+        [
+            ("created", "Pending", "QueuedInEvaluator"),
+            ("pending", "Pending", "QueuedInEvaluator"),
+            ("running", "Running", "Running"),
+            *((word, "Running", "RemoteStatusUnknown") for word in UNCLEAR_WORDS),
+        ],
     )
-    def test_every_other_word_means_that_it_may_still_run(self, word: str) -> None:
+    def test_every_other_word_means_that_it_may_still_run(self, word: str, phase: str, reason: str) -> None:
         job = evaljob(meta=HELD, status=followed())
         news = remote(word, status_details={"progress": 41.9, "samples_processed": 8})
         step = decide_job(job, facts(remote=news))
-        assert verdict(step) == ("Running", "Running")
+        assert verdict(step) == (phase, reason)
         progress = written(step).progress
         assert progress is not None
         assert (progress.percent, progress.samples_processed) == (41, 8)
         assert decide_job(after(job, step), facts(remote=news)) == Rest()
+
+    @pytest.mark.parametrize("word", UNCLEAR_WORDS)
+    def test_a_word_that_does_not_say_whether_it_runs_is_shown_since_when_until_it_is_clear(
+        self, word: str
+    ) -> None:
+        job = evaljob(meta=HELD, status=followed())
+        unclear = after(job, decide_job(job, facts(remote=remote(word))))
+        assert told(unclear.status.conditions) == WORKING | {"RemoteStatusUnknown": "True"}
+        assert f'"{word}"' in (unclear.status.message or "")
+        later = NOW + timedelta(minutes=5)
+        counted = remote(word, status_details={"progress": 50})
+        still = after(unclear, decide_job(unclear, facts(now=later, remote=counted)))
+        assert still.status.conditions[-1].last_transition_time == stamp(NOW)
+        clear = decide_job(still, facts(now=later, remote=remote("running")))
+        assert told(written(clear).conditions) == WORKING
+        assert verdict(clear) == ("Running", "Running")
+
+    def test_a_job_whose_answers_do_not_say_how_it_stands_says_why(self) -> None:
+        job = evaljob(meta=HELD, status=followed())
+        unclear = facts(remote=RemoteUnclear("GET /v1 answered 500: boom"))
+        step = decide_job(job, unclear)
+        assert verdict(step) == ("Running", "RemoteStatusUnknown")
+        assert "boom" in (written(step).message or "")
+        assert (
+            decide_job(after(job, step), facts(remote=RemoteUnclear("GET /v1 answered 500: boom"))) == Rest()
+        )
+
+    @pytest.mark.parametrize("spec", [{"cancel": True}, {"activeDeadlineSeconds": 1}])
+    def test_a_job_is_cancelled_though_it_is_not_known_how_it_stands(self, spec: dict[str, Any]) -> None:
+        job = evaljob(meta=HELD, status=followed(), **spec)
+        assert decide_job(job, facts(remote=RemoteUnclear("500"))) == CancelJob("eval-1")
 
     def test_full_progress_is_not_completion(self) -> None:
         step = decide_job(

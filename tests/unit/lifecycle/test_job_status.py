@@ -58,6 +58,18 @@ TRANSITIONS: dict[str, tuple[EvalJobStatus, str, str, dict[str, str]]] = {
     "submitted": (job_status.submitted(SUBMITTED, NOW, remote()), "Running", "Running", WORKING),
     "adopted": (job_status.adopted(SUBMITTED, NOW, [remote()]), "Running", "Running", WORKING),
     "running": (job_status.running(RUNNING, NOW, remote()), "Running", "Running", WORKING),
+    "queued in the evaluator": (
+        job_status.running(RUNNING, NOW, remote("pending")),
+        "Pending",
+        "QueuedInEvaluator",
+        WORKING,
+    ),
+    "unclear": (
+        job_status.unclear(RUNNING, NOW, "it answered 500"),
+        "Running",
+        "RemoteStatusUnknown",
+        WORKING | {"RemoteStatusUnknown": "True"},
+    ),
     "out of sight": (
         job_status.out_of_sight(RUNNING, NOW, "refused"),
         "Running",

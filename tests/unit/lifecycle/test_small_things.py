@@ -233,11 +233,12 @@ class TestGlimpses:
     @pytest.mark.parametrize(
         ("word", "state"),
         [
-            ("created", "active"),
-            ("pending", "active"),
+            ("created", "queued"),
+            ("pending", "queued"),
             ("running", "active"),
-            ("unknown", "active"),
-            ("ready", "active"),
+            ("unknown", "unclear"),
+            ("ready", "unclear"),
+            ("error", "unclear"),
             ("cancelling", "cancelling"),
             ("cancelled", "cancelled"),
             ("failed", "failed"),
@@ -256,6 +257,8 @@ class TestGlimpses:
             (followed(), Glimpse("active", None)),
             (followed(progress={"percent": 40}), Glimpse("active", 40)),
             (followed(phase="Cancelling"), Glimpse("cancelling", None)),
+            (followed(conditions=working("QueuedInEvaluator")), Glimpse("queued", None)),
+            (followed(conditions=working("RemoteStatusUnknown")), Glimpse("unclear", None)),
             (followed(conditions=working("EvaluatorUnreachable")), Glimpse("out of sight", None)),
             (
                 followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
@@ -277,6 +280,11 @@ class TestGlimpses:
             (Glimpse("active", None), Glimpse("active", 40), False),
             (Glimpse("completed", None), Glimpse("active", 40), True),
             (Glimpse("active", 41), Glimpse("cancelling", 40), False),
+            (Glimpse("queued", None), Glimpse("cancelling", None), False),
+            (Glimpse("unclear", None), Glimpse("cancelling", None), False),
+            (Glimpse("unclear", None), Glimpse("active", None), True),
+            (Glimpse("active", None), Glimpse("unclear", None), True),
+            (Glimpse("active", None), Glimpse("queued", None), True),
             (Glimpse("active", None), Glimpse("out of sight", None), True),
         ],
     )

@@ -1,0 +1,103 @@
+"""An object says what the evaluator reports of its remote job, also where that does not say how it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+import pytest
+
+from testbed.faults import Exchange, FaultProxy
+from tests.e2e.lab import Lab
+from tests.e2e.parrot import Parrot
+from tests.e2e.world import JOB, World, benchmark, eventually, model_job
+
+UNCLEAR: dict[str, tuple[int, Any]] = {
+    "answered 500": (500, {"detail": "the database is locked"}),
+    "body:": (200, "<html>a proxy's page</html>"),
+    '"unknown"': (200, {}),
+    **{f'"{word}"': (200, {"status": word}) for word in ("error", "active", "ready")},
+}
+"""Answers to GET of a job by what its object shows of them."""
+
+
+@dataclass
+class Answers:
+    """What the proxy answers to GET of a job in the evaluator's place."""
+
+    code: int = 200
+    body: Any = None
+
+    def instead(self, exchange: Exchange) -> tuple[int, bytes] | None:
+        """Return the answer; None where the evaluator answers itself."""
+        if self.body is None or exchange.method != "GET":
+            return None
+        if not fnmatchcase(exchange.path, "/v1/evaluation/jobs/*"):
+            return None
+        if isinstance(self.body, str):
+            return self.code, self.body.encode()
+        job = {"id": exchange.path.rsplit("/", 1)[1]}
+        return self.code, json.dumps({**job, **self.body}).encode()
+
+
+@pytest.fixture
+def proxy(lab: Lab) -> Iterator[FaultProxy]:
+    with FaultProxy(lab.evaluator_url) as proxy:
+        yield proxy
+
+
+def unclear_events(world: World) -> int:
+    selector = "involvedObject.name=run,reason=RemoteStatusUnknown"
+    return len(
+        json.loads(world.kubectl("get", "events", "--field-selector", selector, "-o", "json"))["items"]
+    )
+
+
+def has_events(world: World, number: int) -> bool:
+    return unclear_events(world) == number
+
+
+def since(world: World) -> str | None:
+    """When the condition came; None where the object does not have it."""
+    conditions = world.status(JOB, "run")["conditions"]
+    found = [one for one in conditions if one["type"] == "RemoteStatusUnknown" and one["status"] == "True"]
+    return found[0]["lastTransitionTime"] if found else None
+
+
+def test_what_the_evaluator_reports_of_a_job_is_shown_whatever_it_is(
+    lab: Lab, proxy: FaultProxy, outspoken: Parrot
+) -> None:
+    outspoken.hush()
+    world = World(lab.cluster, lab.namespace, lab.evaluator_url)
+    answers = Answers(body={"status": "pending"})
+    proxy.instead = answers.instead
+    lab.start_evaluator()
+    lab.start_operator({"NEMO_POLL_INTERVAL_SECONDS": "0.5"}, evaluator_url=proxy.url)
+    world.apply(benchmark(), model_job("run"))
+
+    status = world.until_reason(JOB, "run", "QueuedInEvaluator")
+    assert (status["phase"], world.conditions(JOB, "run")) == (
+        "Pending",
+        {"Ready": "False", "Reconciling": "True"},
+    )
+    assert status["jobId"] in status["message"]
+
+    for number, (shown, (code, body)) in enumerate(UNCLEAR.items(), start=1):
+        answers.body = None
+        world.until_phase("run", "Running")
+        eventually(lambda: since(world) is None, "the condition is gone")
+        answers.code, answers.body = code, body
+        status = world.until_reason(JOB, "run", "RemoteStatusUnknown")
+        assert shown in status["message"]
+        assert (status["phase"], since(world) is not None) == ("Running", True)
+        eventually(partial(has_events, world, number), "one event")
+
+    answers.body = None
+    outspoken.speak()
+    world.until_phase("run", "Succeeded")
+    assert unclear_events(world) == len(UNCLEAR), "one event each time"
+    assert len(world.remote_jobs("run")) == 1
