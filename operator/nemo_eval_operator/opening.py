@@ -80,7 +80,7 @@ class EvaluatorOpener:
         """The loop that frees slots of the operator's own evaluator, where their number is limited."""
         if own.admission.shared is None:
             return []
-        limit = self.settings.request_timeout_seconds + CENSUS_PAGE_SECONDS
+        limit = self.settings.request_timeout_seconds + OBJECTS_PAGE_SECONDS
         heartbeat = self.heartbeats.add("slots", limit=limit)
         watch = SlotWatch(
             own,
