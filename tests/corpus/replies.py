@@ -71,7 +71,7 @@ def _no_json() -> Iterator[Reply]:
         "a number without end": b'{"id": "eval-1", "n": ' + b"9" * 100_000 + b"}",
         "deep lists": b"[" * 100_000,
         "deep lists, closed": b'{"id": ' + b"[" * 1_000 + b"]" * 1_000 + b"}",
-        "deep objects": b'{"a":' * 100_000,
+        "deep objects": b'{"a":' * 20_000,
         "server-sent events": b"data: " + job() + b"\n\n",
     }
     for name, body in bodies.items():
@@ -124,7 +124,7 @@ def _odd_jobs() -> Iterator[Reply]:
         yield Reply(f"custom_fields {value!r}", job(custom_fields=value), None)
     yield Reply("half a character", b'{"id": "eval-1", "status_details": {"message": "cut \\ud83d"}}', None)
     yield Reply("the other half", b'{"id": "eval-1", "status_details": {"message": "\\uDE00 cut"}}', None)
-    yield Reply("a message of 7 MiB", job(status="failed", status_details={"message": "x" * 7 * MIB}), None)
+    yield Reply("a message of a mebibyte", job(status="failed", status_details={"message": "x" * MIB}), None)
     yield Reply("as text/html", job(), None, headers={"Content-Type": "text/html; charset=utf-16"})
     yield Reply("as nothing", job(), None, headers={"Content-Type": ""})
     yield Reply("with a code of its own", job(), None, code=299)
@@ -132,14 +132,24 @@ def _odd_jobs() -> Iterator[Reply]:
 
 
 def _too_much() -> Iterator[Reply]:
-    too_many = "objects, lists and items"
+    too_many = "more than 100,000 objects, lists and items"
     yield Reply(
-        "9 MiB in a text", job(surprise="x" * 9 * MIB), Oversized, "answered 200 with more than 8 MiB"
+        "3 MiB in a text", job(surprise="x" * 3 * MIB), Oversized, "answered 200 with more than 2 MiB"
     )
-    yield Reply("10 MB of blanks", b" " * 10_000_000, Oversized, "answered 200 with more than 8 MiB")
-    yield Reply("4 MiB of lists", b'{"id": [' + b"[]," * (4 * MIB // 3) + b"0]}", Oversized, too_many)
-    yield Reply("4 MiB of objects", b'{"id": [' + b"{}," * (4 * MIB // 3) + b"0]}", Oversized, too_many)
-    yield Reply("4 MiB of numbers", b'{"id": [' + b"1," * (2 * MIB) + b"0]}", Oversized, too_many)
+    yield Reply("10 MB of blanks", b" " * 10_000_000, Oversized, "answered 200 with more than 2 MiB")
+    yield Reply("1 MiB of lists", b'{"id": [' + b"[]," * (MIB // 3) + b"0]}", Oversized, too_many)
+    yield Reply("1 MiB of objects", b'{"id": [' + b"{}," * (MIB // 3) + b"0]}", Oversized, too_many)
+    yield Reply("1 MiB of numbers", b'{"id": [' + b"1," * (MIB // 2) + b"0]}", Oversized, too_many)
+    lists = b"[" + b"[]," * 130_000 + b"0]"
+    for call, name in (("get_job", b"id"), ("get_config", b"name"), ("create_job", b"id")):
+        own = b'{"%s": "eval-1", "custom_fields": {"x": %s}}' % (name, lists)
+        yield Reply(f"260,000 parts for {call}", own, Oversized, too_many, call)
+    page = b'{"data": [{"id": "eval-1", "custom_fields": {"x": %s}}]}' % lists
+    yield Reply("260,000 parts on a page", page, Oversized, "more than 250,000 objects", "list_jobs")
+    yield Reply("260,000 parts in results", results(f'{{"x": {lists.decode()}}}'), None, call="get_results")
+    halves = b'{"id": "eval-1", "x": "%s"}' % (rb"\ud800" * 250_001)
+    yield Reply("250,001 halves of characters", halves, Oversized, "more than 250,000 halves of characters")
+    yield Reply("2 MiB of backslashes", b'{"id": "eval-1", "x": "\\ud800%s"}' % (rb"\\" * (MIB - 50)), None)
     yield Reply(
         "a list of 9 MiB", b'{"data": ["' + b"x" * 9 * MIB + b'"]}', Oversized, "more than 8 MiB", "list_jobs"
     )

@@ -1,5 +1,6 @@
 """The NeMo Evaluator's REST API: client, answers and errors. Knows nothing of Kubernetes."""
 
+from . import mark_keys
 from .access import Access, Certificates, ReplaceableTransport, UnusableCertificate, UnusableUrl
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
 from .errors import (
@@ -51,6 +52,7 @@ __all__ = [
     "UnusableUrl",
     "escaped",
     "fits",
+    "mark_keys",
     "one_line",
     "printable",
     "readable",

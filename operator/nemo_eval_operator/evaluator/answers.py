@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 
 from nemo_eval_operator.nemo import JsonObject
 
-from .bodies import TooLarge, Unreadable, parsed, read_body
+from .bodies import Bounds, TooLarge, Unreadable, parsed, read_body
 from .errors import (
     Ambiguous,
     Conflicting,
@@ -31,6 +31,9 @@ __all__ = ["Answer"]
 MAX_REFUSAL_BYTES: Final = 64 * 1024
 """Read of an error's body; 1,000 characters of it are shown."""
 
+MAX_REFUSAL_PARTS: Final = 10_000
+"""In an error's body that is read as JSON; a longer one is shown as text."""
+
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
 """A server may wish for patience, but not for the rest of the day."""
 
@@ -47,9 +50,10 @@ class Answer:
     headers: httpx.Headers
     content: bytes
     known: Redactor
+    max_parts: int
 
     @classmethod
-    async def read(cls, response: httpx.Response, *, request: str, limit: int, known: Redactor) -> Self:
+    async def read(cls, response: httpx.Response, *, request: str, bounds: Bounds, known: Redactor) -> Self:
         """Read a streamed response. Raises Oversized, and the error that a refusal stands for."""
         code, headers = response.status_code, response.headers
         encoding = headers.get("Content-Encoding", "identity").lower()
@@ -59,19 +63,19 @@ class Answer:
             content = (
                 b"" if encoding != "identity" else await read_body(response, MAX_REFUSAL_BYTES, cut=True)
             )
-            answer = cls(request=request, code=code, headers=headers, content=content, known=known)
+            answer = cls(request, code, headers, content, known, MAX_REFUSAL_PARTS)
             raise answer.refusal(response.reason_phrase)
         try:
-            content = await read_body(response, limit)
+            content = await read_body(response, bounds.size)
         except TooLarge as error:
-            size = f"{limit // 1024**2} MiB"
+            size = f"{bounds.size // 1024**2} MiB"
             raise Oversized(f"{request} answered {code} with more than {size}", status_code=code) from error
-        return cls(request=request, code=code, headers=headers, content=content, known=known)
+        return cls(request, code, headers, content, known, bounds.parts)
 
     def document(self) -> JsonObject:
         """The JSON object that the API promises. Raises Malformed."""
         try:
-            document = parsed(self.content)
+            document = parsed(self.content, self.max_parts)
         except TooLarge as error:
             raise Oversized(
                 f"{self.request} answered {self.code} with {error}", status_code=self.code
@@ -120,7 +124,7 @@ class Answer:
     def _speaks_nemo(self) -> bool:
         """Whether the evaluator itself said 404: an ingress without an evaluator behind it says so too."""
         try:
-            body = parsed(self.content)
+            body = parsed(self.content, self.max_parts)
         except (Unreadable, TooLarge):
             return False
         return isinstance(body, dict) and "detail" in body
@@ -128,7 +132,7 @@ class Answer:
     def _detail(self) -> str:
         """NeMo's own words: FastAPI's `detail`, text or field errors; else the body's beginning."""
         try:
-            body = parsed(self.content)
+            body = parsed(self.content, self.max_parts)
         except (Unreadable, TooLarge):
             body = None
         match body:

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from nemo_eval_operator.nemo import JsonObject
 
 from .answers import Answer
+from .bodies import Bounds
 from .boundary import only_evaluator_errors
 from .errors import Ambiguous, Malformed, Oversized, Unavailable
 from .known_secrets import KnownSecrets, Redactor
@@ -63,8 +64,17 @@ MIB: Final = 1024 * 1024
 MAX_RESULTS_BYTES: Final = 32 * MIB
 """Results with all their rows; more than that would never fit into a ConfigMap, nor several into memory."""
 
-MAX_ANSWER_BYTES: Final = 8 * MIB
-"""Any other answer. A job embeds its config and target, which fit into an object of at most 1.5 MiB."""
+RESULTS_PARTS: Final = 1_000_000
+
+PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=250_000)
+"""A page of a list; one that exceeds them is asked for with fewer jobs."""
+
+ONE_BOUNDS: Final = Bounds(size=2 * MIB, parts=100_000)
+"""An answer about one job or config. A job embeds its config and its target: two specs of at most 256 KiB,
+which escapes make three times as long, and 10,000 values (`resources.limits`) of up to 5 parts: `{},`."""
+
+SLICE_JOBS: Final = 500
+"""Of a page that are validated before others run: about 10 ms."""
 
 
 Form = TypeVar("Form")
@@ -152,7 +162,9 @@ class EvaluatorClient:
 
     async def get_results(self, job_id: str, *, limit: int = MAX_RESULTS_BYTES) -> Results:
         """What the job came to. Raises Malformed also where these are the results of another job."""
-        answer = await self._send("GET", _job_path(job_id) + "/results", limit=limit)
+        answer = await self._send(
+            "GET", _job_path(job_id) + "/results", bounds=Bounds(size=limit, parts=RESULTS_PARTS)
+        )
         results = _read(Results.of, answer)
         if results.job != job_id:
             raise answer.malformed(f"job: these are the results of {results.job}")
@@ -169,12 +181,12 @@ class EvaluatorClient:
         created_since: datetime | None = None,
         status: str | None = None,
         page_sizes: Sequence[int] = PAGE_SIZES,
-        wanted: Callable[[JsonObject], bool] = lambda _: False,
+        wanted: Callable[[dict[str, str]], bool] = lambda _: False,
         on_page: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[RemoteJob]:
         """All jobs that match, each once, newest first where the server sorts.
 
-        Raises Malformed for a job that is `wanted` by its custom_fields and has no usable id: it would be
+        Raises Malformed for a job that is `wanted` by its marks and has no usable id: it would be
         taken for absent, and started once more. Other jobs without an id are left out.
 
         Of `page_sizes` the next is tried where a page of the last was too large to be read.
@@ -219,9 +231,10 @@ class EvaluatorClient:
                 raise Ambiguous(
                     f"GET {JOBS}: not read to the end within {MAX_LIST_SECONDS:.0f}s: {number - 1} pages"
                 )
-            page = _read(
-                _page, await self._send("GET", JOBS, params=query | {"page": str(number)}, left=left)
+            answer = await self._send(
+                "GET", JOBS, params=query | {"page": str(number)}, bounds=PAGE_BOUNDS, left=left
             )
+            page = await _page(answer)
             last = page.pagination.total_pages if page.pagination else None
             if last is not None and last > MAX_PAGES:
                 raise Malformed(f"GET {JOBS}: {last:,} pages, at most {MAX_PAGES:,} are read")
@@ -245,7 +258,7 @@ class EvaluatorClient:
         *,
         body: JsonObject | None = None,
         params: dict[str, str] | None = None,
-        limit: int = MAX_ANSWER_BYTES,
+        bounds: Bounds = ONE_BOUNDS,
         left: float = inf,
     ) -> Answer:
         """Raises EvaluatorError, also after `left` seconds where these are fewer than a call may take."""
@@ -253,14 +266,14 @@ class EvaluatorClient:
             exchange = self._http.stream(
                 method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
             )
-            return await self._exchange(method, path, exchange, limit, min(self._deadline, left))
+            return await self._exchange(method, path, exchange, bounds, min(self._deadline, left))
 
     async def _exchange(
         self,
         method: str,
         path: str,
         exchange: AbstractAsyncContextManager[httpx.Response],
-        limit: int,
+        bounds: Bounds,
         deadline: float,
     ) -> Answer:
         begun, code = time.monotonic(), "none"
@@ -268,7 +281,7 @@ class EvaluatorClient:
             async with asyncio.timeout(deadline), exchange as response:
                 name = f"{method} {response.request.url.path}"
                 code = str(response.status_code)
-                return await Answer.read(response, request=name, limit=limit, known=self._redactor)
+                return await Answer.read(response, request=name, bounds=bounds, known=self._redactor)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unavailable(f"cannot connect to {self._http.base_url}: {words_for(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -309,8 +322,14 @@ def _read(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
     And where an id holds a credential: ids are shown as they are.
     """
     with only_evaluator_errors(answer.request):
+        return _formed(form, answer, answer.document())
+
+
+def _formed(form: Callable[[JsonObject], Form], answer: Answer, document: JsonObject) -> Form:
+    """As `_read`, of a part of the document."""
+    with only_evaluator_errors(answer.request):
         try:
-            read = form(answer.document())
+            read = form(document)
         except ValidationError as error:
             raise answer.malformed(error) from error
         except (ArithmeticError, ValueError) as error:
@@ -330,8 +349,23 @@ def _ids(read: object) -> Iterator[str]:
             return
 
 
-def _page(document: JsonObject) -> JobPage:
+async def _page(answer: Answer) -> JobPage:
+    """The page of jobs that the answer is, read in slices, so that others run in between."""
+    document = _read(_of_bounded_length, answer)
+    jobs = document.get("data")
+    if not isinstance(jobs, list):
+        return _formed(JobPage.of, answer, document)
+    page = _formed(JobPage.of, answer, {**document, "data": []})
+    for start in range(0, len(jobs), SLICE_JOBS):
+        part = _formed(JobPage.of, answer, {"data": jobs[start : start + SLICE_JOBS]})
+        page.data.extend(part.data)
+        page.unusable.extend(part.unusable)
+        await asyncio.sleep(0)
+    return page
+
+
+def _of_bounded_length(document: JsonObject) -> JsonObject:
     jobs = document.get("data")
     if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
         raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
-    return JobPage.of(document)
+    return document

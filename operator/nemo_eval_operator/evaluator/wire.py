@@ -18,6 +18,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
+    SkipValidation,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -27,6 +29,7 @@ from pydantic import (
 from nemo_eval_operator.nemo import JsonObject
 
 from .known_secrets import Redactor
+from .mark_keys import marks_in
 from .redaction import MAX_TEXT_CHARACTERS, readable
 
 __all__ = [
@@ -59,10 +62,6 @@ def _as_utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _object(value: object) -> object:
-    return _dict(value)
-
-
 def _dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
@@ -92,8 +91,11 @@ def _details(value: object) -> object:
     return {**_dict(value), "message": _text_in(value)}
 
 
-def _null_as_empty(value: object) -> object:
-    return {} if value is None else value
+def _object_or_null(value: object) -> dict[str, object]:
+    """The object as it is: what came from a parser of JSON needs no second look at each of its values."""
+    if value is not None and not isinstance(value, dict):
+        raise ValueError("it is not an object")
+    return value or {}
 
 
 def _word(value: object) -> str:
@@ -145,7 +147,10 @@ def _id(value: str) -> str:
 UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
 Identifier = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
-NullableObject = Annotated[JsonObject, BeforeValidator(_null_as_empty)]
+NullableObject = Annotated[JsonObject, PlainValidator(_object_or_null)]
+Marks = Annotated[dict[str, str], PlainValidator(marks_in)]
+Document = Annotated[JsonObject, SkipValidation]
+"""A whole answer, which came from a parser of JSON."""
 
 
 LIVE_STATES: Final = ("created", "pending", "running")
@@ -192,13 +197,16 @@ class StatusDetails(_Answer):
 
 
 class RemoteJob(_Answer):
-    """A v1 job. `custom_fields` carries our mark; `status` stays a string, since new words may appear."""
+    """A v1 job. `status` stays a string, since new words may appear.
+
+    Of `custom_fields` the operator's marks are kept.
+    """
 
     id: Identifier
     status: Annotated[str, BeforeValidator(_word)] = "unknown"
     created_at: Annotated[UtcTime | None, WrapValidator(_none_if_unreadable)] = None
     status_details: Annotated[StatusDetails, BeforeValidator(_details)] = StatusDetails()
-    custom_fields: Annotated[JsonObject, BeforeValidator(_object)] = Field(default_factory=dict)
+    custom_fields: Marks = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -246,13 +254,16 @@ class RemoteJob(_Answer):
 
 
 class RemoteConfig(_Answer):
-    """An evaluation config; `document` is the whole answer, for the drift compare."""
+    """An evaluation config; `document` is the whole answer, for the drift compare.
+
+    Of `custom_fields` the operator's marks are kept.
+    """
 
     id: Identifier | None = None
     name: Name
     namespace: Name = "default"
-    custom_fields: NullableObject = Field(default_factory=dict)
-    document: JsonObject
+    custom_fields: Annotated[Marks, BeforeValidator(_object_or_null)] = Field(default_factory=dict)
+    document: Document
 
     @classmethod
     def of(cls, document: JsonObject) -> Self:
@@ -266,7 +277,7 @@ class Results(_Answer):
     job: Identifier
     tasks: NullableObject = Field(default_factory=dict)
     groups: NullableObject = Field(default_factory=dict)
-    document: JsonObject
+    document: Document
 
     @classmethod
     def of(cls, document: JsonObject) -> Self:
@@ -294,12 +305,12 @@ class Pagination(_Answer):
 class JobPage(_Answer):
     """A page of jobs. An item without a usable id belongs to someone else, or to a broken evaluator.
 
-    `unusable` are the custom_fields of such items: a job whose mark is among them exists all the same.
+    `unusable` are the marks of such items: a job whose mark is among them exists all the same.
     """
 
     data: list[RemoteJob]
     pagination: Pagination | None = None
-    unusable: list[JsonObject] = Field(default_factory=list)
+    unusable: list[dict[str, str]] = Field(default_factory=list)
 
     @classmethod
     def of(cls, document: JsonObject) -> Self:
@@ -308,7 +319,7 @@ class JobPage(_Answer):
         if not isinstance(items, list):
             return cls.model_validate({**document, "unusable": []})
         fields = [item.get("custom_fields") for item in items if isinstance(item, dict) and not _has_id(item)]
-        unusable = [marks for marks in fields if isinstance(marks, dict) and marks]
+        unusable = [marks for marks in map(marks_in, fields) if marks]
         return cls.model_validate(
             {**document, "data": [item for item in items if _has_id(item)], "unusable": unusable}
         )

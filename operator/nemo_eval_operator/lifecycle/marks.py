@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.evaluator import readable
+from nemo_eval_operator.evaluator import mark_keys, readable
 from nemo_eval_operator.resources import EvaluatorUsed, ObjectMeta
 
 __all__ = [
@@ -45,18 +45,8 @@ CLAIM_ANNOTATION: Final = "evaluator.nemo.dev/claimed-by-uid"
 CLAIM_EVALUATOR_ANNOTATION: Final = "evaluator.nemo.dev/claimed-for"
 RERUN_ANNOTATION: Final = "evaluator.nemo.dev/rerun"
 
-UID: Final = "k8s-uid"
-NAMESPACE: Final = "k8s-namespace"
-NAME: Final = "k8s-name"
-CLUSTER: Final = "k8s-cluster"
-CONNECTION: Final = "k8s-connection"
-ATTEMPT: Final = "k8s-attempt"
 MAX_ATTEMPT_DIGITS: Final = 9
 """Others may write our marks too; Python refuses to read a number of thousands of digits."""
-NONCE: Final = "k8s-nonce"
-
-MARKS: Final = frozenset({UID, NAMESPACE, NAME, CLUSTER, CONNECTION, ATTEMPT, NONCE})
-"""Keys of custom_fields that only the operator writes."""
 
 MAX_OWNER_CHARACTERS: Final = 200
 """Shown of what a mark says, which others may have written."""
@@ -97,8 +87,8 @@ class Ownership(Enum):
 
 def mark_of_object(meta: ObjectMeta, *, cluster: str = "") -> dict[str, str]:
     """The mark of `meta`'s object; `cluster` is the administrator's name for this cluster, if it has one."""
-    return {UID: meta.uid, NAMESPACE: meta.namespace, NAME: meta.name} | (
-        {CLUSTER: cluster} if cluster else {}
+    return {mark_keys.UID: meta.uid, mark_keys.NAMESPACE: meta.namespace, mark_keys.NAME: meta.name} | (
+        {mark_keys.CLUSTER: cluster} if cluster else {}
     )
 
 
@@ -106,8 +96,8 @@ def mark_of_attempt(
     meta: ObjectMeta, *, attempt: int, nonce: str, cluster: str = "", connection: str | None = None
 ) -> dict[str, str]:
     """The mark of an attempt; `connection`: the one by which it is submitted, as NAMESPACE/NAME."""
-    mark = mark_of_object(meta, cluster=cluster) | {ATTEMPT: str(attempt), NONCE: nonce}
-    return mark | ({CONNECTION: connection} if connection else {})
+    mark = mark_of_object(meta, cluster=cluster) | {mark_keys.ATTEMPT: str(attempt), mark_keys.NONCE: nonce}
+    return mark | ({mark_keys.CONNECTION: connection} if connection else {})
 
 
 def ownership_of(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, *, cluster: str = "") -> Ownership:
@@ -118,49 +108,51 @@ def ownership_of(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, *, cl
     may have equal names: with a `cluster`, a config that names no cluster or another one is foreign, unless
     it has this object's uid, which is unique.
     """
-    mark = {key: custom_fields[key] for key in MARKS if custom_fields.get(key) is not None}
+    mark = {key: custom_fields[key] for key in mark_keys.MARKS if custom_fields.get(key) is not None}
     if not mark:
         return Ownership.UNMARKED
-    if mark.get(NAMESPACE, meta.namespace) != meta.namespace:
+    if mark.get(mark_keys.NAMESPACE, meta.namespace) != meta.namespace:
         return Ownership.FOREIGN
-    if mark.get(UID) == meta.uid:
+    if mark.get(mark_keys.UID) == meta.uid:
         return Ownership.OWN
-    known = NAMESPACE in mark and mark.get(CLUSTER, "") == cluster
+    known = mark_keys.NAMESPACE in mark and mark.get(mark_keys.CLUSTER, "") == cluster
     return Ownership.SAME_NAMESPACE if known else Ownership.FOREIGN
 
 
 def owner_named(custom_fields: Mapping[str, JsonValue]) -> str:
     """The owner that a mark names, for a message."""
-    parts = [custom_fields.get(key) for key in (CLUSTER, NAMESPACE, NAME)]
+    parts = [custom_fields.get(key) for key in (mark_keys.CLUSTER, mark_keys.NAMESPACE, mark_keys.NAME)]
     named = "/".join(part for part in parts if isinstance(part, str) and part)
     return readable(named, MAX_OWNER_CHARACTERS) or "an owner that its mark does not name"
 
 
 def without_marks(custom_fields: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """A user's own custom_fields: what only the operator may write is left out."""
-    return {key: value for key, value in custom_fields.items() if key not in MARKS}
+    return {key: value for key, value in custom_fields.items() if key not in mark_keys.MARKS}
 
 
 def carries_object(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> bool:
-    return custom_fields.get(UID) == meta.uid
+    return custom_fields.get(mark_keys.UID) == meta.uid
 
 
 def owner_mark(custom_fields: Mapping[str, JsonValue], *, cluster: str = "") -> OwnerMark | None:
     """The object that a mark names; None for no mark, another cluster's, or an impossible name."""
-    namespace, name, uid = (custom_fields.get(key) for key in (NAMESPACE, NAME, UID))
+    namespace, name, uid = (
+        custom_fields.get(key) for key in (mark_keys.NAMESPACE, mark_keys.NAME, mark_keys.UID)
+    )
     if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(uid, str)):
         return None
-    if custom_fields.get(CLUSTER, "") != cluster or not uid:
+    if custom_fields.get(mark_keys.CLUSTER, "") != cluster or not uid:
         return None
     if not (OBJECT_NAME.fullmatch(namespace) and OBJECT_NAME.fullmatch(name)):
         return None
-    connection = custom_fields.get(CONNECTION)
+    connection = custom_fields.get(mark_keys.CONNECTION)
     return OwnerMark(namespace, name, uid, connection if isinstance(connection, str) else None)
 
 
 def uid_carried(custom_fields: Mapping[str, JsonValue]) -> str | None:
     """The uid of the object that a mark names."""
-    uid = custom_fields.get(UID)
+    uid = custom_fields.get(mark_keys.UID)
     return uid if isinstance(uid, str) else None
 
 
@@ -169,7 +161,7 @@ def attempt_carried(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) ->
 
     Uid and number, not the nonce: whoever submitted the attempt, and however often, it is one evaluation.
     """
-    number = custom_fields.get(ATTEMPT)
+    number = custom_fields.get(mark_keys.ATTEMPT)
     if not carries_object(custom_fields, meta) or not isinstance(number, str):
         return None
     return int(number) if number.isdecimal() and len(number) <= MAX_ATTEMPT_DIGITS else None

@@ -17,7 +17,6 @@ from typing import Final
 from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import uid_carried
-from nemo_eval_operator.nemo import JsonObject
 
 from .queue import RetryLater, WorkQueue
 
@@ -185,7 +184,7 @@ async def _read(client: EvaluatorClient, since: datetime, wanted: Sequence[_Want
     for one in wanted:
         one.seen.clear()
 
-    def is_wanted(custom_fields: JsonObject) -> bool:
+    def is_wanted(custom_fields: dict[str, str]) -> bool:
         return uid_carried(custom_fields) in by_uid
 
     async for remote in client.list_jobs(created_since=since, wanted=is_wanted):
