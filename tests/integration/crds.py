@@ -41,6 +41,12 @@ class Api:
             "replace", "--dry-run=server", "-f", "-", input=json.dumps(self.manifest(after)), check=False
         ).stderr.strip()
 
+    def objection_to_patch(self, spec: Manifest, name: str = "it") -> str:
+        """To a merge patch of the spec; the object stays as it is."""
+        target = ("patch", f"{self.kind}.evaluator.nemo.dev/{name}", "-n", self.namespace)
+        patch = ("--dry-run=server", "--type=merge", "-p", json.dumps({"spec": spec}))
+        return self.cluster.kubectl(*target, *patch, check=False).stderr.strip()
+
     def create(self, spec: object, name: str = "it") -> Manifest:
         """The object as the API server keeps it."""
         manifest = json.dumps(self.manifest(spec, name))

@@ -286,6 +286,27 @@ def test_cancel_cannot_be_taken_back(api: Api, after: dict[str, Any]) -> None:
     )
 
 
+ENDED = {"phase": "Succeeded", "completionTime": "2026-03-01T12:00:00Z"}
+
+
+def test_cancel_is_refused_once_the_run_has_ended(api: Api) -> None:
+    api.create(run())
+    api.patch_status(ENDED)
+
+    assert "spec.cancel cannot be set once the run has ended" in api.objection_to_patch({"cancel": True})
+    assert api.objection_to_patch({"cancel": False}) == ""
+    assert api.objection_to_patch({"priority": 5}) == ""
+
+
+def test_a_cancelled_job_can_be_applied_and_edited_again(api: Api) -> None:
+    api.apply(run(cancel=True))
+    api.patch_status(ENDED | {"phase": "Cancelled"})
+
+    assert api.apply(run(cancel=True))["spec"]["cancel"] is True
+    assert api.objection_to_patch({"ttlSecondsAfterFinished": 60}) == ""
+    api.patch_status({"message": "a status is written all the same"})
+
+
 def test_every_field_of_nemo_is_kept_as_written(api: Api) -> None:
     spec = {"config": CONFIG, "target": TARGET, "samplingParams": {"stop": ["</s>"], "temperature": 0}}
     assert api.create(spec)["spec"] == spec

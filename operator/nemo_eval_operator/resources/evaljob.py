@@ -179,7 +179,12 @@ class EvalJobSpec(KubeModel):
         ),
     )
     cancel: bool = Field(
-        False, description="Set to true to cancel the run for good. It cannot be taken back."
+        False,
+        description=(
+            "Set to true to cancel the run for good: it cannot be taken back, and a rerun that is asked for "
+            "later is ignored with the event RerunIgnored. Once the run has ended, setting it is refused; "
+            "applying a manifest again that had it set already is not."
+        ),
     )
     active_deadline_seconds: int | None = Field(
         None,
@@ -247,6 +252,20 @@ class EvalJobSpec(KubeModel):
 
 class NemoEvalJob(KubeModel):
     """NemoEvalJob is one run of a benchmark against a model, by NeMo Evaluator."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "!has(self.status) || !has(self.status.completionTime)"
+                " || !(has(self.spec.cancel) && self.spec.cancel)"
+                " || (has(oldSelf.spec.cancel) && oldSelf.spec.cancel)",
+                (
+                    "spec.cancel cannot be set once the run has ended (status.completionTime): nothing is "
+                    "left to cancel, and no rerun could follow. Delete the object if it is not needed any more"
+                ),
+            )
+        )
+    )
 
     PLURAL: ClassVar[str] = "nemoevaljobs"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nejob",)
