@@ -29,7 +29,7 @@ from pydantic import (
 from nemo_eval_operator.nemo import JsonObject
 
 from .known_secrets import Redactor
-from .mark_keys import marks_in
+from .mark_keys import ATTEMPT, UID, marks_in
 from .redaction import MAX_TEXT_CHARACTERS, readable
 
 __all__ = [
@@ -128,6 +128,8 @@ def _none_if_unreadable(value: object, validate: ValidatorFunctionWrapHandler) -
         return None
     return time
 
+
+BRIEF_MARKS: Final = (UID, ATTEMPT)
 
 MAX_NAME_CHARACTERS: Final = 512
 """Limit of what the API calls a name, which its clients choose."""
@@ -244,6 +246,12 @@ class RemoteJob(_Answer):
         details = self.status_details
         text = details.raw_message if details.masked_message is None else details.masked_message
         return readable(text or "", MAX_MESSAGE_CHARACTERS).strip() or None
+
+    def in_brief(self) -> Self:
+        """The job with what a look-up needs: id, state, times, progress, and the marks of the attempt."""
+        details = self.status_details.model_copy(update={"raw_message": None, "masked_message": None})
+        marks = {key: self.custom_fields[key] for key in BRIEF_MARKS if key in self.custom_fields}
+        return self.model_copy(update={"status_details": details, "custom_fields": marks})
 
     def hiding(self, known: Redactor) -> Self:
         """The job with `known` values masked in what is shown: the message, and an unknown status."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob
+from nemo_eval_operator.evaluator import EvaluatorClient, Malformed, RemoteJob
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import uid_carried
 
@@ -44,6 +44,9 @@ ANSWER_SECONDS: Final = 30.0
 
 MAX_FOUND: Final = 100
 """Remote jobs kept for one object; two are a rare mishap."""
+
+MAX_KEPT: Final = 10_000
+"""Remote jobs kept for all objects of a sweep, beyond two for each object; 2 kB each."""
 
 SWEEP_RECHECK_SECONDS: Final = 30.0
 """Objects that wait for a sweep are queued when it is over; this is for a wake-up that was missed."""
@@ -187,7 +190,13 @@ async def _read(client: EvaluatorClient, since: datetime, wanted: Sequence[_Want
     def is_wanted(custom_fields: dict[str, str]) -> bool:
         return uid_carried(custom_fields) in by_uid
 
+    most, kept = MAX_KEPT + 2 * len(wanted), 0
     async for remote in client.list_jobs(created_since=since, wanted=is_wanted):
         found = by_uid.get(uid_carried(remote.custom_fields) or "")
-        if found is not None and len(found.seen) < MAX_FOUND:
-            found.seen.append(remote)
+        if found is None or len(found.seen) >= MAX_FOUND:
+            continue
+        kept += 1
+        if kept > most:
+            # None is left out: a job that is not found is submitted once more.
+            raise Malformed(f"more than {most:,} jobs with marks of the {len(wanted):,} objects looked for")
+        found.seen.append(remote.in_brief())

@@ -9,8 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
-from nemo_eval_operator.evaluator import EvaluatorClient, EvaluatorError, RemoteJob
+from nemo_eval_operator.evaluator import (
+    EvaluatorClient,
+    EvaluatorError,
+    Malformed,
+    RemoteJob,
+    mark_keys,
+)
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.reconcile import WorkQueue, search
 from nemo_eval_operator.reconcile.search import Found, JobSearch, LookUpPostponed
@@ -139,3 +146,54 @@ async def test_an_object_of_another_uid_does_not_get_the_answer() -> None:
     await asyncio.gather(stage.find("0"), stage.find("1"))
     with pytest.raises(LookUpPostponed):
         await stage.search.find(stage.client, key("1"), "another", since=NOW, pick=pick)
+
+
+class ManyJobs(Stage):
+    """An evaluator that lists so many jobs of each object, each with all that an answer may hold."""
+
+    def __init__(self, count: int, *uids: str) -> None:
+        super().__init__(*uids)
+        self.count = count
+
+    @override
+    def _answer(self, _request: httpx.Request) -> httpx.Response:
+        marks = dict.fromkeys(mark_keys.MARKS, "x" * 512) | {"team": "x" * 10_000}
+        jobs = [
+            {
+                "id": f"eval-{uid}-{number}",
+                "status": "running",
+                "created_at": "2026-03-01T12:00:00",
+                "custom_fields": marks | {"k8s-uid": uid, "k8s-attempt": "1"},
+                "status_details": {"message": "x" * 10_000, "progress": 50},
+            }
+            for uid in self.uids
+            for number in range(self.count)
+        ]
+        return httpx.Response(200, json={"data": jobs, "pagination": {"page": 1, "total_pages": 1}})
+
+
+async def test_of_jobs_that_are_found_no_texts_are_kept() -> None:
+    found = await ManyJobs(3, "u-0").find("0")
+    assert found is not None
+    for job in found.jobs:
+        assert (job.status, job.status_details.progress, job.message) == ("running", 50, None)
+        assert job.created_at is not None
+        assert job.custom_fields == {"k8s-uid": "u-0", "k8s-attempt": "1"}
+        assert len(job.model_dump_json()) < 500
+    assert [job.id for job in found.jobs] == [f"eval-u-0-{number}" for number in range(3)]
+
+
+async def test_a_sweep_keeps_a_bounded_number_of_jobs_and_never_takes_others_for_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "MAX_KEPT", 20)
+    uids = [f"u-{number}" for number in range(10)]
+    stage = ManyJobs(5, *uids)
+    found = await asyncio.gather(*(stage.find(str(number)) for number in range(10)), return_exceptions=True)
+    (error,) = [one for one in found if isinstance(one, Malformed)]
+    assert "more than 40 jobs with marks of the 10 objects looked for" in error.detail
+
+    stage = ManyJobs(2, *uids)
+    monkeypatch.setattr(search, "MAX_KEPT", 0)
+    (leader,) = [one for one in await asyncio.gather(*(stage.find(str(n)) for n in range(10))) if one]
+    assert len(leader.jobs) == 2, "two for each object are never too many"
