@@ -88,7 +88,7 @@ def value(target_path: str, **secret: Any) -> dict[str, Any]:
         pytest.param(
             config(tasks={"qa": {"type": "data", "dataset": {"files_url": "hf://x"}}}),
             config(tasks={"qa": {"type": "data", "dataset": {"split": "test"}}}),
-            "spec.config.tasks.qa.dataset.files_url: Required value",
+            '"spec.config.tasks.qa.dataset" must validate at least one schema',
             id="data set in full",
         ),
         pytest.param(
@@ -229,7 +229,7 @@ def test_columns(api: Api) -> None:
     ("path", "lesson"),
     [
         ("spec.config", "Evaluation config of NeMo Evaluator, word for word"),
-        ("spec.config.tasks.dataset", "files_url <string> -required- Where the files are"),
+        ("spec.config.tasks.dataset", "configMapRef <Object> The rows themselves, from a ConfigMap"),
         ("spec.config.groups.groups", "tasks <[]string>"),
         ("spec.deletionPolicy", "Default: Delete."),
         ("status.conditions", "lastTransitionTime <string> -required-"),

@@ -1,5 +1,6 @@
 """File formats, told by a name or a suffix, and the reading of one file in whichever it is."""
 
+import io
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,14 @@ class Format(StrEnum):
 
 
 _NAMES: Final[Mapping[str, Format]] = {form.value: form for form in Format} | {"ndjson": Format.JSONL}
+_MEDIA_TYPES: Final[Mapping[str, Format]] = {
+    "application/json": Format.JSON,
+    "application/jsonl": Format.JSONL,
+    "application/x-ndjson": Format.JSONL,
+    "text/csv": Format.CSV,
+    "text/tab-separated-values": Format.TSV,
+}
+MEDIA_TYPES: Final = ", ".join(_MEDIA_TYPES)
 SUFFIXES: Final = ", ".join(f".{name}" for name in _NAMES)
 
 
@@ -43,6 +52,16 @@ def named_format(name: str | None) -> Format | None:
 
 def suffix_format(name: str) -> Format | None:
     return _NAMES.get(PurePosixPath(name).suffix.lower().removeprefix("."))
+
+
+def media_format(media_type: str) -> Format | None:
+    """Return the format of a data: URL; Parquet is not among them."""
+    return _MEDIA_TYPES.get(media_type)
+
+
+def read_bytes(data: bytes, form: Format, name: str) -> Generator[SizedRow, None, None]:
+    """As `read_file`, for data in memory."""
+    yield from _READERS[form](io.BytesIO(data), name)
 
 
 def read_file(file: DataFile) -> Generator[SizedRow, None, None]:

@@ -10,14 +10,23 @@ import httpx
 
 from nemo_local_evaluator.datasets.directory import Directory
 from nemo_local_evaluator.datasets.faults import bad_file
-from nemo_local_evaluator.datasets.formats import SUFFIXES, DataFile, Format, named_format, suffix_format
+from nemo_local_evaluator.datasets.formats import (
+    MEDIA_TYPES,
+    SUFFIXES,
+    DataFile,
+    Format,
+    media_format,
+    named_format,
+    suffix_format,
+)
 from nemo_local_evaluator.datasets.hub import Hub
 from nemo_local_evaluator.datasets.local import LocalFiles
-from nemo_local_evaluator.datasets.rows import Rows, rows_in_files
+from nemo_local_evaluator.datasets.rows import Rows, rows_in_bytes, rows_in_files
 from nemo_local_evaluator.datasets.selection import select
 from nemo_local_evaluator.datasets.source import (
     DatasetSource,
     HubPlace,
+    InlinePlace,
     LocalPlace,
     WebPlace,
     place_of,
@@ -48,6 +57,8 @@ class DatasetReader:
                 self._local_files(source, path)
             case WebPlace(url):
                 _form(source, url.path)
+            case InlinePlace() as place:
+                _inline_form(source, place)
             case HubPlace():
                 pass
 
@@ -56,7 +67,7 @@ class DatasetReader:
         match place_of(source):
             case LocalPlace(path):
                 self._local_directory(source, path)
-            case WebPlace():
+            case WebPlace() | InlinePlace():
                 raise bad_file(shown(source), _NO_DIRECTORY)
             case HubPlace():
                 pass
@@ -68,6 +79,9 @@ class DatasetReader:
                 files = await asyncio.to_thread(self._local_files, source, path)
             case HubPlace() as place:
                 files = await self._hub_files(source, place)
+            case InlinePlace(data=data) as place:
+                form = _inline_form(source, place)
+                return await rows_in_bytes(data, form, name=shown(source), limit=limit)
             case WebPlace(url):
                 form = _form(source, url.path)
                 download = await self._downloads.fetch(url, name=shown(source))
@@ -96,7 +110,7 @@ class DatasetReader:
                         found, str(PurePosixPath(place.path, name)), source=source
                     ),
                 )
-            case WebPlace():
+            case WebPlace() | InlinePlace():
                 raise bad_file(shown(source), _NO_DIRECTORY)
 
     def _local_directory(self, source: DatasetSource, path: str) -> Path:
@@ -138,6 +152,13 @@ def _form(source: DatasetSource, path: str) -> Format:
     form = named_format(source.format) or suffix_format(path)
     if form is None:
         raise bad_file(shown(source), f"does not end with one of {SUFFIXES}; give its format")
+    return form
+
+
+def _inline_form(source: DatasetSource, place: InlinePlace) -> Format:
+    form = media_format(place.media_type)
+    if form is None:
+        raise bad_file(shown(source), f"has a media type that is not read; supported are {MEDIA_TYPES}")
     return form
 
 

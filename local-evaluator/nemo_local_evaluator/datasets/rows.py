@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from nemo_local_evaluator.datasets.faults import bad_file
-from nemo_local_evaluator.datasets.formats import DataFile, read_file
+from nemo_local_evaluator.datasets.formats import DataFile, Format, read_bytes, read_file
 from nemo_local_evaluator.datasets.row import Row, SizedRow
 
 Read = Callable[[], Generator[SizedRow, None, None]]
@@ -92,7 +92,15 @@ async def rows_in_files(
         for file in files:
             yield from read_file(file)
 
-    name = files[0].name
+    return await _read_once(read, limit, name=files[0].name, release=release)
+
+
+async def rows_in_bytes(data: bytes, form: Format, *, name: str, limit: int | None) -> Rows:
+    """As `rows_in_files`, for data in memory."""
+    return await _read_once(lambda: read_bytes(data, form, name), limit, name=name, release=_nothing)
+
+
+async def _read_once(read: Read, limit: int | None, *, name: str, release: Callable[[], None]) -> Rows:
     try:
         count = await _checked(read, limit, name=name)
     except BaseException:

@@ -1,5 +1,6 @@
 """What a config says of a dataset, and where that is: pure, no look at any disk or network."""
 
+import base64
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
@@ -10,6 +11,7 @@ from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.model_client import parse_url
 
 _HUB: Final = "hf://"
+_INLINE: Final = "data:"
 _MAX_SHOWN: Final = 300
 
 
@@ -44,11 +46,21 @@ class HubPlace:
     """Of a file or a directory; empty for the whole repository."""
 
 
-Place = LocalPlace | WebPlace | HubPlace
+@dataclass(frozen=True)
+class InlinePlace:
+    """Data that a data: URL (RFC 2397) brings along."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+Place = LocalPlace | WebPlace | HubPlace | InlinePlace
 
 
 def place_of(source: DatasetSource) -> Place:
     """Raises EvaluationError for schemes that are not read here, and for URLs that are none."""
+    if source.files_url.startswith(_INLINE):
+        return _inline_place(source)
     scheme, separator, rest = source.files_url.partition("://")
     match scheme if separator else "":
         case "":
@@ -62,16 +74,29 @@ def place_of(source: DatasetSource) -> Place:
         case "hf":
             return _hub_place(source)
         case _:
-            what = f"begins with {scheme}://; supported are file://, http://, https:// and hf://"
+            what = f"begins with {scheme}://; supported are file://, http://, https://, hf:// and data:"
             raise bad_file(shown(source), what)
 
 
 def shown(source: DatasetSource) -> str:
     """The URL as it may be told: without credentials, and without the query, which may hold a signature."""
+    if source.files_url.startswith(_INLINE):
+        return f"{source.files_url.partition(',')[0][:_MAX_SHOWN]},…"
     if source.files_url.startswith(("http://", "https://")):
         url = parse_url(source.files_url)
         return str(url.copy_with(username=None, password=None, query=None, fragment=None))[:_MAX_SHOWN]
     return source.files_url[:_MAX_SHOWN]
+
+
+def _inline_place(source: DatasetSource) -> InlinePlace:
+    head, comma, text = source.files_url.removeprefix(_INLINE).partition(",")
+    media_type, *parameters = head.split(";")
+    if not comma or "base64" not in parameters:
+        raise bad_file(shown(source), "is not data:MEDIA/TYPE;base64,DATA")
+    try:
+        return InlinePlace(media_type.lower(), base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise bad_file(shown(source), "is not base64") from error
 
 
 def _hub_place(source: DatasetSource) -> HubPlace:

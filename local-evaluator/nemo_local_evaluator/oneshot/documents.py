@@ -1,7 +1,7 @@
 """Configs and targets as people write them: YAML or JSON, in files or on the command line."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nemo_local_evaluator.errors import InvalidDocumentError
+from nemo_local_evaluator.oneshot.config_maps import CONFIG_MAP, config_with_rows, target_with_rows
 from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
 from nemo_local_evaluator.oneshot.manifests import BENCHMARK, JOB, Manifest, as_run, check_reference
 from nemo_local_evaluator.schemas import ConfigInput, TargetInput
@@ -27,6 +28,8 @@ class _Given:
     document: Document
     manifest: Manifest | None
     owner: str
+    config_maps: list[Document] = field(default_factory=list)
+    """ConfigMaps in the same file."""
 
 
 def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Document, Document]:
@@ -37,21 +40,25 @@ def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Docu
     and limitSamples apply. Raise InvalidDocumentError.
     """
     of_config, of_target = _config(config), _target(target)
+    config_maps = [*of_config.config_maps, *of_target.config_maps]
+    target_document = target_with_rows(of_target.document, config_maps)
+    _check(target_document, TargetInput, owner=of_target.owner)
+    of_config = replace(of_config, document=config_with_rows(of_config.document, config_maps))
     document = of_config.document
     if of_target.manifest is not None:
-        document = _config_of_run(of_target.manifest, of_config)
+        document = _config_of_run(of_target.manifest, of_config, config_maps)
     elif of_config.manifest is not None:
         document = as_run(document, of_config.manifest)
     _check(document, ConfigInput, owner=of_config.owner)
     if limit is not None:
         document = {**document, "params": {**(document.get("params") or {}), "limit_samples": limit}}
-    return document, of_target.document
+    return document, target_document
 
 
-def _config_of_run(job: Manifest, config: _Given) -> Document:
+def _config_of_run(job: Manifest, config: _Given, config_maps: list[Document]) -> Document:
     """The config of a NemoEvalJob's run, which CONFIG has to hold."""
     own = job.spec.config
-    if own is not None and own != config.document:
+    if own is not None and config_with_rows(own, config_maps) != config.document:
         msg = f"{job.shown} has a config of its own: give its file as CONFIG too"
         raise InvalidDocumentError(msg)
     check_reference(job, config.manifest)
@@ -61,7 +68,8 @@ def _config_of_run(job: Manifest, config: _Given) -> Document:
 
 def _config(path: Path) -> _Given:
     owner = str(path)
-    document, manifest = _one(_read(path), BENCHMARK, JOB, owner=owner)
+    documents = _read(path)
+    document, manifest = _one(documents, BENCHMARK, JOB, owner=owner)
     if manifest is not None:
         if manifest.spec.config is None:
             reference = manifest.spec.benchmarkRef
@@ -69,7 +77,7 @@ def _config(path: Path) -> _Given:
             msg = f"{manifest.shown} has no spec.config{advice}"
             raise InvalidDocumentError(msg)
         document = manifest.spec.config
-    return _Given(document, manifest, owner)
+    return _Given(document, manifest, owner, _config_maps(documents))
 
 
 def _target(given: str) -> _Given:
@@ -82,8 +90,11 @@ def _target(given: str) -> _Given:
     if manifest is not None:
         spec = manifest.spec
         document = _registered(spec.model) if spec.model is not None else spec.target or {}
-    _check(document, TargetInput, owner=owner)
-    return _Given(document, manifest, owner)
+    return _Given(document, manifest, owner, _config_maps(documents))
+
+
+def _config_maps(documents: list[Document]) -> list[Document]:
+    return [one for one in documents if one.get("kind") == CONFIG_MAP]
 
 
 def _registered(model: str) -> Document:
@@ -96,7 +107,7 @@ def _one(documents: list[Document], *kinds: str, owner: str) -> tuple[Document, 
         if found := [one for one in documents if one.get("kind") == kind]:
             break
     else:
-        found, kind = documents, None
+        found, kind = [one for one in documents if one.get("kind") != CONFIG_MAP], None
     if len(found) != 1:
         msg = f"{owner} holds {len(found)} documents; wanted is one, or one {kinds[0]}"
         raise InvalidDocumentError(msg)

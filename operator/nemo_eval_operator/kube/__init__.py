@@ -1,12 +1,13 @@
 """The Kubernetes API, as far as Kopf does not speak it for us. Knows nothing of the evaluator."""
 
-from .client import KubeClient, ObjectKey, OwnerReference, Secret
+from .client import ConfigMap, KubeClient, ObjectKey, OwnerReference, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
 from .deployments import DeploymentClient
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
 from .leases import Lease, LeaseClient, LeaseSpec
 
 __all__ = [
+    "ConfigMap",
     "Credentials",
     "DeploymentClient",
     "KubeClient",

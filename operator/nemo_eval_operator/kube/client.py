@@ -20,19 +20,22 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
+from nemo_eval_operator.resources import GROUP, MAX_PARTS, VERSION, ObjectMeta
 
 from .api_server import AnswerTooLarge, ApiServer, segment
 from .errors import KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
 from .pages import Pages
-from .weighing import Weighed, metadata_in, weighed
+from .weighing import Weighed, metadata_in, values_in, weighed
 
-__all__ = ["KubeClient", "ObjectKey", "OwnerReference", "Secret"]
+__all__ = ["ConfigMap", "KubeClient", "ObjectKey", "OwnerReference", "Secret"]
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 
 MAX_OBJECT_BYTES: Final = 4 * 1024 * 1024
 """Of one object as it arrives. etcd takes 1.5 MiB."""
+
+MAX_CONFIG_MAP_BYTES: Final = 8 * 1024 * 1024
+"""Of a ConfigMap as it arrives: 1 MiB of data, whose characters may each be an escape of six bytes."""
 
 CONTENT: Final = ("immutable", "data", "binaryData")
 """Fields of a ConfigMap that make up what is in it."""
@@ -43,6 +46,7 @@ JSON_PATCH: Final = {
 }
 """Of what was written only the metadata is read."""
 
+METADATA: Final = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 
 METADATA_LIST: Final = {
     "Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
@@ -82,6 +86,16 @@ class Secret:
     resource_version: str
     values: dict[str, str] = field(repr=False)
     labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMap:
+    """A ConfigMap as it was read."""
+
+    uid: str
+    resource_version: str
+    texts: dict[str, str] = field(repr=False)
+    binary_keys: frozenset[str] = frozenset()
 
 
 class KubeClient:
@@ -261,12 +275,46 @@ class KubeClient:
 
     async def get_config_map(self, namespace: str, name: str) -> dict[str, str] | None:
         """A ConfigMap's texts; None where there is no such ConfigMap."""
-        document = await self._server.get(f"/api/v1/namespaces/{namespace}/configmaps/{segment(name)}")
+        document = await self._server.get(_config_map_path(namespace, name))
         if document is None:
             return None
         data = document.get("data")
         texts = data if isinstance(data, dict) else {}
         return {key: value for key, value in texts.items() if isinstance(value, str)}
+
+    async def read_config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """Return a ConfigMap that may have 1 MiB of text; None where there is none.
+
+        Raises KubeRefused for one with too many keys.
+        """
+        path = _config_map_path(namespace, name)
+        try:
+            content = await self._server.content(path, limit=MAX_CONFIG_MAP_BYTES)
+        except AnswerTooLarge as error:
+            raise KubeRefused(f"{path} has more than {MAX_CONFIG_MAP_BYTES:,} bytes") from error
+        if content is None:
+            return None
+        if (parts := values_in(content)) > MAX_PARTS:
+            raise KubeRefused(f"{path} has about {parts:,} values: too many to be read")
+        document = metadata_in(content)
+        data, binary = document.get("data"), document.get("binaryData")
+        texts = data if isinstance(data, dict) else {}
+        meta = ObjectMeta.model_validate(document.get("metadata"))
+        return ConfigMap(
+            uid=meta.uid,
+            resource_version=meta.resource_version,
+            texts={key: value for key, value in texts.items() if isinstance(value, str)},
+            binary_keys=frozenset(binary if isinstance(binary, dict) else ()),
+        )
+
+    async def config_map_version(self, namespace: str, name: str) -> ObjectMeta | None:
+        """Return the metadata of a ConfigMap, without its data; None where there is none."""
+        path = _config_map_path(namespace, name)
+        try:
+            content = await self._server.content(path, limit=MAX_CONFIG_MAP_BYTES, headers=METADATA)
+        except AnswerTooLarge as error:
+            raise KubeRefused(f"{path} has more than {MAX_CONFIG_MAP_BYTES:,} bytes") from error
+        return None if content is None else ObjectMeta.model_validate(metadata_in(content).get("metadata"))
 
     async def _patch(
         self, key: ObjectKey, meta: ObjectMeta, subresource: str, operations: list[JsonObject]
@@ -284,6 +332,10 @@ class KubeClient:
         if self._on_write is not None:
             self._on_write(key, _resource_version(document))
         return document
+
+
+def _config_map_path(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/configmaps/{segment(name)}"
 
 
 def _weighed(content: bytes, path: str) -> Weighed:

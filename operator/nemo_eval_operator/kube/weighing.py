@@ -20,7 +20,7 @@ from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
 
 from .errors import KubeUnavailable
 
-__all__ = ["Weighed", "item_of", "metadata_in", "parts_at_most", "rest_of_page", "weighed"]
+__all__ = ["Weighed", "item_of", "metadata_in", "parts_at_most", "rest_of_page", "values_in", "weighed"]
 
 MAX_REST_BYTES: Final = 768 * 1024
 """Of metadata without managedFields, and of status: annotations may have 256 KiB, which grow by escapes."""
@@ -100,11 +100,11 @@ def _problem(head: bytes, spec: bytes) -> str | None:
     # Bytes first: to count values takes longer.
     if len(spec) > MAX_SPEC_BYTES:
         return f"spec has {len(spec):,} bytes, and at most {MAX_SPEC_BYTES:,} are read: {_ADVICE}"
-    if (parts := _parts(spec)) > MAX_PARTS:
+    if (parts := values_in(spec)) > MAX_PARTS:
         return f"spec has {parts:,} values, and at most {MAX_PARTS:,} are read: {_ADVICE}"
     if len(head) > MAX_REST_BYTES:
         return f"metadata has {len(head):,} bytes, and at most {MAX_REST_BYTES:,} are read: {_ADVICE_META}"
-    if (parts := _parts(head)) > MAX_PARTS:
+    if (parts := values_in(head)) > MAX_PARTS:
         return f"metadata has {parts:,} values, and at most {MAX_PARTS:,} are read: {_ADVICE_META}"
     return None
 
@@ -113,8 +113,8 @@ _ADVICE: Final = "make it smaller, for example by naming a data set instead of w
 _ADVICE_META: Final = "remove labels, annotations, finalizers or owner references"
 
 
-def _parts(content: bytes) -> int:
-    """The JSON values in `content`."""
+def values_in(content: bytes) -> int:
+    """Return how many JSON values are in `content`; where they are few, no fewer than there are."""
     if (most := parts_at_most(content)) <= MAX_PARTS:
         return most
     bare = _STRING.sub(b"0", content)

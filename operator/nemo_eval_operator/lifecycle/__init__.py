@@ -13,6 +13,7 @@ from .benchmark import (
     ConfigGone,
     check_config,
     config_trouble,
+    has_new_config_maps,
     has_new_secrets,
     is_same_spec,
     is_used_by,
@@ -24,6 +25,8 @@ from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import micro_timestamp, parse_timestamp, timestamp
 from .conditions import reason_of
 from .connection_deletion import Hold, Needs, hold_of, needs_of
+from .dataset_rows import BadRows, DatasetRows, rows_in
+from .datasets import Datasets, UnusableDataset, check_size, dataset_refs, with_rows, with_rows_recorded
 from .drift import update_body
 from .evaluators import (
     connection_name,
@@ -90,10 +93,13 @@ __all__ = [
     "RESULTS_KEY",
     "Admitted",
     "AllowedHosts",
+    "BadRows",
     "BenchmarkFacts",
     "BenchmarkUnusable",
     "ConfigGone",
     "Counting",
+    "DatasetRows",
+    "Datasets",
     "EvaluatorUnusable",
     "Event",
     "Facts",
@@ -111,6 +117,7 @@ __all__ = [
     "Stored",
     "Tenancy",
     "Turn",
+    "UnusableDataset",
     "UnusableSpec",
     "UnusableTargetPath",
     "attempt_status",
@@ -119,6 +126,7 @@ __all__ = [
     "check_config",
     "check_hosts",
     "check_places",
+    "check_size",
     "check_values",
     "claim_of",
     "claimed_evaluator",
@@ -129,6 +137,7 @@ __all__ = [
     "config_trouble",
     "connection_name",
     "connection_status",
+    "dataset_refs",
     "decide_benchmark",
     "decide_job",
     "defaults_among",
@@ -143,6 +152,7 @@ __all__ = [
     "glimpse_of",
     "glimpse_told_by",
     "goes_on",
+    "has_new_config_maps",
     "has_new_secrets",
     "hold_of",
     "is_bound",
@@ -179,6 +189,7 @@ __all__ = [
     "rest_seconds",
     "results_document",
     "rounded_place",
+    "rows_in",
     "run_of",
     "terminating",
     "timestamp",
@@ -186,4 +197,6 @@ __all__ = [
     "update_body",
     "was_ready",
     "was_reconciled",
+    "with_rows",
+    "with_rows_recorded",
 ]

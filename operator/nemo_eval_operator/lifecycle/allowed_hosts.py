@@ -44,6 +44,9 @@ _IGNORED_BY_PARSERS: Final = dict.fromkeys([*range(0x21), 0x7F])
 _WITHOUT_HOST: Final = frozenset({"file", "hf", "nds"})
 """Schemes whose place the evaluator's own settings decide."""
 
+_INLINE: Final = re.compile(r"data:[a-z]+/[-+.a-z]+;base64,[A-Za-z0-9+/]*={0,2}")
+"""A data: URL that every parser reads alike; it is the data itself."""
+
 _NAMES_A_URL: Final = re.compile(r"(ur[li]|endpoint|host|hostname)s?$", re.IGNORECASE)
 _HOLDS_TEXT: Final = re.compile(r"(content|prompt|template|description|instructions?)$", re.IGNORECASE)
 """Prompts may speak of a URL; only a text that is one as a whole counts."""
@@ -140,6 +143,8 @@ def _urls(key: str, text: str) -> Iterator[str]:
         return
     scheme = _SCHEME.match(bare)
     if scheme is not None and scheme["scheme"].lower() in _WITHOUT_HOST:
+        return
+    if _INLINE.fullmatch(text):
         return
     if scheme is not None or _HTTP.match(bare) or _NAMES_A_URL.search(key):
         yield text

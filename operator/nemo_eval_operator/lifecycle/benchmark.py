@@ -12,6 +12,7 @@ from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkDeletionPolicy,
     BenchmarkStatus,
+    ConfigMapVersion,
     EvaluatorUsed,
     NemoBenchmark,
     NemoEvalJob,
@@ -22,6 +23,7 @@ from nemo_eval_operator.resources import (
 from . import benchmark_status
 from .benchmark_status import MAX_DIFFERENCES, used_by
 from .clock import duration_text
+from .datasets import Datasets, with_rows
 from .drift import digest_of, drifted_paths, keeps_secret, leftover_paths
 from .facts import BenchmarkUnusable
 from .marks import FINALIZER, Ownership, may_take_over, owner_named, ownership_of
@@ -46,6 +48,7 @@ __all__ = [
     "check_config",
     "config_trouble",
     "decide",
+    "has_new_config_maps",
     "has_new_secrets",
     "is_same_spec",
     "is_used_by",
@@ -86,6 +89,7 @@ class BenchmarkFacts:
 
     `updated` and `replaced`: this spec was sent so, and `remote` is what came of it.
     `failed`: the last call to the evaluator did. `secrets`: whose values are in `desired`.
+    `datasets`: the rows that are in `desired`, and `config_maps` the versions of where they were read.
     `users`: jobs that run with the config, by name; counted for a deletion only.
     `evaluator`: the one that is asked. `tenancy`: the administrator's rules. `hide` masks credentials in a
     text of the evaluator.
@@ -95,6 +99,8 @@ class BenchmarkFacts:
     desired: JsonObject
     resync_seconds: float
     secrets: list[SecretVersion] = field(default_factory=list)
+    datasets: Datasets = field(default_factory=dict)
+    config_maps: list[ConfigMapVersion] = field(default_factory=list)
     remote: RemoteConfig | ConfigGone | None = None
     updated: bool = False
     replaced: bool = False
@@ -161,7 +167,7 @@ def _not_own(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFac
 def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFacts) -> BenchmarkStep:
     """Our config exists. New Secrets are always sent, since the answer does not show what it holds."""
     drift = list(drifted_paths(facts.desired, remote.document))
-    digest = _digest(benchmark, remote, facts.tenancy)
+    digest = _digest(with_rows(benchmark, facts.datasets), remote, facts.tenancy)
     altered = benchmark.status.config_digest not in {None, digest}
     new_place = benchmark.status.evaluator not in {None, facts.evaluator}
     new_spec = benchmark.status.config_generation != benchmark.metadata.generation or new_place
@@ -177,7 +183,13 @@ def _present(benchmark: NemoBenchmark, remote: RemoteConfig, facts: BenchmarkFac
     paths = [*drift, *(".".join(path) for path in kept)][: MAX_DIFFERENCES + 1]
     differences = [readable(facts.hide(path), MAX_PATH_CHARACTERS) for path in paths]
     status = benchmark_status.ready(benchmark, facts.now, remote, differences, facts.secrets)
-    status = status.model_copy(update={"evaluator": facts.evaluator, "config_digest": digest})
+    status = status.model_copy(
+        update={
+            "evaluator": facts.evaluator,
+            "config_digest": digest,
+            "config_maps": facts.config_maps or None,
+        }
+    )
     return _record(benchmark, status, rest=facts.resync_seconds)
 
 
@@ -200,6 +212,8 @@ def config_trouble(
 ) -> BenchmarkUnusable | None:
     """Why a job must not refer to the config as the evaluator has it now; None where it may.
 
+    `benchmark` has its rows in place of configMapRef.
+
     A config may be written by others between this look and the submission: no client can exclude that.
     """
     name = "/".join(config_name(benchmark))
@@ -220,6 +234,11 @@ def config_trouble(
 def has_new_secrets(benchmark: NemoBenchmark, secrets: Sequence[SecretVersion]) -> bool:
     """Whether the evaluator was given values of other versions of the benchmark's Secrets."""
     return list(secrets) != (benchmark.status.secrets or [])
+
+
+def has_new_config_maps(benchmark: NemoBenchmark, versions: Sequence[ConfigMapVersion]) -> bool:
+    """Return whether the evaluator was given rows of other versions of the benchmark's ConfigMaps."""
+    return list(versions) != (benchmark.status.config_maps or [])
 
 
 def is_same_spec(benchmark: NemoBenchmark, later: NemoBenchmark) -> bool:

@@ -28,7 +28,7 @@ __all__ = [
     "in_use",
     "invalid",
     "ready",
-    "secret_missing",
+    "source_missing",
     "taken",
     "used_by",
     "without_evaluator",
@@ -130,7 +130,8 @@ def without_evaluator(
     return _with(benchmark, now, Verdict(standing, unusable.reason, unusable.message))
 
 
-def secret_missing(benchmark: NemoBenchmark, now: datetime, reason: str, message: str) -> BenchmarkStatus:
+def source_missing(benchmark: NemoBenchmark, now: datetime, reason: str, message: str) -> BenchmarkStatus:
+    """A Secret or ConfigMap that the spec names is not there, or may not be read."""
     return _with(benchmark, now, Verdict(Standing.WORKING, reason, message))
 
 

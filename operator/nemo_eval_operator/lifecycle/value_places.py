@@ -22,6 +22,9 @@ __all__ = ["check_places"]
 PLACEHOLDER: Final = "value"
 """Stands for any text of a Secret: whether a place is right does not depend on it."""
 
+REFERENCE: Final = "configMapRef"
+"""Key of what is read before the values of Secrets are put in place."""
+
 DECLARED: Final = [*EvaluationConfig.model_fields, *EvaluationTarget.model_fields, "metrics"]
 """Names that a misspelt step of a path may have meant."""
 
@@ -44,6 +47,8 @@ def check_places(thing: NemoBenchmark | NemoEvalJob, benchmark: NemoBenchmark | 
         if "config" in parts or not source.target_path.startswith("config.")
     }
     for where in paths.values():
+        if REFERENCE in parse(where.path):
+            raise where.fault("a ConfigMap is named in the manifest, not by a Secret")
         try:
             place(root, where.path, PLACEHOLDER)
         except UnusableTargetPath as error:

@@ -6,6 +6,7 @@ or the operator; resources embed these models in their specs, the REST client se
 
 from nemo_eval_operator.nemo.base import JsonObject, NemoModel, OpenModel
 from nemo_eval_operator.nemo.config import (
+    ConfigMapKeyRef,
     Dataset,
     EvaluationConfig,
     Group,
@@ -30,6 +31,7 @@ from nemo_eval_operator.nemo.target import (
 __all__ = [
     "ApiEndpoint",
     "CachedOutputs",
+    "ConfigMapKeyRef",
     "Dataset",
     "EvaluationConfig",
     "EvaluationTarget",

@@ -7,12 +7,16 @@ for objects whose keys are the evaluation type's own: undeclared fields are kept
 CRDs say the same (`resources.structural`).
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 # Where nothing is known of the keys (custom_fields, rows).
 JsonObject = dict[str, JsonValue]
+
+
+ONE_REQUIRED: Final = "one-required"
+"""Key in a model's JSON schema: fields of which at least one is required. It becomes `anyOf` in the CRDs."""
 
 
 class NemoModel(BaseModel):
@@ -22,7 +26,7 @@ class NemoModel(BaseModel):
 
     def to_request(self) -> dict[str, Any]:
         """What was written, ready for JSON: no defaults added, no nulls dropped, numbers as they were."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
 
 class OpenModel(NemoModel):

@@ -6,9 +6,9 @@ writes (id, created_at, version_id, ...) are not here. The descriptions become `
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from nemo_eval_operator.nemo.base import FreeFormModel, JsonObject, NemoModel, OpenModel
+from nemo_eval_operator.nemo.base import ONE_REQUIRED, FreeFormModel, JsonObject, NemoModel, OpenModel
 
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=4096)]
@@ -92,14 +92,51 @@ class FreeFormParams(FreeFormModel):
     )
 
 
-class Dataset(Entity, OpenModel):
-    """Where the data of a task or target is."""
+class ConfigMapKeyRef(NemoModel):
+    """One key of a ConfigMap in the namespace of the object."""
 
-    files_url: Url = Field(
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        description="Name of a ConfigMap in the namespace of this object.",
+    )
+    key: str = Field(
+        min_length=1,
+        max_length=253,
+        description=(
+            "Key within the ConfigMap, e.g. questions.jsonl. Its ending says what it holds: .jsonl, .json "
+            "(an array of objects) or .csv (with a header)."
+        ),
+    )
+
+
+class Dataset(Entity, OpenModel):
+    """Where the data of a task or target is.
+
+    `config_map_ref` is the one field that is not NeMo's: it is replaced by the rows before a request is made.
+    """
+
+    model_config = ConfigDict(json_schema_extra={ONE_REQUIRED: ["files_url", "configMapRef"]})
+
+    files_url: Url | None = Field(
+        None,
         description=(
             'Where the files are: "hf://datasets/NAMESPACE/NAME[/FILE]" (NeMo Data Store or Hugging Face), '
-            '"file://fiqa/" for a built-in data set, "nds://..." or another URL that the evaluator can read.'
-        )
+            '"file://fiqa/" for a built-in data set, "nds://..." or another URL that the evaluator can read. '
+            "Exactly one of files_url and configMapRef is set."
+        ),
+    )
+    config_map_ref: ConfigMapKeyRef | None = Field(
+        None,
+        alias="configMapRef",
+        description=(
+            "The rows themselves, from a ConfigMap in the namespace of this object: at most 1 MiB and 10,000 "
+            "rows, read when the evaluator is called. A target of type dataset is sent as one of type rows; "
+            "elsewhere files_url becomes a data: URL, which NVIDIA's documentation does not name: try it "
+            "with your evaluator, or use a target of type dataset or a files_url that it reads. Exactly one "
+            "of files_url and configMapRef is set."
+        ),
     )
     format: Name | None = Field(
         None, description='Schema of the data, not the file format: e.g. "beir", "squad", "ragas".'

@@ -192,7 +192,7 @@ class EvaluationTarget(Entity):
     dataset: Name | Dataset | None = Field(
         None,
         description=(
-            'For type dataset: {"files_url": "hf://datasets/..."}, or the "NAMESPACE/NAME" of a data set '
-            "that NeMo knows."
+            'For type dataset: {"files_url": "hf://datasets/..."}, {"configMapRef": {"name": ..., "key": '
+            '...}} for rows in a ConfigMap, or the "NAMESPACE/NAME" of a data set that NeMo knows.'
         ),
     )

@@ -5,9 +5,16 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
-from nemo_eval_operator.lifecycle import BenchmarkUnusable, has_new_secrets, was_ready, was_reconciled
+from nemo_eval_operator.lifecycle import (
+    BenchmarkUnusable,
+    has_new_config_maps,
+    has_new_secrets,
+    was_ready,
+    was_reconciled,
+)
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark, NemoEvalJob
 
+from .datasets import DatasetReader
 from .objects import first_problem, key_of
 from .queue import WorkQueue
 from .secrets import SecretReader
@@ -24,6 +31,7 @@ class BenchmarkOfJob:
         self._queue = queue
         self._waiting = waiting
         self._secrets = secrets
+        self._datasets = DatasetReader(kube)
 
     async def read(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
         """None where the job brings its own config. Raises KubeError."""
@@ -53,6 +61,10 @@ class BenchmarkOfJob:
         if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
             self._queue.add(key)
             said = "its Secrets have changed, and the evaluator is being given the new values"
+            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+        if has_new_config_maps(benchmark, await self._datasets.versions(benchmark)):
+            self._queue.add(key)
+            said = "its ConfigMaps have changed, and the evaluator is being given the new rows"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark

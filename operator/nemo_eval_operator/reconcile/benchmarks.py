@@ -22,6 +22,7 @@ from nemo_eval_operator.lifecycle import (
     BenchmarkFacts,
     EvaluatorUnusable,
     Tenancy,
+    UnusableDataset,
     UnusableSpec,
     benchmark_status,
     check_config,
@@ -35,6 +36,7 @@ from nemo_eval_operator.lifecycle import (
     read_job,
     reason_of,
     release_benchmark_seconds,
+    with_rows,
 )
 from nemo_eval_operator.lifecycle.steps import AddFinalizer, Record, RemoveFinalizer, Rest
 from nemo_eval_operator.metrics import Metrics
@@ -48,6 +50,7 @@ from nemo_eval_operator.resources import (
 )
 
 from .choosing import Chooser
+from .datasets import ConfigMapMissing, DatasetReader, ReadDatasets
 from .evaluators import Evaluator, Evaluators
 from .lanes import Lanes, lane_at
 from .objects import (
@@ -76,8 +79,9 @@ MAX_STEPS: Final = 12
 RESYNC_SECONDS: Final = 300.0
 """How often an unchanged benchmark is compared with the evaluator: drift is rare, and one GET each."""
 
-SECRETS_RESYNC_SECONDS: Final = 60.0
-"""The same where it names Secrets, which cannot be watched. A job that is submitted looks by itself."""
+SOURCES_RESYNC_SECONDS: Final = 60.0
+"""The same where it names Secrets or ConfigMaps, which are not watched. A job that is submitted looks by
+itself."""
 
 EVALUATOR_RECHECK_SECONDS: Final = 60.0
 """A connection that comes, or changes, wakes its benchmarks; this is for a wake-up that was missed."""
@@ -111,6 +115,7 @@ class BenchmarkReconciler:
         self._lanes = lanes
         self._selector = selector
         self._secrets = secrets
+        self._datasets = DatasetReader(kube)
         self._objects = ObjectWriter(kube, metrics)
         self._outcomes = OutcomeWriter(kube, self._objects)
 
@@ -146,23 +151,26 @@ class BenchmarkReconciler:
 
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
         try:
-            if benchmark.metadata.deletion_timestamp is None:
+            deleting = benchmark.metadata.deletion_timestamp is not None
+            if not deleting:
                 check_places(benchmark)
-            secrets = await self._secrets_of(benchmark)
-            desired = config_body(benchmark, secrets.values, cluster=self._tenancy.cluster)
-            if benchmark.metadata.deletion_timestamp is None:
+            secrets, datasets = await self._sources_of(benchmark)
+            sent = benchmark if deleting else with_rows(benchmark, datasets.rows)
+            desired = config_body(sent, secrets.values, cluster=self._tenancy.cluster)
+            if not deleting:
                 check_config(benchmark, desired, self._tenancy)
                 paths = [f"config.{path}" for path in secrets.values]
                 check_hosts({"config": desired}, self._hosts, secret_paths=paths)
-        except SecretMissing as error:
+        except (SecretMissing, ConfigMapMissing) as error:
             await self._tell(
-                benchmark, benchmark_status.secret_missing(benchmark, _now(), error.reason, str(error))
+                benchmark, benchmark_status.source_missing(benchmark, _now(), error.reason, str(error))
             )
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS) from error
         except UnusableSpec as error:
             invalid = benchmark_status.invalid(benchmark, _now(), str(error), reason=error.reason)
             await self._tell(benchmark, invalid)
-            return None
+            # A ConfigMap is not watched: that it was corrected is noticed by reading it again.
+            return spread(SOURCES_RESYNC_SECONDS) if isinstance(error, UnusableDataset) else None
         chosen = await self._choose(benchmark)
         if isinstance(chosen, EvaluatorUnusable) and benchmark.metadata.deletion_timestamp is None:
             await self._tell(benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen))
@@ -173,7 +181,7 @@ class BenchmarkReconciler:
         if evaluator is not None:
             await self._queue.enter(key_of(benchmark), lane_at(evaluator.used))
             remember(evaluator.client, key_of(benchmark), secrets.given)
-        facts = await self._facts(benchmark, desired, secrets, evaluator)
+        facts = await self._facts(benchmark, desired, secrets, datasets, evaluator)
         return await self._step_by_step(benchmark, facts, evaluator)
 
     async def _choose(self, benchmark: NemoBenchmark) -> EvaluatorUsed | EvaluatorUnusable:
@@ -241,15 +249,19 @@ class BenchmarkReconciler:
         benchmark: NemoBenchmark,
         desired: JsonObject,
         secrets: ReadSecrets,
+        datasets: ReadDatasets,
         evaluator: Evaluator | None,
     ) -> BenchmarkFacts:
+        unwatched = bool(benchmark.spec.values_from or datasets.versions)
         facts = BenchmarkFacts(
             now=_now(),
             desired=desired,
             tenancy=self._tenancy,
             secrets=secrets.versions,
             evaluator=evaluator.used if evaluator else None,
-            resync_seconds=SECRETS_RESYNC_SECONDS if benchmark.spec.values_from else RESYNC_SECONDS,
+            datasets=datasets.rows,
+            config_maps=datasets.versions,
+            resync_seconds=SOURCES_RESYNC_SECONDS if unwatched else RESYNC_SECONDS,
         )
         if evaluator is not None:
             facts = replace(facts, hide=evaluator.client.known.of(key_of(benchmark)).hide_in_name)
@@ -265,11 +277,11 @@ class BenchmarkReconciler:
         failed = evaluator is None or evaluator.gate.outage is not None
         return replace(facts, users=tuple(users), failed=failed)
 
-    async def _secrets_of(self, benchmark: NemoBenchmark) -> ReadSecrets:
+    async def _sources_of(self, benchmark: NemoBenchmark) -> tuple[ReadSecrets, ReadDatasets]:
         if benchmark.metadata.deletion_timestamp is not None:
-            # A deletion must not wait for a Secret that was deleted with the namespace.
-            return ReadSecrets({}, [])
-        return await self._secrets.read(benchmark)
+            # A deletion must not wait for a Secret or ConfigMap that was deleted with the namespace.
+            return ReadSecrets({}, []), ReadDatasets()
+        return await self._secrets.read(benchmark), await self._datasets.read(benchmark)
 
     async def _put_off(self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError) -> float:
         """Say what the evaluator said, and when to ask again."""

@@ -60,6 +60,7 @@ from nemo_eval_operator.resources import (
 from .benchmark_of_job import BenchmarkOfJob
 from .books import Books
 from .choosing import Chooser
+from .datasets import DatasetReader
 from .evaluators import Evaluator, Evaluators
 from .lanes import OWN_LANE, lane_at
 from .objects import (
@@ -133,6 +134,7 @@ class JobReconciler:
             remote_jobs=self._remote_jobs,
             queue=queue,
             secrets=secrets,
+            datasets=DatasetReader(kube),
             metrics=metrics,
             tenancy=tenancy,
             hosts=hosts or AllowedHosts(),

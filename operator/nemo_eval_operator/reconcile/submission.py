@@ -25,6 +25,7 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import (
     AllowedHosts,
+    Datasets,
     Event,
     HostNotAllowed,
     LookUp,
@@ -35,17 +36,21 @@ from nemo_eval_operator.lifecycle import (
     carries_config,
     check_hosts,
     check_places,
+    check_size,
     check_values,
     job_body,
     job_status,
     measured_config,
     pick_marked,
+    with_rows,
+    with_rows_recorded,
 )
 from nemo_eval_operator.lifecycle.steps import LookUpJob
 from nemo_eval_operator.metrics import Metrics
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EvalJobStatus, MeasuredConfig, NemoBenchmark, NemoEvalJob
 
+from .datasets import ConfigMapMissing, DatasetReader
 from .evaluators import Evaluator
 from .gate import EvaluatorGate
 from .objects import ObjectWriter, key_of
@@ -87,6 +92,7 @@ class Submitter:
         remote_jobs: RemoteJobs,
         queue: WorkQueue,
         secrets: SecretReader,
+        datasets: DatasetReader,
         metrics: Metrics,
         tenancy: Tenancy,
         hosts: AllowedHosts,
@@ -97,6 +103,7 @@ class Submitter:
         self._objects = objects
         self._outcomes = outcomes
         self._secrets = secrets
+        self._datasets = datasets
         self._remote_jobs = remote_jobs
         self._queue = queue
         self._quiet: dict[ObjectKey, tuple[str, datetime]] = {}
@@ -179,11 +186,14 @@ class Submitter:
         try:
             read = await self._secrets.read(job)
             check_places(job, benchmark)
-            if benchmark is not None and not carries_config(job, read.values):
-                await self._verify_config(job, benchmark, evaluator)
-            body = await self._job_body(job, benchmark, nonce, read, evaluator)
-            return body, await _measured(job, benchmark, read, evaluator)
-        except SecretMissing as error:
+            own, inherited = await self._rows(job, benchmark)
+            sent = benchmark and with_rows(benchmark, inherited)
+            if sent is not None and not carries_config(job, read.values):
+                await self._verify_config(job, sent, evaluator)
+            body = await self._job_body(with_rows(job, own), sent, nonce, read, evaluator)
+            recorded = benchmark and with_rows_recorded(benchmark, inherited)
+            return body, await _measured(with_rows_recorded(job, own), recorded, read, evaluator)
+        except (SecretMissing, ConfigMapMissing) as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), error.reason, str(error))
             )
@@ -200,8 +210,8 @@ class Submitter:
     ) -> None:
         """Report a spec that cannot be used before the job's turn comes. Raises RetryLater where it cannot.
 
-        Of a job whose benchmark is not ready (None) only the target is checked. A Secret that is missing
-        may still come.
+        Of a job whose benchmark is not ready (None) only the target is checked. A Secret or ConfigMap that is
+        missing may still come.
         """
         try:
             values = (await self._secrets.read(job)).values
@@ -211,11 +221,24 @@ class Submitter:
             inherited: SecretValues = {}
             if benchmark is not None and carries_config(job, values):
                 inherited = (await self._secrets.read(benchmark)).values
-            self._body(job, benchmark, values, inherited, nonce="", connection=None)
-        except SecretMissing:
+            own = (await self._datasets.read(job)).rows
+            self._body(with_rows(job, own), benchmark, values, inherited, nonce="", connection=None)
+        except (SecretMissing, ConfigMapMissing):
             return
         except UnusableSpec as error:
             await self._refuse(job, error, evaluator)
+
+    async def _rows(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> tuple[Datasets, Datasets]:
+        """Return the rows that the job names, and those of its benchmark.
+
+        Raises ConfigMapMissing, UnusableDataset, KubeError.
+        """
+        own = (await self._datasets.read(job)).rows
+        if benchmark is None:
+            return own, {}
+        inherited = (await self._datasets.read(benchmark)).rows
+        check_size((benchmark, inherited), (job, own))
+        return own, inherited
 
     async def _refuse(self, job: NemoEvalJob, error: UnusableSpec, evaluator: Evaluator | None) -> NoReturn:
         invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)

@@ -46,7 +46,7 @@ from nemo_eval_operator.resources.meta import (
 )
 from nemo_eval_operator.resources.rules import CONFIG_NAME
 from nemo_eval_operator.resources.selector import BadSelector, LabelSelector
-from nemo_eval_operator.resources.values import SecretKeyRef, SecretVersion, ValueFrom
+from nemo_eval_operator.resources.values import ConfigMapVersion, SecretKeyRef, SecretVersion, ValueFrom
 
 BENCHMARK_PLURAL = NemoBenchmark.PLURAL
 CONNECTION_PLURAL = NemoEvaluatorConnection.PLURAL
@@ -70,6 +70,7 @@ __all__ = [
     "BenchmarkSpec",
     "BenchmarkStatus",
     "Condition",
+    "ConfigMapVersion",
     "ConnectionSpec",
     "ConnectionStatus",
     "EvalJobSpec",

@@ -15,8 +15,14 @@ from nemo_eval_operator.resources.meta import (
     ObservedGeneration,
 )
 from nemo_eval_operator.resources.printing import Column
-from nemo_eval_operator.resources.rules import fit_for_path, immutable, rule, tasks_need_metrics, validations
-from nemo_eval_operator.resources.values import SecretVersion, ValuesFrom
+from nemo_eval_operator.resources.rules import (
+    fit_for_path,
+    immutable,
+    rule,
+    tasks_need_metrics,
+    validations,
+)
+from nemo_eval_operator.resources.values import ConfigMapVersion, SecretVersion, ValuesFrom
 
 _RENAMED = (
     "spec.config.{0} is immutable, because changing it would orphan the config in NeMo: create a new "
@@ -108,6 +114,14 @@ class BenchmarkStatus(KubeModel):
         description=(
             "The Secrets of valuesFrom as they were when the evaluator was given their values; another "
             "version is sent anew."
+        ),
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    config_maps: list[ConfigMapVersion] | None = Field(
+        None,
+        description=(
+            "The ConfigMaps whose rows the evaluator was given, as they were then; another version is sent "
+            "again."
         ),
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )

@@ -144,7 +144,7 @@ class EvalJobSpec(KubeModel):
             _target_needs("retriever", "its pipeline, cached_outputs or dataset"),
             _target_needs("rag", "its pipeline, cached_outputs or dataset"),
             _target_needs("rows", "the rows"),
-            _target_needs("dataset", "the data set's files_url or name"),
+            _target_needs("dataset", "the data set's files_url, configMapRef or name"),
         ),
     )
     sampling_params: SamplingParams | None = Field(

@@ -17,6 +17,7 @@ models, and named here in the descriptions.
 
 from typing import Any
 
+from nemo_eval_operator.nemo.base import ONE_REQUIRED
 from nemo_eval_operator.resources.rules import VALIDATIONS
 
 Schema = dict[str, Any]
@@ -41,6 +42,12 @@ class _Converter:
     def convert(self, schema: Schema, *, inside: tuple[str, ...]) -> Schema:
         """`inside` names the definitions that this schema is part of."""
         described = {key: value for key, value in schema.items() if key not in _DROPPED}
+        names = described.pop(ONE_REQUIRED, ())
+        converted = self._converted(schema, described, inside=inside)
+        return converted | ({"anyOf": [{"required": [name]} for name in names]} if names else {})
+
+    def _converted(self, schema: Schema, described: Schema, *, inside: tuple[str, ...]) -> Schema:
+        """`described` is the part of `schema` that a CRD takes as it is."""
         if default := _named_default(schema):
             described["description"] = f"{described.get('description', '')} Default: {default}.".lstrip()
         if reference := schema.get("$ref"):

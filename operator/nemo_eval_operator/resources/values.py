@@ -57,6 +57,14 @@ class SecretVersion(KubeModel):
     resource_version: str = Field(description="Its metadata.resourceVersion.")
 
 
+class ConfigMapVersion(KubeModel):
+    """Which version of a ConfigMap was read."""
+
+    name: str = Field(description="Name of the ConfigMap.")
+    uid: str = Field(description="Its metadata.uid.")
+    resource_version: str = Field(description="Its metadata.resourceVersion.")
+
+
 ValuesFrom = Annotated[
     list[ValueFrom],
     Field(

@@ -406,7 +406,7 @@ class TestStatus:
         assert (told(status.conditions), status.conditions[0].reason) == (STALLED, "InvalidSpec")
 
     def test_a_missing_secret_is_waited_for(self) -> None:
-        status = benchmark_status.secret_missing(bench(), NOW, "SecretNotFound", "there is no Secret hf")
+        status = benchmark_status.source_missing(bench(), NOW, "SecretNotFound", "there is no Secret hf")
         assert (told(status.conditions), status.conditions[0].reason) == (WORKING, "SecretNotFound")
 
     def test_a_failure_keeps_what_is_known_of_the_config(self) -> None:

@@ -1,5 +1,6 @@
 """Rows from files and over HTTP, and every way in which they may not come."""
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,41 @@ async def test_credentials_and_signatures_of_a_url_are_not_told(server: Evaluato
 @pytest.mark.parametrize("url", ["s3://bucket/x.json", "http:///rows.json"])
 async def test_other_schemes_are_named_as_not_supported(server: Evaluator, url: str) -> None:
     assert url.partition(":")[0] in await failure(server, url)
+
+
+def inline(text: str, media_type: str) -> dict[str, Any]:
+    return {"files_url": f"data:{media_type};base64,{base64.b64encode(text.encode()).decode()}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "media_type"),
+    [
+        ('{"x": 1}\n{"x": 2}\n', "application/jsonl"),
+        ('{"x": 1}\n{"x": 2}\n', "application/x-ndjson"),
+        ('[{"x": 1}, {"x": 2}]', "application/json"),
+        ("x\n1\n2\n", "text/csv;charset=utf-8"),
+        ("x\ty\n1\t2\n2\t3\n", "text/tab-separated-values"),
+    ],
+)
+async def test_a_data_url_brings_the_rows_along(server: Evaluator, text: str, media_type: str) -> None:
+    assert await count(server, inline(text, media_type)) == 2
+    assert await count(server, inline(text, media_type) | {"limit": 1}) == 1
+
+
+@pytest.mark.parametrize(
+    ("files_url", "problem"),
+    [
+        ("data:application/jsonl;base64,e30", "is not base64"),
+        ("data:application/jsonl,{}", "is not data:MEDIA/TYPE;base64,DATA"),
+        ("data:", "is not data:MEDIA/TYPE;base64,DATA"),
+        ("data:image/png;base64,e30K", "has a media type that is not read; supported are application/json,"),
+        ("data:application/jsonl;base64,", "has no rows"),
+        ("data:application/jsonl;base64,WzFd", "row 1 is an array, not an object"),
+    ],
+)
+async def test_a_data_url_that_cannot_be_read_is_not_repeated_whole(
+    server: Evaluator, files_url: str, problem: str
+) -> None:
+    message = await failure(server, {"files_url": files_url})
+    assert problem in message
+    assert "WzFd" not in message

@@ -197,3 +197,67 @@ def test_keys_are_texts_as_in_json() -> None:
 def test_what_kubectl_cannot_read_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     assert said in refused(tmp_path / "config.yaml", MANIFESTS / "rows.json")
+
+
+QUESTIONS = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "questions"},
+    "data": {"q.jsonl": '{"x": 1}\n', "q.csv": "x\n1\n", "rows": '[{"x": 1}]', "notes": "hello"},
+}
+
+
+def referring(key: str = "q.jsonl", **dataset: Any) -> dict[str, Any]:
+    return {"configMapRef": {"name": "questions", "key": key}, **dataset}
+
+
+def with_dataset(tmp_path: Path, dataset: dict[str, Any], *documents: dict[str, Any]) -> Path:
+    benchmark, job = without_secrets("bench.yaml")
+    benchmark["spec"]["config"]["tasks"]["t"]["dataset"] = dataset
+    return manifests(tmp_path / "bench.yaml", benchmark, job, *documents)
+
+
+@pytest.mark.parametrize(
+    ("key", "media_type"),
+    [("q.jsonl", "application/jsonl"), ("q.csv", "text/csv"), ("rows", "application/json")],
+)
+def test_rows_come_from_a_config_map_in_the_same_file(tmp_path: Path, key: str, media_type: str) -> None:
+    file = with_dataset(tmp_path, referring(key, limit=1), QUESTIONS)
+    config, _ = run_documents(file, str(file), limit=None)
+    dataset = config["tasks"]["t"]["dataset"]
+    assert dataset["limit"] == 1
+    assert dataset["files_url"].startswith(f"data:{media_type};base64,")
+    assert "configMapRef" not in dataset
+
+
+def test_rows_of_a_target_come_from_either_file(tmp_path: Path) -> None:
+    job, target = without_secrets("inline.yaml")[0], {"type": "dataset", "dataset": referring()}
+    job["spec"].update(target=target, model=None)
+    job["spec"]["config"]["tasks"] = {"t": {"type": "data", "dataset": referring()}}
+    file = manifests(tmp_path / "job.yaml", QUESTIONS, job)
+    config, read = run_documents(file, str(file), limit=None)
+    assert read["dataset"]["files_url"] == config["tasks"]["t"]["dataset"]["files_url"]
+    alone = tmp_path / "target.yaml"
+    alone.write_text(json.dumps(target))
+    assert run_documents(file, str(alone), limit=None)[1] == read
+
+
+@pytest.mark.parametrize(
+    ("dataset", "documents", "said"),
+    [
+        (
+            referring(),
+            [],
+            "tasks.t.dataset.configMapRef: ConfigMap questions is not in the files given",
+        ),
+        (referring("other"), [QUESTIONS], "ConfigMap questions has no text with the key 'other' in data"),
+        (referring("notes"), [QUESTIONS], "key 'notes' is neither JSON nor JSON lines"),
+        (referring(files_url="x"), [QUESTIONS], "set exactly one of files_url and configMapRef"),
+        ({"configMapRef": {"name": "questions"}}, [QUESTIONS], "needs the name and key of a ConfigMap"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_refused(
+    tmp_path: Path, dataset: dict[str, Any], documents: list[dict[str, Any]], said: str
+) -> None:
+    file = with_dataset(tmp_path, dataset, *documents)
+    assert said in refused(file, file)
