@@ -119,7 +119,12 @@ async def _work(
         shares = Shares(workers=settings.workers, per_evaluator=settings.workers_per_evaluator)
         queue = WorkQueue(shares=shares, lane_of=lanes.lane_of)
         metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
-        places = SharedPlaces(queue, limit=settings.max_running_jobs, own_url=str(http.base_url))
+        places = SharedPlaces(
+            queue,
+            limit=settings.max_running_jobs,
+            own_url=str(http.base_url),
+            namespace=pod_namespace(),
+        )
         opener = EvaluatorOpener(
             settings=settings,
             kube=kube,

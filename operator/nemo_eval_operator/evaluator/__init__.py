@@ -2,6 +2,7 @@
 
 from . import mark_keys
 from .access import Access, Certificates, ReplaceableTransport, UnusableCertificate, UnusableUrl
+from .addresses import address_of
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
 from .errors import (
     Ambiguous,
@@ -50,6 +51,7 @@ __all__ = [
     "Unsupported",
     "UnusableCertificate",
     "UnusableUrl",
+    "address_of",
     "escaped",
     "fits",
     "mark_keys",

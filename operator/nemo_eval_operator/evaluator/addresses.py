@@ -6,6 +6,7 @@ otherwise a moment later changes nothing.
 
 from __future__ import annotations
 
+import re
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -13,9 +14,10 @@ from ipaddress import (
     IPv6Network,
     ip_address,
 )
+from socket import inet_aton
 from typing import Final
 
-__all__ = ["refusal_of_address", "refusal_of_host"]
+__all__ = ["address_of", "refusal_of_address", "refusal_of_host"]
 
 METADATA_NAMES: Final = frozenset(
     {"instance-data", "metadata", "metadata.goog", "metadata.google.internal", "metadata.azure.internal"}
@@ -48,6 +50,13 @@ TRANSITION_NETWORKS: Final = (
 IPv4-translated (SIIT, RFC 2765), local-use NAT64 (RFC 8215; where the IPv4 address is in it depends on the
 network), Teredo (RFC 4380) and 6to4 (RFC 3056)."""
 
+ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+"""The 32 bits before the IPv4 address in an ISATAP address (RFC 5214), whatever the 64 bits before them are. A
+tunnel may lead to the IPv4 address, so that is judged too."""
+
+NUMERIC: Final = re.compile(r"[0-9a-fA-FxX.]+")
+"""What may be an IPv4 address in a form that resolvers understand, such as 10.1 and 0xa000001."""
+
 THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
 """The sender's own network (RFC 1122); Linux connects 0.0.0.0 to itself."""
 
@@ -75,13 +84,38 @@ def refusal_of_address(text: str, *, loopback: bool) -> str | None:
         return f"{address} is a cloud's metadata service"
     if any(address in network for network in TRANSITION_NETWORKS):
         return f"{address} stands for an IPv4 address: use that address itself"
+    if isinstance(address, IPv6Address) and (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
+        tunnelled = refusal_of_address(str(_last_bits(address)), loopback=loopback)
+        return tunnelled and f"{address} is an ISATAP address: {tunnelled}"
     return None
+
+
+def address_of(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that the host of a URL is, in whatever form it is written; None for a name."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return _from_number(host)
+    return _translated(address) if isinstance(address, IPv6Address) else address
+
+
+def _from_number(host: str) -> IPv4Address | None:
+    if not NUMERIC.fullmatch(host):
+        return None
+    try:
+        return IPv4Address(inet_aton(host))
+    except OSError:
+        return None
+
+
+def _last_bits(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _translated(address: IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that a NAT64 or IPv4-mapped address leads to, else `address`."""
     if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
+        return _last_bits(address)
     return address.ipv4_mapped or address
 
 

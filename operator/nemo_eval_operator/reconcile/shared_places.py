@@ -7,6 +7,8 @@ from weakref import WeakValueDictionary
 
 import httpx
 
+from nemo_eval_operator.evaluator import address_of
+
 from .places import Places
 from .queue import WorkQueue
 
@@ -15,14 +17,22 @@ __all__ = ["SharedPlaces", "server_of"]
 SERVICE_SUFFIXES: Final = (".", ".cluster.local", ".svc")
 """Ends of a Service's DNS name that may be left out inside a cluster, from the outermost."""
 
+LOCALHOST: Final = "127.0.0.1"
+
 
 class SharedPlaces:
-    """`limit` places at each server; None: no limit. `own_url` is the operator's NVIDIA_EVALUATOR_URL."""
+    """`limit` places at each server; None: no limit. `own_url` is the operator's NVIDIA_EVALUATOR_URL.
 
-    def __init__(self, queue: WorkQueue, *, limit: int | None, own_url: str) -> None:
+    `namespace` is that of the operator's pod, in which short names of Services are resolved.
+    """
+
+    def __init__(
+        self, queue: WorkQueue, *, limit: int | None, own_url: str, namespace: str | None = None
+    ) -> None:
         self._queue = queue
         self._limit = limit
-        self._own = server_of(own_url)
+        self._namespace = namespace
+        self._own = self._server_of(own_url)
         self._servers: WeakValueDictionary[tuple[str, int], Places] = WeakValueDictionary()
         """Kept by the evaluators that use them."""
 
@@ -31,7 +41,7 @@ class SharedPlaces:
 
         A connection's own limit replaces the administrator's, but not at the administrator's own evaluator.
         """
-        server = server_of(url)
+        server = self._server_of(url)
         if self._limit is None or (own_limit is not None and server != self._own):
             return None
         places = self._servers.get(server)
@@ -41,20 +51,34 @@ class SharedPlaces:
 
     def are_at(self, places: Places, url: str) -> bool:
         """Whether these are the places at `url`."""
-        return self._servers.get(server_of(url)) is places
+        return self._servers.get(self._server_of(url)) is places
 
     def is_own(self, url: str) -> bool:
         """Whether the operator's own evaluator is at `url`."""
-        return server_of(url) == self._own
+        return self._server_of(url) == self._own
+
+    def _server_of(self, url: str) -> tuple[str, int]:
+        return server_of(url, self._namespace)
 
 
-def server_of(url: str) -> tuple[str, int]:
-    """Host and port, by which URLs are compared, whatever the path and the way to write a Service's name."""
+def server_of(url: str, namespace: str | None = None) -> tuple[str, int]:
+    """Host and port, by which URLs are compared, whatever the path and the way to write a name or an address.
+
+    A Service's name without its namespace is one of `namespace`, as in the operator's pod.
+    """
     try:
         parsed = httpx.URL(url)
         host = parsed.host.lower()
     except (httpx.InvalidURL, ValueError):
         return url, 0
+    return _host(host, namespace), parsed.port or (443 if parsed.scheme == "https" else 80)
+
+
+def _host(host: str, namespace: str | None) -> str:
+    if host.removesuffix(".") == "localhost":
+        return LOCALHOST
+    if address := address_of(host.removesuffix(".")):
+        return str(address)
     for suffix in SERVICE_SUFFIXES:
         host = host.removesuffix(suffix)
-    return host, parsed.port or (443 if parsed.scheme == "https" else 80)
+    return f"{host}.{namespace}" if namespace and "." not in host else host

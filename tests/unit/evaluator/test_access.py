@@ -114,6 +114,13 @@ async def fault_of(url: str, access: Access) -> EvaluatorError:
         "feff::1",
         "fd00:42::42",
         "ff02::1",
+        "fd00::5efe:a9fe:a9fe",
+        "fd00::5efe:169.254.169.254",
+        "2606:4700::200:5efe:169.254.169.254",
+        "2001:db8:1:2:0:5efe:7f00:1",
+        "fd00::5efe:0.0.0.0",
+        "fd00::200:5efe:100.100.100.200",
+        "fd00::5efe:224.0.0.1",
     ],
 )
 def test_addresses_that_no_connection_may_lead_to(address: str) -> None:
@@ -121,13 +128,24 @@ def test_addresses_that_no_connection_may_lead_to(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.1", "192.168.1.1", "93.184.215.14", "fd00::1", "2606:4700::1", "64:ff9b::a00:1"]
+    "address",
+    [
+        "10.0.0.1",
+        "192.168.1.1",
+        "93.184.215.14",
+        "fd00::1",
+        "2606:4700::1",
+        "64:ff9b::a00:1",
+        "fd00::5efe:a00:1",
+        "fd00::5eff:a9fe:a9fe",
+        "fd00::300:5efe:a9fe:a9fe",
+    ],
 )
 def test_private_and_public_addresses_are_fine(address: str) -> None:
     assert refusal_of_address(address, loopback=False) is None
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "fd00::5efe:127.0.0.1"])
 def test_loopback_is_allowed_by_a_setting_and_nothing_else_with_it(address: str) -> None:
     assert refusal_of_address(address, loopback=True) is None
     assert refusal_of_address("169.254.169.254", loopback=True)

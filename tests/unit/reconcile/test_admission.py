@@ -12,7 +12,7 @@ import pytest
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import Admitted, Counting, Queued, Run, rounded_place
-from nemo_eval_operator.reconcile import Admission, Places, WorkQueue, server_of
+from nemo_eval_operator.reconcile import Admission, Places, SharedPlaces, WorkQueue, server_of
 from nemo_eval_operator.resources import NemoEvalJob
 from tests.unit.lifecycle.objects import evaljob, followed
 
@@ -256,10 +256,46 @@ async def test_a_remote_job_without_an_object_has_a_place_until_it_ends() -> Non
         ("HTTP://NEMO.evals.svc:7331/v1/..", True),
         ("http://nemo.evals.svc.cluster.local.:7331", True),
         ("https://nemo.evals:7331", True),
+        ("http://nemo.evals.svc.:7331", True),
+        ("http://nemo.evals.cluster.local:7331", True),
+        ("http://Nemo.Evals.Svc.Cluster.Local:7331", True),
+        ("http://nemo:7331", True),
+        ("http://NEMO:7331/path", True),
         ("http://nemo.evals.svc", False),
+        ("http://nemo:80", False),
         ("http://nemo.other.svc:7331", False),
+        ("http://other:7331", False),
+        ("http://evals:7331", False),
         ("http://xn--", False),
     ],
 )
 def test_urls_are_of_one_server_by_host_and_port(url: str, same: bool) -> None:
-    assert (server_of(url) == server_of("http://nemo.evals.svc:7331")) is same
+    """As the operator's pod in the namespace evals resolves them."""
+    for own in ("http://nemo.evals.svc:7331", "http://nemo:7331", "http://nemo.evals:7331"):
+        assert (server_of(url, "evals") == server_of(own, "evals")) is same
+
+
+def test_a_short_name_is_of_the_operators_namespace_and_outside_a_pod_of_none() -> None:
+    assert server_of("http://nemo", "a") != server_of("http://nemo", "b")
+    assert server_of("http://nemo") != server_of("http://nemo.evals.svc")
+    assert server_of("http://nemo") == server_of("HTTP://Nemo./")
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        ("http://10.0.0.1", "http://10.1", "http://0xa000001", "http://167772161", "http://0xA.0x0.1"),
+        ("http://10.0.0.1", "http://[::ffff:10.0.0.1]", "http://[::FFFF:a00:1]", "http://[64:ff9b::a00:1]"),
+        ("http://[fd00::1]:7331", "http://[FD00:0:0::1]:7331", "http://[fd00:0:0:0:0:0:0.0.0.1]:7331"),
+        ("http://127.0.0.1:7331", "http://localhost:7331", "http://LOCALHOST.:7331", "http://127.1:7331"),
+    ],
+)
+def test_spellings_of_one_address_are_of_one_server(urls: tuple[str, ...]) -> None:
+    assert len({server_of(url, "evals") for url in urls}) == 1
+
+
+def test_a_short_name_of_the_administrators_evaluator_shares_its_limit() -> None:
+    places = SharedPlaces(WorkQueue(), limit=1, own_url="http://nemo:7331", namespace="evals")
+    assert places.is_own("http://nemo.evals.svc.cluster.local:7331")
+    assert places.of("http://nemo.evals:7331", own_limit=100) is places.of("http://nemo:7331")
+    assert places.of("http://nemo.evals:7331", own_limit=100) is not None
