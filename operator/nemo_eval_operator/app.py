@@ -202,8 +202,8 @@ async def _work(
         background += [
             tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
+            *opener.watch_slots(own, evaluators),
         ]
-        background += opener.watch_slots(own, evaluators)
         for name in (f"worker-{number}" for number in range(shares.loops)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
             background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))

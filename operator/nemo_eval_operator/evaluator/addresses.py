@@ -51,8 +51,8 @@ IPv4-translated (SIIT, RFC 2765), local-use NAT64 (RFC 8215; where the IPv4 addr
 network), Teredo (RFC 4380) and 6to4 (RFC 3056)."""
 
 ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""The 32 bits before the IPv4 address in an ISATAP address (RFC 5214), whatever the 64 bits before them are. A
-tunnel may lead to the IPv4 address, so that is judged too."""
+"""The 32 bits before the IPv4 address in an ISATAP address (RFC 5214), whatever the 64 bits before them are.
+A tunnel may lead to the IPv4 address, so that is judged too."""
 
 NUMERIC: Final = re.compile(r"[0-9a-fA-FxX.]+")
 """What may be an IPv4 address in a form that resolvers understand, such as 10.1 and 0xa000001."""
