@@ -260,8 +260,9 @@ class NemoEvalJob(KubeModel):
                 " || !(has(self.spec.cancel) && self.spec.cancel)"
                 " || (has(oldSelf.spec.cancel) && oldSelf.spec.cancel)",
                 (
-                    "spec.cancel cannot be set once the run has ended (status.completionTime): nothing is left "
-                    "to cancel, and no rerun could follow. Delete the object if it is not needed any more"
+                    "spec.cancel cannot be set once the run has ended (status.completionTime): nothing is "
+                    "left to cancel, and no rerun could follow. Delete the object if it is not needed "
+                    "any more"
                 ),
             )
         )
