@@ -200,6 +200,7 @@ async def _work(
 
         counts = connections.keep_counts(heartbeats.add("connections", limit=COUNTS_LIMIT_SECONDS))
         background += [
+            *opener.watch_slots(own, evaluators),
             tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
             *opener.watch_slots(own, evaluators),
