@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from .reconcile import (
     Admission,
     Bulkhead,
     Census,
+    CensusTurns,
     Evaluator,
     EvaluatorGate,
     Following,
@@ -68,6 +69,7 @@ class EvaluatorOpener:
     metrics: Metrics
     guards: Sequence[Callable[[httpx.Request], Awaitable[None]]]
     start: Callable[[Loop, str], asyncio.Task[None]]
+    turns: CensusTurns = field(default_factory=CensusTurns)
 
     def own(self, http: httpx.AsyncClient) -> tuple[Evaluator, list[asyncio.Task[None]]]:
         """The operator's NVIDIA_EVALUATOR_URL, which `http` leads to, and the loops that go with it."""
@@ -181,6 +183,7 @@ class EvaluatorOpener:
             kube=self.kube,
             evaluator=evaluator,
             places=self.places,
+            turns=self.turns,
             namespaces=self.settings.namespaces,
             selector=self.settings.selector,
             cluster=self.settings.cluster_name,

@@ -5,6 +5,7 @@ from .benchmarks import BenchmarkReconciler
 from .books import Books
 from .bulkhead import Bulkhead
 from .census import Census
+from .census_turns import CensusTurns
 from .choosing import Chooser
 from .connections import ConnectionReconciler
 from .credentials import CredentialsReader
@@ -30,6 +31,7 @@ __all__ = [
     "Books",
     "Bulkhead",
     "Census",
+    "CensusTurns",
     "Chooser",
     "ConnectionReconciler",
     "CredentialsReader",

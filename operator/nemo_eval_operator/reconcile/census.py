@@ -15,7 +15,8 @@ from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.lifecycle import evaluator_of_record, read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 
-from .evaluators import Evaluator
+from .census_turns import CensusTurns
+from .evaluators import Evaluator, connection_key
 from .shared_places import SharedPlaces
 
 __all__ = ["Census"]
@@ -40,6 +41,7 @@ class Census:
     kube: KubeClient
     evaluator: Evaluator
     places: SharedPlaces
+    turns: CensusTurns
     namespaces: Sequence[str]
     selector: LabelSelector
     cluster: str
@@ -55,10 +57,17 @@ class Census:
         orphans, admission = self.evaluator.orphans, self.evaluator.admission
         while True:
             if admission.is_limited:
+                await self._until_turn()
                 await self._count()
             self.heartbeat.rest()
             await orphans.until_wanted()
             await self._pause(self.settle if orphans.are_uncertain else RECOUNT_SECONDS)
+
+    async def _until_turn(self) -> None:
+        """Wait where a connection is edited all the time: each edit causes a count."""
+        if (connection := self.evaluator.used.connection) is not None:
+            self.heartbeat.rest()
+            await self.turns.wait(connection_key(connection).namespace)
 
     async def _count(self) -> None:
         admission = self.evaluator.admission

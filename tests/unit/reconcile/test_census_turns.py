@@ -1,0 +1,90 @@
+"""A connection that is edited in a loop has jobs counted once in a while, and delays no other namespace."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.lifecycle import Admitted, Counting
+from nemo_eval_operator.reconcile import (
+    Admission,
+    Census,
+    CensusTurns,
+    Evaluator,
+    EvaluatorGate,
+    Following,
+    SharedPlaces,
+    WorkQueue,
+    census_turns,
+)
+from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector
+from tests.unit.lifecycle.objects import evaljob
+
+URL = "http://evaluator.test"
+
+
+class Stage:
+    """An operator whose connections count their jobs. `lists` is how often all objects were read."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+        self.queue, self.turns = WorkQueue(), CensusTurns()
+        transport = httpx.MockTransport(self._list)
+        self.kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+
+    def _list(self, _: httpx.Request) -> httpx.Response:
+        self.lists += 1
+        return httpx.Response(200, json={"items": []})
+
+    def open(self, connection: str) -> tuple[Admission, asyncio.Task[None]]:
+        """As after each edit: a new evaluator of the connection counts what runs there."""
+        answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
+        client = EvaluatorClient(httpx.AsyncClient(base_url=URL, transport=answer))
+        following = Following()
+        evaluator = Evaluator(
+            used=EvaluatorUsed(url=URL, connection=connection),
+            client=client,
+            gate=EvaluatorGate(client, self.queue, following, Heartbeat(60)),
+            following=following,
+            admission=Admission(self.queue, limit=1),
+        )
+        census = Census(
+            kube=self.kube,
+            evaluator=evaluator,
+            places=SharedPlaces(self.queue, limit=None, own_url="http://own.test"),
+            turns=self.turns,
+            namespaces=(),
+            selector=LabelSelector(),
+            cluster="",
+            settle=0,
+            heartbeat=Heartbeat(60),
+        )
+        return evaluator.admission, asyncio.create_task(census.run())
+
+
+async def until_counted(admission: Admission) -> None:
+    async with asyncio.timeout(10):
+        while isinstance(turn := admission.ask(evaljob()), Counting):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert isinstance(turn, Admitted)
+
+
+async def test_a_connection_that_is_edited_in_a_loop_counts_only_so_often_and_delays_no_other() -> None:
+    stage = Stage()
+    for _ in range(census_turns.RESERVE):
+        admission, edited = stage.open("team-a/mine")
+        await until_counted(admission)
+        edited.cancel()
+    assert stage.lists == census_turns.RESERVE, "so many connections start without a pause"
+
+    waiting = [stage.open("team-a/mine") for _ in range(50)]
+    other, counting = stage.open("team-b/theirs")
+    await until_counted(other)
+
+    assert stage.lists == census_turns.RESERVE + 1
+    for _, task in [*waiting, (other, counting)]:
+        task.cancel()
