@@ -172,8 +172,12 @@ class EvaluatorClient:
 
     def results_url(self, job_id: str) -> str:
         """Where the evaluator answers with a job's results; without credentials that its URL may hold."""
-        base = self._http.base_url.copy_with(userinfo=b"")
-        return str(base).rstrip("/") + _job_path(job_id) + "/results"
+        return self._address + _job_path(job_id) + "/results"
+
+    @property
+    def _address(self) -> str:
+        """The evaluator's URL, without credentials that it may hold."""
+        return str(self._http.base_url.copy_with(userinfo=b"")).rstrip("/")
 
     async def list_jobs(
         self,
@@ -283,13 +287,14 @@ class EvaluatorClient:
                 code = str(response.status_code)
                 return await Answer.read(response, request=name, bounds=bounds, known=self._redactor)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unavailable(f"cannot connect to {self._http.base_url}: {words_for(error)}") from error
+            raise Unavailable(f"cannot connect to {self._address}: {words_for(error)}") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise Unavailable(f"{self._http.base_url} is not a usable URL: {error}") from error
+            raise Unavailable(f"{self._address} is not a usable URL") from error
         except TimeoutError as error:
-            raise Ambiguous(f"{method} {path}: no whole answer within {deadline:g} s") from error
+            said = f"no whole answer within {deadline:g} s"
+            raise Ambiguous(f"{method} {self._address}{path}: {said}") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise Ambiguous(f"{method} {path}: {words_for(error)}") from error
+            raise Ambiguous(f"{method} {self._address}{path}: {words_for(error)}") from error
         finally:
             if self._on_call is not None:
                 self._on_call(method, _route(path), code, time.monotonic() - begun)

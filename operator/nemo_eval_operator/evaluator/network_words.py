@@ -29,7 +29,7 @@ ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 
 
 def words_for(error: Exception) -> str:
-    """Return the cause that lies deepest among those that are known; else the error's own words."""
+    """Return the cause that lies deepest among those that are known; never the HTTP library's own words."""
     match error:
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return "no connection in time"
@@ -40,7 +40,7 @@ def words_for(error: Exception) -> str:
     for cause in reversed(list(islice(_chain(error), MAX_CAUSES))):
         if words := _words(cause):
             return words
-    return str(error) or "the connection failed"
+    return "the connection failed"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -62,15 +62,18 @@ def _words(error: BaseException) -> str | None:
             return f"its certificate is not accepted: {error.verify_message}"
         case ssl.SSLError():
             return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
-        case aiohttp.ServerDisconnectedError():
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | httpx.RemoteProtocolError():
             return "the connection was closed before the answer was complete"
-        case OSError():
+        case httpx.DecodingError() | httpx.StreamError():
+            return "the answer could not be read"
+        case OSError() | httpx.TransportError():
             return _of_system(error)
         case _:
             return None
 
 
-def _of_system(error: OSError) -> str | None:
+def _of_system(error: OSError | httpx.TransportError) -> str | None:
     found = ERRNO.search(str(error))
-    number = error.errno or (int(found[1]) if found else None)
+    known = error.errno if isinstance(error, OSError) else None
+    number = known or (int(found[1]) if found else None)
     return None if number is None or number <= 0 else os.strerror(number).lower()

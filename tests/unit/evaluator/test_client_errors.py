@@ -105,11 +105,33 @@ async def test_an_answer_that_cannot_be_decoded_is_ambiguous() -> None:
 @pytest.mark.parametrize(
     ("broken", "detail"),
     [
-        (httpx.ConnectError("refused"), "cannot connect to http://evaluator.test:7331: refused"),
+        (
+            httpx.ConnectError("refused"),
+            "cannot connect to http://evaluator.test:7331: the connection failed",
+        ),
         (httpx.ConnectTimeout(""), "cannot connect to http://evaluator.test:7331: no connection in time"),
-        (httpx.UnsupportedProtocol("ftp"), "http://evaluator.test:7331 is not a usable URL: ftp"),
-        (httpx.ReadTimeout("Timeout on reading data"), "POST /v1/evaluation/jobs: no answer in time"),
-        (httpx.ReadTimeout(""), "POST /v1/evaluation/jobs: no answer in time"),
+        (httpx.UnsupportedProtocol("ftp"), "http://evaluator.test:7331 is not a usable URL"),
+        (
+            httpx.ReadTimeout("Timeout on reading data"),
+            "POST http://evaluator.test:7331/v1/evaluation/jobs: no answer in time",
+        ),
+        (
+            httpx.RemoteProtocolError("peer closed connection (received 0 bytes, expected 5)"),
+            "POST http://evaluator.test:7331/v1/evaluation/jobs: "
+            "the connection was closed before the answer was complete",
+        ),
+        (
+            httpx.DecodingError("Error -3 while decompressing data"),
+            "POST http://evaluator.test:7331/v1/evaluation/jobs: the answer could not be read",
+        ),
+        (
+            httpx.ReadError("[Errno 104] Connection reset by peer"),
+            "POST http://evaluator.test:7331/v1/evaluation/jobs: connection reset by peer",
+        ),
+        (
+            httpx.WriteError("Cannot write to closing transport"),
+            "POST http://evaluator.test:7331/v1/evaluation/jobs: the connection failed",
+        ),
     ],
 )
 async def test_the_detail_says_what_broke(broken: Exception, detail: str) -> None:

@@ -50,4 +50,4 @@ def test_several_addresses_of_a_name_have_one_reason() -> None:
 def test_the_error_of_an_earlier_call_is_not_the_reason() -> None:
     error = httpx.ReadError("the answer ended early")
     error.__context__ = ConnectionRefusedError(111, "earlier")
-    assert words_for(error) == "the answer ended early"
+    assert words_for(error) == "the connection failed"
