@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from typer.core import TyperCommand
+from typing_extensions import override
 
 from . import __version__
 from .imports import import_without
@@ -273,6 +275,54 @@ async def _release(
         if deployment is not None:
             await stop_deployment(DeploymentClient(http), *deployment, typer.echo)
         return await release_finalizers(KubeClient(http), scope, typer.echo)
+
+
+class _GateCommand(TyperCommand):
+    """Ends with 3 where the command line is wrong: Click's 2 means that the verdict is inconclusive."""
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # Typer does not export its class of usage errors.
+            if hasattr(error, "exit_code"):
+                error.exit_code = 3
+            raise
+
+
+@app.command(cls=_GateCommand)
+def gate(
+    policy: Annotated[
+        Path, typer.Option(help="YAML: a gate with criteria, a NemoEvalJob, or a policy of `nel gate`.")
+    ],
+    candidate: Annotated[
+        list[Path], typer.Option(help="Results of the run to judge, as JSON; may be repeated.")
+    ],
+    baseline: Annotated[
+        list[Path] | None, typer.Option(help="Results of the run to compare with; may be repeated.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="text, json or markdown.", metavar="FORMAT")
+    ] = "text",
+) -> None:
+    """Judge a run by thresholds and by comparison with an earlier run, without a cluster.
+
+    Results are JSON as the evaluator's results route or `nemo-eval-operator results --json` gives them, or a
+    ConfigMap as printed by `kubectl get -o json`. Exit code: 0 passed, 1 failed, 2 inconclusive, 3 usage or
+    unreadable input.
+    """
+    from .gate_command import ExitCode, Output, Unreadable, run_gate
+
+    try:
+        printed, code = run_gate(
+            policy, baselines=baseline or [], candidates=candidate, output=Output(output)
+        )
+    except (Unreadable, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.UNREADABLE) from error
+    typer.echo(printed)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -1,0 +1,119 @@
+"""What `nemo-eval-operator gate` does: reads files, judges, prints. It needs no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import yaml
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from .gates import (
+    Evidence,
+    PolicyInvalid,
+    Result,
+    as_json,
+    as_markdown,
+    as_text,
+    evidence_of,
+    gate_of,
+    judge,
+)
+from .nemo import JsonObject
+
+__all__ = ["ExitCode", "Output", "Unreadable", "run_gate"]
+
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+"""Of one input file, so that a wrong path such as /dev/zero ends with a message."""
+
+RESULTS_KEY: Final = "results.json"
+"""Key of a results ConfigMap."""
+
+_json_object: Final = TypeAdapter(JsonObject)
+_json: Final = TypeAdapter[JsonValue](JsonValue)
+
+
+class Unreadable(Exception):
+    """A file cannot be used; the message says which and why."""
+
+
+class Output(StrEnum):
+    """What is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class ExitCode:
+    """What the command's exit code says."""
+
+    PASSED: Final = 0
+    FAILED: Final = 1
+    INCONCLUSIVE: Final = 2
+    UNREADABLE: Final = 3
+
+
+PRINTERS: Final = {Output.TEXT: as_text, Output.JSON: as_json, Output.MARKDOWN: as_markdown}
+
+
+def run_gate(
+    policy: Path, *, baselines: Sequence[Path], candidates: Sequence[Path], output: Output
+) -> tuple[str, int]:
+    """Return what to print, and the exit code. Raises Unreadable."""
+    try:
+        gate = gate_of(_json.validate_python(_yaml(policy)))
+    except PolicyInvalid as error:
+        raise Unreadable(f"{policy}: {error}") from error
+    except ValidationError as error:
+        raise Unreadable(f"{policy}: not a document of plain values") from error
+    baseline = _evidence(baselines) if baselines else None
+    judgement = judge(gate, _evidence(candidates), baseline)
+    code = {Result.FAILED: ExitCode.FAILED, Result.INCONCLUSIVE: ExitCode.INCONCLUSIVE}.get(judgement.verdict)
+    return PRINTERS[output](judgement), ExitCode.PASSED if judgement.passed or code is None else code
+
+
+def _evidence(paths: Sequence[Path]) -> Evidence:
+    """The scores of all files of one run. A score that two files have is ambiguous, and judged so."""
+    parts = [evidence_of(_results(path)) for path in paths]
+    return Evidence(
+        tuple(score for part in parts for score in part.scores),
+        is_truncated=any(part.is_truncated for part in parts),
+    )
+
+
+def _results(path: Path) -> JsonObject:
+    """A results document, or the one inside a ConfigMap that `kubectl get -o json` printed."""
+    try:
+        document = _json_object.validate_json(_read(path))
+        if document.get("kind") == "ConfigMap":
+            data = document.get("data")
+            inner = data.get(RESULTS_KEY) if isinstance(data, dict) else None
+            if not isinstance(inner, str):
+                raise Unreadable(f"{path}: the ConfigMap has no {RESULTS_KEY}")
+            document = _json_object.validate_json(inner)
+    except ValidationError as error:
+        raise Unreadable(f"{path}: not a JSON object: {error.errors(include_url=False)[0]['msg']}") from error
+    if not isinstance(document.get("tasks"), dict) and not isinstance(document.get("groups"), dict):
+        raise Unreadable(f"{path}: not a results document: it has neither tasks nor groups")
+    return document
+
+
+def _yaml(path: Path) -> object:
+    try:
+        return yaml.safe_load(_read(path))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Unreadable(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise Unreadable(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    return content
