@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -189,15 +189,7 @@ async def _work(
             namespaces=settings.namespaces,
         )
 
-        async def reconcile(key: ObjectKey) -> float | None:
-            match key.plural:
-                case NemoBenchmark.PLURAL:
-                    return await benchmarks.reconcile(key)
-                case NemoEvaluatorConnection.PLURAL:
-                    return await connections.reconcile(key)
-                case _:
-                    return await jobs.reconcile(key)
-
+        reconcile = _by_kind(benchmarks, connections, jobs)
         counts = connections.keep_counts(heartbeats.add("connections", limit=COUNTS_LIMIT_SECONDS))
         background += [
             *opener.watch_slots(own, evaluators),
@@ -248,6 +240,21 @@ def _log_scope(settings: Settings, server: str, evaluator_url: str) -> None:
     selected = f" that match {settings.selector.text}" if settings.selector.text else ""
     watched = f"jobs, benchmarks and connections in {namespaces}{selected}"
     logger.info("watching %s at %s, evaluator %s", watched, server, evaluator_url)
+
+
+def _by_kind(
+    benchmarks: BenchmarkReconciler, connections: ConnectionReconciler, jobs: JobReconciler
+) -> Callable[[ObjectKey], Awaitable[float | None]]:
+    async def reconcile(key: ObjectKey) -> float | None:
+        match key.plural:
+            case NemoBenchmark.PLURAL:
+                return await benchmarks.reconcile(key)
+            case NemoEvaluatorConnection.PLURAL:
+                return await connections.reconcile(key)
+            case _:
+                return await jobs.reconcile(key)
+
+    return reconcile
 
 
 async def _measure_loop_lag(metrics: Metrics) -> None:
