@@ -3,6 +3,7 @@
 import json
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from testbed.model import ModelEndpoint
@@ -62,10 +63,11 @@ def start_operator(
     namespaces: Iterable[str] = (),
     env: Mapping[str, str] | None = None,
     command: Sequence[str] = (),
+    probe: str = "readyz",
 ) -> str:
     """The operator, watching NAMESPACES or all of them; returns the URL of its health endpoint.
 
-    COMMAND is what to start instead of the one that is installed here.
+    COMMAND is what to start instead of the one that is installed here, PROBE what has to be answered first.
     """
     port = free_port()
     program = operator_program(
@@ -77,8 +79,9 @@ def start_operator(
         port=port,
         command=command,
     )
-    processes.start(program)
-    return f"http://127.0.0.1:{port}/healthz"
+    url = f"http://127.0.0.1:{port}"
+    processes.start(replace(program, ready=http_ready(f"{url}/{probe}")))
+    return f"{url}/healthz"
 
 
 def operator_command() -> list[str]:

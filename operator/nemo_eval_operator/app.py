@@ -16,6 +16,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import httpx
@@ -46,6 +47,7 @@ from .reconcile import (
 )
 from .resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from .settings import Settings
+from .standby import Takeover
 from .transport import transport_to
 from .watching import watch_until_stopped
 
@@ -94,9 +96,13 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
         await _until_served(kube, credentials.server)
         leadership = None
         if settings.leader_elect:
-            health.state = State.STANDBY
-            leadership = await stack.enter_async_context(leading(lambda: _election(settings, credentials)))
+            takeover = Takeover(lease_seconds=settings.lease_renew_deadline_seconds)
+            health.obstacle, health.state = takeover.obstacle, State.STANDBY
+            async with takeover.checked(kube, settings.namespaces):
+                election = partial(_election, settings, credentials, takeover)
+                leadership = await stack.enter_async_context(leading(election))
         health.state = State.ACTIVE
+        _log_scope(settings, credentials.server)
         await _work(settings, credentials, health, metrics, leadership)
 
 
@@ -216,7 +222,6 @@ async def _work(
         comparing = keep_forgetting_vanished(context, kube, settings.namespaces, settings.selector)
         background.append(tasks.create_task(comparing, name="vanished"))
         await asyncio.wait({noting}, timeout=NOTES_HEAD_START_SECONDS)
-        _log_scope(settings, credentials.server, own.used.url)
         await watch_until_stopped(
             context,
             namespaces=settings.namespaces,
@@ -232,14 +237,15 @@ async def _work(
             task.cancel()
 
 
-def _log_scope(settings: Settings, server: str, evaluator_url: str) -> None:
+def _log_scope(settings: Settings, server: str) -> None:
     plural = "" if len(settings.namespaces) == 1 else "s"
     namespaces = (
         f"namespace{plural} {', '.join(settings.namespaces)}" if settings.namespaces else "all namespaces"
     )
     selected = f" that match {settings.selector.text}" if settings.selector.text else ""
     watched = f"jobs, benchmarks and connections in {namespaces}{selected}"
-    logger.info("watching %s at %s, evaluator %s", watched, server, evaluator_url)
+    evaluator = str(httpx.URL(str(settings.evaluator_url)).copy_with(userinfo=b"")).rstrip("/")
+    logger.info("watching %s at %s, evaluator %s", watched, server, evaluator)
 
 
 def _by_kind(
@@ -275,9 +281,11 @@ def _cancel_on_signals() -> None:
 
 
 @asynccontextmanager
-async def _election(settings: Settings, credentials: Credentials) -> AsyncIterator[Election]:
+async def _election(
+    settings: Settings, credentials: Credentials, takeover: Takeover
+) -> AsyncIterator[Election]:
     async with http_client(credentials) as http:
-        yield Election(LeaseClient(http), _terms(settings))
+        yield Election(LeaseClient(http), _terms(settings), on_reached=takeover.lease_reached)
 
 
 def _terms(settings: Settings) -> Terms:

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,7 +80,11 @@ def claim(seen: LeaseSpec | None, terms: Terms, *, expired: bool, now: datetime)
 class Election:
     """One candidate. `leading` waits for the lease, `renew` keeps it, and until then nobody may work."""
 
-    def __init__(self, leases: LeaseClient, terms: Terms) -> None:
+    def __init__(
+        self, leases: LeaseClient, terms: Terms, *, on_reached: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_reached` is called after each look at the lease, and each write of it, that worked."""
+        self._on_reached = on_reached
         self._leases = leases
         self._terms = terms
         self._lease: Lease | None = None
@@ -136,13 +140,15 @@ class Election:
         """One try to acquire or renew. Raises LeaseLost where a lease that was ours is another's."""
         try:
             async with asyncio.timeout(self._terms.renew_deadline / 2):
-                return await self._claim()
+                acquired = await self._claim()
         except Outdated:
             self._outdated = True
             return False
         except (KubeError, TimeoutError) as error:
             logger.warning("lease not %s: %s", "renewed" if self.held else "acquired", _said(error))
             return False
+        self._on_reached()
+        return acquired
 
     async def _claim(self) -> bool:
         if not self.held or self._outdated:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 READY = {State.STANDBY, State.ACTIVE}
-"""A standby is ready: it does what it is there for, and a rolling update ends the leader only after that."""
+"""A standby that could take over is ready, so a rolling update ends the leader only after that."""
 
 
 class Health:
@@ -45,6 +45,8 @@ class Health:
     def __init__(self) -> None:
         self.state = State.STARTING
         self.heartbeats = Heartbeats()
+        self.obstacle: Callable[[], str | None] = lambda: None
+        """What keeps a standby from taking over at once, without names of objects."""
 
 
 @asynccontextmanager
@@ -70,7 +72,10 @@ async def serve_probes(
         return web.json_response({"overdueSeconds": overdue}, status=503 if stuck else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
-        return web.json_response({"state": health.state}, status=200 if health.state in READY else 503)
+        obstacle = health.obstacle() if health.state is State.STANDBY else None
+        ready = health.state in READY and obstacle is None
+        document = {"state": health.state} | ({} if obstacle is None else {"obstacle": obstacle})
+        return web.json_response(document, status=200 if ready else 503)
 
     async def exposition(request: web.Request) -> web.Response:
         if token_file is not None and not _is_bearer_of(request.headers.get("Authorization"), token_file):

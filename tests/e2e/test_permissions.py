@@ -214,6 +214,8 @@ def operating(
             kubeconfig=record.kubeconfig,
             evaluator_url=world.evaluator_url,
             env=installation.settings,
+            # Without rights to the Lease it is never ready.
+            probe="healthz",
         )
         yield Stage(world, record, health.replace("healthz", "readyz"))
 

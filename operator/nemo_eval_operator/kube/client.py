@@ -120,6 +120,14 @@ class KubeClient:
             isinstance(kind, dict) and kind.get("name") == plural for kind in kinds
         )
 
+    async def lists(self, plural: str, namespace: str | None) -> bool:
+        """Whether the kind is served; raises what a list of it in the namespace (None: in all) raises."""
+        path = f"{_list_path(plural, namespace, '')}&limit=1"
+        try:
+            return await self._server.content(path, limit=MAX_OBJECT_BYTES, headers=METADATA_LIST) is not None
+        except AnswerTooLarge:
+            return True
+
     async def get(self, key: ObjectKey) -> JsonObject | None:
         """The object; None where there is none. Raises ObjectTooLarge."""
         try:
