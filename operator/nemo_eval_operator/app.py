@@ -21,7 +21,7 @@ from typing import Final
 
 import httpx
 
-from .handlers import Context, Echoes, keep_forgetting_vanished
+from .handlers import Changes, Context, Echoes, keep_forgetting_vanished
 from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .leader import Election, Terms
 from .leader_thread import Leadership, leading
@@ -201,7 +201,6 @@ async def _work(
             *opener.watch_slots(own, evaluators),
             tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
-            *opener.watch_slots(own, evaluators),
         ]
         for name in (f"worker-{number}" for number in range(shares.loops)):
             heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
@@ -209,13 +208,17 @@ async def _work(
         if leadership is not None:
             # Beside the workers: its failure cancels them at once, while Kopf takes its time.
             background.append(tasks.create_task(leadership.lost(), name="lease"))
-        notes = NoteTaker(books=books, evaluators=evaluators, queue=queue, settle=settle)
+        changes = Changes()
+        notes = NoteTaker(
+            books=books, evaluators=evaluators, queue=queue, settle=settle, on_listed=changes.expect
+        )
         context = Context(
             queue=queue,
             credentials=credentials,
             is_noted=notes.is_noted,
             echoes=echoes,
             metrics=metrics,
+            changes=changes,
         )
         noting = tasks.create_task(notes.take_all(kube, settings.namespaces, settings.selector), name="notes")
         background.append(noting)

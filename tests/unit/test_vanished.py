@@ -72,6 +72,20 @@ async def test_an_object_that_no_list_has_any_more_is_forgotten_and_looked_at() 
     assert 'phase="Running"} 1.0' in metrics.exposition().decode()
 
 
+async def test_a_job_that_was_deleted_between_the_starts_list_and_the_watch_is_forgotten() -> None:
+    changes = Changes()
+    for name in ("kept", "vanished"):
+        changes.expect(f"uid-{name}", job(name))
+    assert changes.worth_a_look("uid-kept", job("kept"), 1), "what the watch shows first is news all the same"
+    changes.expect("uid-kept", job("kept"))
+    assert not changes.worth_a_look("uid-kept", job("kept"), 1)
+
+    queue = await compare(changes, Lists("uid-kept"))
+
+    assert changes.of_kind(EVALJOB_PLURAL) == {"uid-kept": job("kept")}
+    assert (queue.holds(job("vanished")), queue.holds(job("kept"))) == (True, False)
+
+
 async def test_only_metadata_is_read() -> None:
     lists = Lists("uid-kept")
     await compare(Changes(), lists)

@@ -15,7 +15,8 @@ __all__ = ["Changes"]
 
 class _Known(NamedTuple):
     key: ObjectKey
-    digest: int
+    digest: int | None
+    """None: the watch has not shown it yet."""
 
 
 class Changes:
@@ -25,6 +26,12 @@ class Changes:
         self._known: dict[str, _Known] = {}
         self._latest: dict[ObjectKey, str] = {}
         """The uid of the object that has a name now; another of that name may have vanished before it."""
+
+    def expect(self, uid: str, key: ObjectKey) -> None:
+        """Remember an object that was listed before the watch began: it may be deleted before it is shown."""
+        if uid not in self._known:
+            self._known[uid] = _Known(key, None)
+            self._latest.setdefault(key, uid)
 
     def worth_a_look(self, uid: str, key: ObjectKey, digest: int) -> bool:
         """True for a new object, a change of spec or metadata, a lost status and a deletion."""
@@ -42,5 +49,5 @@ class Changes:
         return True
 
     def of_kind(self, plural: str) -> dict[str, ObjectKey]:
-        """The objects of a kind that were seen and did not go since, by uid."""
+        """The objects of a kind that were listed or shown and did not go since, by uid."""
         return {uid: known.key for uid, known in self._known.items() if known.key.plural == plural}

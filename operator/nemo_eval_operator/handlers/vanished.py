@@ -21,6 +21,9 @@ __all__ = ["forget_vanished", "keep_forgetting_vanished"]
 
 logger = logging.getLogger(__name__)
 
+FIRST_COMPARISON_SECONDS: Final = 60.0
+"""Before the first comparison: objects may have been deleted between the start's own list and the watch."""
+
 COMPARISON_SECONDS: Final = 900.0
 """Between two comparisons. Until then a vanished object costs its memory and wrong counts in the metrics."""
 
@@ -29,9 +32,11 @@ async def keep_forgetting_vanished(
     context: Context, kube: KubeClient, namespaces: Sequence[str], selector: LabelSelector
 ) -> None:
     """Run until cancelled."""
+    pause = FIRST_COMPARISON_SECONDS
     while True:
-        await asyncio.sleep(spread(COMPARISON_SECONDS))
+        await asyncio.sleep(spread(pause))
         await forget_vanished(context, kube, namespaces, selector)
+        pause = COMPARISON_SECONDS
 
 
 async def forget_vanished(

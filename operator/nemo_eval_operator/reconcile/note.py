@@ -6,12 +6,12 @@ After a restart that is so for nearly all: without a read for each, ten thousand
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeError
+from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
 from nemo_eval_operator.lifecycle import Facts, decide_job, glimpse_told_by, read_job
 from nemo_eval_operator.lifecycle.steps import Rest
 from nemo_eval_operator.nemo import JsonObject
@@ -28,9 +28,18 @@ logger = logging.getLogger(__name__)
 
 
 class NoteTaker:
-    """Follows jobs on the word of a list."""
+    """Follows jobs on the word of a list; `on_listed` is called with uid and key of each object in it."""
 
-    def __init__(self, *, books: Books, evaluators: Evaluators, queue: WorkQueue, settle: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        books: Books,
+        evaluators: Evaluators,
+        queue: WorkQueue,
+        settle: timedelta,
+        on_listed: Callable[[str, ObjectKey], None] = lambda _uid, _key: None,
+    ) -> None:
+        self._on_listed = on_listed
         self._books = books
         self._evaluators = evaluators
         self._queue = queue
@@ -43,8 +52,9 @@ class NoteTaker:
         for namespace in namespaces or (None,):
             try:
                 async for document in kube.list_all(EVALJOB_PLURAL, namespace, selector=selector.text):
+                    meta = ObjectMeta.model_validate(document["metadata"])
+                    self._on_listed(meta.uid, ObjectKey(EVALJOB_PLURAL, meta.namespace, meta.name))
                     if self.take_note(document):
-                        meta = ObjectMeta.model_validate(document["metadata"])
                         self._noted[meta.uid] = meta.resource_version
             except KubeError as error:
                 logger.warning("jobs are looked at one by one: %s", error)

@@ -117,8 +117,10 @@ async def test_an_answer_that_cannot_be_decoded_is_ambiguous() -> None:
         ),
         (
             httpx.RemoteProtocolError("peer closed connection (received 0 bytes, expected 5)"),
-            "POST http://evaluator.test:7331/v1/evaluation/jobs: "
-            "the connection was closed before the answer was complete",
+            (
+                "POST http://evaluator.test:7331/v1/evaluation/jobs: "
+                "the connection was closed before the answer was complete"
+            ),
         ),
         (
             httpx.DecodingError("Error -3 while decompressing data"),

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator import EvaluatorClient
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey
 from nemo_eval_operator.reconcile import Books, Lanes, NoteTaker, Waiting, WorkQueue
+from nemo_eval_operator.resources import LabelSelector
 from tests.unit.lifecycle import objects
 from tests.unit.lifecycle.objects import HELD, evaljob, finished, followed, intent
 
@@ -30,7 +31,14 @@ class Stage:
         self.following, self.admission = evaluators.own.following, evaluators.own.admission
         books = Books(evaluators=evaluators, waiting=Waiting(), lanes=Lanes())
         settle = timedelta(seconds=45)
-        self.notes = NoteTaker(books=books, evaluators=evaluators, queue=self.queue, settle=settle)
+        self.listed: list[tuple[str, ObjectKey]] = []
+        self.notes = NoteTaker(
+            books=books,
+            evaluators=evaluators,
+            queue=self.queue,
+            settle=settle,
+            on_listed=lambda *listed: self.listed.append(listed),
+        )
 
     def note(self, document: dict[str, Any]) -> bool:
         return self.notes.take_note(document)
@@ -141,3 +149,15 @@ async def test_an_object_that_is_already_in_hand_is_left_to_whoever_has_it() -> 
     stage.queue.add(KEY)
     assert not stage.note(document(running()))
     assert KEY not in stage.following
+
+
+async def test_every_object_of_the_list_is_reported_whether_it_needs_a_look_or_not() -> None:
+    documents = [document(running(), {"uid": "one"}), document(None, {"uid": "two", "name": "waits"})]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"metadata": {}, "items": documents}))
+    kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+    stage = Stage()
+
+    await stage.notes.take_all(kube, [], LabelSelector.parse(""))
+
+    assert [uid for uid, _ in stage.listed] == ["one", "two"]
+    assert stage.listed[1][1].name == "waits"
