@@ -3,6 +3,7 @@
 from . import mark_keys
 from .access import Access, Certificates, ReplaceableTransport, UnusableCertificate, UnusableUrl
 from .addresses import address_of
+from .bodies import parts_of
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
 from .errors import (
     Ambiguous,
@@ -56,6 +57,7 @@ __all__ = [
     "fits",
     "mark_keys",
     "one_line",
+    "parts_of",
     "printable",
     "readable",
     "redacted",

@@ -10,7 +10,7 @@ import httpx
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-__all__ = ["Bounds", "TooLarge", "Unreadable", "parsed", "read_body"]
+__all__ = ["Bounds", "TooLarge", "Unreadable", "parsed", "parts_of", "read_body"]
 
 OBJECT_PARTS: Final = 4
 """What an object counts, with the names in it."""
@@ -71,13 +71,18 @@ def parsed(content: bytes, max_parts: int) -> JsonValue:
 
     Raises TooLarge, Unreadable.
     """
-    if content.count(b"{") * OBJECT_PARTS + content.count(b"[") + content.count(b",") > max_parts:
+    if parts_of(content) > max_parts:
         raise TooLarge(f"more than {max_parts:,} objects, lists and items")
     try:
         document: JsonValue = from_json(_with_whole_characters(content))
     except ValueError as error:
         raise Unreadable(str(error)) from error
     return document
+
+
+def parts_of(content: bytes) -> int:
+    """Return how many parts `content` counts; characters in strings are not distinguished from others."""
+    return content.count(b"{") * OBJECT_PARTS + content.count(b"[") + content.count(b",")
 
 
 def _with_whole_characters(content: bytes) -> bytes:

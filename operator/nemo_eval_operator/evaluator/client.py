@@ -69,9 +69,10 @@ RESULTS_PARTS: Final = 1_000_000
 PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=250_000)
 """A page of a list; one that exceeds them is asked for with fewer jobs."""
 
-ONE_BOUNDS: Final = Bounds(size=2 * MIB, parts=100_000)
+ONE_BOUNDS: Final = Bounds(size=3 * MIB, parts=150_000)
 """An answer about one job or config. A job embeds its config and its target: two specs of at most 256 KiB,
-which escapes make three times as long, and 10,000 values (`resources.limits`) of up to 5 parts: `{},`."""
+which escapes make three times as long, and 10,000 values (`resources.limits`) of up to 5 parts: `{},`. Rows
+of ConfigMaps (`lifecycle.datasets`) add 1 MiB, which base64 makes a third longer, and 50,000 parts."""
 
 SLICE_JOBS: Final = 500
 """Of a page that are validated before others run: about 10 ms."""

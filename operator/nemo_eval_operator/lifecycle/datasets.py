@@ -8,11 +8,13 @@ API does not have.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import JsonValue
 
+from nemo_eval_operator.evaluator import parts_of
 from nemo_eval_operator.nemo import (
     ConfigMapKeyRef,
     Dataset,
@@ -39,6 +41,10 @@ MEDIA_TYPE: Final = "application/jsonl"
 
 MAX_RECORDED_BYTES: Final = 16 * 1024
 """Of rows that config.json shows; of more it has count and digest."""
+
+MAX_TARGET_PARTS: Final = 50_000
+"""Of the rows of a target, as answers are counted (`evaluator.parts_of`): each answer about the job repeats
+them. Braces count four."""
 
 MAX_REFS: Final = 16
 """Data sets with a configMapRef in one object: each is a call to the API server."""
@@ -200,7 +206,22 @@ def _target_of_rows(target: EvaluationTarget, datasets: Datasets) -> EvaluationT
     dataset, ref = found
     kept = {name: getattr(target, name) for name in target.model_fields_set - {"dataset", "type"}}
     rows: list[JsonObject] = datasets[ref].rows(limit=dataset.limit)
+    _check_answer(rows)
     return EvaluationTarget.model_construct(**kept, type="rows", rows=rows)
+
+
+def _check_answer(rows: list[JsonObject]) -> None:
+    """Raise UnusableDataset where an answer that repeats the rows, with escapes, would be too large."""
+    text = json.dumps(rows).encode()
+    for count, most, unit in (
+        (len(text), MAX_DATASET_BYTES, "bytes"),
+        (parts_of(text), MAX_TARGET_PARTS, "commas and brackets"),
+    ):
+        if count > most:
+            raise UnusableDataset(
+                f"{TARGET_DATASET}.configMapRef: as JSON the rows have {count:,} {unit}, and may have "
+                f"{most:,}. Use fewer rows, set limit, or name the data in files_url"
+            )
 
 
 def _want_one_source(dataset: Dataset, path: str) -> None:

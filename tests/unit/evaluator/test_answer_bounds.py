@@ -112,6 +112,6 @@ async def test_of_a_job_without_end_no_more_than_its_bound_is_read() -> None:
                 yield b"x" * 65_536
 
     evaluator = Scripted(lambda _: httpx.Response(200, stream=Endless()))
-    with pytest.raises(Exception, match="more than 2 MiB"):
+    with pytest.raises(Exception, match="more than 3 MiB"):
         await evaluator.client.get_job("eval-1")
-    assert sent <= 2 * 1024**2 + 2 * 65_536
+    assert sent <= 3 * 1024**2 + 2 * 65_536

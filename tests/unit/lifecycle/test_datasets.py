@@ -139,6 +139,23 @@ def test_all_datasets_of_an_object_are_bounded_together() -> None:
         with_rows(benchmark(config={"type": "custom", "tasks": tasks}), {KEY: half})
 
 
+@pytest.mark.parametrize(
+    ("row", "count", "problem"),
+    [
+        ("{}", 10_001, "50,005 commas and brackets, and may have 50,000"),
+        ('{"a":"ü"}', 80_000, "bytes, and may"),
+    ],
+)
+def test_rows_of_a_target_fit_into_an_answer_about_the_job(row: str, count: int, problem: str) -> None:
+    read = {KEY: DatasetRows(f"{row}\n" * count, count)}
+    job = evaljob(target={"type": "dataset", "dataset": REF})
+    with pytest.raises(UnusableDataset) as refused:
+        with_rows(job, read)
+    assert problem in str(refused.value)
+    limited = evaljob(target={"type": "dataset", "dataset": REF | {"limit": 5}})
+    assert len(body_of(with_rows(limited, read), benchmark())["target"]["rows"]) == 5
+
+
 def test_those_of_a_job_and_its_benchmark_are_bounded_together() -> None:
     half = {KEY: DatasetRows("{}\n" * (MAX_DATASET_BYTES // 6 + 1), 1)}
     job, bench = evaljob(target={"type": "dataset", "dataset": REF}), benchmark(config=of_task(REF))
