@@ -67,6 +67,8 @@ def results_lines(job: NemoEvalJob, document: str, *, samples: int, wrong: bool 
     """Scores as a table, then the first `samples` of each task; only those that are wrong if `wrong`."""
     rows = [HEADINGS, *map(_row, job.status.scores or [])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if job.spec.dry_run:
+        yield "Dry run of one sample of each task: not a result of the benchmark"
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     for task, entries in samples_of(_json_object.validate_json(document)).items():

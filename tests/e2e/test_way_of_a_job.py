@@ -115,6 +115,35 @@ def test_a_limit_of_samples_is_kept_and_shown_in_status_and_results(world: World
     assert "limitSamples" not in whole["benchmark"]
 
 
+def test_a_dry_run_evaluates_one_sample_and_is_not_a_result(world: World, parrot: Parrot) -> None:
+    asked = len(parrot.requests)
+    world.apply(benchmark(), model_job("dry", dryRun=True))
+
+    status = world.until_phase("dry", "Succeeded")
+
+    assert len(parrot.requests) == asked + 1
+    assert world.reason(JOB, "dry") == "DryRunCompleted"
+    assert world.conditions(JOB, "dry") == {"Ready": "True", "Complete": "True"}
+    assert status["score"] == "(dry run)"
+    assert [score["count"] for score in status["scores"]] == [1]
+    assert status["message"].startswith("dry run, not a result: 1 score, limited to 1 sample of each task; ")
+    marked = world.kubectl("get", "configmaps", "-l", "evaluator.nemo.dev/dry-run=true", "-o", "name")
+    assert marked.split() == ["configmap/dry-results"]
+    command = ["results", "dry", "-n", world.namespace, "--kubeconfig", str(world.cluster.kubeconfig)]
+    shown = CliRunner().invoke(app, command).output
+    assert shown.startswith("Dry run of one sample of each task: not a result of the benchmark")
+
+
+def test_a_dry_run_of_what_does_not_work_fails(world: World) -> None:
+    broken = benchmark("broken")
+    broken["spec"]["config"]["tasks"]["qa"]["dataset"] = {"files_url": "file://missing.jsonl"}
+    world.apply(broken, model_job("dry-broken", of="broken", dryRun=True))
+
+    status = world.until_phase("dry-broken", "Failed")
+
+    assert "missing.jsonl" in status["message"]
+
+
 def test_progress_is_shown_while_it_runs(world: World, outspoken: Parrot) -> None:
     outspoken.hush()
     world.apply(benchmark(), model_job("slow"))

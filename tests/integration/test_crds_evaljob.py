@@ -126,6 +126,12 @@ ONE_TARGET = "set exactly one of spec.model (a model by name) and spec.target"
             id="parallelism is the benchmark's",
         ),
         pytest.param(
+            run(dryRun=True),
+            run(dryRun=True, limitSamples=2),
+            "spec.dryRun evaluates one sample of each task: remove spec.limitSamples",
+            id="dryRun",
+        ),
+        pytest.param(
             run(limitSamples=1),
             run(limitSamples=0),
             "spec.limitSamples in body should be greater than or equal to 1",
@@ -242,6 +248,8 @@ def endpoint(**fields: Any) -> dict[str, Any]:
         ),
         pytest.param(run(samplingParams={"top_p": 1}), run(), "samplingParams", id="samplingParams removed"),
         pytest.param(run(), run(samplingParams={"top_p": 1}), "samplingParams", id="samplingParams added"),
+        pytest.param(run(dryRun=True), run(dryRun=False), "dryRun", id="dryRun changed"),
+        pytest.param(run(), run(dryRun=True), "dryRun", id="dryRun added"),
         pytest.param(run(limitSamples=1), run(limitSamples=2), "limitSamples", id="limitSamples changed"),
         pytest.param(run(), run(limitSamples=1), "limitSamples", id="limitSamples added"),
         pytest.param(

@@ -14,6 +14,9 @@ __all__ = ["BENCHMARK", "JOB", "Manifest", "as_run", "check_reference"]
 BENCHMARK: Final = "NemoBenchmark"
 JOB: Final = "NemoEvalJob"
 
+_DRY_RUN_SAMPLES: Final = 1
+"""Samples of each task in a dry run."""
+
 Document = dict[str, Any]
 
 
@@ -42,6 +45,7 @@ class _Spec(BaseModel):
     benchmarkRef: _Reference | None = None  # noqa: N815 - the manifest's name
     samplingParams: _SamplingParams | None = None  # noqa: N815
     limitSamples: Annotated[int, Field(ge=1, strict=True)] | None = None  # noqa: N815
+    dryRun: bool = False  # noqa: N815
     valuesFrom: list[dict[str, Any]] | None = None  # noqa: N815
 
 
@@ -66,6 +70,9 @@ class Manifest:
         if self.kind == JOB:
             self._want_one_of("benchmarkRef", "config")
             self._want_one_of("model", "target")
+            if self.spec.dryRun and self.spec.limitSamples is not None:
+                msg = f"{self.shown}: spec.dryRun evaluates one sample of each task: remove spec.limitSamples"
+                raise InvalidDocumentError(msg)
 
     def _want_one_of(self, one: str, other: str) -> None:
         if (getattr(self.spec, one) is None) == (getattr(self.spec, other) is None):
@@ -103,9 +110,9 @@ def check_reference(job: Manifest, benchmark: Manifest | None) -> None:
 
 
 def as_run(config: Document, job: Manifest) -> Document:
-    """Return the config with the job's samplingParams and limitSamples."""
+    """Return the config with the job's samplingParams, and its limitSamples or dryRun."""
     sampled = _with_sampling(config, job)
-    limit = job.spec.limitSamples
+    limit = _DRY_RUN_SAMPLES if job.spec.dryRun else job.spec.limitSamples
     if limit is None:
         return sampled
     return {**sampled, "params": {**(sampled.get("params") or {}), "limit_samples": limit}}

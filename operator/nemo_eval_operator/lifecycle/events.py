@@ -60,8 +60,10 @@ SMOOTH: Final = frozenset(
     {
         ("Submitting", "Running"),
         ("Running", "Completed"),
+        ("Running", "DryRunCompleted"),
         ("QueuedInEvaluator", "Running"),
         ("QueuedInEvaluator", "Completed"),
+        ("QueuedInEvaluator", "DryRunCompleted"),
         # Of an outage each running job's status tells: ten thousand events would tell nothing more.
         ("Running", "EvaluatorUnreachable"),
         ("QueuedInEvaluator", "EvaluatorUnreachable"),

@@ -67,6 +67,9 @@ __all__ = [
 
 MAX_METRICS_NAMED: Final = 3
 
+DRY_RUN_SCORE: Final = "(dry run)"
+"""In the column of scores, in which runs are compared."""
+
 MAX_WORD_CHARACTERS: Final = 64
 """Shown of a status that the evaluator reports."""
 
@@ -291,11 +294,13 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
     message = f"{count}{_without(stored)}{_limited(job)}; {where}{cut}"
     verdict = Verdict(Standing.COMPLETE, "Completed", message)
+    if job.spec.dry_run:
+        verdict = Verdict(Standing.COMPLETE, "DryRunCompleted", f"dry run, not a result: {message}")
     return _ended(job, now, Phase.SUCCEEDED, verdict).model_copy(
         update={
             "progress": _progress_at(100, samples),
             "scores": scores[:MAX_SCORES],
-            "score": summary_of(scores),
+            "score": DRY_RUN_SCORE if job.spec.dry_run else summary_of(scores),
             "results_ref": ResultsRef(
                 config_map=stored.config_map,
                 key=stored.key,

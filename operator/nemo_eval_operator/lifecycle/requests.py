@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -25,7 +26,11 @@ __all__ = [
     "config_name",
     "job_body",
     "model_name",
+    "sample_limit",
 ]
+
+DRY_RUN_SAMPLES: Final = 1
+"""Samples of each task in a dry run."""
 
 SecretValues = Mapping[str, str]
 """The values that spec.valuesFrom names, by their target path."""
@@ -80,8 +85,13 @@ def job_body(
 
 def carries_config(job: NemoEvalJob, secrets: SecretValues) -> bool:
     """Whether this run changes something in its benchmark's config, so that a copy of it has to travel."""
-    changed = job.spec.sampling_params is not None or job.spec.limit_samples is not None
+    changed = job.spec.sampling_params is not None or sample_limit(job) is not None
     return changed or any(map(_is_of_config, secrets))
+
+
+def sample_limit(job: NemoEvalJob) -> int | None:
+    """Return how many samples of each task this run evaluates at most; None where the config decides."""
+    return DRY_RUN_SAMPLES if job.spec.dry_run else job.spec.limit_samples
 
 
 def _is_of_config(path: str) -> bool:
@@ -153,7 +163,7 @@ def _target(job: NemoEvalJob) -> JsonValue:
 
 def _as_run(config: JsonObject, job: NemoEvalJob) -> JsonObject:
     """The config as this run changes it: its sampling parameters, and its limit of samples."""
-    return _limited(_sampled(config, job.spec.sampling_params), job.spec.limit_samples)
+    return _limited(_sampled(config, job.spec.sampling_params), sample_limit(job))
 
 
 def _limited(config: JsonObject, limit: int | None) -> JsonObject:

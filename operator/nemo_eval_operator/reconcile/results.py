@@ -35,6 +35,9 @@ from .secrets import SecretReader, remember
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
 JOB_LABEL: Final = "evaluator.nemo.dev/job"
+DRY_RUN_LABEL: Final = "evaluator.nemo.dev/dry-run"
+"""Label of the results of a dry run: a selector with `!` in front of it finds the others."""
+
 JOB_ID_ANNOTATION: Final = "evaluator.nemo.dev/job-id"
 URL_ANNOTATION: Final = "evaluator.nemo.dev/results-url"
 
@@ -131,7 +134,8 @@ class ResultsKeeper:
             meta.namespace,
             name,
             owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
-            labels={JOB_LABEL: label_value(meta.name)},
+            labels={JOB_LABEL: label_value(meta.name)}
+            | ({DRY_RUN_LABEL: "true"} if job.spec.dry_run else {}),
             annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
             data={RESULTS_KEY: document} | ({} if config is None else {CONFIG_KEY: config}),
         )

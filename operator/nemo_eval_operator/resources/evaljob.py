@@ -89,6 +89,11 @@ class EvalJobSpec(KubeModel):
             _another("target", "evaluate another target"),
             _another("samplingParams", "sample in another way"),
             _another("limitSamples", "evaluate another number of samples"),
+            _another("dryRun", "run all samples, or only one"),
+            rule(
+                "!has(self.dryRun) || !self.dryRun || !has(self.limitSamples)",
+                "spec.dryRun evaluates one sample of each task: remove spec.limitSamples",
+            ),
             _another("valuesFrom", "use other Secrets"),
             _another("evaluatorRef", "run it on another evaluator"),
             rule(
@@ -159,6 +164,15 @@ class EvalJobSpec(KubeModel):
             "params.limit_samples; a data set's own limit still holds. status.benchmark.limitSamples and the "
             "message of the finished job show it. Scores of fewer samples are not comparable with those of "
             "all. Immutable."
+        ),
+    )
+    dry_run: bool = Field(
+        False,
+        description=(
+            "If true, evaluate one sample of each task only, to find out before the hours of a whole run "
+            "whether config, data, model, judge and metrics work together. The job runs as any other, and "
+            "its status and results are marked as a dry run: its scores are not results of the benchmark. "
+            "Create another NemoEvalJob for the whole run. Not together with limitSamples. Immutable."
         ),
     )
     evaluator_ref: EvaluatorRef | None = Field(

@@ -210,6 +210,11 @@ class TestLimitSamples:
         body = body_of(evaljob(limitSamples=1), benchmark(config={"type": "gsm8k"}))
         assert body["config"] == {"type": "gsm8k", "params": {"limit_samples": 1}}
 
+    def test_a_dry_run_evaluates_one_sample(self) -> None:
+        body = body_of(evaljob(dryRun=True), benchmark(config=CUSTOM | {"params": {"limit_samples": 50}}))
+        assert body["config"]["params"] == {"limit_samples": 1}
+        assert body_of(evaljob(dryRun=False), benchmark())["config"] == "team-a/qa"
+
     def test_it_goes_with_sampling_parameters(self) -> None:
         job = evaljob(limitSamples=1, samplingParams={"top_p": 1})
         config = body_of(job, benchmark(config={"type": "gsm8k"}))["config"]

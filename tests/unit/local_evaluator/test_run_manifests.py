@@ -54,6 +54,13 @@ def test_limit_samples_of_the_job_overrides_that_of_the_benchmark(tmp_path: Path
     assert run_documents(file, str(file), limit=7)[0]["params"] == {"limit_samples": 7}
 
 
+def test_a_dry_run_evaluates_one_sample(tmp_path: Path) -> None:
+    benchmark, job = without_secrets("bench.yaml")
+    job["spec"].update(dryRun=True, samplingParams=None)
+    file = manifests(tmp_path / "bench.yaml", benchmark, job)
+    assert run_documents(file, str(file), limit=None)[0]["params"]["limit_samples"] == 1
+
+
 def test_values_from_secrets_are_refused_with_the_place_to_write_them(tmp_path: Path) -> None:
     said = refused(MANIFESTS / "bench.yaml", MANIFESTS / "model.yaml")
     assert "NemoBenchmark qa in" in said
@@ -106,6 +113,8 @@ def test_a_job_without_a_config_says_whose_to_give() -> None:
     [
         ({"samplingParams": {"temprature": 1}}, "spec.samplingParams.temprature: Extra inputs"),
         ({"samplingParams": {"top_p": 2}}, "spec.samplingParams.top_p: Input should be less than"),
+        ({"limitSamples": 2, "dryRun": True}, "spec.dryRun evaluates one sample of each task: remove"),
+        ({"dryRun": "perhaps"}, "spec.dryRun: Input should be a valid boolean"),
         ({"limitSamples": 0}, "spec.limitSamples: Input should be greater than or equal to 1"),
         ({"limitSamples": "5"}, "spec.limitSamples: Input should be a valid integer"),
         ({"model": "echo"}, "set exactly one of spec.model and spec.target"),
