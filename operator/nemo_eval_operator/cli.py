@@ -19,7 +19,15 @@ from typing_extensions import override
 
 from . import __version__
 from .imports import import_without
-from .kube import Credentials, DeploymentClient, KubeClient, KubeConfigMissing, KubeError, http_client
+from .kube import (
+    Credentials,
+    DeploymentClient,
+    KubeClient,
+    KubeConfigMissing,
+    KubeError,
+    LeaseClient,
+    http_client,
+)
 from .leader import LeaseLost
 from .logs import configure_logging
 from .settings import LogFormat, Settings
@@ -208,6 +216,7 @@ def results(
 
 @app.command(name="release-finalizers")
 def release(
+    *,
     namespace: Annotated[
         list[str] | None,
         typer.Option("--namespace", "-n", help="Objects of this namespace only; may be repeated."),
@@ -223,6 +232,13 @@ def release(
             help="The operator's Deployment: scale it to 0 first and wait until its pods are gone.",
         ),
     ] = None,
+    lease_name: Annotated[
+        str | None,
+        typer.Option(help="Lease by which a running operator is noticed.", show_default="nemo-eval-operator"),
+    ] = None,
+    lease_namespace: Annotated[
+        str | None, typer.Option(help="Namespace of that Lease.", show_default="any")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which it gives up.", min=1)] = 240,
     kubeconfig: Annotated[
         Path | None,
@@ -233,14 +249,15 @@ def release(
 
     Without an operator such an object could never be deleted. Nothing else is changed: objects, results
     and what is in the evaluator stay, and jobs that run there go on; they are named. It may be repeated.
-    NEMO_NAMESPACES and NEMO_SELECTOR are read as by `run`. The operator has to be stopped before.
+    NEMO_NAMESPACES and NEMO_SELECTOR are read as by `run`. While an operator holds the lease, it refuses.
     """
     given = {
         "namespaces": tuple(namespace) if namespace else None,
         "selector": selector,
         "kubeconfig": kubeconfig,
+        "lease_name": lease_name,
     }
-    from .uninstall import Scope
+    from .uninstall import OperatorRunning, Scope
 
     deployment = stop_deployment.partition("/") if stop_deployment else None
     if deployment is not None and not (deployment[0] and deployment[2]):
@@ -249,8 +266,9 @@ def release(
     scope = Scope(settings.namespaces, settings.selector)
     target = (deployment[0], deployment[2]) if deployment else None
     try:
-        released = asyncio.run(_release(credentials, scope, target, timeout))
-    except KubeError as error:
+        lease = settings.lease_name, lease_namespace
+        released = asyncio.run(_release(credentials, scope, target, lease, timeout))
+    except (KubeError, OperatorRunning) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except TimeoutError as error:
@@ -267,13 +285,19 @@ def release(
 
 
 async def _release(
-    credentials: Credentials, scope: Scope, deployment: tuple[str, str] | None, seconds: float
+    credentials: Credentials,
+    scope: Scope,
+    deployment: tuple[str, str] | None,
+    lease: tuple[str, str | None],
+    seconds: float,
 ) -> Released:
-    from .uninstall import release_finalizers, stop_deployment
+    from .uninstall import refuse_beside_an_operator, release_finalizers, stop_deployment
 
     async with asyncio.timeout(seconds), http_client(credentials) as http:
         if deployment is not None:
             await stop_deployment(DeploymentClient(http), *deployment, typer.echo)
+        else:
+            await refuse_beside_an_operator(LeaseClient(http), *lease, typer.echo)
         return await release_finalizers(KubeClient(http), scope, typer.echo)
 
 

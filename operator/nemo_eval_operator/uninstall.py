@@ -8,17 +8,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
 from .backoff import pauses
-from .kube import DeploymentClient, KubeClient, KubeRefused, KubeUnavailable, ObjectGone, ObjectKey, Outdated
-from .lifecycle import FINALIZER, left_running, read_job
+from .kube import (
+    DeploymentClient,
+    KubeClient,
+    KubeRefused,
+    KubeUnavailable,
+    LeaseClient,
+    LeaseSpec,
+    ObjectGone,
+    ObjectKey,
+    Outdated,
+)
+from .lifecycle import FINALIZER, left_running, parse_timestamp, read_job
 from .nemo import JsonObject
 from .resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
 
-__all__ = ["Released", "Scope", "release_finalizers", "stop_deployment"]
+__all__ = [
+    "OperatorRunning",
+    "Released",
+    "Scope",
+    "refuse_beside_an_operator",
+    "release_finalizers",
+    "stop_deployment",
+]
 
 Say = Callable[[str], None]
 
@@ -62,6 +80,36 @@ class Released:
     """Those of them whose remote job goes on; each was named at once."""
     held: dict[ObjectKey, str] = field(default_factory=dict)
     """Those that have the finalizer still, and why."""
+
+
+class OperatorRunning(Exception):
+    """An operator works on the objects: it would add the finalizer again."""
+
+
+async def refuse_beside_an_operator(leases: LeaseClient, name: str, namespace: str | None, say: Say) -> None:
+    """Raise OperatorRunning if a Lease of this name is held, in `namespace` or in any.
+
+    An operator that runs without a lease is not noticed; its writes make objects count as not released.
+    """
+    try:
+        found = await _patiently(lambda: leases.named(name, namespace), say)
+    except KubeRefused as error:
+        say(f"whether an operator runs is not known: {error}")
+        return
+    for lease in found:
+        if _is_held(lease.spec, datetime.now(UTC)):
+            raise OperatorRunning(
+                f"an operator is running: {lease.spec.holder_identity} holds the lease "
+                f"{lease.metadata.namespace}/{name}. Scale its Deployment to 0 first, or let this command do "
+                "that: --stop-deployment NAMESPACE/NAME. If it is the operator of other objects, name your "
+                "own operator's lease by --lease-namespace and --lease-name"
+            )
+
+
+def _is_held(spec: LeaseSpec, now: datetime) -> bool:
+    if not spec.holder_identity or not spec.renew_time:
+        return False
+    return now < parse_timestamp(spec.renew_time) + timedelta(seconds=spec.lease_duration_seconds or 0)
 
 
 async def stop_deployment(deployments: DeploymentClient, namespace: str, name: str, say: Say) -> None:

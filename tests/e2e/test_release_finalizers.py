@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from testbed.stack import operator_command
 from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
 
 FINALIZER = "evaluator.nemo.dev/finalizer"
+
+LEASE = ("--lease-name", "of-no-operator")
 
 
 @pytest.fixture
@@ -33,7 +36,8 @@ def proxy(cluster: Cluster) -> Iterator[FaultProxy]:
 
 def release(kubeconfig: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*operator_command(), "release-finalizers", "--kubeconfig", str(kubeconfig), *options],
+        # Other tests' operators hold leases of the usual name.
+        [*operator_command(), "release-finalizers", "--kubeconfig", str(kubeconfig), *LEASE, *options],
         capture_output=True,
         text=True,
         check=False,
@@ -134,6 +138,35 @@ def test_an_object_that_is_written_all_the_time_is_named(
     assert done.returncode == 1
     assert f"not released: nemobenchmarks {world.namespace}/busy: it is being written" in done.stderr
     assert done.stdout.splitlines()[-1] == "objects released: 1, not released: 1, remote jobs that go on: 0"
+    let_go(world)
+
+
+def hold_lease(world: World, *, seconds_ago: int) -> None:
+    renewed = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    time = renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    spec = {"holderIdentity": "pod-1", "leaseDurationSeconds": 15, "renewTime": time}
+    meta = {"name": "own-lease"}
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
+    world.apply({**lease, "spec": spec})
+
+
+def test_beside_a_running_operator_it_refuses_and_says_what_to_do(world: World) -> None:
+    left(world, data_benchmark("held"))
+    hold_lease(world, seconds_ago=-600)
+    options = ("--namespace", world.namespace, "--lease-name", "own-lease")
+
+    for more in ((), ("--lease-namespace", world.namespace)):
+        refused = release(world.cluster.kubeconfig, *options, *more)
+        assert refused.returncode == 1
+        assert (
+            f"pod-1 holds the lease {world.namespace}/own-lease. Scale its Deployment to 0" in refused.stderr
+        )
+        assert "--stop-deployment NAMESPACE/NAME" in refused.stderr
+    assert FINALIZER in world.finalizers(BENCHMARK, "held")
+
+    hold_lease(world, seconds_ago=60)
+    assert release(world.cluster.kubeconfig, *options).returncode == 0, "its holder has gone"
+    assert FINALIZER not in world.finalizers(BENCHMARK, "held")
     let_go(world)
 
 

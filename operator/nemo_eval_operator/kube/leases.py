@@ -15,7 +15,8 @@ from .errors import KubeUnavailable
 
 __all__ = ["Lease", "LeaseClient", "LeaseSpec"]
 
-LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces"
+GROUP: Final = "/apis/coordination.k8s.io/v1"
+LEASES: Final = f"{GROUP}/namespaces"
 
 
 class _Part(BaseModel):
@@ -34,6 +35,8 @@ class LeaseSpec(_Part):
 
 class _Meta(_Part):
     resource_version: str = ""
+    namespace: str = ""
+    name: str = ""
 
 
 class Lease(_Part):
@@ -52,6 +55,13 @@ class LeaseClient:
     async def get(self, namespace: str, name: str) -> Lease | None:
         document = await self._server.get(f"{_leases(namespace)}/{segment(name)}")
         return None if document is None else _lease(document)
+
+    async def named(self, name: str, namespace: str | None) -> list[Lease]:
+        """The Leases of this name in `namespace`, or in all namespaces."""
+        scope = _leases(namespace) if namespace is not None else f"{GROUP}/leases"
+        listed = await self._server.get(f"{scope}?fieldSelector=metadata.name%3D{segment(name)}") or {}
+        items = listed.get("items")
+        return [_lease(item) for item in (items if isinstance(items, list) else ()) if isinstance(item, dict)]
 
     async def create(self, namespace: str, name: str, spec: LeaseSpec) -> Lease:
         """Raises Outdated where another was first."""
