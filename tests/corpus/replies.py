@@ -132,21 +132,21 @@ def _odd_jobs() -> Iterator[Reply]:
 
 
 def _too_much() -> Iterator[Reply]:
-    too_many = "more than 100,000 objects, lists and items"
+    too_many = "more than 150,000 objects, lists and items"
     yield Reply(
-        "3 MiB in a text", job(surprise="x" * 3 * MIB), Oversized, "answered 200 with more than 2 MiB"
+        "4 MiB in a text", job(surprise="x" * 4 * MIB), Oversized, "answered 200 with more than 3 MiB"
     )
-    yield Reply("10 MB of blanks", b" " * 10_000_000, Oversized, "answered 200 with more than 2 MiB")
+    yield Reply("10 MB of blanks", b" " * 10_000_000, Oversized, "answered 200 with more than 3 MiB")
     yield Reply("1 MiB of lists", b'{"id": [' + b"[]," * (MIB // 3) + b"0]}", Oversized, too_many)
     yield Reply("1 MiB of objects", b'{"id": [' + b"{}," * (MIB // 3) + b"0]}", Oversized, too_many)
     yield Reply("1 MiB of numbers", b'{"id": [' + b"1," * (MIB // 2) + b"0]}", Oversized, too_many)
-    lists = b"[" + b"[]," * 130_000 + b"0]"
+    lists = b"[" + b"[]," * 170_000 + b"0]"
     for call, name in (("get_job", b"id"), ("get_config", b"name"), ("create_job", b"id")):
         own = b'{"%s": "eval-1", "custom_fields": {"x": %s}}' % (name, lists)
-        yield Reply(f"260,000 parts for {call}", own, Oversized, too_many, call)
+        yield Reply(f"340,000 parts for {call}", own, Oversized, too_many, call)
     page = b'{"data": [{"id": "eval-1", "custom_fields": {"x": %s}}]}' % lists
-    yield Reply("260,000 parts on a page", page, Oversized, "more than 250,000 objects", "list_jobs")
-    yield Reply("260,000 parts in results", results(f'{{"x": {lists.decode()}}}'), None, call="get_results")
+    yield Reply("340,000 parts on a page", page, Oversized, "more than 320,000 objects", "list_jobs")
+    yield Reply("340,000 parts in results", results(f'{{"x": {lists.decode()}}}'), None, call="get_results")
     halves = b'{"id": "eval-1", "x": "%s"}' % (rb"\ud800" * 250_001)
     yield Reply("250,001 halves of characters", halves, Oversized, "more than 250,000 halves of characters")
     yield Reply("2 MiB of backslashes", b'{"id": "eval-1", "x": "\\ud800%s"}' % (rb"\\" * (MIB - 50)), None)

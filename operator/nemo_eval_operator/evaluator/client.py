@@ -66,8 +66,8 @@ MAX_RESULTS_BYTES: Final = 32 * MIB
 
 RESULTS_PARTS: Final = 1_000_000
 
-PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=250_000)
-"""A page of a list; one that exceeds them is asked for with fewer jobs."""
+PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=320_000)
+"""A page of a list; one that exceeds them is asked for with fewer jobs. The smallest pages fit."""
 
 ONE_BOUNDS: Final = Bounds(size=3 * MIB, parts=150_000)
 """An answer about one job or config. A job embeds its config and its target: two specs of at most 256 KiB,

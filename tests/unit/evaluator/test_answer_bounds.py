@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator import bodies
+from nemo_eval_operator.evaluator import bodies, client
 
 from .exchanges import CONFIG, JOB, RESULTS
 from .scripted import Scripted, answering
@@ -115,3 +115,10 @@ async def test_of_a_job_without_end_no_more_than_its_bound_is_read() -> None:
     with pytest.raises(Exception, match="more than 3 MiB"):
         await evaluator.client.get_job("eval-1")
     assert sent <= 3 * 1024**2 + 2 * 65_536
+
+
+def test_the_smallest_page_has_room_for_jobs_as_large_as_they_may_be() -> None:
+    """Else a look-up would never find a job that can be followed."""
+    jobs, page, one = client.PAGE_SIZES[-1], client.PAGE_BOUNDS, client.ONE_BOUNDS
+    assert jobs * one.size < 0.99 * page.size
+    assert jobs * one.parts < 0.99 * page.parts
