@@ -21,15 +21,13 @@ from .gates import (
     gate_of,
     judge,
 )
+from .lifecycle import DRY_RUN_LABEL, RESULTS_KEY
 from .nemo import JsonObject
 
 __all__ = ["ExitCode", "Output", "Unreadable", "run_gate"]
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """Of one input file, so that a wrong path such as /dev/zero ends with a message."""
-
-RESULTS_KEY: Final = "results.json"
-"""Key of a results ConfigMap."""
 
 _json_object: Final = TypeAdapter(JsonObject)
 _json: Final = TypeAdapter[JsonValue](JsonValue)
@@ -89,6 +87,8 @@ def _results(path: Path) -> JsonObject:
     try:
         document = _json_object.validate_json(_read(path))
         if document.get("kind") == "ConfigMap":
+            if _is_dry_run(document):
+                raise Unreadable(f"{path}: these are the results of a dry run, which judge nothing")
             data = document.get("data")
             inner = data.get(RESULTS_KEY) if isinstance(data, dict) else None
             if not isinstance(inner, str):
@@ -99,6 +99,12 @@ def _results(path: Path) -> JsonObject:
     if not isinstance(document.get("tasks"), dict) and not isinstance(document.get("groups"), dict):
         raise Unreadable(f"{path}: not a results document: it has neither tasks nor groups")
     return document
+
+
+def _is_dry_run(config_map: JsonObject) -> bool:
+    metadata = config_map.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return isinstance(labels, dict) and DRY_RUN_LABEL in labels
 
 
 def _yaml(path: Path) -> object:

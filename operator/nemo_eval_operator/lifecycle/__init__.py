@@ -77,7 +77,7 @@ from .plain_secrets import event_of_plain_secrets, plain_secrets
 from .readable import read_benchmark, read_connection, read_job
 from .release import left_running
 from .requests import SecretValues, carries_config, config_body, config_name, job_body
-from .results import RESULTS_KEY, config_map_names, label_value, results_document
+from .results import DRY_RUN_LABEL, RESULTS_KEY, config_map_names, label_value, results_document
 from .score_line import partly
 from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
@@ -88,6 +88,7 @@ from .value_places import check_places
 __all__ = [
     "ALLOW_LABEL",
     "CONFIG_KEY",
+    "DRY_RUN_LABEL",
     "FINALIZER",
     "RERUN_ANNOTATION",
     "RESULTS_KEY",

@@ -11,9 +11,20 @@ from pydantic_core import to_json
 from nemo_eval_operator.evaluator import Results
 from nemo_eval_operator.nemo import JsonObject
 
-__all__ = ["MAX_DOCUMENT_BYTES", "RESULTS_KEY", "config_map_names", "label_value", "results_document"]
+__all__ = [
+    "DRY_RUN_LABEL",
+    "MAX_DOCUMENT_BYTES",
+    "RESULTS_KEY",
+    "config_map_names",
+    "label_value",
+    "results_document",
+]
 
 RESULTS_KEY: Final = "results.json"
+"""Key of the results in their ConfigMap."""
+
+DRY_RUN_LABEL: Final = "evaluator.nemo.dev/dry-run"
+"""Label of the results of a dry run: a selector with `!` in front of it finds the others."""
 
 MAX_DOCUMENT_BYTES: Final = 900 * 1024
 """A ConfigMap may hold 1 MiB in all; the rest is room for its metadata."""

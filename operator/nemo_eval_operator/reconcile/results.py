@@ -20,6 +20,7 @@ from nemo_eval_operator.evaluator import (
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference
 from nemo_eval_operator.lifecycle import (
     CONFIG_KEY,
+    DRY_RUN_LABEL,
     RESULTS_KEY,
     Stored,
     config_document,
@@ -35,9 +36,6 @@ from .secrets import SecretReader, remember
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
 JOB_LABEL: Final = "evaluator.nemo.dev/job"
-DRY_RUN_LABEL: Final = "evaluator.nemo.dev/dry-run"
-"""Label of the results of a dry run: a selector with `!` in front of it finds the others."""
-
 JOB_ID_ANNOTATION: Final = "evaluator.nemo.dev/job-id"
 URL_ANNOTATION: Final = "evaluator.nemo.dev/results-url"
 

@@ -110,6 +110,7 @@ def test_several_files_are_one_run_and_a_score_in_two_of_them_is_ambiguous() -> 
         (["--candidate", "gate.yaml"], "gate.yaml: not a JSON object"),
         (["--candidate", "empty.json"], "empty.json: not a results document"),
         (["--candidate", "map.json"], "map.json: the ConfigMap has no results.json"),
+        (["--candidate", "dry.json"], "dry.json: these are the results of a dry run"),
         (["--candidate", "equal.json", "-o", "html"], "'html' is not a valid Output"),
         (["--candidate", "equal.json", "--baselines", "x"], "No such option"),
         ([], "Missing option"),
@@ -118,6 +119,11 @@ def test_several_files_are_one_run_and_a_score_in_two_of_them_is_ambiguous() -> 
 def test_what_cannot_be_read_ends_with_3(arguments: list[str], message: str) -> None:
     Path("empty.json").write_text("{}")
     Path("map.json").write_text('{"kind": "ConfigMap", "data": {}}')
+    labels = {"evaluator.nemo.dev/dry-run": "true"}
+    data = {"results.json": Path("equal.json").read_text()}
+    Path("dry.json").write_text(
+        json.dumps({"kind": "ConfigMap", "metadata": {"labels": labels}, "data": data})
+    )
 
     done = gate(*arguments)
 
