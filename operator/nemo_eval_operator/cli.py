@@ -239,6 +239,13 @@ def release(
     lease_namespace: Annotated[
         str | None, typer.Option(help="Namespace of that Lease.", show_default="any")
     ] = None,
+    delete_lease: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMESPACE/NAME",
+            help="The operator's Lease: delete it when all objects are free, unless it is still renewed.",
+        ),
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which it gives up.", min=1)] = 240,
     kubeconfig: Annotated[
         Path | None,
@@ -259,15 +266,13 @@ def release(
     }
     from .uninstall import OperatorRunning, Scope
 
-    deployment = stop_deployment.partition("/") if stop_deployment else None
-    if deployment is not None and not (deployment[0] and deployment[2]):
-        raise typer.BadParameter("--stop-deployment is written NAMESPACE/NAME")
+    deployment = _namespaced("--stop-deployment", stop_deployment)
+    lease = _namespaced("--delete-lease", delete_lease)
     settings, credentials = _configured(given)
     scope = Scope(settings.namespaces, settings.selector)
-    target = (deployment[0], deployment[2]) if deployment else None
     try:
-        lease = settings.lease_name, lease_namespace
-        released = asyncio.run(_release(credentials, scope, target, lease, timeout))
+        noticed_by = settings.lease_name, lease_namespace
+        released = asyncio.run(_release(credentials, scope, deployment, noticed_by, lease, timeout))
     except (KubeError, OperatorRunning) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -284,21 +289,34 @@ def release(
         raise typer.Exit(1)
 
 
+def _namespaced(option: str, given: str | None) -> tuple[str, str] | None:
+    if given is None:
+        return None
+    namespace, _, name = given.partition("/")
+    if not (namespace and name):
+        raise typer.BadParameter(f"{option} is written NAMESPACE/NAME")
+    return namespace, name
+
+
 async def _release(
     credentials: Credentials,
     scope: Scope,
     deployment: tuple[str, str] | None,
-    lease: tuple[str, str | None],
+    noticed_by: tuple[str, str | None],
+    lease: tuple[str, str] | None,
     seconds: float,
 ) -> Released:
-    from .uninstall import refuse_beside_an_operator, release_finalizers, stop_deployment
+    from .uninstall import refuse_beside_an_operator, release_finalizers, remove_lease, stop_deployment
 
     async with asyncio.timeout(seconds), http_client(credentials) as http:
         if deployment is not None:
             await stop_deployment(DeploymentClient(http), *deployment, typer.echo)
         else:
-            await refuse_beside_an_operator(LeaseClient(http), *lease, typer.echo)
-        return await release_finalizers(KubeClient(http), scope, typer.echo)
+            await refuse_beside_an_operator(LeaseClient(http), *noticed_by, typer.echo)
+        released = await release_finalizers(KubeClient(http), scope, typer.echo)
+        if lease is not None and not released.held:
+            await remove_lease(LeaseClient(http), *lease, typer.echo)
+        return released
 
 
 class _GateCommand(TyperCommand):

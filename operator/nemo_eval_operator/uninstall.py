@@ -35,6 +35,7 @@ __all__ = [
     "Scope",
     "refuse_beside_an_operator",
     "release_finalizers",
+    "remove_lease",
     "stop_deployment",
 ]
 
@@ -60,6 +61,9 @@ PODS_PATIENCE_SECONDS: Final = 90.0
 """For the operator's pods to end: twice their grace period, as a pod of a lost node never will."""
 
 PODS_RECHECK_SECONDS: Final = 2.0
+
+LEASE_PATIENCE_SECONDS: Final = 60
+"""For a Lease that has a holder to run out; one that lasts longer is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,33 @@ async def stop_deployment(deployments: DeploymentClient, namespace: str, name: s
                 await asyncio.sleep(PODS_RECHECK_SECONDS)
     except TimeoutError:
         say(f"pods are still there after {PODS_PATIENCE_SECONDS:.0f} s: going on without waiting for them")
+
+
+async def remove_lease(leases: LeaseClient, namespace: str, name: str, say: Say) -> None:
+    """Delete the Lease of an operator that has ended; one that is still renewed is kept. Raises KubeError.
+
+    A Lease without a holder was released. One with a holder is watched for its duration, as a standby does:
+    the clocks of other machines are not relied on.
+    """
+    lease = await _patiently(lambda: leases.get(namespace, name), say)
+    if lease is not None and (holder := lease.spec.holder_identity):
+        seconds = lease.spec.lease_duration_seconds or 0
+        say(f"Lease {namespace}/{name} is held by {holder}: waiting whether it is renewed")
+        await asyncio.sleep(min(seconds + 1, LEASE_PATIENCE_SECONDS))
+        latest = await _patiently(lambda: leases.get(namespace, name), say)
+        if latest is not None and (latest != lease or seconds >= LEASE_PATIENCE_SECONDS):
+            say(f"Lease {namespace}/{name} is kept: {holder} may still run")
+            return
+        lease = latest
+    if lease is None:
+        return
+    expected = lease
+    try:
+        await _patiently(lambda: leases.delete(namespace, name, expected), say)
+    except Outdated:
+        say(f"Lease {namespace}/{name} is kept: it has just been acquired")
+        return
+    say(f"Lease {namespace}/{name} is deleted")
 
 
 async def release_finalizers(kube: KubeClient, scope: Scope, say: Say) -> Released:

@@ -162,6 +162,11 @@ def start(processes: Processes, world: World, workdir: Path, kubeconfig: Path) -
         kubeconfig=kubeconfig,
         evaluator_url=world.evaluator_url,
         namespaces=[world.namespace],
+        env={
+            "NEMO_LEADER_ELECT": "true",
+            "NEMO_LEASE_NAME": NAME,
+            "NEMO_LEASE_NAMESPACE": world.namespace,
+        },
     )
 
 
@@ -204,6 +209,7 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         printed = meanwhile.submit(Kubelet(world).run, job)
         scaled = ("get", "deployment", NAME, "-o", "jsonpath={.spec.replicas}")
         eventually(lambda: world.kubectl(*scaled) == "0", "the operator is asked to end")
+        assert world.get("lease", NAME)
         assert world.finalizers(JOB, "running") == [FINALIZER], "not before the operator is gone"
         processes.stop()
         world.kubectl("delete", "pod", "the-operator", "--force", "--grace-period=0")
@@ -215,6 +221,7 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         assert world.finalizers(JOB, "running") == world.finalizers(BENCHMARK, "qa") == []
         assert world.results("done")["tasks"]
         assert everything_of_the_release(world) == ""
+        assert world.get("lease", NAME) is None
 
         # Whoever installs it again goes on where the other stopped.
         start(processes, world, tmp_path / "second", world.cluster.kubeconfig)

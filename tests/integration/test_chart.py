@@ -181,6 +181,53 @@ def test_the_admission_policy_has_the_limits_of_the_operator() -> None:
     assert f"expression: variables.text <= {MAX_SPEC_BYTES}\n" in policy
 
 
+def deployment() -> dict[str, Any]:
+    (found,) = documents(template("--show-only", "templates/deployment.yaml"))
+    return found
+
+
+def test_a_slow_start_is_not_killed_and_a_stuck_process_is_replaced_soon() -> None:
+    spec = deployment()["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    starting, living, ready = (container[f"{name}Probe"] for name in ("startup", "liveness", "readiness"))
+
+    assert [probe["httpGet"]["path"] for probe in (starting, living, ready)] == [
+        "/healthz",
+        "/healthz",
+        "/readyz",
+    ]
+    # With 50m of CPU the imports alone take most of a minute.
+    assert starting["periodSeconds"] * starting["failureThreshold"] >= 120
+    # A stuck process does not answer SIGTERM either: the pod's grace period would be lost.
+    assert (
+        living["periodSeconds"] * living["failureThreshold"] + living["terminationGracePeriodSeconds"] == 65
+    )
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] > living["terminationGracePeriodSeconds"]
+    assert spec["minReadySeconds"] == 10
+
+
+@pytest.mark.parametrize("elects", [True, False])
+def test_the_uninstalling_job_prints_its_log_and_may_delete_its_own_lease_only(elects: bool) -> None:
+    chosen = f"leaderElection.enabled={str(elects).lower()},leaderElection.leaseName=mine"
+    hooks = documents(
+        template("--show-only", "templates/uninstall.yaml", "--set", chosen, namespace="system")
+    )
+    (job,) = [hook for hook in hooks if hook["kind"] == "Job"]
+    annotations = job["metadata"]["annotations"]
+
+    assert annotations["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert ("--delete-lease=system/mine" in container["args"]) == elects
+    rules = [
+        rule
+        for hook in hooks
+        for rule in hook.get("rules", [])
+        if "leases" in rule["resources"] or "*" in rule["resources"]
+    ]
+    lease = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["mine"]}
+    assert rules == ([{**lease, "verbs": ["get", "delete"]}] if elects else [])
+
+
 def operators_environment(path: Path) -> dict[str, str]:
     (deployment,) = [found for found in documents(path.read_text()) if found["kind"] == "Deployment"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]

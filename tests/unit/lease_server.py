@@ -69,6 +69,11 @@ class LeaseServer:
                 if body["metadata"]["resourceVersion"] != str(self.version):
                     return httpx.Response(409, json={"message": "modified"})
                 return self._write({**self.spec, **body["spec"]})
+            case "DELETE", "/operator" if self.spec is not None:
+                if body["preconditions"]["resourceVersion"] != str(self.version):
+                    return httpx.Response(409, json={"message": "modified"})
+                self.spec = None
+                return httpx.Response(200, json={})
             case _:
                 return httpx.Response(404, json={"message": "not found"})
 

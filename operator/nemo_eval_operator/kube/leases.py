@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 import httpx
@@ -11,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from nemo_eval_operator.nemo import JsonObject
 
 from .api_server import MERGE_PATCH, ApiServer, read, segment
-from .errors import KubeUnavailable
+from .errors import KubeUnavailable, ObjectGone
 
 __all__ = ["Lease", "LeaseClient", "LeaseSpec"]
 
@@ -81,6 +82,12 @@ class LeaseClient:
         }
         path = f"{_leases(namespace)}/{segment(name)}"
         return _lease(read(await self._server.send("PATCH", path, body=body, headers=MERGE_PATCH)))
+
+    async def delete(self, namespace: str, name: str, lease: Lease) -> None:
+        """Raises Outdated where another wrote since `lease` was read."""
+        body: JsonObject = {"preconditions": {"resourceVersion": lease.metadata.resource_version}}
+        with suppress(ObjectGone):
+            await self._server.send("DELETE", f"{_leases(namespace)}/{segment(name)}", body=body)
 
 
 def _leases(namespace: str) -> str:
