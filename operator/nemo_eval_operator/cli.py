@@ -272,7 +272,7 @@ def release(
     scope = Scope(settings.namespaces, settings.selector)
     try:
         noticed_by = settings.lease_name, lease_namespace
-        released = asyncio.run(_release(credentials, scope, deployment, noticed_by, lease, timeout))
+        released = asyncio.run(_release(credentials, scope, deployment, noticed_by, lease, seconds=timeout))
     except (KubeError, OperatorRunning) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -304,6 +304,7 @@ async def _release(
     deployment: tuple[str, str] | None,
     noticed_by: tuple[str, str | None],
     lease: tuple[str, str] | None,
+    *,
     seconds: float,
 ) -> Released:
     from .uninstall import refuse_beside_an_operator, release_finalizers, remove_lease, stop_deployment
