@@ -6,7 +6,6 @@ them bounds nothing. The process sends rows as JSON, so that it can do no more t
 """
 
 import json
-import multiprocessing
 import resource
 import signal
 import sys
@@ -20,6 +19,7 @@ from nemo_local_evaluator.datasets.faults import bad_file, bad_row, too_large, t
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, SizedRow, weight
 from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.processes import process_context
 
 __all__ = ["DECODER_BYTES", "read_parquet_apart"]
 
@@ -37,7 +37,7 @@ _END: Final = b"e"
 
 def read_parquet_apart(file: BinaryIO, name: str) -> Iterator[SizedRow]:
     """Yield the rows of a file. Raise EvaluationError where it is not Parquet, or needs too much memory."""
-    context = multiprocessing.get_context("forkserver")
+    context = process_context()
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_decode, args=(file.name, name, sender), daemon=True)
     process.start()

@@ -1,7 +1,6 @@
 """The worker processes. Where a call ends its worker, or has to, a new one takes its place."""
 
 import asyncio
-import multiprocessing
 import os
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
@@ -9,6 +8,7 @@ from typing import Final, ParamSpec, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.processes import process_context
 from nemo_local_evaluator.scoring.limits import ENDED_BY_ALARM, STEP_SECONDS, STEPS_BEFORE_END, prepare_worker
 
 __all__ = ["ScoringPool"]
@@ -20,19 +20,16 @@ _PATIENCE: Final = 60
 """Times the CPU time of a call, on the clock: for a worker that hangs, but not one on a busy machine, nor one
 that compares the longest texts."""
 
-# Forked from a process that has them already, a worker starts in milliseconds.
-_PRELOADED: Final = ["nemo_local_evaluator.scoring.preload", "nemo_local_evaluator.datasets.apart"]
-
 
 class ScoringPool:
     def __init__(self, *, workers: int, step_seconds: float = STEP_SECONDS) -> None:
         self.workers = workers
         self._step_seconds = step_seconds
-        # Not fork: the server's process has threads, whose locks a forked child would inherit.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_PRELOADED)
         self._pool = ProcessPool(
-            max_workers=workers, initializer=prepare_worker, initargs=(step_seconds,), context=context
+            max_workers=workers,
+            initializer=prepare_worker,
+            initargs=(step_seconds,),
+            context=process_context(),
         )
 
     def start(self) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from tempfile import NamedTemporaryFile
-from typing import Final
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -127,6 +128,13 @@ def _check(url: httpx.URL, *, loopback: bool) -> None:
         raise ForbiddenAddress(refusal)
 
 
+MAX_LOOK_UPS: Final = 3
+"""Names of connections that are resolved at a time. Each takes a thread of the event loop's pool, of at least
+five, until DNS answers or gives up; the others stay for the operator's own evaluator and for parsing."""
+
+_limits: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
+
+
 class _GuardedResolver(AbstractResolver):
     """aiohttp connects to the addresses that it is given here, and does not ask for the name once more."""
 
@@ -140,7 +148,14 @@ class _GuardedResolver(AbstractResolver):
         """Raises OSError. One address that is forbidden is enough to refuse: who mixes them is up to it."""
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            limit = _limits.setdefault(loop, asyncio.Semaphore(MAX_LOOK_UPS))
+            await limit.acquire()
+            look_up = asyncio.ensure_future(
+                loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            )
+            # Its thread is taken until DNS has answered, also where this call is given up before that.
+            look_up.add_done_callback(lambda done: _release(limit, done))
+            found = await asyncio.shield(look_up)
         except UnicodeError as error:
             raise socket.gaierror(f"{host} is no name of a host: {error}") from error
         addresses = [(kind, protocol, str(sockaddr[0])) for kind, _, protocol, _, sockaddr in found]
@@ -162,6 +177,13 @@ class _GuardedResolver(AbstractResolver):
     @override
     async def close(self) -> None:
         pass
+
+
+def _release(limit: asyncio.Semaphore, look_up: asyncio.Future[Any]) -> None:
+    limit.release()
+    if not look_up.cancelled():
+        # Of a look-up that was given up, no other code takes the exception.
+        look_up.exception()
 
 
 class ReplaceableTransport(httpx.AsyncBaseTransport):

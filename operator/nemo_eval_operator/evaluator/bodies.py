@@ -46,6 +46,11 @@ class Bounds:
     parts: int
 
 
+MAX_CHUNKS: Final = 10_000
+MIN_CHUNK_BYTES: Final = 64
+"""A body has at most one chunk for so many bytes, and MAX_CHUNKS more: each costs microseconds of CPU."""
+
+
 class TooLarge(Exception):
     """There is more than fits into the bounds."""
 
@@ -56,10 +61,11 @@ class Unreadable(Exception):
 
 async def read_body(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
     """The body of a streamed response; of a longer one its first `limit` bytes (`cut`), or TooLarge."""
-    body = bytearray()
+    body, chunks = bytearray(), 0
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > limit:
+        chunks += 1
+        if len(body) > limit or chunks > MAX_CHUNKS + len(body) // MIN_CHUNK_BYTES:
             if cut:
                 break
             raise TooLarge

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,9 @@ __all__ = ["Evidence", "ScoreEvidence", "evidence_of"]
 
 RANKED: Final = re.compile(r"(?P<task>.+-metric_ranking-)(?P<rank>\d+)")
 """How NeMo numbers the scores of lm-eval; the standard error of one has the next number."""
+
+LARGEST: Final = 1e100
+"""A score beyond this counts as not computed: its square would not be finite."""
 
 MIN_KNOWN: Final = 0.9
 """Share of the scored items that have to be known by themselves for a run to be paired with another."""
@@ -181,11 +183,11 @@ def _content(sample: JsonObject) -> str:
 
 
 def _number(value: JsonValue) -> float | None:
-    """Return a finite number, or None."""
+    """Return a number that can be squared and summed, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= LARGEST else None

@@ -38,7 +38,8 @@ STATUS: Final = b',"status":{'
 _ITEMS: Final = b'"items":[{'
 _LIST_KIND: Final = b'}],"kind":"'
 
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+"""A string, also one without an end: else the search would begin again at each quote in it."""
 
 
 @dataclass(frozen=True, slots=True)

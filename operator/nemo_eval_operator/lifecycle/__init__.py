@@ -25,7 +25,7 @@ from .benchmark import release_seconds as release_benchmark_seconds
 from .clock import micro_timestamp, parse_timestamp, timestamp
 from .conditions import reason_of
 from .connection_deletion import Hold, Needs, hold_of, needs_of
-from .dataset_rows import BadRows, DatasetRows, rows_in
+from .dataset_rows import MAX_DATASET_BYTES, BadRows, DatasetRows, rows_in
 from .datasets import Datasets, UnusableDataset, check_size, dataset_refs, with_rows, with_rows_recorded
 from .drift import update_body
 from .evaluators import (
@@ -90,6 +90,7 @@ __all__ = [
     "CONFIG_KEY",
     "DRY_RUN_LABEL",
     "FINALIZER",
+    "MAX_DATASET_BYTES",
     "RERUN_ANNOTATION",
     "RESULTS_KEY",
     "Admitted",

@@ -36,7 +36,9 @@ MAX_VALUES: Final = 50_000
 MAX_DEPTH: Final = 32
 """Levels of objects and lists in a row."""
 
-_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+"""A string, also one without an end: else the search would begin again at each quote in it."""
+
 _BOM: Final = "\ufeff"
 _SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv")
 

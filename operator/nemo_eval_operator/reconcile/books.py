@@ -65,7 +65,8 @@ class Books:
             evaluator.orphans.reclaim(key_of(job), job.status.job_id)
         else:
             self._evaluators.note_at_url(job)
-        self._evaluators.own.orphans.reclaim(key_of(job), job.status.job_id)
+        if self._evaluators.is_at_own_url(job):
+            self._evaluators.own.orphans.reclaim(key_of(job), job.status.job_id)
 
     def keep_place(self, job: NemoEvalJob) -> None:
         """A status that was just written decides whether the job has a place, and where."""

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from nemo_eval_operator.kube import ConfigMap, KubeClient, KubeRefused
 from nemo_eval_operator.lifecycle import (
+    MAX_DATASET_BYTES,
     BadRows,
     DatasetRows,
     Datasets,
@@ -55,11 +56,18 @@ class DatasetReader:
             return ReadDatasets()
         rows: dict[ConfigMapKeyRef, DatasetRows] = {}
         versions: dict[str, ConfigMapVersion] = {}
+        size = 0
         for path, ref in refs.items():
             if ref not in rows:
                 async with self._one_at_a_time:
                     found = await self._config_map(thing.metadata.namespace, ref, path)
                     text = _text(found, thing.metadata.namespace, ref, path)
+                    size += len(text)
+                    if size > MAX_DATASET_BYTES:
+                        raise UnusableDataset(
+                            f"{path}: the rows of this object have more than {MAX_DATASET_BYTES:,} "
+                            "bytes together"
+                        )
                     rows[ref] = await asyncio.to_thread(_rows, text, thing.metadata.namespace, ref, path)
                 versions[ref.name] = _version(ref.name, found)
         return ReadDatasets(rows, [versions[name] for name in sorted(versions)])

@@ -184,6 +184,14 @@ class Evaluators:
         uids = {evaluator.admission.uid_of(key_of(job)) for evaluator in self}
         return not uids <= {None, job.metadata.uid}
 
+    def is_at_own_url(self, job: NemoEvalJob) -> bool:
+        """Whether the job was submitted to the operator's own evaluator, by whatever connection.
+
+        The id of a job of another evaluator is that evaluator's word, and may be one of a job here.
+        """
+        used = evaluator_of_record(job)
+        return used is not None and (used.connection is None or self._places.is_own(used.url))
+
     def note_at_url(self, job: NemoEvalJob) -> None:
         """The job has a place at its evaluator's URL, though its connection is not open, or gone."""
         used = evaluator_of_record(job)

@@ -37,7 +37,10 @@ MAX_ORPHANS: Final = 1000
 """Followed at one evaluator: they are bounded, like all that others can cause. More keep no place."""
 
 MAX_MARKED: Final = 20_000
-"""Jobs with our mark that are compared with their objects at one evaluator."""
+"""Jobs with the operator's mark that are read at one evaluator."""
+
+MAX_COMPARED: Final = 2 * MAX_ORPHANS
+"""Of these, jobs without a slot that are compared with their objects: each costs a read from Kubernetes."""
 
 
 class Orphans:
@@ -88,7 +91,7 @@ class Orphans:
 
     def reclaim(self, key: ObjectKey, job_id: str | None) -> None:
         """The object is there again, or matches the selector again, and has the slot of its run itself."""
-        if job_id in self._followed:
+        if job_id in self._followed and ObjectKey(ORPHANS, key.namespace, job_id) in self._following:
             self._followed.discard(job_id)
             self._following.forget(ObjectKey(ORPHANS, key.namespace, job_id))
             self._admission.free(job_id)
@@ -142,15 +145,19 @@ class Orphans:
         self._wanted.clear()
         settled = set(self._uncertain)
         try:
-            found = [
-                (remote, mark)
-                async for remote, mark in live_jobs(client, cluster, connection, heartbeat)
-                if not namespaces or mark.namespace in namespaces
-            ]
-            for remote, mark in found:
+            found: list[tuple[str, datetime, OwnerMark]] = []
+            async for remote, mark in live_jobs(client, cluster, connection, heartbeat):
+                if (namespaces and mark.namespace not in namespaces) or self._has_place(mark):
+                    continue
+                # Not the job itself: its texts are the evaluator's, and long.
+                found.append((remote.id, remote.created_at or datetime.now(UTC), mark))
+                if len(found) >= MAX_COMPARED:
+                    logger.warning("only the first %d remote jobs without a slot are compared", MAX_COMPARED)
+                    break
+            for job_id, since, mark in found:
                 heartbeat.beat()
                 if not self._has_place(mark) and not await _is_cared_for(kube, mark):
-                    self.follow(mark.namespace, remote.id, remote.created_at or datetime.now(UTC))
+                    self.follow(mark.namespace, job_id, since)
         except BaseException:
             self._wanted.set()
             raise

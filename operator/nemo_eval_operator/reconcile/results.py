@@ -25,6 +25,7 @@ from nemo_eval_operator.lifecycle import (
     Stored,
     config_document,
     config_map_names,
+    evaluator_of_record,
     label_value,
     results_document,
 )
@@ -70,6 +71,9 @@ class ResultsKeeper:
         self._tries: dict[ObjectKey, tuple[str, int]] = {}
         """The remote job, and how often its results could not be kept."""
         self._one_at_a_time = asyncio.Lock()
+        """For large results of connections' evaluators: those of all workers would not fit into memory."""
+        self._one_of_own = asyncio.Lock()
+        """For large results of the operator's own evaluator, which must not wait for a connection's."""
 
     async def collect(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
@@ -92,11 +96,11 @@ class ResultsKeeper:
         self._tries.pop(key, None)
 
     async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
-        """Large results only of one job at a time: those of all workers at once would not fit into memory."""
         try:
             return await self._fetch_then_keep(evaluator, job, job_id, limit=SMALL_RESULTS_BYTES)
         except Oversized:
-            async with self._one_at_a_time:
+            used = evaluator_of_record(job)
+            async with self._one_of_own if used and used.connection is None else self._one_at_a_time:
                 return await self._fetch_then_keep(evaluator, job, job_id, limit=MAX_RESULTS_BYTES)
 
     async def _fetch_then_keep(

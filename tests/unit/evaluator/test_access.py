@@ -23,6 +23,7 @@ from nemo_eval_operator.evaluator import (
     UnusableCertificate,
     UnusableUrl,
 )
+from nemo_eval_operator.evaluator.access import MAX_LOOK_UPS
 from nemo_eval_operator.evaluator.addresses import refusal_of_address, refusal_of_host
 
 PAGE = b'{"data": []}'
@@ -186,6 +187,29 @@ async def test_a_name_that_resolves_otherwise_a_moment_later_gets_nowhere(
         await check(url, access)
         assert (asked, len(server.heard)) == (["rebound.test"], 1)
         assert (await fault_of(url, access)).fault is Fault.ADDRESS_FORBIDDEN
+
+
+async def test_names_that_do_not_resolve_take_few_threads_also_after_their_calls_were_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered, asked = asyncio.Event(), 0
+
+    async def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        nonlocal asked
+        asked += 1
+        await answered.wait()
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    for _ in range(2):
+        calls = [asyncio.create_task(fault_of(f"http://x{n}.test/", Access())) for n in range(10)]
+        await asyncio.wait(calls, timeout=0.2)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert asked == MAX_LOOK_UPS
+    answered.set()
+    assert (await fault_of("http://x.test/", Access())).fault is Fault.DNS
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "metadata.google.internal", "0xa9fea9fe"])

@@ -211,6 +211,14 @@ def test_what_is_missing_is_never_a_pass(
     assert judged.criteria[0].message.startswith(reason)
 
 
+@pytest.mark.parametrize("field", ["sum_squared", "sum", "count"])
+def test_sums_that_no_run_can_have_are_no_evidence(field: str) -> None:
+    odd = document({**stats([1.0] * 50), field: 1e308})
+
+    assert verdict(odd, odd, maxDrop=0.5).verdict is Result.INCONCLUSIVE
+    assert verdict(results([1e160, 1.0] * 50), minimum=0.0).verdict is not Result.PASSED
+
+
 def test_some_items_without_a_score_may_be_allowed() -> None:
     assert verdict(results([1.0] * 50, nan=5), minimum=0.5, maxNaNFraction=0.1).verdict is Result.PASSED
 

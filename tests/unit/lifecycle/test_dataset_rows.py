@@ -102,3 +102,11 @@ def test_what_is_at_the_limits_is_read() -> None:
     assert rows_in("{}\n" * MAX_ROWS, "q.jsonl").count == MAX_ROWS
     deep = '{"a":' * MAX_DEPTH + "0" + "}" * MAX_DEPTH
     assert rows_in(deep, "q.jsonl").count == 1
+
+
+def test_quotes_in_a_string_without_an_end_are_read_once() -> None:
+    """Where the search begins again at each of them, this takes hours."""
+    text = "," * (MAX_VALUES + 1) + '"' + '\\"' * 490_000
+
+    with pytest.raises(BadRows):
+        rows_in(text, "rows.jsonl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from nemo_eval_operator.reconcile import (
     SlotWatch,
     Waiting,
     WorkQueue,
+    orphans,
     slot_watch,
 )
 from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob
@@ -156,6 +158,25 @@ async def test_a_job_without_an_object_whose_connection_is_broken_gives_its_slot
     assert stage.is_free()
 
 
+@pytest.mark.parametrize(
+    ("url", "namespace"), [("http://tenant.test", "team-a"), (URL, "team-b")], ids=["evaluator", "namespace"]
+)
+async def test_an_id_that_a_tenants_evaluator_gave_frees_no_slot_of_another_job(
+    url: str, namespace: str
+) -> None:
+    stage = Stage()
+    stage.states["eval-1"] = "active"
+    stage.own.orphans.follow("team-a", "eval-1", NOW)
+    used = {"url": url, "connection": f"{namespace}/tenant"}
+    meta = {"name": "forged", "namespace": namespace, "uid": "forged"}
+
+    forged = evaljob(meta=meta, status=followed(evaluator=used, jobId="eval-1"))
+    stage.books.keep_place(forged)
+    stage.books.forget(ObjectKey("nemoevaljobs", namespace, "forged"), ended=True)
+
+    assert not stage.is_free()
+
+
 @pytest.mark.parametrize("started", [True, False])
 async def test_an_uncertain_submission_keeps_its_slot_only_where_its_job_runs(started: bool) -> None:
     stage = Stage()
@@ -207,3 +228,27 @@ async def test_a_job_that_leaves_the_selector_and_comes_back_has_one_slot() -> N
 
     assert stage.own.admission.running == 1
     assert len(stage.own.following) == 1
+
+
+async def test_of_many_jobs_that_an_evaluator_makes_up_few_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(orphans, "MAX_COMPARED", 5)
+    read: list[str] = []
+
+    async def get(key: ObjectKey) -> None:
+        read.append(key.name)
+
+    stage, kube = Stage(), SimpleNamespace(get=get)
+    stage.states = {f"eval-{number}": "active" for number in range(20)}
+
+    await stage.own.orphans.count(
+        kube,  # type: ignore[arg-type]  # only read from
+        stage.own.client,
+        namespaces=[],
+        cluster="",
+        connection=None,
+        heartbeat=Heartbeat(60),
+    )
+
+    assert len(read) == 5
