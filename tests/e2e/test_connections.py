@@ -281,9 +281,9 @@ def test_a_connection_says_why_it_is_not_ready(
             assert status.get("lastError") == (status["message"] if standing else None)
         table = world.kubectl("get", "nec")
     heading, *rows = table.splitlines()
-    assert heading.split() == ["NAME", "URL", "READY", "RUNNING", "WAITING", "AGE"]
+    assert heading.split() == ["NAME", "URL", "READY", "REASON", "RUNNING", "WAITING", "AGE"]
     fine = next(row.split() for row in rows if row.startswith("fine "))
-    assert fine[1:5] == [evaluator_url, "True", "0", "0"]
+    assert fine[1:6] == [evaluator_url, "True", "Reachable", "0", "0"]
 
 
 def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go_elsewhere(

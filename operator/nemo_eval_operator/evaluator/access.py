@@ -30,6 +30,7 @@ from .addresses import refusal_of_address, refusal_of_host
 __all__ = [
     "Access",
     "Certificates",
+    "ClosedByOperator",
     "ForbiddenAddress",
     "ReplaceableTransport",
     "UnusableCertificate",
@@ -225,13 +226,17 @@ class ReplaceableTransport(httpx.AsyncBaseTransport):
         await self._current.aclose()
 
 
+class ClosedByOperator(httpx.ConnectError):
+    """The operator does not use this evaluator any more; the text says why."""
+
+
 class _Severed(httpx.AsyncBaseTransport):
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError(self._reason, request=request)
+        raise ClosedByOperator(self._reason, request=request)
 
 
 def _scheme(url: str) -> str:

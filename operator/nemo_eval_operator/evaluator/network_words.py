@@ -17,7 +17,7 @@ from typing import Final
 import aiohttp
 import httpx
 
-from .access import ForbiddenAddress
+from .access import ClosedByOperator, ForbiddenAddress
 
 __all__ = ["words_for"]
 
@@ -56,6 +56,8 @@ def _words(error: BaseException) -> str | None:
     match error:
         case ForbiddenAddress():
             return error.strerror
+        case ClosedByOperator():
+            return str(error)
         case socket.gaierror():
             return f"the name of the host cannot be resolved ({error.strerror or error})"
         case ssl.SSLCertVerificationError():

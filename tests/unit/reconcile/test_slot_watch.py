@@ -240,7 +240,7 @@ async def test_of_many_jobs_that_an_evaluator_makes_up_few_are_compared(
         read.append(key.name)
 
     stage, kube = Stage(), SimpleNamespace(get=get)
-    stage.states = {f"eval-{number}": "active" for number in range(20)}
+    stage.states = {f"eval-{number}": "running" for number in range(20)}
 
     await stage.own.orphans.count(
         kube,  # type: ignore[arg-type]  # only read from
