@@ -5,6 +5,8 @@ or its credentials are changed while its jobs run, it no longer sees them end, a
 slots. So a job that has a slot there and that was not reported for a while is followed by the operator's own
 client too. A submission whose outcome is not looked up in time is looked for among the live jobs.
 
+A slot that was given to a job which no worker comes to is given to the next one.
+
 This frees slots only: what an object's status says remains the business of its own connection.
 """
 
@@ -38,6 +40,9 @@ UNSEEN_SECONDS: Final = 60.0
 COUNT_SECONDS: Final = 60.0
 """Between two reads of the evaluator's live jobs, at least."""
 
+UNUSED_SECONDS: Final = 60.0
+"""In which a job that was given a slot has to be submitted: slow evaluators may keep workers from it."""
+
 SLOTS: Final = "slots"
 """Stands for a plural in the keys of the followed jobs."""
 
@@ -64,6 +69,8 @@ class SlotWatch:
         self._heartbeat = heartbeat
         self._uncertain: dict[Run, float] = {}
         """Submissions without a known job, and since when, by the event loop's clock."""
+        self._unused: dict[ObjectKey, float] = {}
+        """Jobs that were given a slot and are not submitted, and since when."""
         self._next_count = 0.0
 
     async def run(self) -> None:
@@ -79,6 +86,7 @@ class SlotWatch:
         slots = self._own.admission.shared
         if slots is None:
             return
+        self._give_back_unused(slots)
         taken = _ends(slots)
         seen = self._seen(slots)
         now = datetime.now(UTC)
@@ -88,6 +96,15 @@ class SlotWatch:
             if now - run.since > timedelta(seconds=UNSEEN_SECONDS):
                 self._follow(run, run.job_id, end)
         await self._look_for_uncertain(taken)
+
+    def _give_back_unused(self, slots: Places) -> None:
+        """A job whose slot is given back asks for one again when a worker has come to it."""
+        now = asyncio.get_running_loop().time()
+        unused = [key for key, run in slots.holders().items() if run is None]
+        self._unused = {key: self._unused.get(key, now) for key in unused}
+        for key, since in self._unused.items():
+            if now - since > UNUSED_SECONDS:
+                slots.give_back(key)
 
     def _seen(self, slots: Places) -> set[str]:
         """Ids of the jobs that this evaluator reported a short while ago."""

@@ -177,6 +177,19 @@ async def test_an_id_that_a_tenants_evaluator_gave_frees_no_slot_of_another_job(
     assert not stage.is_free()
 
 
+async def test_a_slot_that_is_not_used_is_given_to_the_next_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    behind_slow_calls = job("first")
+    assert isinstance(stage.mine.admission.ask(behind_slow_calls), Admitted)
+    await stage.look()
+    assert not stage.is_free(), "not at once"
+
+    monkeypatch.setattr(slot_watch, "UNUSED_SECONDS", -1)
+    await stage.look()
+
+    assert stage.is_free()
+
+
 @pytest.mark.parametrize("started", [True, False])
 async def test_an_uncertain_submission_keeps_its_slot_only_where_its_job_runs(started: bool) -> None:
     stage = Stage()
