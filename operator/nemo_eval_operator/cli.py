@@ -39,6 +39,9 @@ __all__ = ["app"]
 
 logger = logging.getLogger(__name__)
 
+USAGE_ERROR = 2
+"""Click's exit code for a wrong command line."""
+
 app = typer.Typer(
     help="Evaluate models on benchmarks as Kubernetes objects, with NVIDIA NeMo Evaluator.",
     no_args_is_help=True,
@@ -328,9 +331,9 @@ class _GateCommand(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            # Typer does not export its class of usage errors.
-            if hasattr(error, "exit_code"):
-                error.exit_code = 3
+            # Typer does not export its class of usage errors; --help ends by an exception too, with 0.
+            if getattr(error, "exit_code", 0) == USAGE_ERROR:
+                error.exit_code = 3  # type: ignore[attr-defined]
             raise
 
 

@@ -76,10 +76,7 @@ def run_gate(
 def _evidence(paths: Sequence[Path]) -> Evidence:
     """The scores of all files of one run. A score that two files have is ambiguous, and judged so."""
     parts = [evidence_of(_results(path)) for path in paths]
-    return Evidence(
-        tuple(score for part in parts for score in part.scores),
-        is_truncated=any(part.is_truncated for part in parts),
-    )
+    return Evidence(tuple(score for part in parts for score in part.scores))
 
 
 def _results(path: Path) -> JsonObject:

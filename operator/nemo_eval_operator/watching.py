@@ -136,8 +136,9 @@ async def _end_tasks_of_kopf() -> None:
             return
         for task in left:
             task.cancel()
-        await asyncio.wait(left, timeout=CANCELLATION_SECONDS)
-    logger.warning("%d tasks of Kopf do not end", len(left))
+        _, pending = await asyncio.wait(left, timeout=CANCELLATION_SECONDS)
+    if pending:
+        logger.warning("%d tasks of Kopf do not end", len(pending))
 
 
 def _is_of_kopf(task: asyncio.Task[Any]) -> bool:

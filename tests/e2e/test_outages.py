@@ -57,7 +57,7 @@ def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(l
 
     assert len(world.remote_jobs("begun")) == 1
     # What came of it is written down; had it been cut off, only the intent would be.
-    assert world.reason(JOB, "begun") in {"Running", "SubmissionUncertain"}
+    assert world.reason(JOB, "begun") in {"QueuedInEvaluator", "Running", "SubmissionUncertain"}
 
 
 def test_an_evaluator_that_answers_nothing_holds_up_no_deletion(lab: Lab, outspoken: Parrot) -> None:

@@ -59,6 +59,10 @@ class Comparison:
     def scaled(self, factor: float) -> tuple[float, Interval | None]:
         """Return candidate minus `factor` times baseline, with its interval; for a relative drop."""
         delta = self.candidate - factor * self.baseline
+        if self.is_exact and self.interval is not None:
+            # The baseline's own uncertainty is small beside that of the difference: its share is at most 1.
+            shift = (1 - factor) * self.baseline
+            return delta, Interval(self.interval.low + shift, self.interval.high + shift)
         if self.pairs:
             moments = Moments.of([after - factor * before for before, after in self.pairs])
             return delta, t_interval(moments, self.confidence)

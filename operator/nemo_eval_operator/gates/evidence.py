@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pydantic import JsonValue
@@ -46,6 +46,8 @@ class ScoreEvidence:
     value: float | None
     """None: it could not be computed, or is not finite."""
     moments: Moments | None = None
+    has_sums: bool = False
+    """Whether the moments are those of the document's sums, and not of its samples."""
     nan_count: int = 0
     is_binary: bool = False
     """Whether every item's score is 0 or 1."""
@@ -72,16 +74,23 @@ class Evidence:
     """The scores of one run."""
 
     scores: tuple[ScoreEvidence, ...]
-    is_truncated: bool = False
-    """Whether the document says that something was left out of it."""
 
     def named(self, name: str) -> list[ScoreEvidence]:
         """Return the scores that `name` may mean: TASK/METRIC/SCORE, or a part of it where that is unique.
 
         `answered`, `qa/answered`, `answered/string-check` and `qa/answered/string-check` may mean the same.
+        So may TASK/SCORE, where no score has the other names.
         """
         exact = [score for score in self.scores if score.name == name]
-        return exact or [score for score in self.scores if f"/{name}/" in f"/{score.name}/"]
+        parts = exact or [score for score in self.scores if f"/{name}/" in f"/{score.name}/"]
+        task, _, last = name.rpartition("/")
+        return parts or [
+            score for score in self.scores if task and _has_ends(score.name, first=task, last=last)
+        ]
+
+
+def _has_ends(name: str, *, first: str, last: str) -> bool:
+    return name.startswith(f"{first}/") and name.endswith(f"/{last}")
 
 
 def evidence_of(document: JsonObject) -> Evidence:
@@ -94,7 +103,12 @@ def evidence_of(document: JsonObject) -> Evidence:
         for level in ("tasks", "groups")
         for score in _in_level(document.get(level), path=(), is_task=level == "tasks")
     ]
-    return Evidence(tuple(scores), is_truncated="truncated" in document)
+    if "truncated" in document:
+        # Samples that are left of a document are no evidence about the others.
+        scores = [
+            replace(score, items={}, moments=score.moments if score.has_sums else None) for score in scores
+        ]
+    return Evidence(tuple(scores))
 
 
 def _in_level(level: JsonValue, *, path: tuple[str, ...], is_task: bool) -> Iterator[ScoreEvidence]:
@@ -126,16 +140,25 @@ def _score(
     name: str, value: float | None, stats: JsonObject, *, stderr: float | None, items: Mapping[str, float]
 ) -> ScoreEvidence:
     count, total, squared = (_number(stats.get(key)) for key in ("count", "sum", "sum_squared"))
-    moments, is_binary = None, False
+    moments, is_binary, has_sums = None, False, False
     if count is not None and count >= 1 and total is not None and squared is not None:
-        moments = Moments.from_sums(int(count), total, squared)
+        moments, has_sums = Moments.from_sums(int(count), total, squared), True
         extremes = {_number(stats.get("min")), _number(stats.get("max"))}
         is_binary = total == squared and extremes <= {0.0, 1.0}
     elif items:
         moments = Moments.of([*items.values()])
         is_binary = {*items.values()} <= {0.0, 1.0}
     nan_count = _number(stats.get("nan_count")) or 0
-    return ScoreEvidence(name, value, moments, max(0, int(nan_count)), is_binary, stderr, items)
+    return ScoreEvidence(
+        name,
+        value,
+        moments=moments,
+        has_sums=has_sums,
+        nan_count=max(0, int(nan_count)),
+        is_binary=is_binary,
+        stderr=stderr,
+        items=items,
+    )
 
 
 def _ranked_stderr(errors: Mapping[str, JsonObject], name: str) -> float | None:

@@ -181,7 +181,11 @@ def _drops(gate: Gate, criterion: Criterion, compared: Comparison) -> Iterator[_
         change = compared.delta, compared.interval
         yield _drop(gate, compared, change, sign=sign, allowed=allowed, wanted=f"{allowed:.4g}")
     limit = criterion.relative_drop_below
-    if (share := criterion.max_relative_drop) is not None and (limit is None or compared.baseline < limit):
+    if (share := criterion.max_relative_drop) is None:
+        return
+    if limit is not None and compared.baseline >= limit:
+        yield _Finding(Result.SKIPPED, f"maxRelativeDrop applies to a baseline below {limit:.4g} only")
+    else:
         factor = 1 - sign * math.copysign(share, compared.baseline)
         wanted = f"{share:.1%} of {compared.baseline:.4g}"
         yield _drop(gate, compared, compared.scaled(factor), sign=sign, allowed=0.0, wanted=wanted)

@@ -116,7 +116,7 @@ def tango(only_baseline: int, only_candidate: int, count: int, confidence: float
 
 
 def t_interval(moments: Moments, confidence: float) -> Interval:
-    """Return Student's interval of a mean; one value, or none that differ, give no variance to trust."""
+    """Return Student's interval of a mean: unbounded for one value, without width for equal ones."""
     if moments.count < 2:  # noqa: PLR2004 - a variance needs two values
         return Interval(-math.inf, math.inf)
     half = _t_quantile(confidence, moments.count - 1) * math.sqrt(moments.variance / moments.count)

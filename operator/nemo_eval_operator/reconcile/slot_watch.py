@@ -114,7 +114,8 @@ class SlotWatch:
             for evaluator in self._evaluators
             if evaluator.admission.shared is slots
             for followed in evaluator.following
-            if followed.key.plural == SLOTS or (followed.seen_at is not None and followed.seen_at >= since)
+            # What the operator's own evaluator follows, its own client asks for already.
+            if evaluator is self._own or (followed.seen_at is not None and followed.seen_at >= since)
         }
 
     def _follow(self, run: Run, job_id: str, end: Callable[[], None]) -> None:

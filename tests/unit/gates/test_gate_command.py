@@ -53,6 +53,10 @@ def test_the_text_names_the_numbers() -> None:
     )
 
 
+def test_help_is_no_error() -> None:
+    assert gate("--help").exit_code == 0
+
+
 @pytest.mark.usefixtures("home")
 def test_json_has_all_numbers_and_no_infinity() -> None:
     Path("one.json").write_text(json.dumps(results([0.7])))

@@ -172,6 +172,29 @@ def test_a_relative_rule_may_end_where_the_baseline_is_good() -> None:
     assert verdict(after, before, **rules, relativeDropBelow=0.5).verdict is Result.PASSED
 
 
+def test_a_relative_rule_that_does_not_apply_is_skipped() -> None:
+    before, after = results([0.9, 0.92] * 30), results([0.8, 0.82] * 30)
+    rules = {"maxRelativeDrop": 0.01, "relativeDropBelow": 0.5}
+
+    judged = verdict(after, before, **rules)
+
+    assert judged.criteria[0].result is Result.SKIPPED
+    assert "applies to a baseline below 0.5 only" in judged.criteria[0].message
+
+
+def test_a_relative_drop_of_few_items_is_not_decided_by_luck() -> None:
+    run = results([1.0] * 3)
+
+    assert verdict(run, run, maxRelativeDrop=0.01).verdict is Result.INCONCLUSIVE
+
+
+def test_samples_that_are_left_of_a_document_are_no_evidence() -> None:
+    cut = {**document(None, [{"item": n, "scores": {"answered": {"string-check": 1.0}}} for n in range(50)])}
+
+    assert verdict({**cut, "truncated": "rows"}, cut, maxDrop=0.5).verdict is Result.INCONCLUSIVE
+    assert verdict(cut, cut, maxDrop=0.5).verdict is Result.PASSED
+
+
 def test_no_flips_in_ten_items_do_not_prove_equality() -> None:
     run = results([1.0] * 10)
 
@@ -233,7 +256,9 @@ def test_a_name_that_may_mean_two_scores_is_not_guessed() -> None:
     assert "say which" in judged.criteria[0].message
 
 
-@pytest.mark.parametrize("name", ["answered", "qa/answered", "answered/string-check", NAME])
+@pytest.mark.parametrize(
+    "name", ["answered", "qa/answered", "answered/string-check", "qa/string-check", NAME]
+)
 def test_a_score_is_named_as_shortly_as_it_is_unique(name: str) -> None:
     gate = a_gate({"criteria": [{"score": name, "minimum": 0.5}]})
 
