@@ -75,8 +75,8 @@ class FinalizerRefused(Exception):
         self.reason = "FinalizerRefused"
         super().__init__(
             "Kubernetes refused to add the operator's finalizer and annotations, without which nothing is "
-            f"created in an evaluator: {refusal}. If that is about this object's metadata, correct it; else ask "
-            "the cluster's administrator"
+            f"created in an evaluator: {refusal}. If that is about this object's metadata, correct it; else "
+            "ask the cluster's administrator"
         )
 
 
