@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from nemo_eval_operator.evaluator.bodies import MAX_CHUNKS, MIN_CHUNK_BYTES, TooLarge, read_body
 
@@ -14,6 +15,7 @@ class Pieces(httpx.AsyncByteStream):
     def __init__(self, size: int, number: int) -> None:
         self.size, self.number, self.read = size, number, 0
 
+    @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for _ in range(self.number):
             self.read += 1
