@@ -19,7 +19,7 @@ the rules of the ClusterRole and, where watch.namespaces is set, of the Role in 
 - apiGroups: [evaluator.nemo.dev]
   resources: [nemoevaljobs]
   verbs: [delete]
-# Results; get tells an earlier one of ours from somebody else's of the same name, and reads spec.tls.ca and configMapRef.
+# Results; get distinguishes the operator's from others of the same name, and reads spec.tls.ca and configMapRef.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create, get]

@@ -72,7 +72,7 @@ class _Finding:
 
 
 def judge(gate: Gate, candidate: Evidence, baseline: Evidence | None) -> Judgement:
-    """Return the verdict on `candidate`; `baseline` None: there is no run to compare with."""
+    """Return the verdict on `candidate`; `baseline` None: it is compared with none."""
     results = tuple(_criterion(gate, criterion, candidate, baseline) for criterion in gate.criteria)
     verdict = _overall(results)
     passed = verdict is Result.PASSED or (verdict is Result.INCONCLUSIVE and gate.on_inconclusive == "Pass")
@@ -106,7 +106,7 @@ def _criterion(
             comparison = compare(before, found, gate.confidence)
             findings += _drops(gate, criterion, comparison)
         elif baseline is None and gate.if_no_baseline == "Skip":
-            findings.append(_Finding(Result.SKIPPED, "there is no baseline to compare with"))
+            findings.append(_Finding(Result.SKIPPED, "no baseline was given"))
         else:
             findings.append(_Finding(Result.INCONCLUSIVE, problem))
     return _result(criterion, findings, found=found, own=own, comparison=comparison)
@@ -114,7 +114,7 @@ def _criterion(
 
 def _baseline_score(criterion: Criterion, baseline: Evidence | None) -> tuple[ScoreEvidence | None, str]:
     if baseline is None:
-        return None, "BaselineMissing: there is no baseline to compare with"
+        return None, "BaselineMissing: no baseline was given"
     found, problem = _only(baseline, criterion.score, "the baseline")
     if found is not None and found.value is None:
         problem = f"{found.name} has no number in the baseline"

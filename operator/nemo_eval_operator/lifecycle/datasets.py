@@ -187,14 +187,14 @@ def _rows_dataset(target: EvaluationTarget) -> tuple[Dataset, ConfigMapKeyRef] |
         return None
     if target.type != "dataset":
         raise UnusableDataset(
-            f"{TARGET_DATASET}.configMapRef is not used by a target of type {target.type}: create the object "
-            "anew with spec.target.type dataset, or without spec.target.dataset"
+            f"{TARGET_DATASET}.configMapRef is not used by a target of type {target.type}: delete the object "
+            "and create it again with spec.target.type dataset, or without spec.target.dataset"
         )
     others = sorted(dataset.to_request().keys() - {"configMapRef", "limit"})
     if others:
         raise UnusableDataset(
             f"{TARGET_DATASET}: {', '.join(others)} cannot be sent with rows of a ConfigMap, only limit. "
-            "Create the object anew without it"
+            "Delete the object and create it again without them"
         )
     return dataset, dataset.config_map_ref
 
