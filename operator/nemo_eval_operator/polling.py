@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 from .backoff import spread
@@ -58,8 +59,6 @@ FALLBACK_SECONDS: Final = 600.0
 
 SIGNS_OF_NO_FILTER: Final = 2
 """Sweeps in a row. A job may end between the server's look and its answer, once."""
-
-TOO_MANY_REQUESTS: Final = 429
 
 MAX_DOUBLINGS: Final = 5
 """Of the interval of a job that alone cannot be asked for: at most 32 times as long."""
@@ -291,7 +290,7 @@ class Poller:
         if self._gate.outage is not None:
             return
         for followed, error in failed:
-            answered = error.status_code is not None and error.status_code != TOO_MANY_REQUESTS
+            answered = error.status_code is not None and error.status_code != HTTPStatus.TOO_MANY_REQUESTS
             if answered and self._following.report_unclear(followed, error.detail):
                 self._queue.add(followed.key, urgent=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nemo_eval_operator.evaluator import RemoteJob, Results
+from nemo_eval_operator.evaluator import CANCELLING, RemoteJob, Results
 from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark
 
 from .admission import Turn
@@ -55,7 +55,7 @@ class RemoteUnclear:
 
 def goes_on(remote: RemoteJob | RemoteGone) -> bool:
     """Return whether the remote job neither has ended nor is being cancelled."""
-    return isinstance(remote, RemoteJob) and not remote.is_terminal and remote.status != "cancelling"
+    return isinstance(remote, RemoteJob) and not remote.is_terminal and remote.status != CANCELLING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from nemo_eval_operator.evaluator import JobStatus, RemoteJob
+from nemo_eval_operator.evaluator import CANCELLING, JobStatus, RemoteJob
 from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, job_status
@@ -152,7 +152,7 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         case RemoteJob(status=JobStatus.CANCELLED):
             return Record(job_status.ended_by_cancel(job, facts.now, overdue=overdue))
         case RemoteJob() as remote:
-            cancelling = remote.status == "cancelling"
+            cancelling = remote.status == CANCELLING
             if (job.spec.cancel or overdue) and not cancelling:
                 return Rest(CANCEL_AGAIN_SECONDS) if facts.cancel_asked else CancelJob(job_id)
             rest = RECHECK_SECONDS if cancelling else _until(deadline, facts.now)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator import (
+    CANCELLING,
     Ambiguous,
     EvaluatorError,
     Missing,
@@ -225,7 +226,7 @@ def _correction(job: NemoEvalJob) -> str:
 
 
 def running(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
-    if job.status.phase is Phase.CANCELLING or remote.status == "cancelling":
+    if job.status.phase is Phase.CANCELLING or remote.status == CANCELLING:
         return cancelling(job, now)
     return _live(job, now, remote).model_copy(update={"progress": _progress(remote, job.status.progress)})
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator import LIVE_STATES, EvaluatorClient, RemoteJob
+from nemo_eval_operator.evaluator import CANCELLING, LIVE_STATES, EvaluatorClient, RemoteJob
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, Run, owner_mark, read_job
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 ORPHANS: Final = "orphans"
 """Stands for a plural in the keys of remote jobs without an object."""
 
-OCCUPYING_STATES: Final = (*LIVE_STATES, "cancelling")
+OCCUPYING_STATES: Final = (*LIVE_STATES, CANCELLING)
 """Those in which a job takes up GPUs."""
 
 MAX_ORPHANS: Final = 1000
