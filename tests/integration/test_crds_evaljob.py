@@ -356,13 +356,15 @@ def test_columns(api: Api) -> None:
             "evaluator": {"url": "http://nemo-evaluator.nemo-microservices.svc:7331"},
             "duration": "12h13m45s",
             "message": "the evaluator cannot be reached: " * 10,
+            "gate": {"verdict": "Inconclusive", "hash": "sha256:0"},
             "conditions": [{"type": "Ready", "reason": "EvaluatorUnreachable", **condition}],
         },
         name=name,
     )
     heading, row = api.table()
-    assert heading == ["NAME", "PHASE", "PROGRESS", "REASON", "SCORE", "MODEL", "BENCHMARK", "AGE"]
-    assert row[:-1] == [name, "Cancelling", "40%", "EvaluatorUnreachable", score, model, benchmark]
+    assert heading == ["NAME", "PHASE", "PROGRESS", "REASON", "SCORE", "VERDICT", "MODEL", "BENCHMARK", "AGE"]
+    verdict = "Inconclusive"
+    assert row[:-1] == [name, "Cancelling", "40%", "EvaluatorUnreachable", score, verdict, model, benchmark]
     heading, row = api.table("-o", "wide")
     assert heading[-3:] == ["JOB", "DURATION", "PRIORITY"]
     assert row[-3:] == ["eval-4bNJEj16P2TyviL2momKcd", "12h13m45s", "1000"]

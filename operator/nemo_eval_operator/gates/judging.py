@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from nemo_eval_operator.resources import Direction, Tier
+
 from .comparing import Comparison, Pairing, compare
 from .evidence import Evidence, ScoreEvidence
-from .policy import Criterion, Direction, Gate, Tier
+from .policy import Criterion, Gate
 from .statistics import Interval, normal_quantile, t_interval, wilson
 
 __all__ = ["CriterionResult", "Judgement", "Result", "judge"]

@@ -1,64 +1,33 @@
-"""What a gate demands: the fields of `spec.gate`, and the policy files of `nel gate` in the same words."""
+"""What a gate demands: the fields of `spec.gate`, and the policy files of `nel gate` in the same words.
+
+The fields are those of `resources.gate`. Unknown ones are refused here, and so is what the API server
+refuses by CEL.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
 
 from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.resources import MAX_CRITERIA, Direction, GateCriterion, GateSpec, Tier
 
-__all__ = ["Criterion", "Direction", "Gate", "PolicyInvalid", "Tier", "gate_of"]
+__all__ = ["Criterion", "Gate", "PolicyInvalid", "gate_of", "gate_of_spec"]
 
 Validated = TypeVar("Validated")
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-MAX_CRITERIA: Final = 100
 
 
 class PolicyInvalid(Exception):
     """The document is not a gate in any of the accepted forms; the message has the field's path."""
 
 
-class Tier(StrEnum):
-    """What a criterion's result means for the gate."""
-
-    CRITICAL = "Critical"
-    SUPPORTING = "Supporting"
-    ADVISORY = "Advisory"
-
-
-class Direction(StrEnum):
-    """Which values of a score are better."""
-
-    HIGHER = "HigherIsBetter"
-    LOWER = "LowerIsBetter"
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, strict=False
-    )
-
-
-class Criterion(_Model):
+class Criterion(GateCriterion):
     """Rules for one score."""
 
-    score: str = Field(min_length=1, max_length=512)
-    tier: Tier = Tier.CRITICAL
-    direction: Direction = Direction.HIGHER
-    minimum: Finite | None = None
-    maximum: Finite | None = None
-    by: Literal["Value", "Confidence"] = "Value"
-    max_drop: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    max_relative_drop: Fraction | None = None
-    relative_drop_below: Finite | None = None
-    """The relative rule applies only while the baseline is below this; None: always."""
-    max_na_n_fraction: Fraction = Field(default=0.0, alias="maxNaNFraction")
+    model_config = ConfigDict(extra="forbid")
 
     @property
     def is_compared(self) -> bool:
@@ -67,12 +36,15 @@ class Criterion(_Model):
 
     @model_validator(mode="after")
     def _has_a_rule(self) -> Self:
-        if self.minimum is None and self.maximum is None and not self.is_compared:
+        has_bounds = self.minimum is not None or self.maximum is not None
+        if not has_bounds and not self.is_compared:
             raise ValueError("needs a rule: set minimum, maximum, maxDrop or maxRelativeDrop")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("minimum is above maximum: no value can pass")
         if self.relative_drop_below is not None and self.max_relative_drop is None:
             raise ValueError("relativeDropBelow has no effect without maxRelativeDrop")
+        if self.by == "Confidence" and not has_bounds:
+            raise ValueError("by: Confidence is about minimum and maximum: set one of them, or remove it")
         if self.direction is Direction.LOWER and self.maximum is None and self.minimum is not None:
             raise ValueError("direction LowerIsBetter contradicts minimum: set maximum instead")
         if self.direction is Direction.HIGHER and self.minimum is None and self.maximum is not None:
@@ -80,18 +52,13 @@ class Criterion(_Model):
         return self
 
 
-class Gate(_Model):
-    """A gate: criteria, and how they are judged."""
+class Gate(GateSpec):
+    """A gate: criteria, and how they are judged. `baseline` has no effect on files."""
+
+    model_config = ConfigDict(extra="forbid")
 
     criteria: tuple[Criterion, ...] = Field(min_length=1, max_length=MAX_CRITERIA)
     confidence: float = Field(default=0.95, ge=0.5, le=0.999)
-    minimum_items: int = Field(default=30, ge=2)
-    on_inconclusive: Literal["Fail", "Pass"] = "Fail"
-    if_no_baseline: Literal["Inconclusive", "Skip"] = "Inconclusive"
-    evidence: Literal["Interval", "PointEstimate"] = "Interval"
-    """PointEstimate: a drop is judged by the values alone where a score has no statistics."""
-    baseline: JsonValue = None
-    """Which NemoEvalJob the cluster compares with; has no effect on files."""
 
     @model_validator(mode="after")
     def _can_fail(self) -> Self:
@@ -144,6 +111,11 @@ def gate_of(document: JsonValue) -> Gate:
             return _validated(_gate, document, "")
         case _:
             raise PolicyInvalid("expected a gate with criteria, a NemoEvalJob, or a policy with benchmarks")
+
+
+def gate_of_spec(spec: GateSpec) -> Gate:
+    """Return the gate of an object. Raises PolicyInvalid for one that the API server should have refused."""
+    return _validated(_gate, spec.to_manifest(), "spec.gate")
 
 
 def _of_nel(policy: _NelPolicy) -> Gate:

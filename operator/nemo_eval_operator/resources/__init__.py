@@ -27,6 +27,7 @@ from nemo_eval_operator.resources.evaljob import (
 from nemo_eval_operator.resources.evaljob_status import (
     AttemptRecord,
     EvalJobStatus,
+    EvidenceRef,
     MeasuredConfig,
     Phase,
     Progress,
@@ -35,6 +36,22 @@ from nemo_eval_operator.resources.evaljob_status import (
     Submission,
 )
 from nemo_eval_operator.resources.evaluator import EvaluatorRef, EvaluatorUsed
+from nemo_eval_operator.resources.gate import (
+    MAX_CRITERIA,
+    BaselineJob,
+    Direction,
+    GateBaseline,
+    GateCriterion,
+    GateSpec,
+    JobSelector,
+    Tier,
+)
+from nemo_eval_operator.resources.gate_status import (
+    BaselineUsed,
+    CriterionStatus,
+    GateStatus,
+    GateVerdict,
+)
 from nemo_eval_operator.resources.limits import MAX_PARTS, MAX_SPEC_BYTES
 from nemo_eval_operator.resources.meta import (
     API_VERSION,
@@ -60,11 +77,14 @@ __all__ = [
     "CONNECTION_PLURAL",
     "EVALJOB_PLURAL",
     "GROUP",
+    "MAX_CRITERIA",
     "MAX_PARTS",
     "MAX_SPEC_BYTES",
     "VERSION",
     "AttemptRecord",
     "BadSelector",
+    "BaselineJob",
+    "BaselineUsed",
     "BenchmarkDeletionPolicy",
     "BenchmarkRef",
     "BenchmarkSpec",
@@ -73,11 +93,20 @@ __all__ = [
     "ConfigMapVersion",
     "ConnectionSpec",
     "ConnectionStatus",
+    "CriterionStatus",
+    "Direction",
     "EvalJobSpec",
     "EvalJobStatus",
     "EvaluatorRef",
     "EvaluatorUsed",
+    "EvidenceRef",
+    "GateBaseline",
+    "GateCriterion",
+    "GateSpec",
+    "GateStatus",
+    "GateVerdict",
     "JobDeletionPolicy",
+    "JobSelector",
     "KeyRef",
     "KubeModel",
     "LabelSelector",
@@ -94,5 +123,6 @@ __all__ = [
     "SecretKeyRef",
     "SecretVersion",
     "Submission",
+    "Tier",
     "ValueFrom",
 ]

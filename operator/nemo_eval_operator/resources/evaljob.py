@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget, SamplingParams
 from nemo_eval_operator.resources.evaljob_status import EvalJobStatus
 from nemo_eval_operator.resources.evaluator import EvaluatorRef
+from nemo_eval_operator.resources.gate import GateSpec
 from nemo_eval_operator.resources.meta import API_VERSION, DNS_SUBDOMAIN, KubeModel, ObjectMeta
 from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import (
@@ -65,7 +66,7 @@ def _target_needs(field: str, what: str) -> Rule:
 class EvalJobSpec(KubeModel):
     """What to run.
 
-    All of it is immutable but the means to steer a run: suspend, cancel, deadlines and policies.
+    All of it is immutable but the means to steer a run (suspend, cancel, deadlines, policies) and the gate.
     """
 
     model_config = ConfigDict(
@@ -93,6 +94,10 @@ class EvalJobSpec(KubeModel):
             rule(
                 "!has(self.dryRun) || !self.dryRun || !has(self.limitSamples)",
                 "spec.dryRun evaluates one sample of each task: remove spec.limitSamples",
+            ),
+            rule(
+                "!has(self.dryRun) || !self.dryRun || !has(self.gate)",
+                "spec.dryRun evaluates one sample, which decides nothing: remove spec.gate",
             ),
             _another("valuesFrom", "use other Secrets"),
             _another("evaluatorRef", "run it on another evaluator"),
@@ -184,6 +189,14 @@ class EvalJobSpec(KubeModel):
         ),
     )
     values_from: ValuesFrom = Field(default_factory=list)
+    gate: GateSpec | None = Field(
+        None,
+        description=(
+            "Rules that decide whether the run is good enough: thresholds for its scores, and how much they "
+            "may drop against a baseline. Its verdict is in status.gate and the condition GatePassed, and "
+            "Ready=True needs it. Changing the gate judges the run again and runs nothing."
+        ),
+    )
     suspend: bool = Field(
         False,
         description=(
@@ -290,6 +303,7 @@ class NemoEvalJob(KubeModel):
         Column("Progress", ".status.progress.percentage", "Percent done"),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why the run stands there"),
         Column("Score", ".status.score", "The scores in one line"),
+        Column("Verdict", ".status.gate.verdict", "What spec.gate says about the scores"),
         Column("Model", ".status.model", "The model that is evaluated"),
         Column("Benchmark", ".spec.benchmarkRef.name", "The NemoBenchmark that is run"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from nemo_eval_operator.resources.evaluator import EvaluatorUsed
+from nemo_eval_operator.resources.gate_status import GateStatus
 from nemo_eval_operator.resources.meta import Conditions, KubeModel, ObservedGeneration, Timestamp
 
 
@@ -104,6 +105,13 @@ class Score(KubeModel):
     nan_count: int | None = Field(None, description="How many samples gave no number and were left out.")
 
 
+class EvidenceRef(KubeModel):
+    """Where the evidence of the scores is kept, by which gates judge."""
+
+    config_map: str = Field(description="ConfigMap in this namespace that holds the evidence.")
+    digest: str = Field(description="SHA-256 of the evidence; another content is not judged by.")
+
+
 class ResultsRef(KubeModel):
     """Where the results are in full."""
 
@@ -189,10 +197,14 @@ class EvalJobStatus(KubeModel):
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     results_ref: ResultsRef | None = Field(None, description="Where the results are in full.")
+    evidence_ref: EvidenceRef | None = Field(
+        None, description="Where the score of each item is kept, by which gates compare runs."
+    )
+    gate: GateStatus | None = Field(None, description="The verdict of spec.gate.")
     conditions: Conditions = Field(
         default_factory=list,
         description=(
-            "Ready, and while they hold Reconciling, Stalled, Suspended, Complete, Failed, and "
+            "Ready, and while they hold Reconciling, Stalled, Suspended, Complete, Failed, GatePassed, and "
             "RemoteStatusUnknown: the evaluator does not say how its job stands, since lastTransitionTime."
         ),
     )

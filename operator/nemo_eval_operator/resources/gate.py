@@ -1,0 +1,327 @@
+"""spec.gate of a NemoEvalJob: the rules that turn its scores into a decision.
+
+The fields are read here as leniently as those of any object; `gates.policy` has the same rules as a policy
+file, and is stricter. The API server checks both: limits by the schema, the rest by CEL.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from nemo_eval_operator.resources.meta import DNS_SUBDOMAIN, KubeModel
+from nemo_eval_operator.resources.rules import exactly_one, rule, validations
+
+__all__ = [
+    "MAX_CRITERIA",
+    "BaselineJob",
+    "Direction",
+    "GateBaseline",
+    "GateCriterion",
+    "GateSpec",
+    "JobSelector",
+    "SelectorRequirement",
+    "Tier",
+]
+
+MAX_CRITERIA: Final = 50
+"""Of one gate: each has a line in status."""
+
+LARGEST: Final = 1e15
+"""Of a threshold. The API server compares a whole number with limits as 64-bit integers."""
+
+_DROPS: Final = "has(c.maxDrop) || has(c.maxRelativeDrop)"
+
+Threshold = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Tier(StrEnum):
+    """What a criterion's result means for the gate."""
+
+    CRITICAL = "Critical"
+    SUPPORTING = "Supporting"
+    ADVISORY = "Advisory"
+
+
+class Direction(StrEnum):
+    """Which values of a score are better."""
+
+    HIGHER = "HigherIsBetter"
+    LOWER = "LowerIsBetter"
+
+
+class GateCriterion(KubeModel):
+    """Rules for one score."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "has(self.minimum) || has(self.maximum) || has(self.maxDrop) || has(self.maxRelativeDrop)",
+                "a criterion needs a rule: set minimum, maximum, maxDrop or maxRelativeDrop",
+            ),
+            rule(
+                "!has(self.minimum) || !has(self.maximum) || self.minimum <= self.maximum",
+                "minimum is above maximum: no value can pass",
+            ),
+            rule(
+                "!has(self.relativeDropBelow) || has(self.maxRelativeDrop)",
+                "relativeDropBelow has no effect without maxRelativeDrop: remove it, or set maxRelativeDrop",
+            ),
+            rule(
+                "!has(self.by) || self.by == 'Value' || has(self.minimum) || has(self.maximum)",
+                "by: Confidence is about minimum and maximum: set one of them, or remove it",
+            ),
+            rule(
+                "!has(self.direction) || self.direction == 'HigherIsBetter'"
+                " || has(self.maximum) || !has(self.minimum)",
+                "direction LowerIsBetter contradicts minimum: set maximum instead",
+            ),
+            rule(
+                "(has(self.direction) && self.direction == 'LowerIsBetter')"
+                " || has(self.minimum) || !has(self.maximum)",
+                "direction HigherIsBetter (the default) contradicts maximum: set minimum, or LowerIsBetter",
+            ),
+        )
+    )
+
+    score: str = Field(
+        min_length=1,
+        max_length=512,
+        description=(
+            "The score: TASK/METRIC/SCORE as in status.scores, or a part of it that only one score has, e.g. "
+            "qa/answered."
+        ),
+    )
+    tier: Tier = Field(
+        Tier.CRITICAL,
+        description=(
+            "What its result means: a failed Critical criterion fails the gate, a failed Supporting one "
+            "makes it inconclusive, an Advisory one is only reported."
+        ),
+    )
+    direction: Direction = Field(
+        Direction.HIGHER, description="Which values are better: HigherIsBetter or LowerIsBetter."
+    )
+    minimum: Threshold | None = Field(None, description="The lowest value that passes.")
+    maximum: Threshold | None = Field(None, description="The highest value that passes.")
+    by: Literal["Value", "Confidence"] = Field(
+        "Value",
+        description=(
+            "What minimum and maximum are compared with: the Value, or by Confidence the bound of its "
+            "interval, which is inconclusive where the interval contains the threshold."
+        ),
+    )
+    max_drop: Annotated[float, Field(ge=0, le=LARGEST)] | None = Field(
+        None,
+        description=(
+            "How much worse than the baseline the score may be, in the score's own unit. It passes where the "
+            "whole confidence interval of the change is within it."
+        ),
+    )
+    max_relative_drop: Fraction | None = Field(
+        None, description="How much worse than the baseline, as a share of the baseline's value: 0.05 is 5%."
+    )
+    relative_drop_below: Threshold | None = Field(
+        None,
+        description=(
+            "maxRelativeDrop applies only while the baseline's value is below this. Absent: always."
+        ),
+    )
+    max_na_n_fraction: Fraction = Field(
+        0.0,
+        alias="maxNaNFraction",
+        description="Share of the items that may be without a score; more is inconclusive.",
+    )
+
+
+class BaselineJob(KubeModel):
+    """The NemoEvalJob to compare with."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "!has(self.__namespace__)",
+                "a baseline is a NemoEvalJob in this job's namespace: remove namespace",
+            )
+        )
+    )
+
+    name: str = Field(
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        description=(
+            "Name of a NemoEvalJob in this namespace. While it runs, the verdict is Pending (reason "
+            "WaitingForBaseline), at most until activeDeadlineSeconds of this job have passed."
+        ),
+    )
+    namespace: str | None = Field(
+        None,
+        max_length=63,
+        description="Not accepted: a baseline in another namespace is refused.",
+    )
+
+
+class SelectorRequirement(KubeModel):
+    """One requirement on a label, as in metav1.LabelSelector."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+                "operators In and NotIn need values, Exists and DoesNotExist have none",
+            )
+        )
+    )
+
+    key: str = Field(
+        min_length=1,
+        max_length=317,
+        pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$",
+        description="Key of the label.",
+    )
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="How the label is compared: In, NotIn, Exists or DoesNotExist."
+    )
+    values: list[Annotated[str, Field(max_length=63, pattern=r"^[-A-Za-z0-9_.]*$")]] | None = Field(
+        None,
+        max_length=20,
+        description="Values of the label, for In and NotIn.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class JobSelector(KubeModel):
+    """Labels of NemoEvalJobs, as in metav1.LabelSelector."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "(has(self.matchLabels) && size(self.matchLabels) > 0)"
+                " || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
+                "an empty selector would match every job: set matchLabels or matchExpressions",
+            )
+        )
+    )
+
+    match_labels: dict[str, Annotated[str, Field(max_length=63, pattern=r"^[-A-Za-z0-9_.]*$")]] | None = (
+        Field(None, max_length=20, description="Labels that the job has, with these values.")
+    )
+    match_expressions: list[SelectorRequirement] | None = Field(
+        None,
+        max_length=20,
+        description="Requirements on the labels; all have to be met.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class GateBaseline(KubeModel):
+    """The run that this one is compared with."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            exactly_one(
+                "jobRef",
+                "selector",
+                "set exactly one of baseline.jobRef (a job by name) and baseline.selector (the newest "
+                "that it matches)",
+            ),
+            rule(
+                "!has(self.passed) || has(self.selector)",
+                "baseline.passed narrows a selector: a job that jobRef names is compared with in any case",
+            ),
+        )
+    )
+
+    job_ref: BaselineJob | None = Field(None, description="A NemoEvalJob by name.")
+    selector: JobSelector | None = Field(
+        None,
+        description=(
+            "The newest completed NemoEvalJob of this namespace with these labels that measured the same "
+            "benchmark and completed before this one. Two that completed in the same second are ambiguous."
+        ),
+    )
+    passed: bool = Field(
+        True,
+        description=(
+            "With a selector, only jobs whose own gate has passed count; false: every completed one."
+        ),
+    )
+
+
+class GateSpec(KubeModel):
+    """Rules that decide whether the run is good enough."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validations(
+            rule(
+                "self.criteria.exists(c, !has(c.tier) || c.tier != 'Advisory')",
+                "at least one criterion has to be Critical or Supporting: this gate could not fail",
+            ),
+            rule(
+                f"has(self.baseline) || !self.criteria.exists(c, {_DROPS})",
+                "maxDrop and maxRelativeDrop need a baseline: set gate.baseline.jobRef or "
+                "gate.baseline.selector",
+            ),
+            rule(
+                f"!has(self.baseline) || self.criteria.exists(c, {_DROPS})",
+                "gate.baseline has no effect without a criterion with maxDrop or maxRelativeDrop",
+            ),
+            rule(
+                "!has(self.ifNoBaseline) || self.ifNoBaseline != 'Skip'"
+                " || (has(self.baseline) && has(self.baseline.selector))",
+                "ifNoBaseline: Skip is for baseline.selector, which may match no job yet; a named job "
+                "has to exist",
+            ),
+        )
+    )
+
+    baseline: GateBaseline | None = Field(
+        None,
+        description="The run that drops are measured against. Absent: minimum and maximum only.",
+    )
+    confidence: float = Field(
+        0.95,
+        description="Confidence level of all intervals, from 0.5 to 0.999.",
+        # Not limits of the schema: the API server compares a whole number with their integer part.
+        json_schema_extra=validations(
+            rule("self >= 0.5 && self <= 0.999", "confidence is a share from 0.5 to 0.999, such as 0.95")
+        ),
+    )
+    minimum_items: int = Field(
+        30,
+        ge=2,
+        le=1_000_000,
+        description=(
+            "Items that an interval of a mean needs; fewer are inconclusive. Intervals of scores that are 0 "
+            "or 1 hold for fewer."
+        ),
+    )
+    on_inconclusive: Literal["Fail", "Pass"] = Field(
+        "Fail",
+        description=(
+            "What an inconclusive verdict does: Fail stops a rollout as a failed gate does; Pass lets it "
+            "through, with Ready=True and reason GateInconclusive."
+        ),
+    )
+    if_no_baseline: Literal["Inconclusive", "Skip"] = Field(
+        "Inconclusive",
+        description=(
+            "What drops are where the selector matches no job: Inconclusive, or skipped, as for the first "
+            "run of a series."
+        ),
+    )
+    evidence: Literal["Interval", "PointEstimate"] = Field(
+        "Interval",
+        description=(
+            "PointEstimate: where a score has no statistics, a drop is judged by the values alone. Interval: "
+            "that is inconclusive."
+        ),
+    )
+    criteria: tuple[GateCriterion, ...] = Field(
+        min_length=1,
+        max_length=MAX_CRITERIA,
+        description="Rules for scores, at most one entry for each score; at least one is not Advisory.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["score"]},
+    )
