@@ -1,25 +1,34 @@
 """Gates: whether a run is good enough, by thresholds and by comparison with an earlier run.
 
-Pure: `evidence` reads a results document, `policy` the rules, `judging` applies one to the other, and
-`reporting` prints the verdict.
+Pure: `evidence` and `samples` read a results document, `packing` keeps what they found, `policy` reads the
+rules, `judging` applies one to the other, and `reporting` prints the verdict.
 """
 
 from .evidence import Evidence, evidence_of
-from .judging import CriterionResult, Judgement, Result, judge
-from .policy import Gate, PolicyInvalid, gate_of
+from .judging import CriterionResult, Judgement, NoBaseline, Result, judge
+from .packing import EvidenceUnreadable, Packed, pack, unpack
+from .policy import Gate, PolicyInvalid, gate_of, gate_of_spec
 from .reporting import as_json, as_markdown, as_text
+from .samples import SampleScores
 
 __all__ = [
     "CriterionResult",
     "Evidence",
+    "EvidenceUnreadable",
     "Gate",
     "Judgement",
+    "NoBaseline",
+    "Packed",
     "PolicyInvalid",
     "Result",
+    "SampleScores",
     "as_json",
     "as_markdown",
     "as_text",
     "evidence_of",
     "gate_of",
+    "gate_of_spec",
     "judge",
+    "pack",
+    "unpack",
 ]

@@ -19,7 +19,7 @@ from .evidence import Evidence, ScoreEvidence
 from .policy import Criterion, Gate
 from .statistics import Interval, normal_quantile, t_interval, wilson
 
-__all__ = ["CriterionResult", "Judgement", "Result", "judge"]
+__all__ = ["CriterionResult", "Judgement", "NoBaseline", "Result", "judge"]
 
 
 class Result(StrEnum):
@@ -43,6 +43,8 @@ class CriterionResult:
     tier: Tier
     result: Result
     message: str
+    reason: str | None = None
+    """Why it could not be judged, in one CamelCase word."""
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -67,14 +69,31 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class NoBaseline:
+    """Why there is no baseline to compare with, although one was asked for; never skipped."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Finding:
     result: Result
     message: str
     items_needed: int | None = None
+    reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.reason}: {self.message}" if self.reason else self.message
 
 
-def judge(gate: Gate, candidate: Evidence, baseline: Evidence | None) -> Judgement:
-    """Return the verdict on `candidate`; `baseline` None: it is compared with none."""
+def _unknown(reason: str, message: str) -> _Finding:
+    return _Finding(Result.INCONCLUSIVE, message, reason=reason)
+
+
+def judge(gate: Gate, candidate: Evidence, baseline: Evidence | NoBaseline | None) -> Judgement:
+    """Return the verdict on `candidate`; `baseline` None: there is none, as `ifNoBaseline` is about."""
     results = tuple(_criterion(gate, criterion, candidate, baseline) for criterion in gate.criteria)
     verdict = _overall(results)
     passed = verdict is Result.PASSED or (verdict is Result.INCONCLUSIVE and gate.on_inconclusive == "Pass")
@@ -93,34 +112,39 @@ def _overall(results: tuple[CriterionResult, ...]) -> Result:
 
 
 def _criterion(
-    gate: Gate, criterion: Criterion, candidate: Evidence, baseline: Evidence | None
+    gate: Gate, criterion: Criterion, candidate: Evidence, baseline: Evidence | NoBaseline | None
 ) -> CriterionResult:
     found, problem = _only(candidate, criterion.score, "the run")
     if found is None or found.value is None:
         message = problem or f"{found.name if found else criterion.score} has no number"
-        return _result(criterion, [_Finding(Result.INCONCLUSIVE, f"ScoreMissing: {message}")])
+        return _result(criterion, [_unknown("ScoreMissing", message)])
     findings, comparison = [*_completeness(criterion, found)], None
     own = _own_interval(found, gate)
     findings += _bounds(criterion, found, own)
     if criterion.is_compared:
-        before, problem = _baseline_score(criterion, baseline)
+        before, why_not = _baseline_score(criterion, baseline)
         if before is not None and before.value is not None:
             comparison = compare(before, found, gate.confidence)
             findings += _drops(gate, criterion, comparison)
         elif baseline is None and gate.if_no_baseline == "Skip":
             findings.append(_Finding(Result.SKIPPED, "no baseline was given"))
         else:
-            findings.append(_Finding(Result.INCONCLUSIVE, problem))
+            findings.append(_unknown(*why_not))
     return _result(criterion, findings, found=found, own=own, comparison=comparison)
 
 
-def _baseline_score(criterion: Criterion, baseline: Evidence | None) -> tuple[ScoreEvidence | None, str]:
+def _baseline_score(
+    criterion: Criterion, baseline: Evidence | NoBaseline | None
+) -> tuple[ScoreEvidence | None, tuple[str, str]]:
+    """The baseline's score, and reason and message of why there is none."""
     if baseline is None:
-        return None, "BaselineMissing: no baseline was given"
+        return None, ("BaselineMissing", "no baseline was given")
+    if isinstance(baseline, NoBaseline):
+        return None, (baseline.reason, baseline.message)
     found, problem = _only(baseline, criterion.score, "the baseline")
     if found is not None and found.value is None:
         problem = f"{found.name} has no number in the baseline"
-    return found, f"ScoreMissing: {problem}"
+    return found, ("ScoreMissing", problem)
 
 
 def _only(evidence: Evidence, name: str, where: str) -> tuple[ScoreEvidence | None, str]:
@@ -137,10 +161,9 @@ def _only(evidence: Evidence, name: str, where: str) -> tuple[ScoreEvidence | No
 
 def _completeness(criterion: Criterion, found: ScoreEvidence) -> Iterator[_Finding]:
     if found.nan_fraction > criterion.max_na_n_fraction:
-        yield _Finding(
-            Result.INCONCLUSIVE,
-            f"TooManyNaN: {found.nan_fraction:.1%} of the items have no score,"
-            f" allowed {criterion.max_na_n_fraction:.1%}",
+        yield _unknown(
+            "TooManyNaN",
+            f"{found.nan_fraction:.1%} of the items have no score, allowed {criterion.max_na_n_fraction:.1%}",
         )
 
 
@@ -167,7 +190,7 @@ def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) ->
             result = Result.PASSED if sign * found.value >= sign * bound else Result.FAILED
             yield _Finding(result, f"{found.value:.4g}, {wanted}")
         elif own is None:
-            yield _Finding(Result.INCONCLUSIVE, f"NoStatistics: {found.value:.4g} has no interval, {wanted}")
+            yield _unknown("NoStatistics", f"{found.value:.4g} has no interval, {wanted}")
         else:
             low, high = sorted((sign * own.low, sign * own.high))
             result = _against(Interval(low, high), sign * bound)
@@ -176,7 +199,7 @@ def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) ->
 
 def _drops(gate: Gate, criterion: Criterion, compared: Comparison) -> Iterator[_Finding]:
     if compared.items_differ:
-        yield _Finding(Result.INCONCLUSIVE, f"ItemsDiffer: {compared.items_differ}")
+        yield _unknown("ItemsDiffer", compared.items_differ)
         return
     sign = 1 if criterion.direction is Direction.HIGHER else -1
     if (allowed := criterion.max_drop) is not None:
@@ -209,7 +232,7 @@ def _drop(
             result = Result.PASSED if sign * delta >= -allowed else Result.FAILED
             return _Finding(result, f"{moved}, allowed drop {wanted}, by the values alone")
         few = f"{compared.items} items, fewer than {gate.minimum_items}" if interval else "no statistics"
-        return _Finding(Result.INCONCLUSIVE, f"NoStatistics: {moved}, allowed drop {wanted}, {few}")
+        return _unknown("NoStatistics", f"{moved}, allowed drop {wanted}, {few}")
     low, high = sorted((sign * interval.low, sign * interval.high))
     result = _against(Interval(low, high), -allowed)
     text = (
@@ -236,12 +259,13 @@ def _result(
     comparison: Comparison | None = None,
 ) -> CriterionResult:
     worst = max((finding.result for finding in findings), key=SEVERITY.index, default=Result.INCONCLUSIVE)
-    said = [finding.message for finding in findings if finding.result is worst]
+    worst_findings = [finding for finding in findings if finding.result is worst]
     return CriterionResult(
         score=found.name if found else criterion.score,
         tier=criterion.tier,
         result=worst,
-        message="; ".join(said) or "no rule applied",
+        message="; ".join(finding.text for finding in worst_findings) or "no rule applied",
+        reason=next((finding.reason for finding in worst_findings if finding.reason), None),
         value=found.value if found else None,
         low=own.low if own else None,
         high=own.high if own else None,

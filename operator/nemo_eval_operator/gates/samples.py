@@ -1,0 +1,103 @@
+"""Scores of single items, gathered from samples as results documents and sample files hold them.
+
+An item is identified by a digest of its content, with a number for those that occur more than once: an index
+would pair other items where a dataset was reordered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from pydantic import JsonValue
+
+from nemo_eval_operator.nemo import JsonObject
+
+__all__ = ["KEY_CHARACTERS", "LARGEST", "MAX_ITEMS", "SampleScores", "number_in"]
+
+LARGEST: Final = 1e100
+"""A score beyond this counts as not computed: its square would not be finite."""
+
+KEY_CHARACTERS: Final = 12
+"""Of an item's key, in hexadecimal: of 10,000 items two have the same key with a probability of 2e-7."""
+
+MAX_ITEMS: Final = 100_000
+"""Samples of one task that are read. With more of them the task's items count as unknown."""
+
+CLOSE: Final = 1e-6
+"""How near the mean of the items has to be to a score whose items no sums confirm."""
+
+
+class SampleScores:
+    """The scores of one task's items."""
+
+    def __init__(self, samples: Iterable[JsonValue] = ()) -> None:
+        self._found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+        self._seen = Counter[tuple[str, str]]()
+        self._count = 0
+        for sample in samples:
+            self.add(sample)
+
+    def add(self, sample: JsonValue) -> None:
+        """Take the scores of one sample; one without the expected form has none."""
+        self._count += 1
+        if not isinstance(sample, dict) or self._count > MAX_ITEMS:
+            return
+        variant = sample.get("filter")
+        variant = variant if isinstance(variant, str) else ""
+        content = _content(sample)
+        self._seen[content, variant] += 1
+        key = _digest(f"{content}#{self._seen[content, variant]}")
+        for (metric, name), value in _scores(sample.get("scores")):
+            self._found[metric, name, variant][key] = value
+
+    def of(self, metric: str, score: str, *, value: float | None, confirm: bool) -> Mapping[str, float]:
+        """Return the items of a score; none where several variants of it may be meant.
+
+        `confirm`: only items whose mean is `value` count. lm-eval scores an answer by several filters.
+        """
+        if self._count > MAX_ITEMS:
+            return {}
+        named = [items for (m, n, _), items in self._found.items() if m == metric and n in {score, ""}]
+        if confirm:
+            named = [items for items in named if value is not None and _has_mean(items, value)]
+        return named[0] if len(named) == 1 else {}
+
+
+def _has_mean(items: Mapping[str, float], value: float) -> bool:
+    return math.isclose(math.fsum(items.values()) / len(items), value, rel_tol=CLOSE, abs_tol=CLOSE)
+
+
+def _scores(metrics: JsonValue) -> Iterator[tuple[tuple[str, str], float]]:
+    """Scores by metric and name; the name is empty where a metric has one number."""
+    for metric, scores in metrics.items() if isinstance(metrics, dict) else ():
+        for name, value in scores.items() if isinstance(scores, dict) else [("", scores)]:
+            if (number := number_in(value)) is not None:
+                yield (metric, name), number
+
+
+def _content(sample: JsonObject) -> str:
+    """The hash of the item: the evaluator's own, or that of its canonical JSON."""
+    if isinstance(known := sample.get("item_id"), str) and known:
+        return known
+    text = json.dumps(sample.get("item"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _digest(text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:KEY_CHARACTERS]
+
+
+def number_in(value: JsonValue) -> float | None:
+    """Return a number that can be squared and summed, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if abs(number) <= LARGEST else None
