@@ -87,6 +87,7 @@ class EvaluatorOpener:
         watch = SlotWatch(
             own,
             evaluators,
+            places=self.places,
             cluster=self.settings.cluster_name,
             settle=self.settings.settle_seconds,
             heartbeat=heartbeat,
@@ -111,8 +112,7 @@ class EvaluatorOpener:
         )
         interval = terms.poll_interval_seconds or self.settings.poll_interval_seconds
         used = EvaluatorUsed(url=terms.url, connection=name)
-        limit = connection.spec.max_running_jobs
-        evaluator, loops = self._open(http, used, deadline=deadline, interval=interval, limit=limit)
+        evaluator, loops = self._open(http, used, deadline=deadline, interval=interval, connection=connection)
 
         def close() -> None:
             for loop in loops:
@@ -129,7 +129,7 @@ class EvaluatorOpener:
         *,
         deadline: float,
         interval: float,
-        limit: int | None = None,
+        connection: NemoEvaluatorConnection | None = None,
     ) -> tuple[Evaluator, list[asyncio.Task[None]]]:
         # Of a connection nothing secret is in its URL; its Secrets are added when they are read.
         known = KnownSecrets(filter(None, (http.base_url.password,)))
@@ -138,6 +138,7 @@ class EvaluatorOpener:
             for on_call in (self.metrics.evaluator_call, self.metrics.poll_call)
         )
         following = Following(on_told=self.metrics.news_lag)
+        limit = connection.spec.max_running_jobs if connection else None
         shared = self.places.of(used.url, own_limit=limit)
         admission = Admission(self.queue, limit=limit, shared=shared)
         suffix = f" {used.connection}" if used.connection else ""
@@ -171,19 +172,22 @@ class EvaluatorOpener:
             "gate": gate.run,
             "poller": poller.run,
             "admission": partial(admission.run, beats["admission"]),
-            "census": self._census(evaluator, beats["census"]).run,
+            "census": self._census(evaluator, connection, beats["census"]).run,
         }
         return evaluator, [
             self.start(bulkhead.run(name, loop, beats[name]), f"{name}{suffix}")
             for name, loop in loops.items()
         ]
 
-    def _census(self, evaluator: Evaluator, heartbeat: Heartbeat) -> Census:
+    def _census(
+        self, evaluator: Evaluator, connection: NemoEvaluatorConnection | None, heartbeat: Heartbeat
+    ) -> Census:
         return Census(
             kube=self.kube,
             evaluator=evaluator,
             places=self.places,
             turns=self.turns,
+            connection=connection.metadata if connection else None,
             namespaces=self.settings.namespaces,
             selector=self.settings.selector,
             cluster=self.settings.cluster_name,

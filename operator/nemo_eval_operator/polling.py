@@ -190,15 +190,17 @@ class Poller:
 
     async def _read_lists(self, oldest: datetime | None, listed: set[str]) -> None:
         """Report what is listed, and add it to `listed`."""
-        followed = {job.job_id: job for job in self._following}
+        followed: dict[str, list[Followed]] = {}
+        for job in self._following:
+            followed.setdefault(job.job_id, []).append(job)
         ended = False
         # A job that is being cancelled is on none of these lists, and asked for by itself.
         for state in LIVE_STATES:
             self._heartbeat.beat()
             async for remote in self._list(oldest, state):
                 listed.add(remote.id)
-                if remote.id in followed:
-                    self._report(followed[remote.id], remote)
+                for job in followed.get(remote.id, ()):
+                    self._report(job, remote)
                 ended = ended or remote.is_terminal
             if not self._filters:
                 return

@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 
 from .kube import KubeClient, KubeError
 from .resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, EVALJOB_PLURAL
+from .traces import trace_of
 
 __all__ = ["Takeover"]
 
@@ -85,4 +86,7 @@ async def _failure(kube: KubeClient, namespace: str | None) -> tuple[str, str] |
                     return "the custom resources are not served", f"the API server does not serve {plural}"
     except (KubeError, TimeoutError) as error:
         return "the custom resources cannot be listed", str(error) or "no answer in time"
+    except Exception as error:  # noqa: BLE001 - logged; without this the checks would end
+        problem = f"unexpected exception, please report it: {trace_of(error)}"
+        return "the custom resources cannot be listed", problem
     return None

@@ -111,9 +111,11 @@ async def refuse_beside_an_operator(leases: LeaseClient, name: str, namespace: s
 
 
 def _is_held(spec: LeaseSpec, now: datetime) -> bool:
+    """Return whether the lease has not run out. A renewal in the future counts as one."""
     if not spec.holder_identity or not spec.renew_time:
         return False
-    return now < parse_timestamp(spec.renew_time) + timedelta(seconds=spec.lease_duration_seconds or 0)
+    # Subtracted, since a sum with the years that a Lease may have leaves the range of datetime.
+    return now - parse_timestamp(spec.renew_time) < timedelta(seconds=spec.lease_duration_seconds or 0)
 
 
 async def stop_deployment(deployments: DeploymentClient, namespace: str, name: str, say: Say) -> None:

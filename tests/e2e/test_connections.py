@@ -146,7 +146,10 @@ def test_a_connection_of_another_namespace_is_used_once_it_allows_that(
     world.apply(data_benchmark(**by("shared", namespace=other_namespace)), data_job("guest"))
 
     said = world.until_reason(BENCHMARK, "rows", "ConnectionNotAllowed")["message"]
-    assert f"{other_namespace}/shared is not for namespace {namespace}" in said
+    assert f"{other_namespace}/shared does not exist or does not allow namespace {namespace}" in said
+    world.apply(data_benchmark(name="absent", **by("absent", namespace=other_namespace)))
+    absent = world.until_reason(BENCHMARK, "absent", "ConnectionNotAllowed")["message"]
+    assert absent == said.replace("/shared", "/absent"), "whether it exists is not shown"
     assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Stalled": "True"}
     assert world.event("rows", "ConnectionNotAllowed")["type"] == "Warning"
 

@@ -384,6 +384,16 @@ async def test_a_list_is_used_for_all_that_are_on_it_due_or_not() -> None:
     assert made.wait("slow") > 50, "it was looked at, and so not in 50 s"
 
 
+async def test_a_list_is_used_for_each_object_that_follows_the_same_remote_job() -> None:
+    made = stage(MANY)
+    for follower in ("another", "a-third"):
+        made.following.follow(key(follower), "eval-0", Glimpse("queued", None), since=NOW)
+    evaluator = await made.sweep()
+
+    assert evaluator.gets == []
+    assert {"another", "a-third"} <= set(made.news())
+
+
 async def test_jobs_that_were_seen_together_are_due_together() -> None:
     made = Stage(Evaluator())
     for number in range(MANY):
@@ -489,7 +499,7 @@ async def test_the_poller_is_seen_to_live_at_each_page_also_without_a_job_on_it(
 async def test_a_census_is_seen_to_live_at_each_page_also_without_a_job_on_it() -> None:
     evaluator = PagesOfNothing()
     made, heartbeat = stage(0, evaluator), CountingHeartbeat(evaluator)
-    orphans = Orphans(Admission(made.queue, limit=1), made.following)
+    orphans = Orphans(Admission(made.queue, limit=1), made.following, connection=None)
     async with httpx.AsyncClient(base_url="http://kubernetes.test") as http:
         await orphans.count(
             KubeClient(http), made.client, namespaces=(), cluster="", connection=None, heartbeat=heartbeat

@@ -19,6 +19,7 @@ class ApiServer:
 
     def __init__(self) -> None:
         self.answers: dict[str, int | None] = dict.fromkeys(KINDS, 200)
+        self.raises: Exception | None = None
         self.asked: list[str] = []
 
     @property
@@ -28,6 +29,8 @@ class ApiServer:
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(f"{request.url.path}?{request.url.query.decode()}")
+        if self.raises is not None:
+            raise self.raises
         code = self.answers[request.url.path.rpartition("/")[2]]
         if code is None:
             await asyncio.Event().wait()
@@ -67,6 +70,16 @@ async def test_it_could_take_over_while_each_kind_can_be_listed(
         server.answers[plural] = code
         await until(takeover, obstacle)
         server.answers[plural] = 200
+        await until(takeover, None)
+
+
+async def test_an_exception_that_is_not_expected_does_not_end_the_checks() -> None:
+    server, takeover = ApiServer(), Takeover(lease_seconds=600)
+    takeover.lease_reached()
+    async with takeover.checked(server.kube, ()):
+        server.raises = RuntimeError("not expected")
+        await until(takeover, "the custom resources cannot be listed")
+        server.raises = None
         await until(takeover, None)
 
 

@@ -100,8 +100,12 @@ def terminating(name: str) -> EvaluatorUnusable:
 
 
 def not_allowed(name: str, namespace: str) -> EvaluatorUnusable:
+    """A connection of another namespace that does not allow this one, or does not exist.
+
+    One answer for both: namespaces do not learn which connections others have.
+    """
     message = (
-        f"NemoEvaluatorConnection {name} is not for namespace {namespace}: its owner can add it to "
-        "spec.allowedNamespaces there"
+        f"NemoEvaluatorConnection {name} does not exist or does not allow namespace {namespace}: its owner "
+        "can add the namespace to spec.allowedNamespaces there"
     )
     return EvaluatorUnusable("ConnectionNotAllowed", message, stalled=True)

@@ -60,11 +60,11 @@ class BenchmarkOfJob:
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
             self._queue.add(key)
-            said = "its Secrets have changed, and the evaluator is being given the new values"
+            said = "its Secrets were changed or deleted; it is being reconciled"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         if has_new_config_maps(benchmark, await self._datasets.versions(benchmark)):
             self._queue.add(key)
-            said = "its ConfigMaps have changed, and the evaluator is being given the new rows"
+            said = "its ConfigMaps were changed or deleted; it is being reconciled"
             return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark

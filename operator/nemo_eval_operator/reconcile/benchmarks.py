@@ -57,6 +57,7 @@ from .objects import (
     FINALIZER_RECHECK_SECONDS,
     FinalizerRefused,
     ObjectWriter,
+    Problem,
     is_selected,
     key_of,
     problem_of,
@@ -127,7 +128,14 @@ class BenchmarkReconciler:
             return None
         benchmark, unreadable = read_benchmark(document)
         try:
-            problem = problem_of(unreadable, too_large)
+            return await self._pursue_if_valid(benchmark, problem_of(unreadable, too_large))
+        except ObjectGone:
+            self._forget(key)
+            return None
+
+    async def _pursue_if_valid(self, benchmark: NemoBenchmark, problem: Problem | None) -> float | None:
+        """Raises ObjectGone as well, also while a refusal is being written."""
+        try:
             if problem is not None and benchmark.metadata.deletion_timestamp is None:
                 reason, message = problem
                 status = benchmark_status.invalid(benchmark, _now(), message, reason=reason)
@@ -138,9 +146,6 @@ class BenchmarkReconciler:
             invalid = benchmark_status.invalid(benchmark, _now(), str(refused), reason=refused.reason)
             await self._tell(benchmark, invalid)
             raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from refused
-        except ObjectGone:
-            self._forget(key)
-            return None
 
     def _forget(self, key: ObjectKey) -> None:
         """The object is gone, or another operator's."""

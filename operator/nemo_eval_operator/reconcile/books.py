@@ -62,11 +62,11 @@ class Books:
         evaluator = self._evaluators.find(evaluator_of_record(job))
         if evaluator is not None:
             evaluator.admission.note(job)
-            evaluator.orphans.reclaim(key_of(job), job.status.job_id)
+            evaluator.orphans.reclaim(job)
         else:
             self._evaluators.note_at_url(job)
         if self._evaluators.is_at_own_url(job):
-            self._evaluators.own.orphans.reclaim(key_of(job), job.status.job_id)
+            self._evaluators.own.orphans.reclaim(job)
 
     def keep_place(self, job: NemoEvalJob) -> None:
         """A status that was just written decides whether the job has a place, and where."""

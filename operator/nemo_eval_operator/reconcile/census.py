@@ -13,10 +13,10 @@ from nemo_eval_operator.evaluator import EvaluatorError
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.lifecycle import evaluator_of_record, read_job
-from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, ObjectMeta
 
 from .census_turns import CensusTurns
-from .evaluators import Evaluator, connection_key
+from .evaluators import Evaluator
 from .shared_places import SharedPlaces
 
 __all__ = ["Census"]
@@ -42,6 +42,8 @@ class Census:
     evaluator: Evaluator
     places: SharedPlaces
     turns: CensusTurns
+    connection: ObjectMeta | None
+    """Of the connection that leads to the evaluator; None for the operator's own."""
     namespaces: Sequence[str]
     selector: LabelSelector
     cluster: str
@@ -65,9 +67,9 @@ class Census:
 
     async def _until_turn(self) -> None:
         """Wait where a connection is edited all the time: each edit causes a count."""
-        if (connection := self.evaluator.used.connection) is not None:
+        if self.connection is not None:
             self.heartbeat.rest()
-            await self.turns.wait(connection_key(connection).namespace)
+            await self.turns.wait(self.connection)
 
     async def _count(self) -> None:
         admission = self.evaluator.admission

@@ -1,20 +1,28 @@
 """When the connections of a namespace may count their running jobs.
 
-A count reads all jobs of the operator and those of the evaluator, and each edit of a connection's time-outs
-or poll interval causes one. So a namespace has some counts in reserve, for its connections at a start of the
-operator, and beyond them one in a while. Other namespaces do not wait for it.
+A count reads all jobs of the operator and those of the evaluator, and each edit of a connection's URL,
+time-outs or poll interval causes one. So a namespace has some counts in reserve, and beyond them one in a
+while. Other namespaces do not wait for it. After a start of the operator every connection that was there
+before counts once without taking from the reserve; one that is created again has another uid and a later
+time of creation, and takes from it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
+
+from nemo_eval_operator.resources import ObjectMeta
 
 __all__ = ["CensusTurns"]
 
 RESERVE: Final = 20
 """Counts that a namespace may make without a pause, after a while without any."""
+
+FIRST_COUNTS: Final = 200
+"""Connections of one namespace that count once after a start of the operator besides the reserve."""
 
 REST_SECONDS: Final = 60.0
 """After which a namespace may make one more count."""
@@ -34,16 +42,21 @@ class _Account:
 
 
 class CensusTurns:
-    """The counts that each namespace has in reserve."""
+    """The counts that each namespace has in reserve; made when the operator starts to work."""
 
     def __init__(self) -> None:
+        self._started = datetime.now(UTC)
+        self._counted: dict[str, set[str]] = {}
+        """Uids of the connections that have made their first count, by namespace."""
         self._accounts: dict[str, _Account] = {}
 
-    async def wait(self, namespace: str) -> None:
-        """Return when a connection of this namespace may count."""
+    async def wait(self, connection: ObjectMeta) -> None:
+        """Return when this connection may count."""
+        if self._is_first(connection):
+            return
         clock = asyncio.get_running_loop()
         self._drop_full(clock.time())
-        account = self._accounts.setdefault(namespace, _Account(RESERVE, clock.time()))
+        account = self._accounts.setdefault(connection.namespace, _Account(RESERVE, clock.time()))
         account.waiting += 1
         try:
             async with account.lock:
@@ -54,6 +67,17 @@ class CensusTurns:
                 account.left -= 1
         finally:
             account.waiting -= 1
+
+    def _is_first(self, connection: ObjectMeta) -> bool:
+        """Whether this is the first count of a connection that is older than this start."""
+        created = connection.creation_timestamp
+        if created is None or created > self._started:
+            return False
+        counted = self._counted.setdefault(connection.namespace, set())
+        if connection.uid in counted or len(counted) >= FIRST_COUNTS:
+            return False
+        counted.add(connection.uid)
+        return True
 
     def _drop_full(self, now: float) -> None:
         """Forget the namespaces that have not counted for long."""

@@ -246,7 +246,7 @@ class Chooser:
         except KubeRefused as error:
             return EvaluatorUnusable("ConnectionNotReady", f"{name} may not be read: {error}")
         if found is None:
-            return not_found(name)
+            return not_found(name) if key.namespace == namespace else not_allowed(name, namespace)
         return found if found.admits(namespace) else not_allowed(name, namespace)
 
     async def _usable(self, connection: NemoEvaluatorConnection, *, starts: bool) -> Chosen:

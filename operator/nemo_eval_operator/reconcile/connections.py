@@ -42,6 +42,7 @@ from .objects import (
     FINALIZER_RECHECK_SECONDS,
     FinalizerRefused,
     ObjectWriter,
+    Problem,
     is_selected,
     key_of,
     problem_of,
@@ -114,9 +115,19 @@ class ConnectionReconciler:
         watched = not self._namespaces or key.namespace in self._namespaces
         ours = watched and is_selected(document, self._selector)
         try:
+            return await self._pursue(key, connection, problem_of(unreadable, too_large), ours=ours)
+        except ObjectGone:
+            return None
+
+    async def _pursue(
+        self, key: ObjectKey, connection: NemoEvaluatorConnection, problem: Problem | None, *, ours: bool
+    ) -> float | None:
+        """Raises ObjectGone as well, also while a refusal is being written."""
+        meta = connection.metadata
+        try:
             if ours and meta.deletion_timestamp is not None and FINALIZER in meta.finalizers:
                 return await self._let_go(key, connection, meta.deletion_timestamp)
-            if problem := problem_of(unreadable, too_large):
+            if problem is not None:
                 reason, message = problem
                 status = connection_status.unreadable(connection, _now(), message, reason=reason)
                 if ours:
@@ -129,8 +140,6 @@ class ConnectionReconciler:
             status = connection_status.unreadable(connection, _now(), str(refused), reason=refused.reason)
             await self._objects.record(connection, status)
             raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from refused
-        except ObjectGone:
-            return None
 
     async def _look(self, key: ObjectKey, connection: NemoEvaluatorConnection, *, ours: bool) -> float:
         evaluator = await self._evaluators.of(connection, afresh=True)

@@ -68,7 +68,7 @@ class Evaluator:
     """Jobs that are to be submitted to it, whether they are in line already or wait for something else."""
 
     def __post_init__(self) -> None:
-        self.orphans = Orphans(self.admission, self.following)
+        self.orphans = Orphans(self.admission, self.following, connection=self.used.connection)
         # A slot is free once its remote job has ended, whether or not that can be written into a status.
         self.following.on_over = self.admission.end
 
@@ -190,7 +190,7 @@ class Evaluators:
         The id of a job of another evaluator is that evaluator's word, and may be one of a job here.
         """
         used = evaluator_of_record(job)
-        return used is not None and (used.connection is None or self._places.is_own(used.url))
+        return used is not None and (used.connection is None or self._places.leads_to_own(used.url))
 
     def note_at_url(self, job: NemoEvalJob) -> None:
         """The job has a place at its evaluator's URL, though its connection is not open, or gone."""
@@ -298,6 +298,8 @@ class Evaluators:
         entry.opened.close()
         shared = evaluator.admission.shared
         heirs = [other for other in self if shared is not None and other.admission.shared is shared]
+        # What another URL of the same host and port answers may be about other jobs.
+        heirs.sort(key=lambda other: (other is not self.own, other.used.url != evaluator.used.url))
         if heirs:
             evaluator.orphans.hand_over(heirs[0].orphans)
         for job in {*evaluator.following.keys_followed(), *evaluator.waiting}:

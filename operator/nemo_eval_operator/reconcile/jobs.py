@@ -67,6 +67,7 @@ from .objects import (
     FINALIZER_RECHECK_SECONDS,
     FinalizerRefused,
     ObjectWriter,
+    Problem,
     is_selected,
     key_of,
     problem_of,
@@ -149,16 +150,21 @@ class JobReconciler:
         job, unreadable = read_job(document)
         self._books.note_place(job)
         try:
-            problem = problem_of(unreadable, too_large)
+            return await self._pursue_if_valid(job, problem_of(unreadable, too_large))
+        except ObjectGone:
+            self._forget(key)
+            return None
+
+    async def _pursue_if_valid(self, job: NemoEvalJob, problem: Problem | None) -> float | None:
+        """Raises ObjectGone as well, also while a refusal is being written."""
+        key = key_of(job)
+        try:
             if problem is not None and job.metadata.deletion_timestamp is None:
                 reason, message = problem
                 status = job_status.invalid(job, datetime.now(UTC), message, reason=reason)
                 await self._objects.record(job, status)
                 return None
             return await self._pursue(job)
-        except ObjectGone:
-            self._forget(key)
-            return None
         except Exception as error:
             if not (isinstance(error, WaitInLane) and error.lane == OWN_LANE):
                 self._books.give_back(key)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Container
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,12 +19,12 @@ from nemo_eval_operator.evaluator import CANCELLING, LIVE_STATES, EvaluatorClien
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.lifecycle import Glimpse, OwnerMark, Run, owner_mark, read_job
-from nemo_eval_operator.resources import EVALJOB_PLURAL
+from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 
 from .admission import Admission
 from .following import Following
 
-__all__ = ["Orphans", "live_jobs"]
+__all__ = ["MarkedJobsCut", "Orphans", "live_jobs"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,21 +38,29 @@ MAX_ORPHANS: Final = 1000
 """Followed at one evaluator: they are bounded, like all that others can cause. More keep no place."""
 
 MAX_MARKED: Final = 20_000
-"""Jobs with the operator's mark that are read at one evaluator."""
+"""Jobs with the operator's mark that are read at one evaluator; of more, none counts as absent."""
 
 MAX_COMPARED: Final = 2 * MAX_ORPHANS
 """Of these, jobs without a slot that are compared with their objects: each costs a read from Kubernetes."""
 
 
-class Orphans:
-    """Those of one evaluator."""
+class MarkedJobsCut(Exception):
+    """An evaluator has more jobs with the operator's mark than are read: absence proves nothing."""
 
-    def __init__(self, admission: Admission, following: Following) -> None:
+    def __init__(self) -> None:
+        super().__init__(f"it has more than {MAX_MARKED:,} jobs with the operator's mark")
+
+
+class Orphans:
+    """Those of one evaluator, to which `connection` leads; None: the operator's own."""
+
+    def __init__(self, admission: Admission, following: Following, *, connection: str | None) -> None:
         self._admission = admission
         self._following = following
-        self._followed: set[str] = set()
+        self._connection = connection
+        self._followed: set[ObjectKey] = set()
         self._uncertain: set[str] = set()
-        """Objects that vanished while their job was being submitted."""
+        """Uids of objects that vanished while their job was being submitted."""
         self._wanted = asyncio.Event()
 
     def vanished(self, key: ObjectKey) -> None:
@@ -61,8 +70,8 @@ class Orphans:
         if key in self._following:
             self.unless_ended(key)
         elif (uid := self._admission.uid_of(key)) and len(self._uncertain) < MAX_ORPHANS:
-            self._uncertain.add(name := f"{key.namespace}/{key.name}")
-            self._admission.keep(name, Run(uid, key.namespace, None, datetime.now(UTC)))
+            self._uncertain.add(uid)
+            self._admission.keep(uid, Run(uid, key.namespace, None, datetime.now(UTC)))
             self._wanted.set()
 
     def unless_ended(self, key: ObjectKey) -> None:
@@ -73,37 +82,45 @@ class Orphans:
 
     def follow(self, namespace: str, job_id: str, since: datetime) -> bool:
         """Keep a place for the remote job until it has ended; False where there are too many."""
-        if job_id in self._followed:
+        key, seen = ObjectKey(ORPHANS, namespace, job_id), Glimpse("active", None)
+        if key in self._followed:
             return True
         if len(self._followed) >= MAX_ORPHANS:
             return False
-        self._followed.add(job_id)
-        self._admission.keep(job_id, Run("", namespace, job_id, since))
-        key, seen = ObjectKey(ORPHANS, namespace, job_id), Glimpse("active", None)
+        self._followed.add(key)
+        self._admission.keep(self.slot_of(key), Run("", namespace, job_id, since))
         logger.info("remote job %s has no object in namespace %s and keeps its slot", job_id, namespace)
 
         def end() -> None:
-            self._followed.discard(job_id)
-            self._admission.free(job_id)
+            self._followed.discard(key)
+            self._admission.free(self.slot_of(key))
 
         self._following.follow(key, job_id, seen, since=since, on_end=end)
         return True
 
-    def reclaim(self, key: ObjectKey, job_id: str | None) -> None:
+    def slot_of(self, key: ObjectKey) -> str:
+        """Return the name of the slot of a remote job that is followed here under `key`.
+
+        Ids are the evaluators' own: the same one from another connection names another slot.
+        """
+        return f"{self._connection or ''} {key.namespace} {key.name}"
+
+    def reclaim(self, job: NemoEvalJob) -> None:
         """The object is there again, or matches the selector again, and has the slot of its run itself."""
-        if job_id in self._followed and ObjectKey(ORPHANS, key.namespace, job_id) in self._following:
-            self._followed.discard(job_id)
-            self._following.forget(ObjectKey(ORPHANS, key.namespace, job_id))
-            self._admission.free(job_id)
-        if (name := f"{key.namespace}/{key.name}") in self._uncertain:
-            self._uncertain.discard(name)
-            self._admission.free(name)
+        key = ObjectKey(ORPHANS, job.metadata.namespace, job.status.job_id or "")
+        if key in self._followed:
+            self._followed.discard(key)
+            self._following.forget(key)
+            self._admission.free(self.slot_of(key))
+        if (uid := job.metadata.uid) in self._uncertain:
+            self._uncertain.discard(uid)
+            self._admission.free(uid)
 
     def hand_over(self, heir: Orphans) -> None:
         """Have another evaluator at the same URL look after them: this one is asked no more."""
-        for followed in [one for one in self._following if one.on_end is not None]:
-            if not heir.follow(followed.key.namespace, followed.job_id, followed.since):
-                self._admission.free(followed.job_id)
+        for followed in [one for one in self._following if one.key in self._followed]:
+            heir.follow(followed.key.namespace, followed.job_id, followed.since)
+            self._admission.free(self.slot_of(followed.key))
         if self._uncertain:
             heir._uncertain |= self._uncertain
             heir.count_again()
@@ -120,8 +137,8 @@ class Orphans:
     def give_up(self) -> None:
         """The live jobs cannot be counted: submissions whose outcome is not known give their places back."""
         self._wanted.clear()
-        for name in self._uncertain:
-            self._admission.free(name)
+        for uid in self._uncertain:
+            self._admission.free(uid)
         self._uncertain.clear()
 
     async def until_wanted(self) -> None:
@@ -144,37 +161,65 @@ class Orphans:
         """
         self._wanted.clear()
         settled = set(self._uncertain)
+        found = _Found(sought=set(settled))
         try:
-            found: list[tuple[str, datetime, OwnerMark]] = []
-            async for remote, mark in live_jobs(client, cluster, connection, heartbeat):
-                if (namespaces and mark.namespace not in namespaces) or self._has_place(mark):
-                    continue
-                # Not the job itself: its texts are the evaluator's, and long.
-                found.append((remote.id, remote.created_at or datetime.now(UTC), mark))
-                if len(found) >= MAX_COMPARED:
-                    logger.warning("only the first %d remote jobs without a slot are compared", MAX_COMPARED)
-                    break
-            for job_id, since, mark in found:
+            try:
+                async for remote, mark in live_jobs(client, cluster, connection, heartbeat):
+                    if not (namespaces and mark.namespace not in namespaces) and not self._has_place(mark):
+                        found.add(remote, mark)
+            except MarkedJobsCut as cut:
+                logger.warning("slots of submissions whose outcome is not known are kept: %s", cut)
+                # Also where they are not on the rest of the list: that was not read.
+                settled -= found.sought
+            if found.passed_over:
+                logger.warning("only the first %d remote jobs without a slot are compared", MAX_COMPARED)
+            for job_id, since, mark in found.jobs:
                 heartbeat.beat()
                 if not self._has_place(mark) and not await _is_cared_for(kube, mark):
                     self.follow(mark.namespace, job_id, since)
         except BaseException:
             self._wanted.set()
             raise
-        for name in settled:
-            self._uncertain.discard(name)
-            self._admission.free(name)
+        for uid in settled:
+            self._uncertain.discard(uid)
+            self._admission.free(uid)
+        if self._uncertain:
+            self._wanted.set()
 
     def _has_place(self, mark: OwnerMark) -> bool:
         return self._admission.has(_key_of(mark), mark.uid)
 
 
+@dataclass(slots=True)
+class _Found:
+    """Live jobs to compare with their objects, with ids and times: their texts are long."""
+
+    sought: set[str]
+    """Uids of the objects whose submission is uncertain, as far as no job of them was found."""
+    jobs: list[tuple[str, datetime, OwnerMark]] = field(default_factory=list)
+    passed_over: int = 0
+
+    def add(self, remote: RemoteJob, mark: OwnerMark) -> None:
+        """Keep a bounded number, and one of each object that is sought."""
+        if len(self.jobs) >= MAX_COMPARED and mark.uid not in self.sought:
+            self.passed_over += 1
+            return
+        self.sought.discard(mark.uid)
+        self.jobs.append((remote.id, remote.created_at or datetime.now(UTC), mark))
+
+
 async def live_jobs(
-    client: EvaluatorClient, cluster: str, connection: str | None, heartbeat: Heartbeat
+    client: EvaluatorClient,
+    cluster: str,
+    connection: str | None,
+    heartbeat: Heartbeat,
+    *,
+    uids: Container[str] | None = None,
 ) -> AsyncIterator[tuple[RemoteJob, OwnerMark]]:
     """Jobs that carry the operator's mark and run; a bounded number, since others may write marks too.
 
-    `connection`: those that were submitted by it; None: all.
+    `connection`: those that were submitted by it; None: all. `uids`: those of these objects; None: of all.
+    Raises MarkedJobsCut where there are more.
     """
     seen: set[str] = set()
     for state in OCCUPYING_STATES:
@@ -183,11 +228,13 @@ async def live_jobs(
             mark = owner_mark(remote.custom_fields, cluster=cluster)
             if mark is None or remote.is_terminal or remote.id in seen:
                 continue
+            if uids is not None and mark.uid not in uids:
+                continue
             if connection is None or mark.connection == connection:
+                if len(seen) >= MAX_MARKED:
+                    raise MarkedJobsCut
                 seen.add(remote.id)
                 yield remote, mark
-                if len(seen) >= MAX_MARKED:
-                    return
 
 
 def _key_of(mark: OwnerMark) -> ObjectKey:

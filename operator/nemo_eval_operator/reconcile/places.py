@@ -40,7 +40,7 @@ class Places:
         self._ended: dict[ObjectKey, Run] = {}
         """Runs that were seen to end before their objects' statuses say so."""
         self._kept: dict[str, Run] = {}
-        """Runs without an object, by remote job, or NAMESPACE/NAME where that is not known."""
+        """Runs without an object, by the name that Orphans gave to the slot."""
         self._line = FairLine()
         self._told: dict[ObjectKey, int] = {}
         """Places as the status of those in line tells them."""

@@ -14,8 +14,11 @@ from .queue import WorkQueue
 
 __all__ = ["SharedPlaces", "server_of"]
 
-SERVICE_SUFFIXES: Final = (".", ".cluster.local", ".svc")
-"""Ends of a Service's DNS name that may be left out inside a cluster, from the outermost."""
+CLUSTER_DOMAIN: Final = ".cluster.local"
+"""May be left out of a Service's DNS name inside a cluster."""
+
+SERVICE: Final = "svc"
+"""Stands behind NAME.NAMESPACE in a Service's DNS name, and may be left out as well."""
 
 LOCALHOST: Final = "127.0.0.1"
 
@@ -33,6 +36,7 @@ class SharedPlaces:
         self._limit = limit
         self._namespace = namespace
         self._own = self._server_of(own_url)
+        self._own_route = _route_of(own_url)
         self._servers: WeakValueDictionary[tuple[str, int], Places] = WeakValueDictionary()
         """Kept by the evaluators that use them."""
 
@@ -57,6 +61,13 @@ class SharedPlaces:
         """Whether the operator's own evaluator is at `url`."""
         return self._server_of(url) == self._own
 
+    def leads_to_own(self, url: str) -> bool:
+        """Whether requests to `url` reach the operator's own evaluator, not only its host and port.
+
+        Another path may lead to another server, whose ids and states say nothing about jobs of this one.
+        """
+        return _route_of(url) == self._own_route and self.is_own(url)
+
     def _server_of(self, url: str) -> tuple[str, int]:
         return server_of(url, self._namespace)
 
@@ -74,11 +85,25 @@ def server_of(url: str, namespace: str | None = None) -> tuple[str, int]:
     return _host(host, namespace), parsed.port or (443 if parsed.scheme == "https" else 80)
 
 
+def _route_of(url: str) -> tuple[str, str] | None:
+    """Scheme and path; None where `url` is not a URL."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return parsed.scheme, parsed.path.rstrip("/")
+
+
 def _host(host: str, namespace: str | None) -> str:
-    if host.removesuffix(".") == "localhost":
+    host = host.removesuffix(".")
+    if host == "localhost":
         return LOCALHOST
-    if address := address_of(host.removesuffix(".")):
+    if address := address_of(host):
         return str(address)
-    for suffix in SERVICE_SUFFIXES:
-        host = host.removesuffix(suffix)
+    if host.endswith(f".{SERVICE}{CLUSTER_DOMAIN}"):
+        host = host.removesuffix(CLUSTER_DOMAIN)
+    match host.split("."):
+        case [name, home, end] if end == SERVICE:
+            # Only a name of this form: others that end in .svc lead elsewhere.
+            return f"{name}.{home}"
     return f"{host}.{namespace}" if namespace and "." not in host else host

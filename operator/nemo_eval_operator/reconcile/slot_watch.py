@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,8 +25,10 @@ from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import Glimpse, Run
 
 from .evaluators import Evaluator
-from .orphans import live_jobs
+from .following import Followed
+from .orphans import MarkedJobsCut, live_jobs
 from .places import Places
+from .shared_places import SharedPlaces
 
 __all__ = ["SlotWatch"]
 
@@ -46,11 +49,22 @@ UNUSED_SECONDS: Final = 60.0
 SLOTS: Final = "slots"
 """Stands for a plural in the keys of the followed jobs."""
 
+Holder = ObjectKey | str
+"""An object that has a slot, or the name of a slot without an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    holder: Holder
+    run: Run
+    end: Callable[[], None]
+    """Gives the slot back."""
+
 
 class SlotWatch:
     """The slots of `own`, the operator's own evaluator. `evaluators` are all, which may share them.
 
-    `settle` is how many seconds after a submission its job may still appear.
+    `places` says which do. `settle` is how many seconds after a submission its job may still appear.
     """
 
     def __init__(
@@ -58,12 +72,14 @@ class SlotWatch:
         own: Evaluator,
         evaluators: Iterable[Evaluator],
         *,
+        places: SharedPlaces,
         cluster: str,
         settle: float,
         heartbeat: Heartbeat,
     ) -> None:
         self._own = own
         self._evaluators = evaluators
+        self._places = places
         self._cluster = cluster
         self._settle = settle
         self._heartbeat = heartbeat
@@ -87,15 +103,15 @@ class SlotWatch:
         if slots is None:
             return
         self._give_back_unused(slots)
-        taken = _ends(slots)
+        taken = _taken(slots)
         seen = self._seen(slots)
         now = datetime.now(UTC)
-        for run, end in taken.items():
-            if run.job_id is None or run.job_id in seen:
+        for slot in taken:
+            if slot.run.job_id is None or (slot.holder, slot.run.job_id) in seen:
                 continue
-            if now - run.since > timedelta(seconds=UNSEEN_SECONDS):
-                self._follow(run, run.job_id, end)
-        await self._look_for_uncertain(taken)
+            if now - slot.run.since > timedelta(seconds=UNSEEN_SECONDS):
+                self._follow(slot, slot.run.job_id)
+        await self._look_for_uncertain({slot.run: slot for slot in taken if slot.run.job_id is None})
 
     def _give_back_unused(self, slots: Places) -> None:
         """A job whose slot is given back asks for one again when a worker has come to it."""
@@ -106,26 +122,33 @@ class SlotWatch:
             if now - since > UNUSED_SECONDS:
                 slots.give_back(key)
 
-    def _seen(self, slots: Places) -> set[str]:
-        """Ids of the jobs that this evaluator reported a short while ago."""
+    def _seen(self, slots: Places) -> set[tuple[Holder, str]]:
+        """Slots, with their jobs, that the evaluator itself reported a short while ago.
+
+        A connection is believed about its own jobs only, and only where it leads to the very URL: what
+        another path of the same host answers is not about jobs that run here.
+        """
         since = asyncio.get_running_loop().time() - UNSEEN_SECONDS
         return {
-            followed.job_id
+            (_holder(evaluator, followed), followed.job_id)
             for evaluator in self._evaluators
-            if evaluator.admission.shared is slots
+            if evaluator.admission.shared is slots and self._places.leads_to_own(evaluator.used.url)
             for followed in evaluator.following
             # What the operator's own evaluator follows, its own client asks for already.
             if evaluator is self._own or (followed.seen_at is not None and followed.seen_at >= since)
         }
 
-    def _follow(self, run: Run, job_id: str, end: Callable[[], None]) -> None:
+    def _follow(self, slot: _Slot, job_id: str) -> None:
+        key = ObjectKey(SLOTS, slot.run.namespace, f"{slot.holder} {job_id}")
+        if key in self._own.following:
+            return
         logger.info("remote job %s was not reported for a while: it is followed for its slot", job_id)
-        key = ObjectKey(SLOTS, run.namespace, job_id)
-        self._own.following.follow(key, job_id, Glimpse("active", None), since=run.since, on_end=end)
+        since = slot.run.since
+        self._own.following.follow(key, job_id, Glimpse("active", None), since=since, on_end=slot.end)
 
-    async def _look_for_uncertain(self, taken: dict[Run, Callable[[], None]]) -> None:
+    async def _look_for_uncertain(self, uncertain: dict[Run, _Slot]) -> None:
         now = asyncio.get_running_loop().time()
-        self._uncertain = {run: self._uncertain.get(run, now) for run in taken if run.job_id is None}
+        self._uncertain = {run: self._uncertain.get(run, now) for run in uncertain}
         # Before that the job may still appear, and the object's own look-up comes first.
         settled = [
             run for run, since in self._uncertain.items() if now - since > self._settle + UNSEEN_SECONDS
@@ -134,28 +157,35 @@ class SlotWatch:
             return
         self._next_count = now + COUNT_SECONDS
         try:
-            live = {
-                mark.uid: remote.id
-                async for remote, mark in live_jobs(self._own.client, self._cluster, None, self._heartbeat)
-            }
-        except EvaluatorError as error:
+            jobs = live_jobs(
+                self._own.client, self._cluster, None, self._heartbeat, uids={run.uid for run in settled}
+            )
+            live = {mark.uid: remote.id async for remote, mark in jobs}
+        except (EvaluatorError, MarkedJobsCut) as error:
             logger.warning("slots of uncertain submissions are not checked yet: %s", error)
             return
         for run in settled:
             if (job_id := live.get(run.uid)) is not None:
-                self._follow(run, job_id, taken[run])
+                self._follow(uncertain[run], job_id)
             else:
-                taken[run]()
+                uncertain[run].end()
 
 
-def _ends(slots: Places) -> dict[Run, Callable[[], None]]:
-    """The runs that have slots, and how to free each."""
+def _holder(evaluator: Evaluator, followed: Followed) -> Holder:
+    """The slot's holder, of an object or of a remote job without one."""
+    return followed.key if followed.on_end is None else evaluator.orphans.slot_of(followed.key)
 
-    def of_object(key: ObjectKey, run: Run) -> Callable[[], None]:
+
+def _taken(slots: Places) -> list[_Slot]:
+    """The slots of submitted jobs."""
+
+    def end_of(key: ObjectKey, run: Run) -> Callable[[], None]:
         return lambda: slots.end(key, run)
 
-    def of_name(name: str) -> Callable[[], None]:
+    def free(name: str) -> Callable[[], None]:
         return lambda: slots.free(name)
 
-    objects = {run: of_object(key, run) for key, run in slots.holders().items() if run is not None}
-    return objects | {run: of_name(name) for name, run in slots.kept().items()}
+    return [
+        *(_Slot(key, run, end_of(key, run)) for key, run in slots.holders().items() if run is not None),
+        *(_Slot(name, run, free(name)) for name, run in slots.kept().items()),
+    ]

@@ -257,7 +257,11 @@ async def test_a_remote_job_without_an_object_has_a_place_until_it_ends() -> Non
         ("http://nemo.evals.svc.cluster.local.:7331", True),
         ("https://nemo.evals:7331", True),
         ("http://nemo.evals.svc.:7331", True),
-        ("http://nemo.evals.cluster.local:7331", True),
+        ("http://nemo.evals.cluster.local:7331", False),
+        ("http://nemo.svc:7331", False),
+        ("http://nemo.evals.svc.example.com:7331", False),
+        ("http://nemo.evals.example.com.svc:7331", False),
+        ("http://nemo.evals.svc.svc:7331", False),
         ("http://Nemo.Evals.Svc.Cluster.Local:7331", True),
         ("http://nemo:7331", True),
         ("http://NEMO:7331/path", True),
@@ -292,6 +296,20 @@ def test_a_short_name_is_of_the_operators_namespace_and_outside_a_pod_of_none() 
 )
 def test_spellings_of_one_address_are_of_one_server(urls: tuple[str, ...]) -> None:
     assert len({server_of(url, "evals") for url in urls}) == 1
+
+
+@pytest.mark.parametrize(
+    ("external", "other"),
+    [
+        ("http://nemo.example.com", "http://nemo.example.com.svc"),
+        ("http://nemo.example.com", "http://nemo.example.com.cluster.local"),
+        ("http://nemo.example.com", "http://nemo.example.com.svc.cluster.local"),
+        ("http://nemo.svc.example.com", "http://nemo.example.com"),
+        ("http://nemo", "http://nemo.svc"),
+    ],
+)
+def test_ends_of_cluster_names_are_left_out_of_services_names_only(external: str, other: str) -> None:
+    assert server_of(external, "evals") != server_of(other, "evals")
 
 
 def test_a_short_name_of_the_administrators_evaluator_shares_its_limit() -> None:

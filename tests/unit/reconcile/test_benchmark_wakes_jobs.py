@@ -125,6 +125,22 @@ async def test_of_a_benchmark_that_was_not_reconciled_yet_a_job_posts_no_event()
     assert event.reason == "BenchmarkNotReady"
 
 
+async def test_a_job_learns_that_the_rows_of_its_benchmark_were_deleted() -> None:
+    rows = {"configMapRef": {"name": "questions", "key": "rows.json"}}
+    stage = Stage(document(config={"type": "custom", "tasks": {"t": {"type": "data", "dataset": rows}}}))
+    assert stage.kube.manifest is not None
+    ready = conditions_of(Verdict(Standing.READY, "InEvaluator", ""), previous=[], generation=1, now=NOW)
+    stage.kube.manifest["status"] = {
+        "observedGeneration": 1,
+        "conditions": [condition.to_manifest() for condition in ready],
+        "configMaps": [{"name": "questions", "uid": "u", "resourceVersion": "1"}],
+    }
+    said = "its ConfigMaps were changed or deleted; it is being reconciled"
+
+    assert (await stage.read()).message == f"NemoBenchmark qa is not ready: {said}"
+    assert stage.queue.holds(BENCHMARK)
+
+
 async def test_an_earlier_generations_status_is_not_repeated() -> None:
     stage = Stage(document())
     await stage.look()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import httpx
+import pytest
 
 from nemo_eval_operator.evaluator import EvaluatorClient
 from nemo_eval_operator.heartbeats import Heartbeat
@@ -21,10 +23,15 @@ from nemo_eval_operator.reconcile import (
     WorkQueue,
     census_turns,
 )
-from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector
+from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, ObjectMeta
 from tests.unit.lifecycle.objects import evaljob
 
 URL = "http://evaluator.test"
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+"""After the operator started."""
+
+EARLIER = datetime.now(UTC) - timedelta(days=1)
 
 
 class Stage:
@@ -40,8 +47,12 @@ class Stage:
         self.lists += 1
         return httpx.Response(200, json={"items": []})
 
-    def open(self, connection: str) -> tuple[Admission, asyncio.Task[None]]:
+    def open(
+        self, connection: str, *, uid: str = "u", created: datetime | None = None
+    ) -> tuple[Admission, asyncio.Task[None]]:
         """As after each edit: a new evaluator of the connection counts what runs there."""
+        namespace, _, name = connection.partition("/")
+        meta = ObjectMeta(name=name, namespace=namespace, uid=uid, creation_timestamp=created or LATER)
         answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
         client = EvaluatorClient(httpx.AsyncClient(base_url=URL, transport=answer))
         following = Following()
@@ -57,6 +68,7 @@ class Stage:
             evaluator=evaluator,
             places=SharedPlaces(self.queue, limit=None, own_url="http://own.test"),
             turns=self.turns,
+            connection=meta,
             namespaces=(),
             selector=LabelSelector(),
             cluster="",
@@ -88,3 +100,30 @@ async def test_a_connection_that_is_edited_in_a_loop_counts_only_so_often_and_de
     assert stage.lists == census_turns.RESERVE + 1
     for _, task in [*waiting, (other, counting)]:
         task.cancel()
+
+
+async def counted_of(stage: Stage, connections: dict[str, datetime]) -> int:
+    """How many of these connections count within a few turns of the event loop, by uid and creation."""
+    before = stage.lists
+    opened = [stage.open("team-a/mine", uid=uid, created=created) for uid, created in connections.items()]
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    for _, task in opened:
+        task.cancel()
+    await asyncio.gather(*(task for _, task in opened), return_exceptions=True)
+    return stage.lists - before
+
+
+async def test_after_a_start_every_connection_of_a_namespace_is_counted_without_a_pause() -> None:
+    stage, connections = Stage(), 3 * census_turns.RESERVE
+    assert await counted_of(stage, {f"uid-{number}": EARLIER for number in range(connections)}) == connections
+
+
+async def test_connections_that_are_made_again_after_a_start_count_only_so_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(census_turns, "FIRST_COUNTS", 10)
+    stage, share = Stage(), census_turns.RESERVE
+    assert await counted_of(stage, {f"new-{number}": LATER for number in range(share + 30)}) == share
+    assert await counted_of(stage, {f"old-{number}": EARLIER for number in range(30)}) == 10
+    assert await counted_of(stage, {f"old-{number}": EARLIER for number in range(10)}) == 0, "once each"

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -199,6 +200,20 @@ async def test_another_namespaces_connection_has_to_allow_it() -> None:
     assert (chosen.reason, chosen.stalled) == ("ConnectionNotAllowed", True)
     assert stage.opened == [], "nothing is done for it"
     assert not any("secrets" in path for path in stage.kube.asked)
+
+
+async def test_a_connection_of_another_namespace_is_not_told_from_one_that_does_not_exist() -> None:
+    stage = Stage()
+    stage.kube.put(connection("shared", namespace="team-b"))
+    there = await stage.chosen(**by("shared", namespace="team-b"))
+    absent = await stage.chosen(**by("absent", namespace="team-b"))
+    elsewhere = await stage.chosen(**by("shared", namespace="no-such-namespace"))
+
+    assert isinstance(there, EvaluatorUnusable)
+    assert isinstance(absent, EvaluatorUnusable)
+    assert isinstance(elsewhere, EvaluatorUnusable)
+    assert absent == replace(there, message=there.message.replace("shared", "absent"))
+    assert elsewhere == replace(there, message=there.message.replace("team-b", "no-such-namespace"))
 
 
 async def test_a_thousand_jobs_read_the_connections_once() -> None:

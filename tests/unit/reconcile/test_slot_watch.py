@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient, Unauthorized
+from nemo_eval_operator.evaluator import EvaluatorClient, RemoteJob, Unauthorized
 from nemo_eval_operator.heartbeats import Heartbeat
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import Admitted, Glimpse, Queued
@@ -30,6 +30,7 @@ from nemo_eval_operator.reconcile import (
     orphans,
     slot_watch,
 )
+from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob
 from tests.unit.lifecycle.objects import NOW, evaljob, followed, working
 
@@ -49,15 +50,25 @@ class Stage:
 
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
+        self.marks: dict[str, dict[str, str]] = {}
+        """Those that differ from MARK, by job."""
         self.queue = WorkQueue()
         places = SharedPlaces(self.queue, limit=1, own_url=URL)
         shared = places.of(URL)
         assert shared is not None
         self.slots: Places = shared
         self.own, self.mine = self._evaluator(), self._evaluator(connection="team-a/mine")
+        self.evil = self._evaluator(url=f"{URL}/evil", connection="team-b/evil")
         self.evaluators = Evaluators(self.own, queue=self.queue, places=places)
         self.books = Books(evaluators=self.evaluators, waiting=Waiting(), lanes=Lanes())
-        self.watch = SlotWatch(self.own, [self.own, self.mine], cluster="", settle=0, heartbeat=Heartbeat(60))
+        self.watch = SlotWatch(
+            self.own,
+            [self.own, self.mine, self.evil],
+            places=places,
+            cluster="",
+            settle=0,
+            heartbeat=Heartbeat(60),
+        )
         self.poller = Poller(
             evaluator=self.own.client,
             following=self.own.following,
@@ -70,11 +81,11 @@ class Stage:
         for one in (self.own.admission, self.mine.admission, shared):
             one.open()
 
-    def _evaluator(self, **used: str) -> Evaluator:
+    def _evaluator(self, *, url: str = URL, **used: str) -> Evaluator:
         transport = httpx.MockTransport(self._answer)
         client, following = EvaluatorClient(httpx.AsyncClient(base_url=URL, transport=transport)), Following()
         return Evaluator(
-            used=EvaluatorUsed(url=URL, **used),
+            used=EvaluatorUsed(url=url, **used),
             client=client,
             gate=EvaluatorGate(client, self.queue, following, Heartbeat(60)),
             following=following,
@@ -83,7 +94,12 @@ class Stage:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         jobs = [
-            {"id": name, "status": state, "custom_fields": MARK, "created_at": "2026-03-01T12:00:00"}
+            {
+                "id": name,
+                "status": state,
+                "custom_fields": self.marks.get(name, MARK),
+                "created_at": "2026-03-01T12:00:00",
+            }
             for name, state in self.states.items()
         ]
         job_id = request.url.path.rpartition("/jobs")[2].strip("/")
@@ -109,6 +125,26 @@ class Stage:
 def job(name: str, **status: Any) -> NemoEvalJob:
     meta = {"name": name, "namespace": "team-a", "uid": name}
     return evaljob(meta=meta, status=followed(evaluator=USED, **status) if status else None)
+
+
+def job_of_own(**status: Any) -> NemoEvalJob:
+    meta = {"name": "first", "namespace": "team-a", "uid": "first"}
+    return evaljob(meta=meta, status=followed(**status))
+
+
+async def gone(_: ObjectKey) -> None:
+    """No object is there."""
+
+
+async def count(stage: Stage, kube: SimpleNamespace) -> None:
+    await stage.own.orphans.count(
+        kube,  # type: ignore[arg-type]  # only read from
+        stage.own.client,
+        namespaces=[],
+        cluster="",
+        connection=None,
+        heartbeat=Heartbeat(60),
+    )
 
 
 RUNNING = job("first", jobId="eval-1")
@@ -159,7 +195,9 @@ async def test_a_job_without_an_object_whose_connection_is_broken_gives_its_slot
 
 
 @pytest.mark.parametrize(
-    ("url", "namespace"), [("http://tenant.test", "team-a"), (URL, "team-b")], ids=["evaluator", "namespace"]
+    ("url", "namespace"),
+    [("http://tenant.test", "team-a"), (f"{URL}/evil", "team-a"), (URL, "team-b")],
+    ids=["evaluator", "path", "namespace"],
 )
 async def test_an_id_that_a_tenants_evaluator_gave_frees_no_slot_of_another_job(
     url: str, namespace: str
@@ -175,6 +213,61 @@ async def test_an_id_that_a_tenants_evaluator_gave_frees_no_slot_of_another_job(
     stage.books.forget(ObjectKey("nemoevaljobs", namespace, "forged"), ended=True)
 
     assert not stage.is_free()
+
+
+@pytest.mark.parametrize("namespace", ["team-a", "team-b"], ids=["forged mark", "own namespace"])
+async def test_another_path_of_the_administrators_host_cannot_say_that_anothers_job_has_ended(
+    namespace: str,
+) -> None:
+    stage = Stage()
+    stage.states["eval-1"] = "running"
+    stage.own.orphans.follow("team-a", "eval-1", NOW)
+    stage.evil.orphans.follow(namespace, "eval-1", NOW)
+
+    for known in list(stage.evil.following):
+        stage.evil.following.report(known, RemoteJob(id="eval-1", status="completed"))
+    await stage.look()
+
+    assert (stage.slots.taken, stage.is_free()) == (1, False)
+
+
+@pytest.mark.parametrize("namespace", ["team-a", "team-b"], ids=["forged mark", "own namespace"])
+async def test_another_path_of_the_administrators_host_cannot_say_that_anothers_job_runs(
+    namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_watch, "UNSEEN_SECONDS", 60)
+    stage = Stage()
+    stage.states["eval-1"] = "completed"
+    stage.books.keep(RUNNING, None)
+    stage.evil.orphans.follow(namespace, "eval-1", NOW)
+    stage.evil.following.follow(KEY, "eval-1", Glimpse("active", None), since=NOW)
+
+    for known in list(stage.evil.following):
+        stage.evil.following.report(known, RemoteJob(id="eval-1", status="running"))
+    await stage.look()
+
+    assert stage.slots.uid_of(KEY) is None
+
+
+async def test_a_job_that_only_another_path_of_the_host_shows_keeps_no_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slot_watch, "UNSEEN_SECONDS", 60)
+    stage = Stage()
+    used = {"url": f"{URL}/evil", "connection": "team-b/evil"}
+    made_up = evaljob(
+        meta={"name": "up", "namespace": "team-b", "uid": "up"},
+        status=followed(evaluator=used, jobId="made-up"),
+    )
+    stage.evil.admission.note(made_up)
+    stage.evil.following.follow(key_of(made_up), "made-up", Glimpse("active", None), since=NOW)
+    for known in list(stage.evil.following):
+        stage.evil.following.report(known, RemoteJob(id="made-up", status="running"))
+    assert not stage.is_free()
+
+    await stage.look()
+
+    assert stage.is_free()
 
 
 async def test_a_slot_that_is_not_used_is_given_to_the_next_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +295,44 @@ async def test_an_uncertain_submission_keeps_its_slot_only_where_its_job_runs(st
     stage.states = {"eval-1": "completed"} if started else {}
     await stage.look()
     assert stage.is_free()
+
+
+@pytest.mark.parametrize("forged", [False, True], ids=["jobs of others", "jobs of its own mark"])
+async def test_an_uncertain_submission_keeps_its_slot_beyond_the_jobs_that_are_read(
+    forged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orphans, "MAX_MARKED", 5)
+    stage = Stage()
+    stage.states = {f"eval-{number}": "running" for number in range(10)}
+    others = {"k8s-uid": "first"} if forged else {"k8s-uid": "another"}
+    stage.marks = {f"eval-{number}": MARK | others for number in range(9)}
+    stage.books.keep(UNCERTAIN, None)
+
+    await stage.look()
+
+    assert not stage.is_free()
+
+
+async def test_a_submission_whose_object_vanished_keeps_its_slot_beyond_the_jobs_that_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(orphans, "MAX_MARKED", 5)
+    stage, kube = Stage(), SimpleNamespace(get=gone)
+    stage.states = {f"eval-{number}": "running" for number in range(10)}
+    stage.marks = {f"eval-{number}": MARK | {"k8s-uid": "another"} for number in range(9)}
+    stage.own.admission.note(own := job_of_own(jobId=None))
+    stage.evaluators.vanished(key_of(own))
+    stage.books.forget(key_of(own), ended=True)
+
+    await count(stage, kube)
+    assert stage.own.orphans.are_uncertain, "it may be on the part of the list that was not read"
+    assert "first" in stage.slots.kept()
+
+    monkeypatch.setattr(orphans, "MAX_MARKED", 20)
+    await count(stage, kube)
+    assert not stage.own.orphans.are_uncertain
+    assert "first" not in stage.slots.kept()
+    assert "eval-9" in {run.job_id for run in stage.slots.kept().values()}
 
 
 async def test_a_slot_is_free_when_the_job_was_seen_to_end_whatever_can_be_written_about_it() -> None:
@@ -255,13 +386,6 @@ async def test_of_many_jobs_that_an_evaluator_makes_up_few_are_compared(
     stage, kube = Stage(), SimpleNamespace(get=get)
     stage.states = {f"eval-{number}": "running" for number in range(20)}
 
-    await stage.own.orphans.count(
-        kube,  # type: ignore[arg-type]  # only read from
-        stage.own.client,
-        namespaces=[],
-        cluster="",
-        connection=None,
-        heartbeat=Heartbeat(60),
-    )
+    await count(stage, kube)
 
     assert len(read) == 5
