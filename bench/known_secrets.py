@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.evaluator import KnownSecrets, fits
+from nemo_eval_operator.evaluator.model import KnownSecrets, fits
 
 MIB = 1024**2
 ALPHABET = string.ascii_letters + string.digits

@@ -27,15 +27,15 @@ def peak_rss_mib(pid: int) -> float:
 async def until_idle(pid: int, *, share: float, seconds: float, limit: float) -> float | None:
     """Seconds until it used less than `share` of a core for `seconds` in a row; None after `limit`."""
     started = time.monotonic()
-    quiet_since, used = started, cpu_seconds(pid)
+    last_submission_at, used = started, cpu_seconds(pid)
     while time.monotonic() - started < limit:
         await asyncio.sleep(0.5)
         now = cpu_seconds(pid)
         if now - used > share * 0.5:
-            quiet_since = time.monotonic()
+            last_submission_at = time.monotonic()
         used = now
-        if time.monotonic() - quiet_since >= seconds:
-            return quiet_since - started
+        if time.monotonic() - last_submission_at >= seconds:
+            return last_submission_at - started
     return None
 
 

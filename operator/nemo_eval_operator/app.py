@@ -21,33 +21,36 @@ from typing import Final
 
 import httpx
 
-from .handlers import Changes, Context, Echoes, keep_forgetting_vanished
-from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
-from .leader import Election, Terms
-from .leader_thread import Leadership, leading
-from .metrics import Metrics
-from .opening import HEADERS, EvaluatorOpener
-from .probes import Health, State, serve_probes
-from .reconcile import (
+from nemo_eval_operator.reconcile import (
     BenchmarkReconciler,
-    Books,
-    Chooser,
+    BenchmarkWaiters,
     ConnectionReconciler,
-    CredentialsReader,
-    Evaluators,
+    FastPath,
+    JobIndex,
     JobReconciler,
     Lanes,
-    NoteTaker,
     SecretReader,
-    SecretStore,
-    SharedPlaces,
-    Shares,
-    Waiting,
-    WorkQueue,
 )
+from nemo_eval_operator.runtime.leader import Election, LeaseConfig
+from nemo_eval_operator.runtime.leader_thread import Leadership, leading
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.runtime.probes import Health, State, serve_probes
+from nemo_eval_operator.runtime.standby import Takeover
+from nemo_eval_operator.sessions import (
+    HEADERS,
+    CredentialsReader,
+    EvaluatorFactory,
+    EvaluatorResolver,
+    Evaluators,
+    SecretStore,
+    SharedSlots,
+)
+from nemo_eval_operator.workqueue import Shares, WorkQueue
+
+from .handlers import Changes, Context, WatchLiveness, keep_forgetting_vanished
+from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
 from .resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from .settings import Settings
-from .standby import Takeover
 from .transport import transport_to
 from .watching import watch_until_stopped
 
@@ -116,52 +119,54 @@ async def _work(
     """Until a signal. When this returns or raises, nothing of it goes on."""
     election = leadership.election if leadership else None
     heartbeats = health.heartbeats
-    echoes = Echoes(heartbeats, namespaces=bool(settings.namespaces))
+    watch_liveness = WatchLiveness(heartbeats, namespaces=bool(settings.namespaces))
     async with AsyncExitStack() as stack:
-        kube = KubeClient(await stack.enter_async_context(http_client(credentials)), on_write=echoes.expect)
+        kube = KubeClient(
+            await stack.enter_async_context(http_client(credentials)), on_write=watch_liveness.expect
+        )
         http = await stack.enter_async_context(_evaluator_http(settings, election))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        lanes, waiting = Lanes(), Waiting()
+        lanes, waiting = Lanes(), BenchmarkWaiters()
         shares = Shares(workers=settings.workers, per_evaluator=settings.workers_per_evaluator)
         queue = WorkQueue(shares=shares, lane_of=lanes.lane_of)
         metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
-        places = SharedPlaces(
+        slots = SharedSlots(
             queue,
             limit=settings.max_running_jobs,
             own_url=str(http.base_url),
             namespace=pod_namespace(),
         )
-        opener = EvaluatorOpener(
+        factory = EvaluatorFactory(
             settings=settings,
             kube=kube,
             queue=queue,
-            places=places,
+            slots=slots,
             heartbeats=heartbeats,
             metrics=metrics,
             guards=[election.refuse_unless_held] if election else [],
             start=lambda loop, name: tasks.create_task(loop, name=name),
         )
-        own, background = opener.own(http)
+        own, background = factory.own(http)
         store = SecretStore(kube, require_label=settings.require_secret_label)
         evaluators = Evaluators(
             own,
             queue=queue,
             credentials=CredentialsReader(kube, store, loopback=settings.allow_loopback_connections),
-            open_connection=opener.connection,
-            places=places,
+            open_connection=factory.connection,
+            slots=slots,
         )
         stack.push_async_callback(evaluators.aclose)
         metrics.show_places(
-            taken=lambda: sum(evaluator.admission.running for evaluator in evaluators),
-            waiting=lambda: sum(evaluator.admission.waiting for evaluator in evaluators),
+            taken=lambda: sum(evaluator.slot_pool.running for evaluator in evaluators),
+            waiting=lambda: sum(evaluator.slot_pool.waiting for evaluator in evaluators),
         )
-        books = Books(evaluators=evaluators, waiting=waiting, lanes=lanes)
-        chooser, secrets = Chooser(kube, evaluators), SecretReader(kube, store)
+        job_index = JobIndex(evaluators=evaluators, waiting=waiting, lanes=lanes)
+        resolver, secrets = EvaluatorResolver(kube, evaluators), SecretReader(kube, store)
         settle, tenancy = timedelta(seconds=settings.settle_seconds), settings.tenancy
         benchmarks = BenchmarkReconciler(
             kube=kube,
             evaluators=evaluators,
-            chooser=chooser,
+            resolver=resolver,
             queue=queue,
             waiting=waiting,
             lanes=lanes,
@@ -174,9 +179,9 @@ async def _work(
         jobs = JobReconciler(
             kube=kube,
             evaluators=evaluators,
-            chooser=chooser,
+            resolver=resolver,
             queue=queue,
-            books=books,
+            job_index=job_index,
             waiting=waiting,
             secrets=secrets,
             metrics=metrics,
@@ -188,7 +193,7 @@ async def _work(
         connections = ConnectionReconciler(
             kube=kube,
             evaluators=evaluators,
-            chooser=chooser,
+            resolver=resolver,
             queue=queue,
             metrics=metrics,
             selector=settings.selector,
@@ -198,7 +203,7 @@ async def _work(
         reconcile = _by_kind(benchmarks, connections, jobs)
         counts = connections.keep_counts(heartbeats.add("connections", limit=COUNTS_LIMIT_SECONDS))
         background += [
-            *opener.watch_slots(own, evaluators),
+            *factory.watch_slots(own, evaluators),
             tasks.create_task(counts, name="connections"),
             tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
         ]
@@ -209,14 +214,14 @@ async def _work(
             # Beside the workers: its failure cancels them at once, while Kopf takes its time.
             background.append(tasks.create_task(leadership.lost(), name="lease"))
         changes = Changes()
-        notes = NoteTaker(
-            books=books, evaluators=evaluators, queue=queue, settle=settle, on_listed=changes.expect
+        notes = FastPath(
+            job_index=job_index, evaluators=evaluators, queue=queue, settle=settle, on_listed=changes.expect
         )
         context = Context(
             queue=queue,
             credentials=credentials,
             is_noted=notes.is_noted,
-            echoes=echoes,
+            watch_liveness=watch_liveness,
             metrics=metrics,
             changes=changes,
         )
@@ -291,8 +296,8 @@ async def _election(
         yield Election(LeaseClient(http), _terms(settings), on_reached=takeover.lease_reached)
 
 
-def _terms(settings: Settings) -> Terms:
-    return Terms(
+def _terms(settings: Settings) -> LeaseConfig:
+    return LeaseConfig(
         namespace=settings.lease_namespace or pod_namespace() or "default",
         name=settings.lease_name,
         identity=f"{socket.gethostname()}_{uuid.uuid4()}",

@@ -17,7 +17,10 @@ from pydantic import ValidationError
 from typer.core import TyperCommand
 from typing_extensions import override
 
-from . import __version__
+from nemo_eval_operator import __version__
+from nemo_eval_operator.runtime.leader import LeaseLost
+from nemo_eval_operator.runtime.logs import configure_logging
+
 from .imports import import_without
 from .kube import (
     Credentials,
@@ -28,8 +31,6 @@ from .kube import (
     LeaseClient,
     http_client,
 )
-from .leader import LeaseLost
-from .logs import configure_logging
 from .settings import LogFormat, Settings
 
 if TYPE_CHECKING:
@@ -383,7 +384,7 @@ def health(
 
     For the HEALTHCHECK of a container engine. Kubernetes asks over HTTP by itself.
     """
-    from .health_check import Unhealthy, check_health
+    from nemo_eval_operator.runtime.health_check import Unhealthy, check_health
 
     try:
         check_health(port, timeout=timeout)

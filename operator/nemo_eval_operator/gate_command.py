@@ -10,18 +10,9 @@ from typing import Final
 import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from .gates import (
-    Evidence,
-    PolicyInvalid,
-    Result,
-    as_json,
-    as_markdown,
-    as_text,
-    evidence_of,
-    gate_of,
-    judge,
-)
-from .lifecycle import DRY_RUN_LABEL, RESULTS_KEY
+from nemo_eval_operator.lifecycle.job import DRY_RUN_LABEL, RESULTS_KEY
+
+from .gates import Evidence, PolicyInvalid, Result, as_json, as_markdown, as_text, evidence_of, gate_of, judge
 from .nemo import JsonObject
 
 __all__ = ["ExitCode", "Output", "Unreadable", "run_gate"]

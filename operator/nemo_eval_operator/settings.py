@@ -9,7 +9,8 @@ from typing import Annotated, Self
 from pydantic import AliasChoices, BeforeValidator, Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .lifecycle import AllowedHosts, Tenancy
+from nemo_eval_operator.lifecycle.requests import AllowedHosts, Tenancy
+
 from .resources import LabelSelector
 
 __all__ = ["LogFormat", "Settings"]

@@ -13,7 +13,10 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from .backoff import pauses
+from nemo_eval_operator.lifecycle import FINALIZER, parse_timestamp, read_job
+from nemo_eval_operator.lifecycle.job import left_running
+from nemo_eval_operator.runtime.backoff import pauses
+
 from .kube import (
     DeploymentClient,
     KubeClient,
@@ -25,7 +28,6 @@ from .kube import (
     ObjectKey,
     Outdated,
 )
-from .lifecycle import FINALIZER, left_running, parse_timestamp, read_job
 from .nemo import JsonObject
 from .resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
 

@@ -25,8 +25,9 @@ from typing import Any, Final
 import kopf
 from typing_extensions import override
 
-from .backoff import RestartPauses, pauses
-from .handlers import Context, NothingCompared, build_registry
+from nemo_eval_operator.runtime.backoff import RestartPauses, pauses
+
+from .handlers import Context, NoDiffBase, build_registry
 from .resources import GROUP, LabelSelector, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 __all__ = ["watch_until_stopped"]
@@ -156,7 +157,7 @@ def kopf_settings(selector: LabelSelector) -> kopf.OperatorSettings:
             settings.watching.label_selectors[GROUP, kind.PLURAL] = selector.text
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.persistence.diffbase_storage = NothingCompared()
+    settings.persistence.diffbase_storage = NoDiffBase()
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
     settings.networking.error_backoffs = _Pauses()

@@ -147,7 +147,7 @@ class Run:
         before = proxy.rules
         self.ledger.disturb()
         proxy.rules = CUT_OFF
-        proxy.sever()
+        proxy.disable()
         self._wait(seconds)
         proxy.rules = before
         self.ledger.fault_ended()

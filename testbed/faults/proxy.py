@@ -69,7 +69,7 @@ class FaultProxy:
         """Let go of what `hold-after` keeps back, now and in future: those connections break."""
         self._loop.call_soon_threadsafe(self._released.set)
 
-    def sever(self) -> None:
+    def disable(self) -> None:
         """Break every connection that is open, watches among them; new ones are served."""
         self._loop.call_soon_threadsafe(self._sever)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from nemo_eval_operator.evaluator import (
+from nemo_eval_operator.evaluator.model import (
     Ambiguous,
     Conflicting,
     EvaluatorError,

@@ -10,15 +10,15 @@ from testbed.cluster import Cluster
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes
 from testbed.stack import start_evaluator, start_operator
-from tests.e2e.lab import Lab
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import ROWS, World
+from tests.e2e.scenario import ROWS, Scenario
+from tests.e2e.stub_model import StubModel
+from tests.e2e.testbench import Testbench
 
 
 @pytest.fixture(scope="session")
-def parrot() -> Iterator[Parrot]:
-    with Parrot() as parrot:
-        yield parrot
+def stub_model() -> Iterator[StubModel]:
+    with StubModel() as stub_model:
+        yield stub_model
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +29,11 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def evaluator_url(parrot: Parrot, datasets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def evaluator_url(
+    stub_model: StubModel, datasets: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     with Processes() as processes:
-        models = {"parrot": ModelEndpoint(parrot.url, "parrot-1")}
+        models = {"parrot": ModelEndpoint(stub_model.url, "parrot-1")}
         yield start_evaluator(
             processes, tmp_path_factory.mktemp("evaluator"), datasets=datasets, models=models
         )
@@ -55,22 +57,22 @@ def operator(
 
 
 @pytest.fixture
-def world(cluster: Cluster, operator: None, namespace: str, evaluator_url: str) -> World:
-    return World(cluster, namespace, evaluator_url)
+def scenario(cluster: Cluster, operator: None, namespace: str, evaluator_url: str) -> Scenario:
+    return Scenario(cluster, namespace, evaluator_url)
 
 
 @pytest.fixture
-def lab(
-    cluster: Cluster, crds: None, namespace: str, datasets: Path, parrot: Parrot, tmp_path: Path
-) -> Iterator[Lab]:
+def testbench(
+    cluster: Cluster, crds: None, namespace: str, datasets: Path, stub_model: StubModel, tmp_path: Path
+) -> Iterator[Testbench]:
     """A namespace whose evaluator and operator the test starts, halts and kills itself."""
     with Processes() as processes:
-        yield Lab(cluster, namespace, processes, tmp_path, datasets, parrot)
+        yield Testbench(cluster, namespace, processes, tmp_path, datasets, stub_model)
         processes.check()
 
 
 @pytest.fixture
-def outspoken(parrot: Parrot) -> Iterator[Parrot]:
+def outspoken(stub_model: StubModel) -> Iterator[StubModel]:
     """The model, for a test that silences it: it speaks again afterwards."""
-    yield parrot
-    parrot.speak()
+    yield stub_model
+    stub_model.speak()

@@ -15,7 +15,7 @@ import httpx
 from testbed.faults import Exchange, FaultProxy, Moment
 from testbed.processes import Child, Processes
 from testbed.stack import start_operator
-from tests.e2e.world import World, eventually
+from tests.e2e.scenario import Scenario, eventually
 
 JOBS_PATH = "/v1/evaluation/jobs"
 
@@ -50,8 +50,8 @@ class Replica:
 class Replicas:
     """Starts operators for one world; they end with the `with` block."""
 
-    def __init__(self, world: World, workdir: Path) -> None:
-        self._world = world
+    def __init__(self, scenario: Scenario, workdir: Path) -> None:
+        self._world = scenario
         self._workdir = workdir
         self._stack = ExitStack()
         self._processes = Processes()

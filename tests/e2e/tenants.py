@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from testbed.cluster import Cluster
-from tests.e2e.world import World
+from tests.e2e.scenario import Scenario
 
 ACCOUNT = "tenant"
 RULES = [
@@ -21,7 +21,7 @@ RULES = [
 
 
 @contextmanager
-def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[World]:
+def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[Scenario]:
     """A new namespace as its tenant sees it."""
     cluster.kubectl("create", "namespace", namespace)
     try:
@@ -30,7 +30,7 @@ def tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[Wor
         cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def as_tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
+def as_tenant(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
     """The namespace as its own account sees it, which has no rights anywhere else."""
     kubeconfig = cluster.create_account(namespace, ACCOUNT, RULES)
-    return World(replace(cluster, kubeconfig=kubeconfig), namespace, evaluator_url)
+    return Scenario(replace(cluster, kubeconfig=kubeconfig), namespace, evaluator_url)

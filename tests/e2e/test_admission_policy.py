@@ -11,7 +11,7 @@ import yaml
 from testbed.chart import template
 from testbed.cluster import Cluster
 from tests.e2e.job_author import JobAuthor
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, data_benchmark, data_job, eventually
 
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
@@ -43,7 +43,7 @@ def labelled(name: str, count: int) -> dict[str, Any]:
 
 @pytest.fixture
 def tenant(cluster: Cluster, namespace: str) -> JobAuthor:
-    return JobAuthor(World(cluster, namespace, "http://evaluator.test"))
+    return JobAuthor(Scenario(cluster, namespace, "http://evaluator.test"))
 
 
 @pytest.fixture
@@ -103,14 +103,14 @@ def test_what_is_too_large_is_refused_with_what_to_do_and_the_rest_is_taken(
 def test_an_object_that_grew_before_the_policy_can_be_let_go_of_but_not_grow(
     policy: None, tenant: JobAuthor
 ) -> None:
-    world = tenant.world
+    scenario = tenant.scenario
     patch = {"metadata": {"labels": {"team": "a"}, "finalizers": ["evaluator.nemo.dev/finalizer"]}}
-    world.patch(BENCHMARK, "older", patch)
-    world.patch(BENCHMARK, "older", {"metadata": {"finalizers": None}})
+    scenario.patch(BENCHMARK, "older", patch)
+    scenario.patch(BENCHMARK, "older", {"metadata": {"finalizers": None}})
     more = '{"spec": {"config": {"params": {"extra": {"y": 1}}}}}'
     assert TOO_MANY in tenant.refused("patch", BENCHMARK, "older", "--type=merge", "-p", more)
     small = '{"spec": {"config": {"params": {"extra": {"x": null}}}}}'
-    world.kubectl("patch", BENCHMARK, "older", "--type=merge", "-p", small)
-    world.kubectl("delete", BENCHMARK, "older")
+    scenario.kubectl("patch", BENCHMARK, "older", "--type=merge", "-p", small)
+    scenario.kubectl("delete", BENCHMARK, "older")
     tenant.create(data_job("usual"))
-    tenant.world.kubectl("delete", JOB, "usual")
+    tenant.scenario.kubectl("delete", JOB, "usual")

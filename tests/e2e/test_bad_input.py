@@ -10,7 +10,7 @@ from testbed.cluster import Cluster
 from testbed.processes import Child, Processes
 from testbed.stack import start_operator
 from tests.corpus.manifests import MANIFESTS, Manifest
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, data_benchmark, data_job, eventually
 
 MAX_MEMORY_MIB = 400
 """Of the operator's, which starts at about 100; its pod may have 512."""
@@ -45,12 +45,12 @@ def peak_memory_mib(process: Child) -> float:
 def test_each_bad_manifest_is_refused_or_told_and_a_good_one_succeeds(
     cluster: Cluster, namespace: str, evaluator_url: str, operator_process: Child
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     hub = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"token": "hf_x"}}
-    world.apply(hub)
+    scenario.apply(hub)
     surprises = []
     for manifest in MANIFESTS:
-        said = world.kubectl("create", "-f", "-", input=manifest.text, check=False)
+        said = scenario.kubectl("create", "-f", "-", input=manifest.text, check=False)
         taken = "created" in said
         if taken is not (manifest.reason is not None) or (
             manifest.reason is None and manifest.said not in said
@@ -63,7 +63,7 @@ def test_each_bad_manifest_is_refused_or_told_and_a_good_one_succeeds(
 
         def verdict(kind: str = kind, name: str = f"told-{number}") -> list[str]:
             # Not the whole object: it may be too deep for our own JSON parser.
-            return world.kubectl("get", kind, name, "-o", f"jsonpath={VERDICT}").split(SEPARATOR)
+            return scenario.kubectl("get", kind, name, "-o", f"jsonpath={VERDICT}").split(SEPARATOR)
 
         def is_told(manifest: Manifest = manifest) -> bool:
             reason, message = verdict()
@@ -75,9 +75,9 @@ def test_each_bad_manifest_is_refused_or_told_and_a_good_one_succeeds(
             surprises.append(f"{manifest.name}: {verdict()}")
     assert not surprises, "\n".join(surprises)
 
-    world.apply(data_benchmark(), data_job("healthy"))
-    world.until_phase("healthy", "Succeeded")
+    scenario.apply(data_benchmark(), data_job("healthy"))
+    scenario.until_phase("healthy", "Succeeded")
     assert operator_process.exit_code() is None
     assert peak_memory_mib(operator_process) < MAX_MEMORY_MIB
     names = [f"told-{number}" for number in range(len(told))]
-    world.kubectl("delete", f"{JOB},{BENCHMARK}", *names, "--ignore-not-found", "--timeout=60s")
+    scenario.kubectl("delete", f"{JOB},{BENCHMARK}", *names, "--ignore-not-found", "--timeout=60s")

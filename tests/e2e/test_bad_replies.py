@@ -13,7 +13,7 @@ from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import start_operator
 from tests.e2e.loopback import LoopbackServer, QuietHandler
-from tests.e2e.world import World, data_benchmark, data_job
+from tests.e2e.scenario import Scenario, data_benchmark, data_job
 
 MIB = 1024**2
 MAX_MEMORY_MIB = 400
@@ -144,7 +144,7 @@ class Elsewhere(LoopbackServer):
 def test_a_job_is_followed_to_its_results_through_every_oddity(
     cluster: Cluster, crds: None, namespace: str, evaluator_url: str, tmp_path: Path
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     with Elsewhere() as elsewhere, Spoiler(evaluator_url, elsewhere.url) as spoiler, Processes() as processes:
         start_operator(
             processes,
@@ -158,8 +158,8 @@ def test_a_job_is_followed_to_its_results_through_every_oddity(
                 "NEMO_POLL_INTERVAL_SECONDS": "0.2",
             },
         )
-        world.apply(data_benchmark(), data_job("survivor"))
-        world.until_phase("survivor", "Succeeded", seconds=120)
+        scenario.apply(data_benchmark(), data_job("survivor"))
+        scenario.until_phase("survivor", "Succeeded", seconds=120)
 
         assert spoiler.oddities == {"job": [], "results": []}, "all of them were met"
         assert elsewhere.visits == []
@@ -168,4 +168,4 @@ def test_a_job_is_followed_to_its_results_through_every_oddity(
         (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
         assert int(peak) / 1024 < MAX_MEMORY_MIB
         processes.check()
-    assert len(world.remote_jobs("survivor")) == 1
+    assert len(scenario.remote_jobs("survivor")) == 1

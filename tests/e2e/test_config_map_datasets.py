@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.world import (
+from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
     ROWS,
-    World,
+    Scenario,
     benchmark,
     data_benchmark,
     data_job,
@@ -50,100 +50,100 @@ def sent_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in base64.b64decode(url.partition(",")[2]).decode().splitlines()]
 
 
-def recorded_config(world: World, name: str) -> dict[str, Any]:
-    found = world.get("configmap", f"{name}-results")
+def recorded_config(scenario: Scenario, name: str) -> dict[str, Any]:
+    found = scenario.get("configmap", f"{name}-results")
     assert found is not None
     config: dict[str, Any] = json.loads(found["data"]["config.json"])
     return config
 
 
-def test_the_sample_of_ten_questions_runs_from_one_apply(world: World) -> None:
+def test_the_sample_of_ten_questions_runs_from_one_apply(scenario: Scenario) -> None:
     manifests = list(yaml.safe_load_all(SAMPLE.read_text()))
     for manifest in manifests:
         if manifest["kind"] == "NemoEvalJob":
             manifest["spec"]["model"] = "parrot"
-    world.apply(*manifests)
+    scenario.apply(*manifests)
 
-    status = world.until_phase("ten-questions", "Succeeded")
+    status = scenario.until_phase("ten-questions", "Succeeded")
 
     (score,) = status["scores"]
     assert (score["task"], score["metric"], score["count"]) == ("qa", "answered", 10)
-    rows = recorded_config(world, "ten-questions")["tasks"]["qa"]["dataset"]["rows"]
+    rows = recorded_config(scenario, "ten-questions")["tasks"]["qa"]["dataset"]["rows"]
     assert len(rows) == 10
     assert rows[0] == {"question": "What is the capital of France?", "answer": "Paris"}
 
 
-def test_the_rows_of_a_target_are_sent_as_nemo_s_rows(world: World) -> None:
-    world.apply(config_map(), data_benchmark(), of_target("rows-run", limit=1))
+def test_the_rows_of_a_target_are_sent_as_nemo_s_rows(scenario: Scenario) -> None:
+    scenario.apply(config_map(), data_benchmark(), of_target("rows-run", limit=1))
 
-    status = world.until_phase("rows-run", "Succeeded")
+    status = scenario.until_phase("rows-run", "Succeeded")
 
-    (remote,) = world.remote_jobs("rows-run")
+    (remote,) = scenario.remote_jobs("rows-run")
     assert (remote["target"]["type"], remote["target"]["rows"]) == ("rows", ROWS[:1])
     assert status["score"] == "exact=1"
 
 
-def test_a_changed_config_map_reaches_the_config_before_the_next_job(world: World) -> None:
-    world.apply(config_map(), asking(), model_job("first"))
-    first = world.until_phase("first", "Succeeded")
-    versions = world.status(BENCHMARK, "qa")["configMaps"]
+def test_a_changed_config_map_reaches_the_config_before_the_next_job(scenario: Scenario) -> None:
+    scenario.apply(config_map(), asking(), model_job("first"))
+    first = scenario.until_phase("first", "Succeeded")
+    versions = scenario.status(BENCHMARK, "qa")["configMaps"]
 
-    world.apply(config_map(**{"q.jsonl": LINES.replace("Rome", "Milan")}), model_job("second"))
+    scenario.apply(config_map(**{"q.jsonl": LINES.replace("Rome", "Milan")}), model_job("second"))
 
-    second = world.until_phase("second", "Succeeded")
+    second = scenario.until_phase("second", "Succeeded")
     assert (first["score"], second["score"]) == ("exact=0.5", "exact=1")
     assert first["benchmark"]["hash"] != second["benchmark"]["hash"]
-    assert world.status(BENCHMARK, "qa")["configMaps"] != versions
-    found = world.remote_config("qa")
+    assert scenario.status(BENCHMARK, "qa")["configMaps"] != versions
+    found = scenario.remote_config("qa")
     assert found is not None
     assert [row["answer"] for row in sent_rows(found)] == ["Paris", "Milan"]
 
 
-def test_a_job_s_own_copy_of_the_config_has_the_rows_too(world: World) -> None:
-    world.apply(config_map(**{"q.csv": "question,answer\nCapital of France?,Paris\n2,x\n"}))
-    world.apply(asking(key="q.csv"), model_job("copied", limitSamples=1))
+def test_a_job_s_own_copy_of_the_config_has_the_rows_too(scenario: Scenario) -> None:
+    scenario.apply(config_map(**{"q.csv": "question,answer\nCapital of France?,Paris\n2,x\n"}))
+    scenario.apply(asking(key="q.csv"), model_job("copied", limitSamples=1))
 
-    status = world.until_phase("copied", "Succeeded")
+    status = scenario.until_phase("copied", "Succeeded")
 
     assert status["score"] == "exact=1"
-    assert recorded_config(world, "copied")["tasks"]["qa"]["dataset"] == {
+    assert recorded_config(scenario, "copied")["tasks"]["qa"]["dataset"] == {
         "rows": [{"question": "Capital of France?", "answer": "Paris"}, {"question": "2", "answer": "x"}]
     }
 
 
-def test_a_large_dataset_is_recorded_by_count_and_digest(world: World) -> None:
+def test_a_large_dataset_is_recorded_by_count_and_digest(scenario: Scenario) -> None:
     lines = "".join(json.dumps({**ROWS[0], "number": number}) + "\n" for number in range(5_000))
-    world.apply(data_benchmark())
-    world.kubectl("create", "-f", "-", input=yaml.safe_dump(config_map(**{"q.jsonl": lines})))
+    scenario.apply(data_benchmark())
+    scenario.kubectl("create", "-f", "-", input=yaml.safe_dump(config_map(**{"q.jsonl": lines})))
     config = {**data_benchmark()["spec"]["config"]}
     config["tasks"]["rows"]["dataset"] = dataset()
     job = data_job("large", config=config, target={"type": "model", "model": "parrot"})
     del job["spec"]["benchmarkRef"]
-    world.apply(job)
+    scenario.apply(job)
 
-    status = world.until_phase("large", "Succeeded")
+    status = scenario.until_phase("large", "Succeeded")
 
     assert status["scores"][0]["count"] == 5_000
-    rows = recorded_config(world, "large")["tasks"]["rows"]["dataset"]["rows"]
+    rows = recorded_config(scenario, "large")["tasks"]["rows"]["dataset"]["rows"]
     assert rows["count"] == 5_000
 
 
-def test_a_missing_config_map_is_waited_for_and_named(world: World) -> None:
-    world.apply(asking(), model_job("early"), data_benchmark(), of_target("target-early"))
+def test_a_missing_config_map_is_waited_for_and_named(scenario: Scenario) -> None:
+    scenario.apply(asking(), model_job("early"), data_benchmark(), of_target("target-early"))
 
-    status = world.until_reason(BENCHMARK, "qa", "ConfigMapNotFound")
+    status = scenario.until_reason(BENCHMARK, "qa", "ConfigMapNotFound")
 
     path = "spec.config.tasks.qa.dataset.configMapRef"
-    assert status["message"].startswith(f"{path}: ConfigMap {world.namespace}/questions does not exist")
-    assert path in world.event("qa", "ConfigMapNotFound")["message"]
-    assert "qa is not ready: " in world.until_reason(JOB, "early", "BenchmarkNotReady")["message"]
-    waiting = world.until_reason(JOB, "target-early", "ConfigMapNotFound")
+    assert status["message"].startswith(f"{path}: ConfigMap {scenario.namespace}/questions does not exist")
+    assert path in scenario.event("qa", "ConfigMapNotFound")["message"]
+    assert "qa is not ready: " in scenario.until_reason(JOB, "early", "BenchmarkNotReady")["message"]
+    waiting = scenario.until_reason(JOB, "target-early", "ConfigMapNotFound")
     assert waiting["message"].startswith("spec.target.dataset.configMapRef: ConfigMap")
 
-    world.apply(config_map())
+    scenario.apply(config_map())
 
-    world.until_phase("early", "Succeeded", seconds=90)
-    world.until_phase("target-early", "Succeeded", seconds=90)
+    scenario.until_phase("early", "Succeeded", seconds=90)
+    scenario.until_phase("target-early", "Succeeded", seconds=90)
 
 
 @pytest.mark.parametrize(
@@ -160,49 +160,49 @@ def test_a_missing_config_map_is_waited_for_and_named(world: World) -> None:
     ],
 )
 def test_rows_that_cannot_be_read_are_named_with_their_line(
-    world: World, data: dict[str, str], key: str, problem: str
+    scenario: Scenario, data: dict[str, str], key: str, problem: str
 ) -> None:
-    world.apply(config_map(**data), asking(key=key), data_benchmark(), of_target("refused", key=key))
+    scenario.apply(config_map(**data), asking(key=key), data_benchmark(), of_target("refused", key=key))
 
     for kind, name, path in (
         (BENCHMARK, "qa", "spec.config.tasks.qa.dataset.configMapRef"),
         (JOB, "refused", "spec.target.dataset.configMapRef"),
     ):
-        status = world.until_reason(kind, name, "InvalidDataset")
-        where = f"{path}: key {key!r} of ConfigMap {world.namespace}/questions"
+        status = scenario.until_reason(kind, name, "InvalidDataset")
+        where = f"{path}: key {key!r} of ConfigMap {scenario.namespace}/questions"
         assert status["message"].startswith(where)
         assert problem in status["message"]
-        assert world.conditions(kind, name) == {"Ready": "False", "Stalled": "True"}
-        assert problem in world.event(name, "InvalidDataset")["message"]
-    assert world.remote_jobs() == []
+        assert scenario.conditions(kind, name) == {"Ready": "False", "Stalled": "True"}
+        assert problem in scenario.event(name, "InvalidDataset")["message"]
+    assert scenario.remote_jobs() == []
 
 
-def test_a_benchmark_is_deleted_after_its_config_map(world: World) -> None:
-    world.apply(config_map(), asking())
-    world.until_reason(BENCHMARK, "qa", "ConfigReady")
-    world.kubectl("delete", "configmap", "questions")
+def test_a_benchmark_is_deleted_after_its_config_map(scenario: Scenario) -> None:
+    scenario.apply(config_map(), asking())
+    scenario.until_reason(BENCHMARK, "qa", "ConfigReady")
+    scenario.kubectl("delete", "configmap", "questions")
 
-    world.kubectl("delete", BENCHMARK, "qa", "--timeout=20s")
+    scenario.kubectl("delete", BENCHMARK, "qa", "--timeout=20s")
 
-    eventually(lambda: world.remote_config("qa") is None, "config deleted")
+    eventually(lambda: scenario.remote_config("qa") is None, "config deleted")
 
 
-def test_another_namespace_cannot_be_named(world: World) -> None:
+def test_another_namespace_cannot_be_named(scenario: Scenario) -> None:
     manifest = asking()
     manifest["spec"]["config"]["tasks"]["qa"]["dataset"]["configMapRef"]["name"] = "kube-system/extension"
-    said = world.kubectl("apply", "-f", "-", input=yaml.safe_dump(manifest), check=False)
+    said = scenario.kubectl("apply", "-f", "-", input=yaml.safe_dump(manifest), check=False)
     assert "configMapRef.name" in said
 
 
-def test_a_dataset_has_one_source(world: World) -> None:
+def test_a_dataset_has_one_source(scenario: Scenario) -> None:
     none, both = asking("none"), asking("both")
     none["spec"]["config"]["tasks"]["qa"]["dataset"] = {"limit": 1}
     both["spec"]["config"]["tasks"]["qa"]["dataset"]["files_url"] = "file://questions.jsonl"
 
-    said = world.kubectl("apply", "-f", "-", input=yaml.safe_dump(none), check=False)
+    said = scenario.kubectl("apply", "-f", "-", input=yaml.safe_dump(none), check=False)
     assert '"spec.config.tasks.qa.dataset" must validate at least one schema (anyOf)' in said
     assert "files_url: Required value" in said
 
-    world.apply(both)
-    message = world.until_reason(BENCHMARK, "both", "InvalidDataset")["message"]
+    scenario.apply(both)
+    message = scenario.until_reason(BENCHMARK, "both", "InvalidDataset")["message"]
     assert message == "spec.config.tasks.qa.dataset: set exactly one of files_url and configMapRef"

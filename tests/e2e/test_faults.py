@@ -12,17 +12,17 @@ from testbed.cluster import Cluster
 from testbed.faults import Fault, FaultProxy, Rule
 from testbed.processes import Child, Processes, free_port
 from testbed.stack import start_evaluator, start_operator
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import (
+from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
-    World,
+    Scenario,
     benchmark,
     data_benchmark,
     data_job,
     eventually,
     model_job,
 )
+from tests.e2e.stub_model import StubModel
 
 JOBS_PATH = "/v1/evaluation/jobs"
 SETTLE_SECONDS = 4
@@ -63,14 +63,14 @@ def proxy(evaluator_url: str) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def faulty(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
-    return World(cluster, namespace, evaluator_url)
+def faulty(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
+    return Scenario(cluster, namespace, evaluator_url)
 
 
 @pytest.fixture
-def absent(cluster: Cluster, namespace: str) -> World:
+def absent(cluster: Cluster, namespace: str) -> Scenario:
     """A world whose evaluator is not there yet."""
-    return World(cluster, namespace, f"http://127.0.0.1:{free_port()}")
+    return Scenario(cluster, namespace, f"http://127.0.0.1:{free_port()}")
 
 
 def on_first_submission(proxy: FaultProxy, fault: Fault) -> None:
@@ -83,7 +83,7 @@ def on_first_submission(proxy: FaultProxy, fault: Fault) -> None:
     ids=lambda fault: fault.name,
 )
 def test_a_lost_answer_to_a_submission_is_looked_for_not_repeated(
-    faulty: World, proxy: FaultProxy, start: StartOperator, fault: Fault
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, fault: Fault
 ) -> None:
     on_first_submission(proxy, fault)
     start(proxy.url)
@@ -98,7 +98,7 @@ def test_a_lost_answer_to_a_submission_is_looked_for_not_repeated(
 
 
 def test_a_submission_that_never_arrived_is_made_again_once_that_is_certain(
-    faulty: World, proxy: FaultProxy, start: StartOperator
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator
 ) -> None:
     on_first_submission(proxy, Fault.DROP_BEFORE)
     start(proxy.url)
@@ -112,7 +112,7 @@ def test_a_submission_that_never_arrived_is_made_again_once_that_is_certain(
 
 
 def test_an_operator_killed_between_submission_and_answer_adopts_the_job(
-    faulty: World, proxy: FaultProxy, start: StartOperator
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator
 ) -> None:
     on_first_submission(proxy, Fault.HOLD_AFTER)
     operator = start(proxy.url)
@@ -129,7 +129,7 @@ def test_an_operator_killed_between_submission_and_answer_adopts_the_job(
 
 
 def test_an_operator_killed_while_a_job_runs_goes_on_following_it(
-    faulty: World, start: StartOperator, outspoken: Parrot
+    faulty: Scenario, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     operator = start(faulty.evaluator_url)
@@ -145,7 +145,7 @@ def test_an_operator_killed_while_a_job_runs_goes_on_following_it(
 
 
 def test_deletion_while_the_submission_is_uncertain_cancels_what_was_submitted(
-    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     on_first_submission(proxy, Fault.HOLD_AFTER)
@@ -163,25 +163,25 @@ def test_deletion_while_the_submission_is_uncertain_cancels_what_was_submitted(
 
 
 def test_objects_wait_for_an_evaluator_that_is_not_there_and_go_on_when_it_is(
-    absent: World, processes: Processes, start: StartOperator, tmp_path: Path, datasets: Path
+    absent: Scenario, processes: Processes, start: StartOperator, tmp_path: Path, datasets: Path
 ) -> None:
-    world, url = absent, absent.evaluator_url
+    scenario, url = absent, absent.evaluator_url
     operator = start(url)
-    world.apply(data_benchmark(), data_job("patient"))
+    scenario.apply(data_benchmark(), data_job("patient"))
 
-    status = world.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
+    status = scenario.until_reason(BENCHMARK, "rows", "EvaluatorUnreachable")
     assert url in status["message"]
-    assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
-    world.until_reason(JOB, "patient", "BenchmarkNotReady")
+    assert scenario.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
+    scenario.until_reason(JOB, "patient", "BenchmarkNotReady")
     start_evaluator(processes, tmp_path / "late", datasets=datasets, port=httpx.URL(url).port)
 
-    world.until_phase("patient", "Succeeded")
-    assert world.event("rows", "EvaluatorUnreachable")
+    scenario.until_phase("patient", "Succeeded")
+    assert scenario.event("rows", "EvaluatorUnreachable")
     assert operator.exit_code() is None
 
 
 def test_a_running_job_says_that_it_cannot_be_followed_and_then_goes_on(
-    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     start(proxy.url)
@@ -197,7 +197,7 @@ def test_a_running_job_says_that_it_cannot_be_followed_and_then_goes_on(
     faulty.until_phase("unseen", "Succeeded")
 
 
-def test_a_refused_job_says_what_the_evaluator_said(faulty: World, start: StartOperator) -> None:
+def test_a_refused_job_says_what_the_evaluator_said(faulty: Scenario, start: StartOperator) -> None:
     start(faulty.evaluator_url)
     missing = benchmark()
     missing["spec"]["config"]["tasks"]["qa"]["dataset"] = {"files_url": "file://nowhere.jsonl"}
@@ -214,7 +214,7 @@ def test_a_refused_job_says_what_the_evaluator_said(faulty: World, start: StartO
     assert faulty.event("refused", "EvaluatorRejected")
 
 
-def test_an_invalid_object_says_so_and_holds_up_nobody(faulty: World, start: StartOperator) -> None:
+def test_an_invalid_object_says_so_and_holds_up_nobody(faulty: Scenario, start: StartOperator) -> None:
     """The API server cannot tell text from a number where a field is text or an object; we can."""
     start(faulty.evaluator_url)
     unreadable = data_job("unreadable")
@@ -237,7 +237,7 @@ def test_an_invalid_object_says_so_and_holds_up_nobody(faulty: World, start: Sta
 
 
 def test_results_of_an_unexpected_shape_are_read_again_until_they_make_sense(
-    faulty: World, proxy: FaultProxy, start: StartOperator
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator
 ) -> None:
     proxy.rules = [Rule("*", "*/results", Fault.GARBAGE)]
     start(proxy.url)
@@ -253,7 +253,7 @@ def test_results_of_an_unexpected_shape_are_read_again_until_they_make_sense(
 
 
 def test_a_gateway_that_lets_nobody_in_is_asked_ever_more_rarely(
-    faulty: World, proxy: FaultProxy, start: StartOperator
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator
 ) -> None:
     """Each try writes status twice; the echoes of those writes must not set off the next one."""
     proxy.rules = [Rule("POST", JOBS_PATH, Fault.ERROR_BEFORE, 401)]
@@ -273,7 +273,7 @@ def test_a_gateway_that_lets_nobody_in_is_asked_ever_more_rarely(
 
 
 def test_a_server_that_cannot_cancel_is_asked_to_delete(
-    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     proxy.rules = [Rule("*", "*/cancel", Fault.ERROR_BEFORE, 405)]
@@ -290,7 +290,7 @@ def test_a_server_that_cannot_cancel_is_asked_to_delete(
 
 @pytest.mark.parametrize("code", [409, 500])
 def test_a_cancellation_that_is_refused_is_shown_with_the_answer_until_it_is_accepted(
-    code: int, faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
+    code: int, faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     proxy.rules = [Rule("*", "*/cancel", Fault.ERROR_BEFORE, code)]
@@ -314,7 +314,7 @@ def test_a_cancellation_that_is_refused_is_shown_with_the_answer_until_it_is_acc
 
 
 def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
-    faulty: World, proxy: FaultProxy, start: StartOperator, outspoken: Parrot
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     start(proxy.url)
@@ -330,7 +330,7 @@ def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
 
 
 def test_a_remote_job_that_vanished_is_reported_and_not_run_again(
-    faulty: World, start: StartOperator, outspoken: Parrot
+    faulty: Scenario, start: StartOperator, outspoken: StubModel
 ) -> None:
     outspoken.hush()
     start(faulty.evaluator_url)
@@ -346,7 +346,7 @@ def test_a_remote_job_that_vanished_is_reported_and_not_run_again(
 
 @pytest.mark.parametrize("moment", ["Running", "Succeeded"])
 def test_a_job_whose_status_was_lost_is_adopted_not_run_again(
-    faulty: World, start: StartOperator, outspoken: Parrot, moment: str
+    faulty: Scenario, start: StartOperator, outspoken: StubModel, moment: str
 ) -> None:
     outspoken.hush()
     start(faulty.evaluator_url)
@@ -366,7 +366,7 @@ def test_a_job_whose_status_was_lost_is_adopted_not_run_again(
     assert faulty.results("forgotten")["job"] == remote["id"]
 
 
-def test_two_operators_at_once_submit_each_job_once(faulty: World, start: StartOperator) -> None:
+def test_two_operators_at_once_submit_each_job_once(faulty: Scenario, start: StartOperator) -> None:
     start(faulty.evaluator_url)
     start(faulty.evaluator_url)
     names = [f"twice-{number}" for number in range(40)]
@@ -380,7 +380,7 @@ def test_two_operators_at_once_submit_each_job_once(faulty: World, start: StartO
     assert {mark["k8s-attempt"] for mark in marks} == {"1"}
 
 
-def test_the_operator_stops_when_it_is_told_to(faulty: World, start: StartOperator) -> None:
+def test_the_operator_stops_when_it_is_told_to(faulty: Scenario, start: StartOperator) -> None:
     operator = start(faulty.evaluator_url)
 
     operator.terminate()

@@ -20,13 +20,10 @@ from testbed.kstatus import Verdict, verdicts
 from testbed.processes import Processes
 from tests.argocd import health
 from tests.documented import SITUATIONS, conditions_to_kstatus
-from tests.e2e.lab import Lab, halted
-from tests.e2e.parrot import Parrot
-from tests.e2e.test_remote_status import Answers
-from tests.e2e.world import (
+from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
-    World,
+    Scenario,
     benchmark,
     connection,
     data_benchmark,
@@ -34,6 +31,9 @@ from tests.e2e.world import (
     eventually,
     model_job,
 )
+from tests.e2e.stub_model import StubModel
+from tests.e2e.test_remote_status import Answers
+from tests.e2e.testbench import Testbench, halted
 
 KINDS = {
     "NemoBenchmark": "nemobenchmarks",
@@ -46,17 +46,17 @@ KINDS = {
 class Tour:
     """What was seen on the way: an object, kstatus' verdict on it and kubectl's, by kind and situation."""
 
-    world: World
+    scenario: Scenario
     seen: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     waited: dict[str, bool] = field(default_factory=dict)
 
     def see(self, situation: str, kind: str, name: str) -> None:
-        (verdict,) = verdicts(self.world.cluster, self.world.namespace, f"{KINDS[kind]}/{name}")
+        (verdict,) = verdicts(self.scenario.cluster, self.scenario.namespace, f"{KINDS[kind]}/{name}")
         self.seen[kind, situation] = verdict
 
     def wait(self, condition: str, name: str) -> None:
         """Whether `kubectl wait --for=condition=…` is content at once."""
-        said = self.world.kubectl(
+        said = self.scenario.kubectl(
             "wait", f"--for=condition={condition}", f"nejob/{name}", "--timeout=0s", check=False
         )
         self.waited[f"{condition} {name}"] = "condition met" in said
@@ -64,35 +64,41 @@ class Tour:
 
 @pytest.fixture(scope="module")
 def tour(
-    cluster: Cluster, crds: None, datasets: Path, parrot: Parrot, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster,
+    crds: None,
+    datasets: Path,
+    stub_model: StubModel,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Tour]:
     namespace = f"test-{uuid.uuid4().hex[:10]}"
     cluster.kubectl("create", "namespace", namespace)
-    parrot.hush()
+    stub_model.hush()
     with Processes() as processes:
-        lab = Lab(cluster, namespace, processes, tmp_path_factory.mktemp("tour"), datasets, parrot)
-        tour = Tour(World(cluster, namespace, lab.evaluator_url))
-        lead(tour, lab)
+        testbench = Testbench(
+            cluster, namespace, processes, tmp_path_factory.mktemp("tour"), datasets, stub_model
+        )
+        tour = Tour(Scenario(cluster, namespace, testbench.evaluator_url))
+        lead(tour, testbench)
         processes.check()
         yield tour
-    parrot.speak()
+    stub_model.speak()
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def lead(tour: Tour, lab: Lab) -> None:
+def lead(tour: Tour, testbench: Testbench) -> None:
     apply_everything(tour)
-    operator = lab.start_operator({"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"})
+    operator = testbench.start_operator({"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"})
     wait_for_what_is_missing(tour)
-    evaluator = lab.start_evaluator()
+    evaluator = testbench.start_evaluator()
     evaluate(tour)
-    lab.kill(evaluator)
-    tour.world.until_reason(JOB, "runs", "EvaluatorUnreachable")
+    testbench.kill(evaluator)
+    tour.scenario.until_reason(JOB, "runs", "EvaluatorUnreachable")
     tour.see("running, the evaluator is down", "NemoEvalJob", "runs")
     with halted(operator):
         edit_and_delete(tour)
-    eventually(lambda: tour.world.status(JOB, "done")["observedGeneration"] == 2, "the edit is handled")
+    eventually(lambda: tour.scenario.status(JOB, "done")["observedGeneration"] == 2, "the edit is handled")
     tour.see("edited and handled", "NemoEvalJob", "done")
-    tour.world.until_gone(JOB, "runs")
+    tour.scenario.until_gone(JOB, "runs")
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 def apply_everything(tour: Tour) -> None:
     token = {"secretKeyRef": {"name": "missing", "key": "token"}, "targetPath": "params.extra.hf_token"}
-    tour.world.apply(
+    tour.scenario.apply(
         benchmark(),
         data_benchmark(),
         data_benchmark("secretive", valuesFrom=[token]),
@@ -120,7 +126,7 @@ def apply_everything(tour: Tour) -> None:
         model_job("runs", cancelTimeoutSeconds=1),
         model_job("stopped"),
         model_job("late", activeDeadlineSeconds=1),
-        connection("main", tour.world.evaluator_url),
+        connection("main", tour.scenario.evaluator_url),
         connection("astray", "http://169.254.169.254"),
     )
     tour.see("applied, not handled yet", "NemoEvaluatorConnection", "main")
@@ -144,13 +150,13 @@ def wait_for_what_is_missing(tour: Tour) -> None:
         ("NemoEvaluatorConnection", "main", "ConnectionRefused", "its evaluator is down"),
         ("NemoEvaluatorConnection", "astray", "AddressForbidden", "leads where it must not"),
     ):
-        tour.world.until_reason(kind, name, reason)
+        tour.scenario.until_reason(kind, name, reason)
         tour.see(situation, kind, name)
 
 
 def evaluate(tour: Tour) -> None:
-    tour.world.until_phase("stopped", "Running", seconds=60)
-    tour.world.patch(JOB, "stopped", {"spec": {"cancel": True}})
+    tour.scenario.until_phase("stopped", "Running", seconds=60)
+    tour.scenario.patch(JOB, "stopped", {"spec": {"cancel": True}})
     for name, phase, situation in (
         ("done", "Succeeded", "succeeded"),
         ("broken", "Failed", "failed"),
@@ -158,51 +164,51 @@ def evaluate(tour: Tour) -> None:
         ("stopped", "Cancelled", "cancelled"),
         ("runs", "Running", "running"),
     ):
-        tour.world.until_phase(name, phase, seconds=60)
+        tour.scenario.until_phase(name, phase, seconds=60)
         tour.see(situation, "NemoEvalJob", name)
         tour.wait("Complete", name)
         tour.wait("Failed", name)
     report_oddly(tour)
-    tour.world.until_phase("twice", "Succeeded")
+    tour.scenario.until_phase("twice", "Succeeded")
     tour.see("in place", "NemoBenchmark", "rows")
-    tour.world.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
+    tour.scenario.until_reason(BENCHMARK, "refused", "EvaluatorRejected")
     tour.see("refused by the evaluator", "NemoBenchmark", "refused")
-    tour.world.until_reason("NemoEvaluatorConnection", "main", "Reachable")
+    tour.scenario.until_reason("NemoEvaluatorConnection", "main", "Reachable")
     tour.see("its evaluator answers", "NemoEvaluatorConnection", "main")
 
 
 def report_oddly(tour: Tour) -> None:
     """One connection leads to a proxy that answers for jobs in the evaluator's place."""
-    world = tour.world
+    scenario = tour.scenario
     answers = Answers(body={"status": "pending"})
-    with FaultProxy(world.evaluator_url) as proxy:
+    with FaultProxy(scenario.evaluator_url) as proxy:
         proxy.instead = answers.instead
         ref = {"evaluatorRef": {"name": "odd"}}
-        world.apply(connection("odd", proxy.url), benchmark("odd", **ref), model_job("odd", of="odd"))
-        world.until_reason(JOB, "odd", "QueuedInEvaluator")
+        scenario.apply(connection("odd", proxy.url), benchmark("odd", **ref), model_job("odd", of="odd"))
+        scenario.until_reason(JOB, "odd", "QueuedInEvaluator")
         tour.see("accepted by the evaluator, not started there", "NemoEvalJob", "odd")
         answers.body = {"status": "running"}
-        world.until_phase("odd", "Running")
+        scenario.until_phase("odd", "Running")
         answers.body = {"status": "error"}
-        world.until_reason(JOB, "odd", "RemoteStatusUnknown")
+        scenario.until_reason(JOB, "odd", "RemoteStatusUnknown")
         tour.see("running, the evaluator does not say how it stands", "NemoEvalJob", "odd")
         answers.body = None
         for kind in (JOB, BENCHMARK, "nemoevaluatorconnection"):
-            world.kubectl("delete", kind, "odd", "--timeout=60s")
+            scenario.kubectl("delete", kind, "odd", "--timeout=60s")
 
 
 def edit_and_delete(tour: Tour) -> None:
     """While nobody handles it."""
-    tour.world.patch(JOB, "done", {"spec": {"priority": 1}})
-    tour.world.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
+    tour.scenario.patch(JOB, "done", {"spec": {"priority": 1}})
+    tour.scenario.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
     tour.see("edited, not handled yet", "NemoEvalJob", "done")
     tour.see("edited, not handled yet", "NemoBenchmark", "rows")
-    tour.world.patch("NemoEvaluatorConnection", "astray", {"spec": {"url": tour.world.evaluator_url}})
+    tour.scenario.patch("NemoEvaluatorConnection", "astray", {"spec": {"url": tour.scenario.evaluator_url}})
     tour.see("edited, not handled yet", "NemoEvaluatorConnection", "astray")
-    tour.world.kubectl("annotate", JOB, "twice", "evaluator.nemo.dev/rerun=1")
+    tour.scenario.kubectl("annotate", JOB, "twice", "evaluator.nemo.dev/rerun=1")
     tour.see("asked to run again, not handled yet", "NemoEvalJob", "twice")
-    tour.world.kubectl("delete", JOB, "runs", "--wait=false")
-    tour.world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
+    tour.scenario.kubectl("delete", JOB, "runs", "--wait=false")
+    tour.scenario.kubectl("delete", BENCHMARK, "rows", "--wait=false")
     tour.see("being deleted", "NemoEvalJob", "runs")
     tour.see("being deleted", "NemoBenchmark", "rows")
 

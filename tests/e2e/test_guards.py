@@ -9,9 +9,9 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.doorman import Doorman
+from tests.e2e.auth_proxy import AuthProxy
 from tests.e2e.job_author import JobAuthor
-from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, connection, data_benchmark, data_job
 
 CONNECTION = "nemoevaluatorconnection"
 CANARY = "canary-9c40e"
@@ -49,13 +49,13 @@ def source(name: str, path: str) -> dict[str, object]:
 def test_a_tenant_has_no_secret_read_that_its_owner_did_not_release(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
-    tenant = JobAuthor(world, kinds=["nemobenchmarks", "nemoevaljobs", "nemoevaluatorconnections"])
-    world.apply(secret("payroll"), secret("released"))
-    world.kubectl("label", "secret", "released", f"{LABEL}=true")
+    scenario = Scenario(cluster, namespace, evaluator_url)
+    tenant = JobAuthor(scenario, kinds=["nemobenchmarks", "nemoevaljobs", "nemoevaluatorconnections"])
+    scenario.apply(secret("payroll"), secret("released"))
+    scenario.kubectl("label", "secret", "released", f"{LABEL}=true")
     assert "forbidden" in tenant.refused("get", "secret", "payroll")
     assert "forbidden" in tenant.refused("label", "secret", "payroll", f"{LABEL}=true")
-    with Doorman(evaluator_url) as door:
+    with AuthProxy(evaluator_url) as door:
         start(door.url, NEMO_REQUIRE_SECRET_LABEL="true")
         tenant.create(
             data_benchmark(),
@@ -65,32 +65,32 @@ def test_a_tenant_has_no_secret_read_that_its_owner_did_not_release(
             data_job("honest", valuesFrom=[source("released", "target.rows[0].key")]),
         )
         for kind, field in ((JOB, "spec.valuesFrom[0].secretKeyRef"), (BENCHMARK, "spec.valuesFrom[0]")):
-            status = world.until_reason(kind, "thief", "SecretNotAllowed")
+            status = scenario.until_reason(kind, "thief", "SecretNotAllowed")
             message = next(one["message"] for one in status["conditions"] if one["type"] == "Ready")
             assert message.startswith(field)
             assert f"kubectl label secret payroll --namespace {namespace} {LABEL}=true" in message
-        status = world.until_reason(CONNECTION, "thief", "ConnectionNotReady")
+        status = scenario.until_reason(CONNECTION, "thief", "ConnectionNotReady")
         assert status["message"].startswith(f"spec.auth.bearerToken: Secret {namespace}/payroll is not read")
-        world.until_phase("honest", "Succeeded")
+        scenario.until_phase("honest", "Succeeded")
         sent = [one.body + json.dumps(one.headers) for one in door.heard]
         assert sum(CANARY in text for text in sent) == 1, "the released Secret, in the honest job"
 
-        world.kubectl("label", "secret", "payroll", f"{LABEL}=true")
-        world.patch(JOB, "thief", {"metadata": {"annotations": {"again": "1"}}})
-        world.until_phase("thief", "Succeeded", seconds=60)
+        scenario.kubectl("label", "secret", "payroll", f"{LABEL}=true")
+        scenario.patch(JOB, "thief", {"metadata": {"annotations": {"again": "1"}}})
+        scenario.until_phase("thief", "Succeeded", seconds=60)
 
 
 def test_a_tenant_has_no_host_called_that_the_administrator_does_not_allow(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
-    tenant = JobAuthor(world)
-    world.apply(secret("address"))
+    scenario = Scenario(cluster, namespace, evaluator_url)
+    tenant = JobAuthor(scenario)
+    scenario.apply(secret("address"))
     judge = {"type": "llm-judge", "params": {"model": {"api_endpoint": {"url": "http://evil.test/v1"}}}}
     config = {"type": "custom", "tasks": {"t": {"type": "data", "metrics": {"m": judge}}}}
     endpoint = {"url": "http://evil.test/v1", "model_id": "m", "api_key": CANARY}
     target = {"type": "model", "model": {"api_endpoint": endpoint}}
-    with Doorman(evaluator_url) as door:
+    with AuthProxy(evaluator_url) as door:
         start(door.url, NEMO_ALLOWED_MODEL_HOSTS="*.models.svc,127.0.0.1")
         tenant.create(
             data_benchmark(),
@@ -114,8 +114,8 @@ def test_a_tenant_has_no_host_called_that_the_administrator_does_not_allow(
             (JOB, "model", "spec.target.model.api_endpoint.url: host evil.test is not allowed"),
             (JOB, "hidden", "spec.target.model.api_endpoint.url: the host of the URL that valuesFrom"),
         ):
-            status = world.until_reason(kind, name, "HostNotAllowed")
+            status = scenario.until_reason(kind, name, "HostNotAllowed")
             assert status["message"].startswith(problem)
             assert CANARY not in json.dumps(status)
-        world.until_phase("honest", "Succeeded")
+        scenario.until_phase("honest", "Succeeded")
         assert all("evil.test" not in one.body and CANARY not in one.body for one in door.heard)

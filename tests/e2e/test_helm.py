@@ -21,8 +21,17 @@ from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import operator_command, start_operator
 from tests.conftest import CRDS
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+from tests.e2e.scenario import (
+    BENCHMARK,
+    JOB,
+    Scenario,
+    benchmark,
+    data_benchmark,
+    data_job,
+    eventually,
+    model_job,
+)
+from tests.e2e.stub_model import StubModel
 
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
@@ -50,8 +59,8 @@ class Helm:
 
 
 @pytest.fixture
-def world(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
-    return World(cluster, namespace, evaluator_url)
+def scenario(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
+    return Scenario(cluster, namespace, evaluator_url)
 
 
 @pytest.fixture
@@ -80,30 +89,30 @@ def chart_without_priority(directory: Path) -> Path:
 
 
 def test_an_upgrade_brings_new_fields_and_leaves_objects_alone(
-    release: Helm, world: World, tmp_path: Path
+    release: Helm, scenario: Scenario, tmp_path: Path
 ) -> None:
     release.install(chart_without_priority(tmp_path))
     urgent = yaml.safe_dump(data_job("urgent", priority=5))
     eventually(
         lambda: (
-            'unknown field "spec.priority"' in world.kubectl("apply", "-f", "-", input=urgent, check=False)
+            'unknown field "spec.priority"' in scenario.kubectl("apply", "-f", "-", input=urgent, check=False)
         ),
         "the older CRD is in force",
     )
-    world.apply(data_job("waiting"))
-    before = world.get(JOB, "waiting")
+    scenario.apply(data_job("waiting"))
+    before = scenario.get(JOB, "waiting")
 
     release("upgrade", RELEASE, str(CHART), "--reuse-values")
 
     eventually(
-        lambda: "created" in world.kubectl("apply", "-f", "-", input=urgent, check=False),
+        lambda: "created" in scenario.kubectl("apply", "-f", "-", input=urgent, check=False),
         "the newer CRD is in force",
     )
-    assert world.get(JOB, "waiting") == before
+    assert scenario.get(JOB, "waiting") == before
 
 
-def test_all_that_can_be_switched_on_is_taken_by_the_api_server(world: World) -> None:
-    rendered = template("--values", str(EVERYTHING), namespace=world.namespace)
+def test_all_that_can_be_switched_on_is_taken_by_the_api_server(scenario: Scenario) -> None:
+    rendered = template("--values", str(EVERYTHING), namespace=scenario.namespace)
     # The Prometheus operator's kinds are not served here.
     served = [
         manifest
@@ -111,7 +120,7 @@ def test_all_that_can_be_switched_on_is_taken_by_the_api_server(world: World) ->
         if manifest and not manifest["apiVersion"].startswith("monitoring.coreos.com/")
     ]
 
-    said = world.kubectl(
+    said = scenario.kubectl(
         "apply", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(served)
     )
 
@@ -122,14 +131,14 @@ def test_all_that_can_be_switched_on_is_taken_by_the_api_server(world: World) ->
 class Kubelet:
     """Runs the pod of the uninstalling Job, and lets the operator's pod end."""
 
-    world: World
+    scenario: Scenario
 
     def run(self, job: Mapping[str, Any]) -> str:
         """What the pod printed; the Job is Complete then."""
         pod = job["spec"]["template"]["spec"]
         (container,) = pod["containers"]
-        kubeconfig = self.world.cluster.service_account_kubeconfig(
-            self.world.namespace, pod["serviceAccountName"]
+        kubeconfig = self.scenario.cluster.service_account_kubeconfig(
+            self.scenario.namespace, pod["serviceAccountName"]
         )
         done = subprocess.run(
             [*operator_command(), *container["args"], "--kubeconfig", str(kubeconfig)],
@@ -152,98 +161,98 @@ class Kubelet:
         ]
         status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
         patch = yaml.safe_dump({"status": {**status, "uncountedTerminatedPods": {}}})
-        self.world.kubectl("patch", "job", name, "--subresource=status", "--type=merge", "-p", patch)
+        self.scenario.kubectl("patch", "job", name, "--subresource=status", "--type=merge", "-p", patch)
 
 
-def start(processes: Processes, world: World, workdir: Path, kubeconfig: Path) -> None:
+def start(processes: Processes, scenario: Scenario, workdir: Path, kubeconfig: Path) -> None:
     start_operator(
         processes,
         workdir,
         kubeconfig=kubeconfig,
-        evaluator_url=world.evaluator_url,
-        namespaces=[world.namespace],
+        evaluator_url=scenario.evaluator_url,
+        namespaces=[scenario.namespace],
         env={
             "NEMO_LEADER_ELECT": "true",
             "NEMO_LEASE_NAME": NAME,
-            "NEMO_LEASE_NAMESPACE": world.namespace,
+            "NEMO_LEASE_NAMESPACE": scenario.namespace,
         },
     )
 
 
-def operators_pod(world: World) -> dict[str, Any]:
+def operators_pod(scenario: Scenario) -> dict[str, Any]:
     """The pod that the Deployment would have, were there a controller for it."""
-    deployment = world.get("deployment", NAME)
+    deployment = scenario.get("deployment", NAME)
     assert deployment is not None
     template = deployment["spec"]["template"]
     metadata = {"name": "the-operator", "labels": template["metadata"]["labels"]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
-def everything_of_the_release(world: World) -> str:
+def everything_of_the_release(scenario: Scenario) -> str:
     """Whatever has the chart's labels, the cluster's roles included, and Helm's own record."""
     kinds = (
         "deployments,services,jobs,pods,networkpolicies,serviceaccounts,roles,rolebindings,clusterroles,"
         f"clusterrolebindings,{POLICIES}"
     )
-    labelled = world.kubectl("get", kinds, "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "name")
-    return labelled + world.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name")
+    labelled = scenario.kubectl("get", kinds, "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "name")
+    return labelled + scenario.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name")
 
 
 def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
-    release: Helm, world: World, outspoken: Parrot, tmp_path: Path
+    release: Helm, scenario: Scenario, outspoken: StubModel, tmp_path: Path
 ) -> None:
     release.install()
-    world.apply(operators_pod(world))
-    account = world.cluster.service_account_kubeconfig(world.namespace, NAME)
+    scenario.apply(operators_pod(scenario))
+    account = scenario.cluster.service_account_kubeconfig(scenario.namespace, NAME)
     with Processes() as processes, ThreadPoolExecutor() as meanwhile:
-        start(processes, world, tmp_path / "first", account)
-        world.apply(data_benchmark(), data_job("done"), benchmark())
-        world.until_phase("done", "Succeeded")
+        start(processes, scenario, tmp_path / "first", account)
+        scenario.apply(data_benchmark(), data_job("done"), benchmark())
+        scenario.until_phase("done", "Succeeded")
         outspoken.hush()
-        world.apply(model_job("running"))
-        remote = world.until_phase("running", "Running")["jobId"]
-        assert world.finalizers(JOB, "running") == world.finalizers(BENCHMARK, "qa") == [FINALIZER]
+        scenario.apply(model_job("running"))
+        remote = scenario.until_phase("running", "Running")["jobId"]
+        assert scenario.finalizers(JOB, "running") == scenario.finalizers(BENCHMARK, "qa") == [FINALIZER]
 
         uninstalled = meanwhile.submit(release, "uninstall", RELEASE, "--timeout=60s", timeout=90)
-        job = eventually(lambda: world.get("job", f"{NAME}-uninstall"), "the hook's Job")
-        printed = meanwhile.submit(Kubelet(world).run, job)
+        job = eventually(lambda: scenario.get("job", f"{NAME}-uninstall"), "the hook's Job")
+        printed = meanwhile.submit(Kubelet(scenario).run, job)
         scaled = ("get", "deployment", NAME, "-o", "jsonpath={.spec.replicas}")
-        eventually(lambda: world.kubectl(*scaled) == "0", "the operator is asked to end")
-        assert world.get("lease", NAME)
-        assert world.finalizers(JOB, "running") == [FINALIZER], "not before the operator is gone"
+        eventually(lambda: scenario.kubectl(*scaled) == "0", "the operator is asked to end")
+        assert scenario.get("lease", NAME)
+        assert scenario.finalizers(JOB, "running") == [FINALIZER], "not before the operator is gone"
         processes.stop()
-        world.kubectl("delete", "pod", "the-operator", "--force", "--grace-period=0")
+        scenario.kubectl("delete", "pod", "the-operator", "--force", "--grace-period=0")
         said = printed.result()
         uninstalled.result()
 
-        assert f"{world.namespace}/running: remote job {remote} goes on in the evaluator" in said
+        assert f"{scenario.namespace}/running: remote job {remote} goes on in the evaluator" in said
         assert "objects released: 3, not released: 0, remote jobs that go on: 1" in said
-        assert world.finalizers(JOB, "running") == world.finalizers(BENCHMARK, "qa") == []
-        assert world.results("done")["tasks"]
-        assert everything_of_the_release(world) == ""
-        assert world.get("lease", NAME) is None
+        assert scenario.finalizers(JOB, "running") == scenario.finalizers(BENCHMARK, "qa") == []
+        assert scenario.results("done")["tasks"]
+        assert everything_of_the_release(scenario) == ""
+        assert scenario.get("lease", NAME) is None
 
         # Whoever installs it again goes on where the other stopped.
-        start(processes, world, tmp_path / "second", world.cluster.kubeconfig)
-        eventually(lambda: world.finalizers(JOB, "running") == [FINALIZER], "it is held again")
+        start(processes, scenario, tmp_path / "second", scenario.cluster.kubeconfig)
+        eventually(lambda: scenario.finalizers(JOB, "running") == [FINALIZER], "it is held again")
         outspoken.speak()
-        assert world.until_phase("running", "Succeeded")["jobId"] == remote
-        assert [found["id"] for found in world.remote_jobs("running")] == [remote]
+        assert scenario.until_phase("running", "Succeeded")["jobId"] == remote
+        assert [found["id"] for found in scenario.remote_jobs("running")] == [remote]
 
 
-def test_crds_go_with_the_release_where_that_is_asked_for(release: Helm, world: World) -> None:
-    if not world.cluster.throwaway:
+def test_crds_go_with_the_release_where_that_is_asked_for(release: Helm, scenario: Scenario) -> None:
+    if not scenario.cluster.throwaway:
         pytest.skip("all objects of a cluster that is not ours would go with them")
     everywhere = ("--set", "watch.namespaces=null,crds.keep=false")
     release.install(CHART, *everywhere)
     left = data_benchmark()
     left["metadata"]["finalizers"] = [FINALIZER]
-    world.apply(left)
+    scenario.apply(left)
 
     with ThreadPoolExecutor() as meanwhile:
         uninstalled = meanwhile.submit(release, "uninstall", RELEASE, "--timeout=60s", timeout=90)
-        Kubelet(world).run(eventually(lambda: world.get("job", f"{NAME}-uninstall"), "the hook's Job"))
+        Kubelet(scenario).run(eventually(lambda: scenario.get("job", f"{NAME}-uninstall"), "the hook's Job"))
         uninstalled.result()
 
-    eventually(lambda: "nemo.dev" not in world.kubectl("get", "crds", "-o", "name"), "the CRDs are gone")
-    assert everything_of_the_release(world) == ""
+    eventually(lambda: "nemo.dev" not in scenario.kubectl("get", "crds", "-o", "name"), "the CRDs are gone")
+    assert everything_of_the_release(scenario) == ""

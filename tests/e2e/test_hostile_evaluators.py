@@ -13,12 +13,11 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.processes import Child, Processes
 from testbed.stack import start_operator
-from tests.e2e.doorman import Doorman
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import (
+from tests.e2e.auth_proxy import AuthProxy
+from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
-    World,
+    Scenario,
     benchmark,
     connection,
     data_benchmark,
@@ -26,6 +25,7 @@ from tests.e2e.world import (
     eventually,
     model_job,
 )
+from tests.e2e.stub_model import StubModel
 
 CONNECTION = "nemoevaluatorconnection"
 
@@ -107,15 +107,15 @@ def test_an_evaluator_with_odd_answers_ends_nobodys_operator(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator, odd: bytes
 ) -> None:
     """It is busy once, so that the operator probes it, and what the probe gets is odd."""
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     with RawEvaluator(BUSY, odd) as evaluator:
         operator = start()
-        world.apply(connection("odd", evaluator.url), data_benchmark())
+        scenario.apply(connection("odd", evaluator.url), data_benchmark())
         eventually(lambda: evaluator.answered >= 3, "the odd answer was given to a probe and a look")
         # Probes come after 1, 2, 4 s: by then one that ends the operator would have done so.
-        world.apply(data_job("neighbour"))
-        world.until_phase("neighbour", "Succeeded")
-        eventually(lambda: world.reason(CONNECTION, "odd"), "the connection says how it stands")
+        scenario.apply(data_job("neighbour"))
+        scenario.until_phase("neighbour", "Succeeded")
+        eventually(lambda: scenario.reason(CONNECTION, "odd"), "the connection says how it stands")
         assert operator.exit_code() is None
 
 
@@ -134,31 +134,31 @@ def test_a_deletion_ends_whatever_has_become_of_its_connection(
     namespace: str,
     evaluator_url: str,
     start: StartOperator,
-    outspoken: Parrot,
+    outspoken: StubModel,
     become: str,
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     outspoken.hush()
-    with Doorman(evaluator_url) as door:
+    with AuthProxy(evaluator_url) as door:
         start()
-        world.apply(
+        scenario.apply(
             connection("door", door.url),
             benchmark(evaluatorRef={"name": "door"}),
             model_job("running", cancelTimeoutSeconds=5),
         )
-        world.until_phase("running", "Running")
+        scenario.until_phase("running", "Running")
         if become == "url":
-            world.patch(CONNECTION, "door", {"spec": {"url": "http://xn--"}})
+            scenario.patch(CONNECTION, "door", {"spec": {"url": "http://xn--"}})
             field = "spec.url: http://xn--"
         else:
             ca = {"configMapKeyRef": {"name": "authority", "key": "ca.crt"}}
-            world.apply(authority("é"))
-            world.patch(CONNECTION, "door", {"spec": {"tls": {"ca": ca}}})
+            scenario.apply(authority("é"))
+            scenario.patch(CONNECTION, "door", {"spec": {"tls": {"ca": ca}}})
             field = "spec.tls: the CA bundle"
-        status = world.until_reason(CONNECTION, "door", "ConnectionNotReady")
+        status = scenario.until_reason(CONNECTION, "door", "ConnectionNotReady")
         assert status["message"].startswith(field)
-        assert world.conditions(CONNECTION, "door") == {"Ready": "False", "Stalled": "True"}
+        assert scenario.conditions(CONNECTION, "door") == {"Ready": "False", "Stalled": "True"}
 
-        world.kubectl("delete", JOB, "running", "--timeout=30s")
-        assert "remote job" in world.event("running", "LeftInEvaluator")["message"]
-        world.kubectl("delete", BENCHMARK, "qa", "--timeout=90s")
+        scenario.kubectl("delete", JOB, "running", "--timeout=30s")
+        assert "remote job" in scenario.event("running", "LeftInEvaluator")["message"]
+        scenario.kubectl("delete", BENCHMARK, "qa", "--timeout=90s")

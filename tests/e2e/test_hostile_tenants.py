@@ -15,7 +15,7 @@ import yaml
 from testbed.cluster import Cluster
 from testbed.processes import Child, Processes
 from testbed.stack import start_operator
-from tests.e2e.world import JOB, World, connection, data_benchmark, data_job, eventually
+from tests.e2e.scenario import JOB, Scenario, connection, data_benchmark, data_job, eventually
 
 CHART_VALUES = Path(__file__).parents[2] / "deploy" / "chart" / "values.yaml"
 
@@ -27,16 +27,16 @@ TARPITS = 40
 
 
 @pytest.fixture
-def victim(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[World]:
+def victim(cluster: Cluster, namespace: str, evaluator_url: str) -> Iterator[Scenario]:
     name = f"{namespace}-victim"
     cluster.kubectl("create", "namespace", name)
-    yield World(cluster, name, evaluator_url)
+    yield Scenario(cluster, name, evaluator_url)
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
-def attacker(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
-    return World(cluster, namespace, evaluator_url)
+def attacker(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
+    return Scenario(cluster, namespace, evaluator_url)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def processes(crds: None) -> Iterator[Processes]:
         processes.check()
 
 
-def started(processes: Processes, workdir: Path, attacker: World, victim: World) -> Child:
+def started(processes: Processes, workdir: Path, attacker: Scenario, victim: Scenario) -> Child:
     start_operator(
         processes,
         workdir,
@@ -86,7 +86,7 @@ def peak_memory_mib(process: Child) -> float:
 
 
 def test_objects_that_are_too_large_are_refused_and_cost_the_others_nothing(
-    processes: Processes, tmp_path: Path, attacker: World, victim: World
+    processes: Processes, tmp_path: Path, attacker: Scenario, victim: Scenario
 ) -> None:
     names = [f"large-{number}" for number in range(LARGE_OBJECTS)]
     for name in names:
@@ -110,7 +110,7 @@ def test_objects_that_are_too_large_are_refused_and_cost_the_others_nothing(
 
 
 def test_an_object_just_over_the_number_of_values_is_refused(
-    processes: Processes, tmp_path: Path, attacker: World, victim: World
+    processes: Processes, tmp_path: Path, attacker: Scenario, victim: Scenario
 ) -> None:
     started(processes, tmp_path, attacker, victim)
     attacker.apply(in_place("many", [0] * 10_001), in_place("not-so-many", [0] * 9_000))
@@ -121,7 +121,7 @@ def test_an_object_just_over_the_number_of_values_is_refused(
 
 
 def test_no_number_of_connections_takes_all_workers(
-    processes: Processes, tmp_path: Path, attacker: World, victim: World, tarpit: str
+    processes: Processes, tmp_path: Path, attacker: Scenario, victim: Scenario, tarpit: str
 ) -> None:
     started(processes, tmp_path, attacker, victim)
     attacker.apply(*(connection(f"tarpit-{number}", tarpit) for number in range(TARPITS)))

@@ -16,7 +16,7 @@ from testbed.cluster import Cluster
 from testbed.image import ENGINES, build_image, container_engine, has_base
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.world import World, data_benchmark, data_job, eventually
+from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
 
 ROOT = Path(__file__).parents[2]
 LARGEST_IMAGE = 120_000_000  # bytes, uncompressed; a pull is a third of it
@@ -108,7 +108,7 @@ def test_without_a_cluster_it_says_what_is_missing(image: Image) -> None:
 def test_it_does_the_operators_work(
     image: Image, cluster: Cluster, crds: None, namespace: str, evaluator_url: str, tmp_path: Path
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     name = f"operator-{namespace}"
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(cluster.kubectl("config", "view", "--raw", "--flatten", "--minify").stdout)
@@ -125,8 +125,8 @@ def test_it_does_the_operators_work(
             namespaces=[namespace],
             command=image.running(*options),
         )
-        world.apply(data_benchmark(), data_job("contained"))
-        world.until_phase("contained", "Succeeded")
+        scenario.apply(data_benchmark(), data_job("contained"))
+        scenario.until_phase("contained", "Succeeded")
         port = str(httpx.URL(health_url).port)
         health = image.call("exec", name, "nemo-eval-operator", "health", "--port", port)
         processes.check()

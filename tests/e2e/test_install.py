@@ -10,8 +10,8 @@ import yaml
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import JOB, World, benchmark, model_job
+from tests.e2e.scenario import JOB, Scenario, benchmark, model_job
+from tests.e2e.stub_model import StubModel
 
 INSTALL = Path(__file__).parents[2] / "deploy" / "install.yaml"
 SYSTEM = "nemo-eval-system"
@@ -61,14 +61,14 @@ def test_the_service_account_may_not_do_more(cluster: Cluster, installed: None, 
 
 
 def test_a_secret_value_reaches_the_evaluator_and_nothing_else(
-    cluster: Cluster, crds: None, namespace: str, evaluator_url: str, parrot: Parrot, tmp_path: Path
+    cluster: Cluster, crds: None, namespace: str, evaluator_url: str, stub_model: StubModel, tmp_path: Path
 ) -> None:
     canary = "canary-5f1c9"
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     values = [
         {"secretKeyRef": {"name": "keys", "key": "api"}, "targetPath": "target.model.api_endpoint.api_key"}
     ]
-    endpoint = {"url": f"{parrot.url}/chat/completions", "model_id": "parrot-1", "format": "openai"}
+    endpoint = {"url": f"{stub_model.url}/chat/completions", "model_id": "parrot-1", "format": "openai"}
     job = model_job("secretive", valuesFrom=values)
     del job["spec"]["model"]
     job["spec"]["target"] = {"type": "model", "model": {"api_endpoint": endpoint}}
@@ -81,10 +81,10 @@ def test_a_secret_value_reaches_the_evaluator_and_nothing_else(
             namespaces=[namespace],
             env={"NEMO_LOG_LEVEL": "debug"},
         )
-        world.apply(benchmark(), job)
-        status = world.until_reason(JOB, "secretive", "SecretNotFound")
+        scenario.apply(benchmark(), job)
+        status = scenario.until_reason(JOB, "secretive", "SecretNotFound")
         assert f"Secret {namespace}/keys with key 'api' is needed" in status["message"]
-        world.apply(
+        scenario.apply(
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
@@ -92,10 +92,10 @@ def test_a_secret_value_reaches_the_evaluator_and_nothing_else(
                 "stringData": {"api": canary},
             }
         )
-        world.until_phase("secretive", "Succeeded")
+        scenario.until_phase("secretive", "Succeeded")
 
-    assert any(key == f"Bearer {canary}" for key in parrot.authorizations), "the model got it"
-    seen = world.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "yaml")
+    assert any(key == f"Bearer {canary}" for key in stub_model.authorizations), "the model got it"
+    seen = scenario.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "yaml")
     for hiding_place in (seen, (tmp_path / "operator.log").read_text()):
         assert canary not in hiding_place
         assert base64.b64encode(canary.encode()).decode() not in hiding_place

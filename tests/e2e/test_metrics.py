@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from testbed.cluster import Cluster
 from tests.e2e.replicas import Replica, Replicas
-from tests.e2e.world import World, data_benchmark, data_job, eventually
+from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
 
 
 def figures(replica: Replica) -> dict[str, float]:
@@ -24,12 +24,12 @@ def figures(replica: Replica) -> dict[str, float]:
 def test_the_work_of_three_jobs_is_counted(
     cluster: Cluster, crds: None, namespace: str, evaluator_url: str, tmp_path: Path
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
-    with Replicas(world, tmp_path) as replicas:
+    scenario = Scenario(cluster, namespace, evaluator_url)
+    with Replicas(scenario, tmp_path) as replicas:
         operator = replicas.start("one", {})
-        world.apply(data_benchmark(), *map(data_job, ("first", "second", "third")))
+        scenario.apply(data_benchmark(), *map(data_job, ("first", "second", "third")))
         for name in ("first", "second", "third"):
-            world.until_phase(name, "Succeeded")
+            scenario.until_phase(name, "Succeeded")
         eventually(lambda: figures(operator)["news_lag_seconds_count"] >= 3, "the news were told")
         told = figures(operator)
 

@@ -21,7 +21,7 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.processes import Processes, Program, free_port, http_ready
 from testbed.stack import start_operator
-from tests.e2e.world import World, data_benchmark, data_job, eventually
+from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
 
 ROOT = Path(__file__).parents[2]
 ROOTFS = ROOT / "deploy" / "image" / "rootfs.py"
@@ -182,7 +182,7 @@ def test_it_does_the_operators_work(
     tmp_path: Path,
     prefix: tuple[str, ...],
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     with Processes() as processes:
         start_operator(
             processes,
@@ -193,15 +193,15 @@ def test_it_does_the_operators_work(
             env=NO_BYTECODE | dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), ""),
             command=[*prefix, str(environment.bin / "nemo-eval-operator")],
         )
-        world.apply(data_benchmark(), data_job("packaged"))
-        world.until_phase("packaged", "Succeeded")
+        scenario.apply(data_benchmark(), data_job("packaged"))
+        scenario.until_phase("packaged", "Succeeded")
         processes.check()
     shown = environment.run(
         "nemo-eval-operator", "results", "packaged", "-n", namespace, "--kubeconfig", cluster.kubeconfig
     )
 
     assert shown.returncode == 0, shown.stderr
-    assert world.status("nemoevaljob", "packaged")["score"].split("=")[0] in shown.stdout
+    assert scenario.status("nemoevaljob", "packaged")["score"].split("=")[0] in shown.stdout
 
 
 def test_no_dependency_has_to_be_compiled_on_arm64() -> None:

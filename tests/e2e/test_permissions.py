@@ -21,12 +21,11 @@ from testbed.chart import template
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.parrot import Parrot
 from tests.e2e.permissions import Manifest, Permission, Record, granted, permission_for, recorded, without
-from tests.e2e.world import (
+from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
-    World,
+    Scenario,
     benchmark,
     connection,
     data_benchmark,
@@ -34,6 +33,7 @@ from tests.e2e.world import (
     eventually,
     model_job,
 )
+from tests.e2e.stub_model import StubModel
 
 pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
@@ -45,25 +45,25 @@ INSTALL = Path(__file__).parents[2] / "deploy" / "install.yaml"
 class Stage:
     """One operator with the chart's permissions, and what it can be seen by."""
 
-    world: World
+    scenario: Scenario
     record: Record
     readyz: str
 
     def ready(self, name: str) -> bool:
-        return self.world.conditions(BENCHMARK, name).get("Ready") == "True"
+        return self.scenario.conditions(BENCHMARK, name).get("Ready") == "True"
 
     def phase(self, name: str) -> str | None:
-        return self.world.status(JOB, name).get("phase")
+        return self.scenario.status(JOB, name).get("phase")
 
     def succeeded(self, name: str) -> bool:
         return self.phase(name) == "Succeeded"
 
     def gone(self, kind: str, name: str) -> bool:
-        return self.world.get(kind, name) is None
+        return self.scenario.get(kind, name) is None
 
     def has_event(self, name: str) -> bool:
         selector = f"involvedObject.name={name}"
-        return name in self.world.kubectl("get", "events", "--field-selector", selector, "-o", "name")
+        return name in self.scenario.kubectl("get", "events", "--field-selector", selector, "-o", "name")
 
     def leads(self) -> bool:
         answer = httpx.get(self.readyz, timeout=5)
@@ -103,7 +103,7 @@ def job(name: str, **spec: Any) -> Feature:
 def nobodys(name: str) -> Feature:
     """That nobody answers at a connection is told too."""
     manifest = connection(name, "http://evaluator.invalid")
-    return Feature(lambda: [manifest], lambda stage: stage.world.reason("nec", name) is not None)
+    return Feature(lambda: [manifest], lambda stage: stage.scenario.reason("nec", name) is not None)
 
 
 def inline(name: str, **spec: Any) -> Manifest:
@@ -137,7 +137,7 @@ FEATURES: dict[Permission, Feature] = {
     ("nemoevaluatorconnections", "watch"): replace(nobodys("c-watch"), later=True),
     ("nemoevaluatorconnections", "patch"): Feature(
         lambda: [connection("c-patch", "http://evaluator.invalid")],
-        lambda stage: bool(stage.world.finalizers("nec", "c-patch")),
+        lambda stage: bool(stage.scenario.finalizers("nec", "c-patch")),
     ),
     ("nemoevaluatorconnections/status", "patch"): nobodys("c-status"),
     ("configmaps", "create"): job("j-results"),
@@ -192,17 +192,17 @@ def as_install_yaml() -> Installation:
     return Installation("nemo-eval-system", manifests)
 
 
-def apply(world: World, manifests: list[Manifest]) -> None:
+def apply(scenario: Scenario, manifests: list[Manifest]) -> None:
     if manifests:
-        world.apply(*manifests)
+        scenario.apply(*manifests)
 
 
 @contextmanager
 def operating(
-    world: World, workdir: Path, installation: Installation, roles: Sequence[Manifest]
+    scenario: Scenario, workdir: Path, installation: Installation, roles: Sequence[Manifest]
 ) -> Iterator[Stage]:
     """An operator with the installation's identity and settings, and with these roles and no others."""
-    cluster = world.cluster
+    cluster = scenario.cluster
     cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([*installation.identity, *roles]))
     with (
         recorded(cluster, installation.system, RELEASE, workdir) as record,
@@ -212,36 +212,36 @@ def operating(
             processes,
             workdir,
             kubeconfig=record.kubeconfig,
-            evaluator_url=world.evaluator_url,
+            evaluator_url=scenario.evaluator_url,
             env=installation.settings,
             # Without rights to the Lease it is never ready.
             probe="healthz",
         )
-        yield Stage(world, record, health.replace("healthz", "readyz"))
+        yield Stage(scenario, record, health.replace("healthz", "readyz"))
 
 
 @pytest.mark.parametrize("mode", ["all namespaces", "one namespace"])
 def test_the_chart_allows_every_feature_and_no_more(
-    mode: str, cluster: Cluster, namespace: str, evaluator_url: str, outspoken: Parrot, tmp_path: Path
+    mode: str, cluster: Cluster, namespace: str, evaluator_url: str, outspoken: StubModel, tmp_path: Path
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     installation = for_one_namespace(namespace) if mode == "one namespace" else as_install_yaml()
     lease = ("lease", RELEASE, "--namespace", installation.system)
     cluster.kubectl("delete", *lease, "--ignore-not-found")  # an earlier test's
 
-    with operating(world, tmp_path, installation, installation.roles) as stage:
+    with operating(scenario, tmp_path, installation, installation.roles) as stage:
         eventually(stage.leads, "the operator leads")
-        world.apply(*(manifest for feature in FEATURES.values() for manifest in feature.applied()))
+        scenario.apply(*(manifest for feature in FEATURES.values() for manifest in feature.applied()))
         for permission, feature in FEATURES.items():
             eventually(partial(feature.works, stage), f"what {permission} is for")
         outspoken.hush()
-        world.apply(benchmark(), model_job("cancelled"), model_job("deleted"))
-        world.until_phase("cancelled", "Running")
-        world.until_phase("deleted", "Running")
-        world.patch(JOB, "cancelled", {"spec": {"cancel": True}})
-        world.until_phase("cancelled", "Cancelled")
-        world.kubectl("delete", JOB, "deleted", "--timeout=20s")
-        world.kubectl("delete", BENCHMARK, "--all", "--timeout=20s")
+        scenario.apply(benchmark(), model_job("cancelled"), model_job("deleted"))
+        scenario.until_phase("cancelled", "Running")
+        scenario.until_phase("deleted", "Running")
+        scenario.patch(JOB, "cancelled", {"spec": {"cancel": True}})
+        scenario.until_phase("cancelled", "Cancelled")
+        scenario.kubectl("delete", JOB, "deleted", "--timeout=20s")
+        scenario.kubectl("delete", BENCHMARK, "--all", "--timeout=20s")
 
     assert stage.record.refused == []
     assert stage.record.used == granted(installation.roles)
@@ -255,16 +255,16 @@ def test_each_permission_has_its_feature(namespace: str) -> None:
 def test_without_one_permission_a_feature_is_missing(
     permission: Permission, cluster: Cluster, namespace: str, evaluator_url: str, tmp_path: Path
 ) -> None:
-    world, feature = World(cluster, namespace, evaluator_url), FEATURES[permission]
+    scenario, feature = Scenario(cluster, namespace, evaluator_url), FEATURES[permission]
     installation = for_one_namespace(namespace)
-    apply(world, feature.before())
+    apply(scenario, feature.before())
 
-    with operating(world, tmp_path, installation, without(installation.roles, permission)) as stage:
+    with operating(scenario, tmp_path, installation, without(installation.roles, permission)) as stage:
         if not feature.later:
-            apply(world, feature.applied())
+            apply(scenario, feature.applied())
         eventually(lambda: stage.record.refusals(permission), f"{permission} is refused")
         if feature.later:
-            apply(world, feature.applied())
+            apply(scenario, feature.applied())
             so_far = stage.record.refusals(permission)
             eventually(lambda: stage.record.refusals(permission) > so_far, f"{permission} is refused again")
 

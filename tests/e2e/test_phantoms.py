@@ -12,18 +12,18 @@ import pytest
 
 from testbed.cluster import Cluster
 from testbed.processes import Processes, free_port
-from tests.e2e.doorman import Doorman
-from tests.e2e.test_connections import CONNECTION, Start, by
-from tests.e2e.world import (
+from tests.e2e.auth_proxy import AuthProxy
+from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
-    World,
+    Scenario,
     benchmark,
     connection,
     data_benchmark,
     data_job,
     model_job,
 )
+from tests.e2e.test_connections import CONNECTION, Start, by
 
 FORBIDDEN = "http://169.254.169.254"
 """The address of a cloud's metadata, which no connection may lead to."""
@@ -40,12 +40,12 @@ def start(cluster: Cluster, crds: None, namespace: str, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
-def world(cluster: Cluster, namespace: str, evaluator_url: str) -> World:
-    return World(cluster, namespace, evaluator_url)
+def scenario(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
+    return Scenario(cluster, namespace, evaluator_url)
 
 
-def assert_no_alarm(world: World) -> None:
-    events = json.loads(world.kubectl("get", "events", "-o", "json"))["items"]
+def assert_no_alarm(scenario: Scenario) -> None:
+    events = json.loads(scenario.kubectl("get", "events", "-o", "json"))["items"]
     assert [event["message"] for event in events if event["reason"] == "LeftInEvaluator"] == []
 
 
@@ -63,26 +63,26 @@ def in_place(name: str, **spec: Any) -> dict[str, Any]:
     ],
 )
 def test_what_never_reached_an_evaluator_is_deleted_at_once(
-    url: str, reason: str, world: World, start: Start
+    url: str, reason: str, scenario: Scenario, start: Start
 ) -> None:
     start()
-    world.apply(
+    scenario.apply(
         connection("nowhere", url),
         data_benchmark("never", **by("nowhere")),
         data_job("waits", of="never"),
         in_place("alone", **by("nowhere")),
     )
-    world.until_reason(BENCHMARK, "never", reason)
-    world.until_reason(JOB, "alone", reason)
-    world.until_reason(JOB, "waits", "BenchmarkNotReady")
+    scenario.until_reason(BENCHMARK, "never", reason)
+    scenario.until_reason(JOB, "alone", reason)
+    scenario.until_reason(JOB, "waits", "BenchmarkNotReady")
     objects = ((BENCHMARK, "never"), (JOB, "waits"), (JOB, "alone"), (CONNECTION, "nowhere"))
     for kind, name in objects[:3]:
-        assert world.finalizers(kind, name) == []
+        assert scenario.finalizers(kind, name) == []
 
     for kind, name in objects:
-        world.kubectl("delete", kind, name, f"--timeout={SECONDS}s")
+        scenario.kubectl("delete", kind, name, f"--timeout={SECONDS}s")
 
-    assert_no_alarm(world)
+    assert_no_alarm(scenario)
 
 
 @pytest.mark.parametrize(
@@ -115,36 +115,38 @@ def test_what_never_reached_an_evaluator_is_deleted_at_once(
     ],
 )
 def test_a_job_that_was_never_submitted_is_deleted_at_once_though_its_evaluator_is_gone(
-    spec: dict[str, Any], reason: str, world: World, start: Start, evaluator_url: str
+    spec: dict[str, Any], reason: str, scenario: Scenario, start: Start, evaluator_url: str
 ) -> None:
     start()
-    with Doorman(evaluator_url) as door:
+    with AuthProxy(evaluator_url) as door:
         secret = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": "s"},
             "stringData": {"token": "hf_abcdefghijk"},
         }
-        world.apply(secret, connection("own", door.url), benchmark("cap", **by("own")))
-        world.until_reason(BENCHMARK, "cap", "ConfigReady")
-        world.apply(model_job("never", of="cap", **spec))
-        world.until_reason(JOB, "never", reason)
-        assert world.finalizers(JOB, "never") == []
+        scenario.apply(secret, connection("own", door.url), benchmark("cap", **by("own")))
+        scenario.until_reason(BENCHMARK, "cap", "ConfigReady")
+        scenario.apply(model_job("never", of="cap", **spec))
+        scenario.until_reason(JOB, "never", reason)
+        assert scenario.finalizers(JOB, "never") == []
 
-    world.kubectl("delete", JOB, "never", f"--timeout={SECONDS}s")
+    scenario.kubectl("delete", JOB, "never", f"--timeout={SECONDS}s")
 
-    assert_no_alarm(world)
+    assert_no_alarm(scenario)
 
 
-def test_a_benchmark_that_has_a_config_holds_it_from_before_its_creation(world: World, start: Start) -> None:
+def test_a_benchmark_that_has_a_config_holds_it_from_before_its_creation(
+    scenario: Scenario, start: Start
+) -> None:
     """The finalizer comes later than it did, and still first: the config goes with the object."""
     start()
-    with Doorman(world.evaluator_url) as door:
-        world.apply(connection("own", door.url), data_benchmark("qa", **by("own")))
-        world.until_reason(BENCHMARK, "qa", "ConfigReady")
-        assert world.finalizers(BENCHMARK, "qa") == ["evaluator.nemo.dev/finalizer"]
+    with AuthProxy(scenario.evaluator_url) as door:
+        scenario.apply(connection("own", door.url), data_benchmark("qa", **by("own")))
+        scenario.until_reason(BENCHMARK, "qa", "ConfigReady")
+        assert scenario.finalizers(BENCHMARK, "qa") == ["evaluator.nemo.dev/finalizer"]
 
-        world.kubectl("delete", BENCHMARK, "qa", f"--timeout={SECONDS}s")
+        scenario.kubectl("delete", BENCHMARK, "qa", f"--timeout={SECONDS}s")
 
-    configs = httpx.get(f"{world.evaluator_url}/v1/evaluation/configs/{world.namespace}/qa", timeout=10)
+    configs = httpx.get(f"{scenario.evaluator_url}/v1/evaluation/configs/{scenario.namespace}/qa", timeout=10)
     assert configs.status_code == httpx.codes.NOT_FOUND

@@ -10,8 +10,17 @@ from testbed.cluster import Cluster
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes
 from testbed.stack import start_evaluator, start_operator
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, eventually, model_job
+from tests.e2e.scenario import (
+    BENCHMARK,
+    JOB,
+    Scenario,
+    benchmark,
+    data_benchmark,
+    data_job,
+    eventually,
+    model_job,
+)
+from tests.e2e.stub_model import StubModel
 
 CANNOT_CANCEL = {Quirk.CANCEL_404, Quirk.CANCEL_405, Quirk.CANCEL_501}
 
@@ -26,13 +35,13 @@ def odd_evaluator(
     quirk: Quirk,
     cluster: Cluster,
     crds: None,
-    parrot: Parrot,
+    stub_model: StubModel,
     datasets: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """An evaluator of that quirk, which an operator uses for all namespaces; its URL."""
     workdir = tmp_path_factory.mktemp("odd")
-    models = {"parrot": ModelEndpoint(parrot.url, "parrot-1")}
+    models = {"parrot": ModelEndpoint(stub_model.url, "parrot-1")}
     with Processes() as processes:
         url = start_evaluator(processes, workdir, datasets=datasets, models=models, quirks=[quirk])
         start_operator(processes, workdir, kubeconfig=cluster.kubeconfig, evaluator_url=url)
@@ -41,61 +50,61 @@ def odd_evaluator(
 
 
 @pytest.fixture
-def odd_world(cluster: Cluster, odd_evaluator: str, namespace: str, outspoken: Parrot) -> World:
-    return World(cluster, namespace, odd_evaluator)
+def odd_world(cluster: Cluster, odd_evaluator: str, namespace: str, outspoken: StubModel) -> Scenario:
+    return Scenario(cluster, namespace, odd_evaluator)
 
 
-def test_jobs_run_end_and_are_cancelled(quirk: Quirk, odd_world: World, outspoken: Parrot) -> None:
-    world = odd_world
-    world.apply(benchmark(), data_benchmark(), data_job("scored"))
-    assert world.until_phase("scored", "Succeeded")["score"] == "exact=0.5"
-    assert world.results("scored")["tasks"]
+def test_jobs_run_end_and_are_cancelled(quirk: Quirk, odd_world: Scenario, outspoken: StubModel) -> None:
+    scenario = odd_world
+    scenario.apply(benchmark(), data_benchmark(), data_job("scored"))
+    assert scenario.until_phase("scored", "Succeeded")["score"] == "exact=0.5"
+    assert scenario.results("scored")["tasks"]
 
     outspoken.hush()
-    world.apply(model_job("cancelled"), model_job("deleted"))
+    scenario.apply(model_job("cancelled"), model_job("deleted"))
     for name in ("cancelled", "deleted"):
-        world.until_phase(name, "Running")
-    world.patch(JOB, "cancelled", {"spec": {"cancel": True}})
-    world.until_phase("cancelled", "Cancelled")
-    world.kubectl("delete", JOB, "deleted", "--wait=false")
-    world.until_gone(JOB, "deleted")
+        scenario.until_phase(name, "Running")
+    scenario.patch(JOB, "cancelled", {"spec": {"cancel": True}})
+    scenario.until_phase("cancelled", "Cancelled")
+    scenario.kubectl("delete", JOB, "deleted", "--wait=false")
+    scenario.until_gone(JOB, "deleted")
     if quirk in CANNOT_CANCEL:
-        assert "deleted instead" in world.event("cancelled", "CancelUnsupported")["message"]
+        assert "deleted instead" in scenario.event("cancelled", "CancelUnsupported")["message"]
 
-    marks = [job["custom_fields"]["k8s-uid"] for job in world.remote_jobs()]
+    marks = [job["custom_fields"]["k8s-uid"] for job in scenario.remote_jobs()]
     assert len(marks) == len(set(marks)), "one remote job each"
-    live = {job["status"] for job in world.remote_jobs()} & {"created", "pending", "running"}
+    live = {job["status"] for job in scenario.remote_jobs()} & {"created", "pending", "running"}
     assert not live, "nothing goes on"
 
 
-def test_a_benchmark_is_created_changed_and_deleted(quirk: Quirk, odd_world: World) -> None:
-    world = odd_world
-    world.apply(data_benchmark())
-    world.until_reason(BENCHMARK, "rows", "ConfigReady")
-    world.apply(data_benchmark(config={**data_benchmark()["spec"]["config"], "description": "changed"}))
+def test_a_benchmark_is_created_changed_and_deleted(quirk: Quirk, odd_world: Scenario) -> None:
+    scenario = odd_world
+    scenario.apply(data_benchmark())
+    scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
+    scenario.apply(data_benchmark(config={**data_benchmark()["spec"]["config"], "description": "changed"}))
 
     def changed() -> bool:
-        config = world.remote_config("rows")
+        config = scenario.remote_config("rows")
         return config is not None and config.get("description") == "changed"
 
     eventually(changed, "the config's new description")
-    world.apply(data_job("run"))
-    world.until_phase("run", "Succeeded")
-    world.kubectl("delete", JOB, "run", "--wait=false")
-    world.until_gone(JOB, "run")
-    world.kubectl("delete", BENCHMARK, "rows", "--wait=false")
+    scenario.apply(data_job("run"))
+    scenario.until_phase("run", "Succeeded")
+    scenario.kubectl("delete", JOB, "run", "--wait=false")
+    scenario.until_gone(JOB, "run")
+    scenario.kubectl("delete", BENCHMARK, "rows", "--wait=false")
     if quirk is Quirk.DELETE_USED_REFUSED:
         # Its job is still in the evaluator: the benchmark goes after a bounded wait, and says what stays.
-        world.until_gone(BENCHMARK, "rows", seconds=90)
-        assert world.remote_config("rows") is not None
+        scenario.until_gone(BENCHMARK, "rows", seconds=90)
+        assert scenario.remote_config("rows") is not None
         return
-    world.until_gone(BENCHMARK, "rows")
-    assert world.remote_config("rows") is None
+    scenario.until_gone(BENCHMARK, "rows")
+    assert scenario.remote_config("rows") is None
 
 
-def test_a_taken_name_is_told(quirk: Quirk, odd_world: World) -> None:
-    world = odd_world
-    world.apply(data_benchmark("first", config={**data_benchmark()["spec"]["config"], "name": "same"}))
-    world.until_reason(BENCHMARK, "first", "ConfigReady")
-    world.apply(data_benchmark("second", config={**data_benchmark()["spec"]["config"], "name": "same"}))
-    world.until_reason(BENCHMARK, "second", "ConfigExists")
+def test_a_taken_name_is_told(quirk: Quirk, odd_world: Scenario) -> None:
+    scenario = odd_world
+    scenario.apply(data_benchmark("first", config={**data_benchmark()["spec"]["config"], "name": "same"}))
+    scenario.until_reason(BENCHMARK, "first", "ConfigReady")
+    scenario.apply(data_benchmark("second", config={**data_benchmark()["spec"]["config"], "name": "same"}))
+    scenario.until_reason(BENCHMARK, "second", "ConfigExists")

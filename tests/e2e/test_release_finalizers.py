@@ -15,7 +15,7 @@ from testbed.cluster import Cluster
 from testbed.faults import Fault, FaultProxy, Rule, Upstream, proxied_kubeconfig
 from testbed.processes import free_port
 from testbed.stack import operator_command
-from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, connection, data_benchmark, data_job
 
 FINALIZER = "evaluator.nemo.dev/finalizer"
 
@@ -23,9 +23,9 @@ LEASE = ("--lease-name", "of-no-operator")
 
 
 @pytest.fixture
-def world(cluster: Cluster, crds: None, namespace: str) -> World:
+def scenario(cluster: Cluster, crds: None, namespace: str) -> Scenario:
     """Without an operator: the objects are as one left them."""
-    return World(cluster, namespace, "http://evaluator.invalid")
+    return Scenario(cluster, namespace, "http://evaluator.invalid")
 
 
 @pytest.fixture
@@ -46,58 +46,60 @@ def release(kubeconfig: Path, *options: str) -> subprocess.CompletedProcess[str]
 
 
 def left(
-    world: World, manifest: dict[str, Any], *, labels: dict[str, str] | None = None, **status: Any
+    scenario: Scenario, manifest: dict[str, Any], *, labels: dict[str, str] | None = None, **status: Any
 ) -> None:
     """An object as the operator left it, with its finalizer and a foreign one, and with that status."""
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     manifest["metadata"] |= {"finalizers": [FINALIZER, "example.com/foreign"], "labels": labels or {}}
-    world.apply(manifest)
+    scenario.apply(manifest)
     if status:
         patch = json.dumps({"status": status})
-        world.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
+        scenario.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
 
 
-def let_go(world: World) -> None:
+def let_go(scenario: Scenario) -> None:
     """The foreign finalizer would keep the namespace from ending."""
     kinds = "nemoevaljobs,nemobenchmarks,nemoevaluatorconnections"
-    for name in world.kubectl("get", kinds, "-o", "name").split():
-        world.kubectl("patch", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    for name in scenario.kubectl("get", kinds, "-o", "name").split():
+        scenario.kubectl("patch", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
 
 
-def test_it_frees_all_objects_and_names_what_goes_on(world: World) -> None:
+def test_it_frees_all_objects_and_names_what_goes_on(scenario: Scenario) -> None:
     submitted = {"nonce": "n", "time": "2026-01-01T00:00:00.000000Z"}
-    left(world, connection("main", "http://evaluator.invalid"))
-    left(world, data_benchmark("rows"))
-    left(world, data_job("running"), attempt=1, jobId="eval-1", submission=submitted)
-    left(world, data_job("submitting"), attempt=1, submission=submitted)
-    left(world, data_job("ended"), attempt=1, jobId="eval-2", completionTime="2026-01-01T00:00:00Z")
+    left(scenario, connection("main", "http://evaluator.invalid"))
+    left(scenario, data_benchmark("rows"))
+    left(scenario, data_job("running"), attempt=1, jobId="eval-1", submission=submitted)
+    left(scenario, data_job("submitting"), attempt=1, submission=submitted)
+    left(scenario, data_job("ended"), attempt=1, jobId="eval-2", completionTime="2026-01-01T00:00:00Z")
 
-    first = release(world.cluster.kubeconfig, "--namespace", world.namespace)
-    again = release(world.cluster.kubeconfig, "--namespace", world.namespace)
+    first = release(scenario.cluster.kubeconfig, "--namespace", scenario.namespace)
+    again = release(scenario.cluster.kubeconfig, "--namespace", scenario.namespace)
 
     objects = [("nec", "main"), (BENCHMARK, "rows"), (JOB, "running"), (JOB, "submitting"), (JOB, "ended")]
-    assert [world.finalizers(*named) for named in objects] == [["example.com/foreign"]] * 5
+    assert [scenario.finalizers(*named) for named in objects] == [["example.com/foreign"]] * 5
     submitting = "possibly a remote job that was being submitted"
     assert set(first.stdout.splitlines()) == {
-        f"{world.namespace}/running: remote job eval-1 goes on in the evaluator",
-        f"{world.namespace}/submitting: {submitting} goes on in the evaluator",
+        f"{scenario.namespace}/running: remote job eval-1 goes on in the evaluator",
+        f"{scenario.namespace}/submitting: {submitting} goes on in the evaluator",
         "objects released: 5, not released: 0, remote jobs that go on: 2",
     }
     assert again.stdout.splitlines() == ["objects released: 0, not released: 0, remote jobs that go on: 0"]
     assert (first.returncode, again.returncode) == (0, 0)
-    let_go(world)
+    let_go(scenario)
 
 
-def test_it_frees_only_what_the_operator_took_care_of(world: World) -> None:
-    left(world, data_benchmark("ours"), labels={"shard": "a"})
-    left(world, data_benchmark("theirs"), labels={"shard": "b"})
+def test_it_frees_only_what_the_operator_took_care_of(scenario: Scenario) -> None:
+    left(scenario, data_benchmark("ours"), labels={"shard": "a"})
+    left(scenario, data_benchmark("theirs"), labels={"shard": "b"})
 
-    done = release(world.cluster.kubeconfig, "--selector", "shard in (a)", "--namespace", world.namespace)
+    done = release(
+        scenario.cluster.kubeconfig, "--selector", "shard in (a)", "--namespace", scenario.namespace
+    )
 
     assert done.returncode == 0
-    assert world.finalizers(BENCHMARK, "ours") == ["example.com/foreign"]
-    assert world.finalizers(BENCHMARK, "theirs") == [FINALIZER, "example.com/foreign"]
-    let_go(world)
+    assert scenario.finalizers(BENCHMARK, "ours") == ["example.com/foreign"]
+    assert scenario.finalizers(BENCHMARK, "theirs") == [FINALIZER, "example.com/foreign"]
+    let_go(scenario)
 
 
 FALTERING = [
@@ -108,66 +110,73 @@ FALTERING = [
 ]
 
 
-def test_it_gets_through_to_a_server_that_falters(world: World, proxy: FaultProxy, tmp_path: Path) -> None:
+def test_it_gets_through_to_a_server_that_falters(
+    scenario: Scenario, proxy: FaultProxy, tmp_path: Path
+) -> None:
     names = ["lost", "busy", "written"]
     for name in names:
-        left(world, data_job(name), attempt=1, jobId=f"eval-{name}")
+        left(scenario, data_job(name), attempt=1, jobId=f"eval-{name}")
     proxy.rules = FALTERING
-    kubeconfig = proxied_kubeconfig(world.cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "config")
+    kubeconfig = proxied_kubeconfig(
+        scenario.cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "config"
+    )
 
-    done = release(kubeconfig, "--namespace", world.namespace)
+    done = release(kubeconfig, "--namespace", scenario.namespace)
 
     assert proxy.struck == 7, done.stdout
-    assert [world.finalizers(JOB, name) for name in names] == [["example.com/foreign"]] * 3
+    assert [scenario.finalizers(JOB, name) for name in names] == [["example.com/foreign"]] * 3
     assert done.stdout.splitlines()[-1] == "objects released: 3, not released: 0, remote jobs that go on: 3"
     assert done.stdout.count("goes on in the evaluator") == 3
     assert done.returncode == 0
-    let_go(world)
+    let_go(scenario)
 
 
 def test_an_object_that_is_written_all_the_time_is_named(
-    world: World, proxy: FaultProxy, tmp_path: Path
+    scenario: Scenario, proxy: FaultProxy, tmp_path: Path
 ) -> None:
-    left(world, data_benchmark("busy"))
-    left(world, data_benchmark("free"))
+    left(scenario, data_benchmark("busy"))
+    left(scenario, data_benchmark("free"))
     proxy.rules = [Rule("PATCH", "*/busy", Fault.ERROR_BEFORE, 409)]
-    kubeconfig = proxied_kubeconfig(world.cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "config")
+    kubeconfig = proxied_kubeconfig(
+        scenario.cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "config"
+    )
 
-    done = release(kubeconfig, "--namespace", world.namespace)
+    done = release(kubeconfig, "--namespace", scenario.namespace)
 
     assert done.returncode == 1
-    assert f"not released: nemobenchmarks {world.namespace}/busy: it is being written" in done.stderr
+    assert f"not released: nemobenchmarks {scenario.namespace}/busy: it is being written" in done.stderr
     assert done.stdout.splitlines()[-1] == "objects released: 1, not released: 1, remote jobs that go on: 0"
-    let_go(world)
+    let_go(scenario)
 
 
-def hold_lease(world: World, *, seconds_ago: int) -> None:
+def hold_lease(scenario: Scenario, *, seconds_ago: int) -> None:
     renewed = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     time = renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     spec = {"holderIdentity": "pod-1", "leaseDurationSeconds": 15, "renewTime": time}
     meta = {"name": "own-lease"}
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
-    world.apply({**lease, "spec": spec})
+    scenario.apply({**lease, "spec": spec})
 
 
-def test_beside_a_running_operator_it_refuses_and_says_what_to_do(world: World) -> None:
-    left(world, data_benchmark("held"))
-    hold_lease(world, seconds_ago=-600)
-    options = ("--namespace", world.namespace, "--lease-name", "own-lease")
+def test_beside_a_running_operator_it_refuses_and_says_what_to_do(scenario: Scenario) -> None:
+    left(scenario, data_benchmark("held"))
+    hold_lease(scenario, seconds_ago=-600)
+    options = ("--namespace", scenario.namespace, "--lease-name", "own-lease")
 
-    for more in ((), ("--lease-namespace", world.namespace)):
-        refused = release(world.cluster.kubeconfig, *options, *more)
+    for more in ((), ("--lease-namespace", scenario.namespace)):
+        refused = release(scenario.cluster.kubeconfig, *options, *more)
         assert refused.returncode == 1
         assert (
-            f"pod-1 holds the lease {world.namespace}/own-lease. Scale its Deployment to 0" in refused.stderr
+            f"pod-1 holds the lease {scenario.namespace}/own-lease. Scale its Deployment to 0"
+            in refused.stderr
         )
         assert "--stop-deployment NAMESPACE/NAME" in refused.stderr
-    assert FINALIZER in world.finalizers(BENCHMARK, "held")
+    assert FINALIZER in scenario.finalizers(BENCHMARK, "held")
 
-    hold_lease(world, seconds_ago=60)
-    assert release(world.cluster.kubeconfig, *options).returncode == 0, "its holder has gone"
-    assert FINALIZER not in world.finalizers(BENCHMARK, "held")
-    let_go(world)
+    hold_lease(scenario, seconds_ago=60)
+    assert release(scenario.cluster.kubeconfig, *options).returncode == 0, "its holder has gone"
+    assert FINALIZER not in scenario.finalizers(BENCHMARK, "held")
+    let_go(scenario)
 
 
 def test_without_an_api_server_it_gives_up_in_time(tmp_path: Path) -> None:
@@ -186,10 +195,10 @@ def test_without_an_api_server_it_gives_up_in_time(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_who_may_not_list_is_told_so(world: World) -> None:
-    world.kubectl("create", "serviceaccount", "nobody")
+def test_who_may_not_list_is_told_so(scenario: Scenario) -> None:
+    scenario.kubectl("create", "serviceaccount", "nobody")
 
-    done = release(world.cluster.service_account_kubeconfig(world.namespace, "nobody"))
+    done = release(scenario.cluster.service_account_kubeconfig(scenario.namespace, "nobody"))
 
     assert done.returncode == 1
     assert 'cannot list resource "nemoevaljobs"' in done.stderr

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from testbed.faults import Exchange, FaultProxy
-from tests.e2e.lab import Lab
-from tests.e2e.parrot import Parrot
-from tests.e2e.world import JOB, World, benchmark, eventually, model_job
+from tests.e2e.scenario import JOB, Scenario, benchmark, eventually, model_job
+from tests.e2e.stub_model import StubModel
+from tests.e2e.testbench import Testbench
 
 UNCLEAR: dict[str, tuple[int, Any]] = {
     "answered 500": (500, {"detail": "the database is locked"}),
@@ -45,42 +45,42 @@ class Answers:
 
 
 @pytest.fixture
-def proxy(lab: Lab) -> Iterator[FaultProxy]:
-    with FaultProxy(lab.evaluator_url) as proxy:
+def proxy(testbench: Testbench) -> Iterator[FaultProxy]:
+    with FaultProxy(testbench.evaluator_url) as proxy:
         yield proxy
 
 
-def unclear_events(world: World) -> int:
+def unclear_events(scenario: Scenario) -> int:
     selector = "involvedObject.name=run,reason=RemoteStatusUnknown"
     return len(
-        json.loads(world.kubectl("get", "events", "--field-selector", selector, "-o", "json"))["items"]
+        json.loads(scenario.kubectl("get", "events", "--field-selector", selector, "-o", "json"))["items"]
     )
 
 
-def has_events(world: World, number: int) -> bool:
-    return unclear_events(world) == number
+def has_events(scenario: Scenario, number: int) -> bool:
+    return unclear_events(scenario) == number
 
 
-def since(world: World) -> str | None:
+def since(scenario: Scenario) -> str | None:
     """When the condition came; None where the object does not have it."""
-    conditions = world.status(JOB, "run")["conditions"]
+    conditions = scenario.status(JOB, "run")["conditions"]
     found = [one for one in conditions if one["type"] == "RemoteStatusUnknown" and one["status"] == "True"]
     return found[0]["lastTransitionTime"] if found else None
 
 
 def test_what_the_evaluator_reports_of_a_job_is_shown_whatever_it_is(
-    lab: Lab, proxy: FaultProxy, outspoken: Parrot
+    testbench: Testbench, proxy: FaultProxy, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    world = World(lab.cluster, lab.namespace, lab.evaluator_url)
+    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
     answers = Answers(body={"status": "pending"})
     proxy.instead = answers.instead
-    lab.start_evaluator()
-    lab.start_operator({"NEMO_POLL_INTERVAL_SECONDS": "0.5"}, evaluator_url=proxy.url)
-    world.apply(benchmark(), model_job("run"))
+    testbench.start_evaluator()
+    testbench.start_operator({"NEMO_POLL_INTERVAL_SECONDS": "0.5"}, evaluator_url=proxy.url)
+    scenario.apply(benchmark(), model_job("run"))
 
-    status = world.until_reason(JOB, "run", "QueuedInEvaluator")
-    assert (status["phase"], world.conditions(JOB, "run")) == (
+    status = scenario.until_reason(JOB, "run", "QueuedInEvaluator")
+    assert (status["phase"], scenario.conditions(JOB, "run")) == (
         "Pending",
         {"Ready": "False", "Reconciling": "True"},
     )
@@ -88,16 +88,16 @@ def test_what_the_evaluator_reports_of_a_job_is_shown_whatever_it_is(
 
     for number, (shown, (code, body)) in enumerate(UNCLEAR.items(), start=1):
         answers.body = None
-        world.until_phase("run", "Running")
-        eventually(lambda: since(world) is None, "the condition is gone")
+        scenario.until_phase("run", "Running")
+        eventually(lambda: since(scenario) is None, "the condition is gone")
         answers.code, answers.body = code, body
-        status = world.until_reason(JOB, "run", "RemoteStatusUnknown")
+        status = scenario.until_reason(JOB, "run", "RemoteStatusUnknown")
         assert shown in status["message"]
-        assert (status["phase"], since(world) is not None) == ("Running", True)
-        eventually(partial(has_events, world, number), "one event")
+        assert (status["phase"], since(scenario) is not None) == ("Running", True)
+        eventually(partial(has_events, scenario, number), "one event")
 
     answers.body = None
     outspoken.speak()
-    world.until_phase("run", "Succeeded")
-    assert unclear_events(world) == len(UNCLEAR), "one event each time"
-    assert len(world.remote_jobs("run")) == 1
+    scenario.until_phase("run", "Succeeded")
+    assert unclear_events(scenario) == len(UNCLEAR), "one event each time"
+    assert len(scenario.remote_jobs("run")) == 1

@@ -8,35 +8,35 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.job_author import KINDS, JobAuthor
-from tests.e2e.lab import Lab
-from tests.e2e.parrot import Parrot
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, benchmark, connection, eventually, model_job
+from tests.e2e.stub_model import StubModel
 from tests.e2e.test_admission import most_at_once, queued
-from tests.e2e.world import BENCHMARK, JOB, World, benchmark, connection, eventually, model_job
+from tests.e2e.testbench import Testbench
 
 LIMITED = {"NEMO_MAX_RUNNING_JOBS": "1", "NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"}
 
 
-def tenant_of(lab: Lab) -> World:
+def tenant_of(testbench: Testbench) -> Scenario:
     """A tenant with all rights on the three kinds in its namespace."""
-    world = World(lab.cluster, lab.namespace, lab.evaluator_url)
-    return JobAuthor(world, kinds=(*KINDS, "nemoevaluatorconnections")).world
+    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
+    return JobAuthor(scenario, kinds=(*KINDS, "nemoevaluatorconnections")).scenario
 
 
-def until_queued(tenant: World, name: str) -> None:
+def until_queued(tenant: Scenario, name: str) -> None:
     eventually(lambda: name in queued(tenant), f"{name} waits for a slot")
 
 
-def strip_finalizer(tenant: World, name: str) -> None:
+def strip_finalizer(tenant: Scenario, name: str) -> None:
     tenant.kubectl("delete", JOB, name, "--wait=false")
     tenant.patch(JOB, name, {"metadata": {"finalizers": None}})
 
 
-def delete_orphan(tenant: World, name: str) -> None:
+def delete_orphan(tenant: Scenario, name: str) -> None:
     tenant.patch(JOB, name, {"spec": {"deletionPolicy": "Orphan"}})
     tenant.kubectl("delete", JOB, name, "--timeout=20s")
 
 
-def hold_by_a_finalizer(tenant: World, name: str) -> None:
+def hold_by_a_finalizer(tenant: Scenario, name: str) -> None:
     """The object stays although the operator has nothing to do with it any more, and reads as cancelled."""
     finalizers = [*tenant.finalizers(JOB, name), "tenant.example/hold"]
     tenant.patch(JOB, name, {"metadata": {"finalizers": finalizers}, "spec": {"deletionPolicy": "Orphan"}})
@@ -47,28 +47,28 @@ def hold_by_a_finalizer(tenant: World, name: str) -> None:
 @pytest.mark.parametrize("let_go", [strip_finalizer, delete_orphan, hold_by_a_finalizer])
 @pytest.mark.parametrize("restart", [False, True], ids=["same operator", "after a restart"])
 def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
-    let_go: Callable[[World, str], None], restart: bool, lab: Lab, outspoken: Parrot
+    let_go: Callable[[Scenario, str], None], restart: bool, testbench: Testbench, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    lab.start_evaluator()
-    operator = lab.start_operator(LIMITED)
-    tenant = tenant_of(lab)
+    testbench.start_evaluator()
+    operator = testbench.start_operator(LIMITED)
+    tenant = tenant_of(testbench)
     tenant.apply(benchmark(), model_job("first"))
     tenant.until_phase("first", "Running")
 
     if let_go is strip_finalizer:
         # The operator would cancel what it sees being deleted; a tenant is quicker than it.
-        lab.kill(operator)
+        testbench.kill(operator)
         let_go(tenant, "first")
         tenant.until_gone(JOB, "first")
-        operator = lab.start_operator(LIMITED)
+        operator = testbench.start_operator(LIMITED)
     else:
         let_go(tenant, "first")
     tenant.apply(model_job("second"))
     until_queued(tenant, "second")
     if restart:
-        lab.kill(operator)
-        lab.start_operator(LIMITED)
+        testbench.kill(operator)
+        testbench.start_operator(LIMITED)
         tenant.apply(model_job("third"))
         until_queued(tenant, "third")
 
@@ -80,11 +80,13 @@ def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
         tenant.patch(JOB, "first", {"metadata": {"finalizers": None}})
 
 
-def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(lab: Lab, outspoken: Parrot) -> None:
+def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(
+    testbench: Testbench, outspoken: StubModel
+) -> None:
     outspoken.hush()
-    lab.start_evaluator()
-    lab.start_operator(LIMITED)
-    tenant = tenant_of(lab)
+    testbench.start_evaluator()
+    testbench.start_operator(LIMITED)
+    tenant = tenant_of(testbench)
     tenant.apply(benchmark(), model_job("again", deletionPolicy="Orphan"))
     tenant.until_phase("again", "Running")
 
@@ -97,13 +99,15 @@ def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(lab: Lab, out
     assert most_at_once(tenant) == 1
 
 
-def test_a_connection_to_the_administrators_url_shares_its_limit(lab: Lab, outspoken: Parrot) -> None:
+def test_a_connection_to_the_administrators_url_shares_its_limit(
+    testbench: Testbench, outspoken: StubModel
+) -> None:
     outspoken.hush()
-    lab.start_evaluator()
-    operator = lab.start_operator(LIMITED)
-    tenant = tenant_of(lab)
+    testbench.start_evaluator()
+    operator = testbench.start_operator(LIMITED)
+    tenant = tenant_of(testbench)
     tenant.apply(
-        connection("own", f"{lab.evaluator_url}/", maxRunningJobs=50),
+        connection("own", f"{testbench.evaluator_url}/", maxRunningJobs=50),
         benchmark("by-connection", evaluatorRef={"name": "own"}),
         benchmark(),
     )
@@ -116,8 +120,8 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(lab: Lab, outsp
     until_queued(tenant, "second")
     tenant.apply(model_job("third", of="by-connection"))
     until_queued(tenant, "third")
-    lab.kill(operator)
-    lab.start_operator(LIMITED)
+    testbench.kill(operator)
+    testbench.start_operator(LIMITED)
     tenant.apply(model_job("fourth"), model_job("fifth", of="by-connection"))
     until_queued(tenant, "fourth")
     until_queued(tenant, "fifth")
@@ -131,14 +135,14 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(lab: Lab, outsp
 
 @pytest.mark.parametrize("broken", ["url", "credentials"])
 def test_a_connection_that_is_broken_while_its_job_runs_keeps_no_slot_when_the_job_has_ended(
-    broken: str, lab: Lab, outspoken: Parrot
+    broken: str, testbench: Testbench, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    lab.start_evaluator()
-    lab.start_operator(LIMITED)
-    tenant = tenant_of(lab)
+    testbench.start_evaluator()
+    testbench.start_operator(LIMITED)
+    tenant = tenant_of(testbench)
     tenant.apply(
-        connection("own", lab.evaluator_url), benchmark("by-connection", evaluatorRef={"name": "own"})
+        connection("own", testbench.evaluator_url), benchmark("by-connection", evaluatorRef={"name": "own"})
     )
     tenant.apply(benchmark())
     tenant.apply(model_job("first", of="by-connection"))

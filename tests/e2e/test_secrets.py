@@ -13,8 +13,8 @@ from testbed.cluster import Cluster
 from testbed.faults import Exchange, FaultProxy, Moment
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.telltale import Telltale
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+from tests.e2e.echoing_evaluator import EchoingEvaluator
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, data_benchmark, data_job, eventually
 
 StartOperator = Callable[[str], Path]
 
@@ -87,40 +87,40 @@ def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
             job["spec"]["valuesFrom"] = [source("keys", "api", "target.model.api_endpoint.api_key")]
         jobs.append(job)
 
-    with Telltale() as telltale:
-        world = World(cluster, namespace, telltale.url)
-        log = start(telltale.url)
-        world.apply(secret("hub", token=HUB), secret("keys", api=API), benchmark)
-        world.until_reason(BENCHMARK, "told", "ConfigReady")
-        world.apply(*jobs)
+    with EchoingEvaluator() as echoing_evaluator:
+        scenario = Scenario(cluster, namespace, echoing_evaluator.url)
+        log = start(echoing_evaluator.url)
+        scenario.apply(secret("hub", token=HUB), secret("keys", api=API), benchmark)
+        scenario.until_reason(BENCHMARK, "told", "ConfigReady")
+        scenario.apply(*jobs)
         for name, reason in FATES.items():
-            world.until_reason(JOB, name, reason, seconds=60)
-        assert all(value in telltale.gossip for value in CANARIES), "it knows them all"
+            scenario.until_reason(JOB, name, reason, seconds=60)
+        assert all(value in echoing_evaluator.gossip for value in CANARIES), "it knows them all"
 
-    found = json.loads(world.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "json"))
+    found = json.loads(scenario.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "json"))
     for thing in found["items"]:
         thing.pop("spec", None)
         thing["metadata"].get("annotations", {}).pop("kubectl.kubernetes.io/last-applied-configuration", None)
-    places = {"objects": json.dumps(found, ensure_ascii=False), "log": log.read_text()}
-    for place, text in places.items():
+    slots = {"objects": json.dumps(found, ensure_ascii=False), "log": log.read_text()}
+    for place, text in slots.items():
         for value in CANARIES:
             hits = [form for form in forms(value) if form in text]
             assert not hits, (
                 f"in {place}: {[text[text.index(hit) - 300 : text.index(hit) + 80] for hit in hits]}"
             )
-    assert "******" in places["objects"], "they were repeated"
+    assert "******" in slots["objects"], "they were repeated"
     for name, path in (
         ("told", "spec.config.params.extra.other_token"),
         ("fine", "spec.target.model.api_endpoint.api_key"),
     ):
-        assert path in world.event(name, "PlainTextSecret")["message"]
+        assert path in scenario.event(name, "PlainTextSecret")["message"]
 
 
 def test_no_placeholder_of_one_team_changes_what_another_sees(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
     """Words of the protocol and names of tasks as api_key, in plain text and out of a Secret."""
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     start(evaluator_url)
     words = (
         "k8s-uid",
@@ -140,23 +140,23 @@ def test_no_placeholder_of_one_team_changes_what_another_sees(
         "out-of-secret",
         valuesFrom=[source("words", word, f"params.extra.{word}") for word in words],
     )
-    world.apply(secret("words", **{word: word for word in words}), *placeholders, out_of_secret)
+    scenario.apply(secret("words", **{word: word for word in words}), *placeholders, out_of_secret)
     for benchmark in (*placeholders, out_of_secret):
-        world.until_reason(BENCHMARK, benchmark["metadata"]["name"], "ConfigReady")
+        scenario.until_reason(BENCHMARK, benchmark["metadata"]["name"], "ConfigReady")
 
-    world.apply(data_benchmark(), data_job("of-another"))
-    world.until_phase("of-another", "Succeeded")
+    scenario.apply(data_benchmark(), data_job("of-another"))
+    scenario.until_phase("of-another", "Succeeded")
 
-    world.until_reason(BENCHMARK, "rows", "ConfigReady")
-    kept = json.loads(world.kubectl("get", "configmap", "of-another-results", "-o", "json"))
+    scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
+    kept = json.loads(scenario.kubectl("get", "configmap", "of-another-results", "-o", "json"))
     assert "******" not in json.dumps(kept)
-    assert world.status(JOB, "of-another")["scores"]
+    assert scenario.status(JOB, "of-another")["scores"]
 
 
 def test_a_changed_secret_reaches_the_config_before_the_next_job(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     sent: list[Exchange] = []
 
     def observe(exchange: Exchange, moment: Moment) -> bool:
@@ -173,19 +173,19 @@ def test_a_changed_secret_reaches_the_config_before_the_next_job(
                 source("hub", "late", r"params.extra.judges[0].late\.key", optional=True),
             ]
         )
-        world.apply(secret("hub", token="first-value"), benchmark, data_job("before"))
-        world.until_phase("before", "Succeeded")
+        scenario.apply(secret("hub", token="first-value"), benchmark, data_job("before"))
+        scenario.until_phase("before", "Succeeded")
         assert [value in configs_in(sent) for value in ("first-value", "second-value")] == [True, False]
 
-        world.apply(secret("hub", token="second-value", late="late-value"), data_job("after"))
-        world.until_phase("after", "Succeeded")
+        scenario.apply(secret("hub", token="second-value", late="late-value"), data_job("after"))
+        scenario.until_phase("after", "Succeeded")
 
     calls = [(exchange.method, exchange.path) for exchange in sent]
     update = max(number for number, (method, _) in enumerate(calls) if method == "PATCH")
     assert ("POST", "/v1/evaluation/jobs") in calls[update:], "the job came after the update"
     assert '"hf_token":"second-value"' in configs_in(sent)
     assert '"judges":[{"late.key":"late-value"}]' in configs_in(sent)
-    assert "value" not in json.dumps(world.status(BENCHMARK, "rows")["secrets"])
+    assert "value" not in json.dumps(scenario.status(BENCHMARK, "rows")["secrets"])
 
 
 def configs_in(sent: Sequence[Exchange]) -> str:
@@ -195,22 +195,22 @@ def configs_in(sent: Sequence[Exchange]) -> str:
 def test_what_is_missing_is_named_and_found_when_it_comes(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     start(evaluator_url)
-    world.apply(
+    scenario.apply(
         data_benchmark(valuesFrom=[source("hub", "token", "params.extra.hf_token")]), data_job("patient")
     )
-    status = world.until_reason(BENCHMARK, "rows", "SecretNotFound")
+    status = scenario.until_reason(BENCHMARK, "rows", "SecretNotFound")
     needed = f"Secret {namespace}/hub with key 'token' is needed for params.extra.hf_token: it "
     assert status["message"] == needed + "does not exist"
-    assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
+    assert scenario.conditions(BENCHMARK, "rows") == {"Ready": "False", "Reconciling": "True"}
 
-    world.apply(secret("hub", other="x"))
+    scenario.apply(secret("hub", other="x"))
     eventually(
-        lambda: world.status(BENCHMARK, "rows")["message"] == needed + "has no such key, or no text there",
+        lambda: scenario.status(BENCHMARK, "rows")["message"] == needed + "has no such key, or no text there",
         "the key is named",
     )
-    world.apply(secret("hub", token="hf_x"))
+    scenario.apply(secret("hub", token="hf_x"))
 
-    world.until_phase("patient", "Succeeded")
-    assert world.event("rows", "SecretNotFound")
+    scenario.until_phase("patient", "Succeeded")
+    assert scenario.event("rows", "SecretNotFound")

@@ -9,9 +9,9 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.processes import Processes, free_port
 from testbed.stack import start_operator
-from tests.e2e.doorman import Doorman
+from tests.e2e.auth_proxy import AuthProxy
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, connection, data_benchmark, data_job
 from tests.e2e.tenants import as_tenant
-from tests.e2e.world import BENCHMARK, JOB, World, connection, data_benchmark, data_job
 
 CONNECTION = "nemoevaluatorconnection"
 CANARY = "canary-7d21a"
@@ -51,15 +51,15 @@ def test_loopback_is_refused_unless_the_administrator_allows_it(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
     """By address and by name; the operator's own NVIDIA_EVALUATOR_URL is the administrator's."""
-    world = World(cluster, namespace, evaluator_url)
-    with Doorman(evaluator_url) as door:
+    scenario = Scenario(cluster, namespace, evaluator_url)
+    with AuthProxy(evaluator_url) as door:
         start(evaluator_url)
         by_name = door.url.replace("127.0.0.1", "localhost")
-        world.apply(data_benchmark(), data_job("own"))
-        world.until_phase("own", "Succeeded")
-        world.apply(connection("address", door.url), connection("name", by_name))
+        scenario.apply(data_benchmark(), data_job("own"))
+        scenario.until_phase("own", "Succeeded")
+        scenario.apply(connection("address", door.url), connection("name", by_name))
         for name in ("address", "name"):
-            status = world.until_reason(CONNECTION, name, "AddressForbidden")
+            status = scenario.until_reason(CONNECTION, name, "AddressForbidden")
             assert "loopback" in status["message"]
         assert door.heard == []
 
@@ -67,21 +67,21 @@ def test_loopback_is_refused_unless_the_administrator_allows_it(
 def test_no_field_leads_to_a_secret_of_another_namespace(
     cluster: Cluster, namespace: str, elsewhere: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     stolen = {"name": "door", "key": "token", "namespace": elsewhere}
-    with Doorman(evaluator_url) as door:
+    with AuthProxy(evaluator_url) as door:
         start(door.url, NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
         job = data_job("thief", valuesFrom=[{"secretKeyRef": stolen, "targetPath": "target.rows[0].x"}])
         for strict in (job, connection("thief", door.url, auth={"bearerToken": stolen})):
-            refused = world.kubectl("apply", "-f", "-", input=json.dumps(strict), check=False)
+            refused = scenario.kubectl("apply", "-f", "-", input=json.dumps(strict), check=False)
             assert 'unknown field "spec.' in refused
             lax = ("apply", "--validate=false", "-f", "-")
-            world.kubectl(*lax, input=json.dumps(strict))
-        world.apply(data_benchmark())
+            scenario.kubectl(*lax, input=json.dumps(strict))
+        scenario.apply(data_benchmark())
 
-        status = world.until_reason(JOB, "thief", "SecretNotFound")
+        status = scenario.until_reason(JOB, "thief", "SecretNotFound")
         assert f"Secret {namespace}/door" in status["message"]
-        status = world.until_reason(CONNECTION, "thief", "ConnectionNotReady")
+        status = scenario.until_reason(CONNECTION, "thief", "ConnectionNotReady")
         assert f"Secret {namespace}/door" in status["message"]
         assert all(CANARY not in str(heard) for heard in door.heard)
 
@@ -89,21 +89,24 @@ def test_no_field_leads_to_a_secret_of_another_namespace(
 def test_a_foreign_connection_lends_nobody_its_credentials(
     cluster: Cluster, namespace: str, elsewhere: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world, others = World(cluster, namespace, evaluator_url), World(cluster, elsewhere, evaluator_url)
-    with Doorman(evaluator_url) as door:
+    scenario, others = (
+        Scenario(cluster, namespace, evaluator_url),
+        Scenario(cluster, elsewhere, evaluator_url),
+    )
+    with AuthProxy(evaluator_url) as door:
         others.apply(
             connection("door", door.url, auth={"bearerToken": {"name": "door", "key": "token"}}, default=True)
         )
         start(NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
-        world.apply(data_benchmark(evaluatorRef={"name": "door", "namespace": elsewhere}))
-        world.until_reason(BENCHMARK, "rows", "ConnectionNotAllowed")
+        scenario.apply(data_benchmark(evaluatorRef={"name": "door", "namespace": elsewhere}))
+        scenario.until_reason(BENCHMARK, "rows", "ConnectionNotAllowed")
         assert door.heard == []
 
 
 def test_a_redirect_takes_credentials_nowhere(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     auth = {"bearerToken": {"name": "door", "key": "token"}}
     secret = {
         "apiVersion": "v1",
@@ -111,17 +114,17 @@ def test_a_redirect_takes_credentials_nowhere(
         "metadata": {"name": "door"},
         "stringData": {"token": CANARY},
     }
-    with Doorman(evaluator_url) as other, Doorman(code=307, location=other.url) as door:
+    with AuthProxy(evaluator_url) as other, AuthProxy(code=307, location=other.url) as door:
         start(NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
-        world.apply(
+        scenario.apply(
             secret,
             connection("door", door.url, auth=auth),
             data_benchmark(evaluatorRef={"name": "door"}),
         )
-        status = world.until_reason(CONNECTION, "door", "NotAnEvaluator")
+        status = scenario.until_reason(CONNECTION, "door", "NotAnEvaluator")
         assert "redirects are not followed" in status["message"]
-        world.until_reason(BENCHMARK, "rows", "NotAnEvaluator")
-        assert world.conditions(BENCHMARK, "rows") == {"Ready": "False", "Stalled": "True"}
+        scenario.until_reason(BENCHMARK, "rows", "NotAnEvaluator")
+        assert scenario.conditions(BENCHMARK, "rows") == {"Ready": "False", "Stalled": "True"}
         assert {heard.headers["authorization"] for heard in door.heard} == {f"Bearer {CANARY}"}
         assert other.heard == []
 
@@ -130,21 +133,21 @@ def test_mapped_namespaces_are_kept_to(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator
 ) -> None:
     start(evaluator_url, NEMO_NAMESPACE_MAP=f"{namespace}={namespace}-nemo,elsewhere=nemo-b")
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     config = data_benchmark()["spec"]["config"]
-    world.apply(
+    scenario.apply(
         data_benchmark("allowed", config=config | {"namespace": f"{namespace}-nemo"}),
         data_benchmark("refused", config=config | {"namespace": "nemo-b"}),
         data_benchmark("unnamed"),
     )
 
-    world.until_reason(BENCHMARK, "allowed", "ConfigReady")
+    scenario.until_reason(BENCHMARK, "allowed", "ConfigReady")
     for name, said in (("refused", "is 'nemo-b'"), ("unnamed", "is not set")):
-        status = world.until_reason(BENCHMARK, name, "InvalidSpec")
+        status = scenario.until_reason(BENCHMARK, name, "InvalidSpec")
         assert status["message"].startswith(f"spec.config.namespace {said}")
         assert f"{namespace} may use {namespace}-nemo only" in status["message"]
-    world.apply(data_job("by-reference", of="allowed"))
-    world.until_phase("by-reference", "Succeeded")
+    scenario.apply(data_job("by-reference", of="allowed"))
+    scenario.until_phase("by-reference", "Succeeded")
 
 
 def test_look_ups_that_a_tenant_forges_are_answered_by_a_few_sweeps(
@@ -152,7 +155,7 @@ def test_look_ups_that_a_tenant_forges_are_answered_by_a_few_sweeps(
 ) -> None:
     """An object with the mark of a claim and without a status is looked for in the evaluator's list."""
     names = [f"forged-{number}" for number in range(40)]
-    with Doorman(evaluator_url) as door:
+    with AuthProxy(evaluator_url) as door:
         attacker = as_tenant(cluster, namespace, door.url)
         start(door.url)
         attacker.apply(data_benchmark(), *(data_job(name, suspend=True) for name in names))

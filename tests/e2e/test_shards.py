@@ -8,17 +8,17 @@ import pytest
 
 from testbed.cluster import Cluster
 from tests.e2e.replicas import Replicas
-from tests.e2e.world import BENCHMARK, JOB, World, data_benchmark, data_job, eventually
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, data_benchmark, data_job, eventually
 
 
 @pytest.fixture
-def world(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> World:
-    return World(cluster, namespace, evaluator_url)
+def scenario(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> Scenario:
+    return Scenario(cluster, namespace, evaluator_url)
 
 
 @pytest.fixture
-def replicas(world: World, tmp_path: Path) -> Iterator[Replicas]:
-    with Replicas(world, tmp_path) as replicas:
+def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
+    with Replicas(scenario, tmp_path) as replicas:
         yield replicas
 
 
@@ -26,40 +26,44 @@ def of_shard(shard: str, manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "metadata": {**manifest["metadata"], "labels": {"shard": shard}}}
 
 
-def test_each_operator_submits_the_jobs_that_its_selector_matches(world: World, replicas: Replicas) -> None:
+def test_each_operator_submits_the_jobs_that_its_selector_matches(
+    scenario: Scenario, replicas: Replicas
+) -> None:
     one = replicas.start("one", {"NEMO_SELECTOR": "shard=one"})
     two = replicas.start("two", {"NEMO_SELECTOR": "shard in (two, three)"})
     # Before their benchmark, which for one of them is another operator's.
-    world.apply(of_shard("one", data_job("first")), of_shard("two", data_job("second")), data_job("nobodys"))
-    world.until_reason(JOB, "first", "BenchmarkNotFound")
-    world.until_reason(JOB, "second", "BenchmarkNotFound")
+    scenario.apply(
+        of_shard("one", data_job("first")), of_shard("two", data_job("second")), data_job("nobodys")
+    )
+    scenario.until_reason(JOB, "first", "BenchmarkNotFound")
+    scenario.until_reason(JOB, "second", "BenchmarkNotFound")
 
-    world.apply(of_shard("one", data_benchmark()))
-    world.until_phase("first", "Succeeded")
-    world.until_phase("second", "Succeeded")
-    world.apply(of_shard("three", data_job("third")))
-    world.until_phase("third", "Succeeded")
+    scenario.apply(of_shard("one", data_benchmark()))
+    scenario.until_phase("first", "Succeeded")
+    scenario.until_phase("second", "Succeeded")
+    scenario.apply(of_shard("three", data_job("third")))
+    scenario.until_phase("third", "Succeeded")
 
     assert one.submitted() == ["first"]
     assert two.submitted() == ["second", "third"]
     # Before a submission a config is read by every operator; only its owner writes it.
     writes = [request for request in two.sent if request.method != "GET" and "/configs" in request.path]
     assert writes == [], "configs have one owner"
-    assert not world.status(JOB, "nobodys").get("phase")
-    assert not (world.get(JOB, "nobodys") or {})["metadata"].get("finalizers")
+    assert not scenario.status(JOB, "nobodys").get("phase")
+    assert not (scenario.get(JOB, "nobodys") or {})["metadata"].get("finalizers")
 
 
 def test_an_object_whose_label_changes_goes_over_to_the_other_operator(
-    world: World, replicas: Replicas
+    scenario: Scenario, replicas: Replicas
 ) -> None:
     replicas.start("one", {"NEMO_SELECTOR": "shard=one"})
     two = replicas.start("two", {"NEMO_SELECTOR": "shard!=one"})
-    world.apply(of_shard("one", data_benchmark()))
-    world.until_reason(BENCHMARK, "rows", "ConfigReady")
-    assert world.remote_config("rows")
+    scenario.apply(of_shard("one", data_benchmark()))
+    scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
+    assert scenario.remote_config("rows")
 
-    world.kubectl("label", BENCHMARK, "rows", "shard=two", "--overwrite")
+    scenario.kubectl("label", BENCHMARK, "rows", "shard=two", "--overwrite")
     eventually(lambda: two.sent, "the other one has looked at its config")
-    world.kubectl("delete", BENCHMARK, "rows", "--timeout=20s")
+    scenario.kubectl("delete", BENCHMARK, "rows", "--timeout=20s")
 
-    assert world.remote_config("rows") is None
+    assert scenario.remote_config("rows") is None

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from testbed.cluster import Cluster
-from tests.e2e.cable import Cable
+from tests.e2e.cuttable_proxy import CuttableProxy
 from tests.e2e.replicas import Replica, Replicas
-from tests.e2e.world import World, eventually
+from tests.e2e.scenario import Scenario, eventually
 
 KINDS = ["nemoevaljobs", "nemobenchmarks", "nemoevaluatorconnections"]
 LISTS = {"apiGroups": ["evaluator.nemo.dev"], "resources": KINDS, "verbs": ["list", "watch", "get"]}
@@ -20,11 +20,11 @@ LEASE = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs":
 
 
 @pytest.fixture
-def cable(cluster: Cluster) -> Iterator[Cable]:
+def cuttable_proxy(cluster: Cluster) -> Iterator[CuttableProxy]:
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     server = config["clusters"][0]["cluster"]["server"]
-    with Cable(int(server.rpartition(":")[2])) as cable:
-        yield cable
+    with CuttableProxy(int(server.rpartition(":")[2])) as cuttable_proxy:
+        yield cuttable_proxy
 
 
 def readiness(replica: Replica) -> tuple[int, dict[str, Any]]:
@@ -37,17 +37,22 @@ def until(replica: Replica, code: int, document: dict[str, Any]) -> None:
 
 
 def test_a_standby_is_ready_only_while_it_could_take_over(
-    cluster: Cluster, crds: None, namespace: str, evaluator_url: str, cable: Cable, tmp_path: Path
+    cluster: Cluster,
+    crds: None,
+    namespace: str,
+    evaluator_url: str,
+    cuttable_proxy: CuttableProxy,
+    tmp_path: Path,
 ) -> None:
     def may(*rules: dict[str, Any]) -> Path:
         return cluster.create_account(namespace, "standby", rules)
 
     config = yaml.safe_load(may(LISTS, LEASE).read_text())
-    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{cable.port}"
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{cuttable_proxy.port}"
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(json.dumps(config))
     electing = {"NEMO_LEADER_ELECT": "true", "NEMO_LEASE_NAMESPACE": namespace}
-    with Replicas(World(cluster, namespace, evaluator_url), tmp_path) as replicas:
+    with Replicas(Scenario(cluster, namespace, evaluator_url), tmp_path) as replicas:
         leader = replicas.start("leader", electing)
         leader.until("active")
         standby = replicas.start("standby", electing, kubeconfig=kubeconfig)
@@ -63,6 +68,6 @@ def test_a_standby_is_ready_only_while_it_could_take_over(
         may(LISTS, LEASE)
         until(standby, 200, {"state": "standby"})
 
-        cable.cut()
+        cuttable_proxy.cut()
         eventually(lambda: readiness(standby)[0] == 503, "a standby that is cut off is not ready")
         assert readiness(leader) == (200, {"state": "active"})

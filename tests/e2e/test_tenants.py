@@ -8,20 +8,20 @@ import httpx
 import pytest
 
 from testbed.cluster import Cluster
-from tests.e2e.parrot import Parrot
+from tests.e2e.scenario import BENCHMARK, JOB, Scenario, benchmark, data_benchmark, data_job, model_job
+from tests.e2e.stub_model import StubModel
 from tests.e2e.tenants import tenant
-from tests.e2e.world import BENCHMARK, JOB, World, benchmark, data_benchmark, data_job, model_job
 
 
 @pytest.fixture
-def attacker(cluster: Cluster, world: World) -> Iterator[World]:
-    with tenant(cluster, f"{world.namespace}-b", world.evaluator_url) as attacker:
+def attacker(cluster: Cluster, scenario: Scenario) -> Iterator[Scenario]:
+    with tenant(cluster, f"{scenario.namespace}-b", scenario.evaluator_url) as attacker:
         yield attacker
 
 
 @pytest.fixture
-def team(cluster: Cluster, world: World) -> Iterator[World]:
-    with tenant(cluster, f"{world.namespace}-a", world.evaluator_url) as team:
+def team(cluster: Cluster, scenario: Scenario) -> Iterator[Scenario]:
+    with tenant(cluster, f"{scenario.namespace}-a", scenario.evaluator_url) as team:
         yield team
 
 
@@ -30,7 +30,7 @@ def adopting(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-def test_a_config_of_another_namespace_is_not_taken_over(team: World, attacker: World) -> None:
+def test_a_config_of_another_namespace_is_not_taken_over(team: Scenario, attacker: Scenario) -> None:
     """Not by its name and the annotation, and neither is it deleted with the object that names it."""
     team.apply(data_benchmark())
     team.until_reason(BENCHMARK, "rows", "ConfigReady")
@@ -48,7 +48,7 @@ def test_a_config_of_another_namespace_is_not_taken_over(team: World, attacker: 
     team.until_phase("after", "Succeeded")
 
 
-def test_a_mask_is_refused_by_the_path_of_its_field(attacker: World) -> None:
+def test_a_mask_is_refused_by_the_path_of_its_field(attacker: Scenario) -> None:
     """In an update it would keep a secret that is stored there."""
     config = {"type": "gsm8k", "params": {"extra": {"hf_token": "******"}}}
     attacker.apply(data_benchmark("masked", config=config))
@@ -60,14 +60,14 @@ def test_a_mask_is_refused_by_the_path_of_its_field(attacker: World) -> None:
     attacker.kubectl("delete", BENCHMARK, "masked", "--timeout=20s")
 
 
-def test_a_name_that_is_not_fit_for_a_path_is_refused_where_it_is_applied(attacker: World) -> None:
+def test_a_name_that_is_not_fit_for_a_path_is_refused_where_it_is_applied(attacker: Scenario) -> None:
     for name in ("..", "a/b", "a%2Fb", "a?b"):
         manifest = data_benchmark("path", config={"type": "gsm8k", "name": name})
         refused = attacker.kubectl("apply", "-f", "-", input=json.dumps(manifest), check=False)
         assert "name: begin it with a letter or digit" in refused, name
 
 
-def test_a_config_that_was_changed_in_the_evaluator_is_restored_before_a_job_uses_it(team: World) -> None:
+def test_a_config_that_was_changed_in_the_evaluator_is_restored_before_a_job_uses_it(team: Scenario) -> None:
     team.apply(data_benchmark())
     team.until_reason(BENCHMARK, "rows", "ConfigReady")
     url = f"{team.evaluator_url}/v1/evaluation/configs/{team.namespace}/rows"
@@ -85,7 +85,7 @@ def test_a_config_that_was_changed_in_the_evaluator_is_restored_before_a_job_use
 
 
 def test_results_that_were_made_beforehand_are_not_taken_for_the_operators(
-    team: World, outspoken: Parrot
+    team: Scenario, outspoken: StubModel
 ) -> None:
     """Labels, annotations and owner are copied: content and immutability tell them apart."""
     outspoken.hush()

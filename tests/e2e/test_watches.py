@@ -14,9 +14,9 @@ from testbed.faults import Exchange, FaultProxy, Upstream, proxied_kubeconfig
 from testbed.processes import Processes
 from testbed.stack import start_operator
 from tests.conftest import CRDS
-from tests.e2e.lab import Lab
+from tests.e2e.scenario import JOB, Scenario, data_benchmark, data_job, eventually
 from tests.e2e.test_release_finalizers import release
-from tests.e2e.world import JOB, World, data_benchmark, data_job, eventually
+from tests.e2e.testbench import Testbench
 
 
 def error(code: int) -> bytes:
@@ -60,7 +60,7 @@ def proxy(cluster: Cluster) -> Iterator[FaultProxy]:
 def test_a_watch_that_says_something_odd_is_opened_again(
     cluster: Cluster, crds: None, namespace: str, evaluator_url: str, proxy: FaultProxy, tmp_path: Path
 ) -> None:
-    world, odd = World(cluster, namespace, evaluator_url), OddWatches()
+    scenario, odd = Scenario(cluster, namespace, evaluator_url), OddWatches()
     kubeconfig = proxied_kubeconfig(cluster.kubeconfig, proxy_url=proxy.url, target=tmp_path / "kubeconfig")
     with Processes() as processes:
         start_operator(
@@ -70,15 +70,15 @@ def test_a_watch_that_says_something_odd_is_opened_again(
             evaluator_url=evaluator_url,
             namespaces=[namespace],
         )
-        world.apply(data_benchmark(), data_job("before"))
-        world.until_phase("before", "Succeeded")
+        scenario.apply(data_benchmark(), data_job("before"))
+        scenario.until_phase("before", "Succeeded")
         proxy.instead = odd
-        proxy.sever()
+        proxy.disable()
         # Each pause is up to twice as long as the one before.
         eventually(lambda: not odd.left, "all oddities were met", seconds=400)
-        world.apply(data_job("after"))
-        world.until_phase("after", "Succeeded", seconds=120)
-        world.kubectl("delete", JOB, "after", "--timeout=30s")
+        scenario.apply(data_job("after"))
+        scenario.until_phase("after", "Succeeded", seconds=120)
+        scenario.kubectl("delete", JOB, "after", "--timeout=30s")
         processes.check()
         (operator,) = processes
         operator.terminate()
@@ -86,26 +86,26 @@ def test_a_watch_that_says_something_odd_is_opened_again(
         processes.remove(operator)
 
 
-def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(lab: Lab) -> None:
-    if not lab.cluster.throwaway:
+def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(testbench: Testbench) -> None:
+    if not testbench.cluster.throwaway:
         pytest.skip("all objects of a cluster that is not ours would go with them")
-    world = World(lab.cluster, lab.namespace, lab.evaluator_url)
-    lab.start_evaluator()
-    operator = lab.start_operator()
+    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
+    testbench.start_evaluator()
+    operator = testbench.start_operator()
 
     def log() -> str:
         return operator.program.log.read_text()
 
     # What other tests left behind has finalizers, and no operator.
-    assert release(lab.cluster.kubeconfig).returncode == 0
+    assert release(testbench.cluster.kubeconfig).returncode == 0
     try:
-        lab.cluster.kubectl("delete", "--timeout=50s", "-f", str(CRDS))
+        testbench.cluster.kubectl("delete", "--timeout=50s", "-f", str(CRDS))
         eventually(lambda: "does not serve nemoevaluatorconnections yet" in log(), "it waits", seconds=120)
     finally:
-        lab.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-        lab.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+        testbench.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+        testbench.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
 
-    world.apply(data_benchmark(), data_job("after"))
-    world.until_phase("after", "Succeeded", seconds=120)
+    scenario.apply(data_benchmark(), data_job("after"))
+    scenario.until_phase("after", "Succeeded", seconds=120)
     assert log().count("does not serve nemoevaluatorconnections yet") == 1
     assert "Traceback" not in log(), "neither our own nor Kopf's"

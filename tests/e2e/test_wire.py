@@ -11,14 +11,14 @@ from testbed.cluster import Cluster
 from testbed.faults import Exchange, FaultProxy, Moment
 from testbed.processes import Processes
 from testbed.stack import start_operator
-from tests.e2e.world import World, eventually
+from tests.e2e.scenario import Scenario, eventually
 from tests.unit.resources.manifests import CONFIG, TARGET
 
 
 def test_every_field_of_nemos_schemas_arrives_as_it_was_written(
     cluster: Cluster, crds: None, namespace: str, evaluator_url: str, tmp_path: Path
 ) -> None:
-    world = World(cluster, namespace, evaluator_url)
+    scenario = Scenario(cluster, namespace, evaluator_url)
     header: dict[str, Any] = {"apiVersion": "evaluator.nemo.dev/v1alpha1"}
     config = {**CONFIG, "namespace": namespace}
     benchmark = {**header, "kind": "NemoBenchmark", "metadata": {"name": "whole"}, "spec": {"config": config}}
@@ -44,7 +44,7 @@ def test_every_field_of_nemos_schemas_arrives_as_it_was_written(
             evaluator_url=proxy.url,
             namespaces=[namespace],
         )
-        world.kubectl("apply", "-f", str(manifest))
+        scenario.kubectl("apply", "-f", str(manifest))
         sent_config = eventually(lambda: posted.get("configs"), "config posted")
         sent_job = eventually(lambda: posted.get("jobs"), "job posted")
 
@@ -57,11 +57,11 @@ def test_every_field_of_nemos_schemas_arrives_as_it_was_written(
     assert all(isinstance(value, str) for value in sent_job["custom_fields"].values())
 
 
-def test_any_config_type_passes_through(world: World) -> None:
+def test_any_config_type_passes_through(scenario: Scenario) -> None:
     types = ["gsm8k", "mmlu", "ifeval", "humaneval", "mt_bench", "retriever", "rag", "agentic"]
     types += ["similarity_metrics", "custom", "whatever_comes_next"]
     header: dict[str, Any] = {"apiVersion": "evaluator.nemo.dev/v1alpha1", "kind": "NemoBenchmark"}
-    world.apply(
+    scenario.apply(
         *(
             {**header, "metadata": {"name": kind.replace("_", "-")}, "spec": {"config": {"type": kind}}}
             for kind in types
@@ -69,7 +69,10 @@ def test_any_config_type_passes_through(world: World) -> None:
     )
 
     def arrived() -> bool:
-        url, params = f"{world.evaluator_url}/v1/evaluation/configs", {"filter[namespace]": world.namespace}
+        url, params = (
+            f"{scenario.evaluator_url}/v1/evaluation/configs",
+            {"filter[namespace]": scenario.namespace},
+        )
         configs = httpx.get(url, params={**params, "page_size": "100"}, timeout=10).json()["data"]
         return sorted(config["type"] for config in configs) == sorted(types)
 

@@ -17,8 +17,9 @@ import httpx
 import trustme
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator import Access, Certificates, EvaluatorClient, EvaluatorError, UnusableUrl
-from nemo_eval_operator.evaluator.addresses import refusal_of_address, refusal_of_host
+from nemo_eval_operator.evaluator.http import Access, Certificates, EvaluatorClient, UnusableUrl
+from nemo_eval_operator.evaluator.http.addresses import refusal_of_address, refusal_of_host
+from nemo_eval_operator.evaluator.model import EvaluatorError
 from tests.unit.evaluator.exchanges import CALLS
 
 __all__ = ["Target"]

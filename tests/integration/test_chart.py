@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from nemo_eval_operator.evaluator.addresses import METADATA_ADDRESSES
-from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.evaluator.http.addresses import METADATA_ADDRESSES
 from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
+from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.settings import Settings
 from testbed.chart import (
     CHART,

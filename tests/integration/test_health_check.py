@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.probes import Health, serve_probes
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.runtime.probes import Health, serve_probes
 from testbed.processes import free_port
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "nemo-eval-operator")

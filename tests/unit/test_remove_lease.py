@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from nemo_eval_operator.uninstall import remove_lease
-from tests.unit.lease_server import LeaseServer
+from tests.unit.runtime.lease_server import LeaseServer
 
 HELD = {"holderIdentity": "another", "leaseDurationSeconds": 0}
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import httpx
 
-from nemo_eval_operator.handlers import Context, Echoes
+from nemo_eval_operator.handlers import Context, WatchLiveness
 from nemo_eval_operator.handlers.changes import Changes
 from nemo_eval_operator.handlers.vanished import forget_vanished
-from nemo_eval_operator.heartbeats import Heartbeats
 from nemo_eval_operator.kube import KubeClient, ObjectKey
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import WorkQueue
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
+from nemo_eval_operator.runtime.heartbeats import Heartbeats
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.workqueue import WorkQueue
 
 PATH = f"/apis/evaluator.nemo.dev/v1alpha1/{EVALJOB_PLURAL}"
 
@@ -46,7 +46,7 @@ def context(changes: Changes, queue: WorkQueue, metrics: Metrics) -> Context:
         queue=queue,
         credentials=None,  # type: ignore[arg-type]  # nobody logs in
         is_noted=lambda _uid, _version: False,
-        echoes=Echoes(Heartbeats(), namespaces=False),
+        watch_liveness=WatchLiveness(Heartbeats(), namespaces=False),
         metrics=metrics,
         changes=changes,
     )

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Final
 
-from nemo_eval_operator.evaluator import readable
+from nemo_eval_operator.evaluator.model import readable
 
 from .judging import CriterionResult, Judgement
 

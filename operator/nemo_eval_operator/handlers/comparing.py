@@ -8,10 +8,10 @@ from typing import Any
 import kopf
 from typing_extensions import override
 
-__all__ = ["NothingCompared"]
+__all__ = ["NoDiffBase"]
 
 
-class NothingCompared(kopf.DiffBaseStorage):
+class NoDiffBase(kopf.DiffBaseStorage):
     """Says that nothing is in an object: to copy it is a third of what an event costs Kopf."""
 
     @override

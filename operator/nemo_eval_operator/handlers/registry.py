@@ -14,20 +14,14 @@ from typing import Any
 import kopf
 
 from nemo_eval_operator.kube import Credentials, ObjectKey
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import WorkQueue
-from nemo_eval_operator.resources import (
-    GROUP,
-    VERSION,
-    NemoBenchmark,
-    NemoEvalJob,
-    NemoEvaluatorConnection,
-)
+from nemo_eval_operator.resources import GROUP, VERSION, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.workqueue import WorkQueue
 
 from .changes import Changes
-from .echoes import Echoes
 from .session import session_for
 from .tables import sighting_of
+from .watch_liveness import WatchLiveness
 
 __all__ = ["Context", "build_registry"]
 
@@ -40,7 +34,7 @@ class Context:
     credentials: Credentials
     is_noted: Callable[[str, str], bool]
     """Whether a NemoEvalJob, by uid and resourceVersion, is known to need no look."""
-    echoes: Echoes
+    watch_liveness: WatchLiveness
     metrics: Metrics
     changes: Changes = field(default_factory=Changes)
 
@@ -63,7 +57,7 @@ async def log_in(memo: Context, **_: Any) -> kopf.AiohttpSession:
 async def on_event(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
     """Queue the object that a watch event or a list names, unless nothing of it has changed."""
     seen = sighting_of(event["object"])
-    memo.echoes.heard(resource.plural, seen.namespace, seen.version)
+    memo.watch_liveness.heard(resource.plural, seen.namespace, seen.version)
     key = ObjectKey(resource.plural, seen.namespace, seen.name)
     if event["type"] == "DELETED":
         memo.gone(seen.uid, key)

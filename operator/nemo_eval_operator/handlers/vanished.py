@@ -11,9 +11,9 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from nemo_eval_operator.backoff import spread
 from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.resources import LabelSelector, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
+from nemo_eval_operator.runtime.backoff import spread
 
 from .registry import Context
 

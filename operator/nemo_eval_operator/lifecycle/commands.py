@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
-from .marks import ADOPT_ANNOTATION, RERUN_ANNOTATION
+from .ownership import ADOPT_ANNOTATION, RERUN_ANNOTATION
 
 __all__ = ["adopt_command", "rerun_command"]
 

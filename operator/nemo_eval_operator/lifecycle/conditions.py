@@ -15,15 +15,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from nemo_eval_operator.evaluator import Unauthorized, Unavailable
+from nemo_eval_operator.evaluator.model import Unauthorized, Unavailable
 from nemo_eval_operator.resources import Condition
 
 from .clock import timestamp
 
-__all__ = ["Standing", "Verdict", "conditions_of", "lasting_condition", "reason_of", "reason_of_absence"]
+__all__ = ["ConditionSet", "Outcome", "conditions_of", "lasting_condition", "reason_of", "reason_of_absence"]
 
 
-class Standing(Enum):
+class ConditionSet(Enum):
     """Where an object stands; the value is its conditions, type and status."""
 
     WORKING = (("Ready", "False"), ("Reconciling", "True"))
@@ -39,10 +39,10 @@ MAX_MESSAGE_CHARACTERS: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Outcome:
     """A standing with its reason (CamelCase, for machines) and message (for people)."""
 
-    standing: Standing
+    standing: ConditionSet
     reason: str
     message: str
 
@@ -51,7 +51,7 @@ class Verdict:
 
 
 def conditions_of(
-    verdict: Verdict, *, previous: Sequence[Condition], generation: int, now: datetime
+    outcome: Outcome, *, previous: Sequence[Condition], generation: int, now: datetime
 ) -> list[Condition]:
     """All conditions of the object; a transition time moves only where a status flipped."""
     before = {condition.type: condition for condition in previous}
@@ -62,13 +62,13 @@ def conditions_of(
         return Condition(
             type=kind,
             status=status,
-            reason=verdict.reason,
-            message=verdict.message,
+            reason=outcome.reason,
+            message=outcome.message,
             last_transition_time=kept,
             observed_generation=generation,
         )
 
-    return [condition(kind, status) for kind, status in verdict.standing.value]
+    return [condition(kind, status) for kind, status in outcome.standing.value]
 
 
 def lasting_condition(

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from nemo_eval_operator.resources import BenchmarkStatus, Condition, NemoEvalJob
 
-from .marks import owned_by_gitops
+from .ownership import owned_by_gitops
 
 __all__ = [
     "Event",

@@ -9,38 +9,38 @@ from typing import Generic, TypeVar
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 __all__ = [
+    "AcquireSlot",
     "AddFinalizer",
-    "AskForPlace",
     "CancelJob",
     "CollectResults",
     "CreateConfig",
     "DeleteConfig",
     "DeleteJob",
     "DeleteObject",
+    "FindJob",
     "JobStep",
-    "LookUpJob",
     "ObserveConfig",
-    "Record",
     "RemoveFinalizer",
     "ReplaceConfig",
-    "Rest",
+    "RequeueAfter",
     "SubmitJob",
     "UpdateConfig",
-    "record_or_rest",
+    "WriteStatus",
+    "write_or_wait",
 ]
 
 Status = TypeVar("Status")
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class RequeueAfter:
     """Nothing to do now; look again in `seconds`, or only when something happens."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Record(Generic[Status]):
+class WriteStatus(Generic[Status]):
     """Write this status, then decide again."""
 
     status: Status
@@ -64,7 +64,7 @@ class DeleteObject:
 
 
 @dataclass(frozen=True, slots=True)
-class AskForPlace:
+class AcquireSlot:
     """Nothing else is in the way of the submission: take a place at the evaluator, or one in line."""
 
 
@@ -80,7 +80,7 @@ class SubmitJob:
 
 
 @dataclass(frozen=True, slots=True)
-class LookUpJob:
+class FindJob:
     """A POST may have been carried out: find the job by its mark among those created since.
 
     `attempt` None: whichever is the latest, since status no longer knows.
@@ -131,20 +131,20 @@ class DeleteConfig:
 
 
 JobStep = (
-    Rest
-    | Record[EvalJobStatus]
+    RequeueAfter
+    | WriteStatus[EvalJobStatus]
     | AddFinalizer
     | RemoveFinalizer
     | DeleteObject
-    | AskForPlace
+    | AcquireSlot
     | SubmitJob
-    | LookUpJob
+    | FindJob
     | CancelJob
     | DeleteJob
     | CollectResults
 )
 
 
-def record_or_rest(job: NemoEvalJob, status: EvalJobStatus, *, rest: float | None = None) -> JobStep:
+def write_or_wait(job: NemoEvalJob, status: EvalJobStatus, *, rest: float | None = None) -> JobStep:
     """Write the status if it says anything new, else rest."""
-    return Record(status) if status != job.status else Rest(rest)
+    return WriteStatus(status) if status != job.status else RequeueAfter(rest)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from nemo_eval_operator.kube import ConfigMap, KubeClient, KubeRefused
-from nemo_eval_operator.lifecycle import (
+from nemo_eval_operator.lifecycle.requests import (
     MAX_DATASET_BYTES,
     BadRows,
     DatasetRows,

@@ -15,16 +15,8 @@ from typing import Final, NamedTuple, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_eval_operator.kube import KubeClient, KubeError, KubeRefused, ObjectKey, ObjectTooLarge
-from nemo_eval_operator.lifecycle import (
-    FINALIZER,
-    Event,
-    claim_of,
-    event_of_change,
-    event_of_plain_secrets,
-    event_of_unknown_fields,
-    timestamp,
-)
-from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.lifecycle import FINALIZER, Event, claim_of, event_of_change, timestamp
+from nemo_eval_operator.lifecycle.requests import event_of_plain_secrets, event_of_unknown_fields
 from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
@@ -38,6 +30,7 @@ from nemo_eval_operator.resources import (
     ObjectMeta,
     Phase,
 )
+from nemo_eval_operator.runtime.metrics import Metrics
 
 __all__ = [
     "FINALIZER_RECHECK_SECONDS",
@@ -59,10 +52,10 @@ MAX_PATH_PARTS: Final = 6
 FINALIZER_RECHECK_SECONDS: Final = 60.0
 """Most between two tries to add a finalizer that Kubernetes refused; an edit of the object is an event."""
 
-Thing = NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection
+AnyResource = NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection
 
-Kind = TypeVar("Kind", NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection)
-Owner = TypeVar("Owner", NemoBenchmark, NemoEvalJob)
+ResourceT = TypeVar("ResourceT", NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection)
+OwnedT = TypeVar("OwnedT", NemoBenchmark, NemoEvalJob)
 """Of a thing in the evaluator."""
 
 _json_object = TypeAdapter(JsonObject)
@@ -94,7 +87,9 @@ class ObjectWriter:
         self._metrics = metrics
         self._on_recorded = on_recorded
 
-    async def record(self, thing: Kind, status: BenchmarkStatus | EvalJobStatus | ConnectionStatus) -> Kind:
+    async def record(
+        self, thing: ResourceT, status: BenchmarkStatus | EvalJobStatus | ConnectionStatus
+    ) -> ResourceT:
         """Write `status` where it differs, tell of the change, and return the object as it is now.
 
         Raises Outdated where somebody else wrote first, ObjectGone where the object is gone.
@@ -119,7 +114,7 @@ class ObjectWriter:
                     await self.tell(thing, warning)
         return recorded
 
-    async def claim(self, thing: Owner, evaluator: EvaluatorUsed | None = None) -> Owner:
+    async def claim(self, thing: OwnedT, evaluator: EvaluatorUsed | None = None) -> OwnedT:
         """Add the finalizer, and in the same write marks that outlive a lost status.
 
         Raises FinalizerRefused.
@@ -135,7 +130,7 @@ class ObjectWriter:
             raise FinalizerRefused(error) from error
         return _as_written(thing, written)
 
-    async def remove_finalizer(self, thing: Owner, *, left_behind: str | None = None) -> Owner:
+    async def remove_finalizer(self, thing: OwnedT, *, left_behind: str | None = None) -> OwnedT:
         """Let the object go; what stays in the evaluator against the user's wish is told and counted."""
         remaining = [name for name in thing.metadata.finalizers if name != FINALIZER]
         written = await self._kube.replace_finalizers(key_of(thing), thing.metadata, remaining)
@@ -172,10 +167,10 @@ class ObjectWriter:
         message = f"left behind in the evaluator: {left_behind}"
         await self.tell(thing, Event("Warning", "LeftInEvaluator", message))
 
-    async def delete(self, thing: Owner) -> None:
+    async def delete(self, thing: OwnedT) -> None:
         await self._kube.delete(key_of(thing), thing.metadata.uid)
 
-    async def tell(self, thing: Thing, event: Event) -> None:
+    async def tell(self, thing: AnyResource, event: Event) -> None:
         """Post an event. News is not worth a failed reconciliation: what cannot be posted is logged."""
         meta = thing.metadata
         level = logging.WARNING if event.type == "Warning" else logging.INFO
@@ -204,7 +199,7 @@ def _log_success(job: NemoEvalJob) -> None:
         logger.info("NemoEvalJob %s/%s succeeded: %s, %s", meta.namespace, meta.name, remote, score)
 
 
-def _as_written(thing: Kind, written: JsonObject) -> Kind:
+def _as_written(thing: ResourceT, written: JsonObject) -> ResourceT:
     """The object after a write of ours: its precondition says that the spec is still the same."""
     return thing.model_copy(update={"metadata": ObjectMeta.model_validate(written["metadata"])})
 
@@ -230,7 +225,7 @@ def problem_of(unreadable: ValidationError | None, too_large: ObjectTooLarge | N
     return None if unreadable is None else Problem("InvalidSpec", first_problem(unreadable))
 
 
-def key_of(thing: Thing) -> ObjectKey:
+def key_of(thing: AnyResource) -> ObjectKey:
     return ObjectKey(plural=thing.PLURAL, namespace=thing.metadata.namespace, name=thing.metadata.name)
 
 

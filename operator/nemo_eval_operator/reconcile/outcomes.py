@@ -12,10 +12,12 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, TypeVar
 
-from nemo_eval_operator.backoff import pauses
 from nemo_eval_operator.kube import KubeClient, KubeUnavailable, ObjectGone, Outdated
-from nemo_eval_operator.lifecycle import is_same_attempt, is_same_spec, read_benchmark, read_job
+from nemo_eval_operator.lifecycle import read_benchmark, read_job
+from nemo_eval_operator.lifecycle.benchmark import is_same_spec
+from nemo_eval_operator.lifecycle.job import is_same_attempt
 from nemo_eval_operator.resources import BenchmarkStatus, EvalJobStatus, NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.runtime.backoff import pauses
 
 from .objects import ObjectWriter, key_of, read_object
 
@@ -23,7 +25,7 @@ __all__ = ["OutcomeWriter"]
 
 logger = logging.getLogger(__name__)
 
-Owner = TypeVar("Owner", NemoBenchmark, NemoEvalJob)
+OwnedT = TypeVar("OwnedT", NemoBenchmark, NemoEvalJob)
 
 MAX_WRITES: Final = 5
 """Writes of one outcome; after that the object is reconciled again like any other that has changed."""
@@ -40,8 +42,8 @@ class OutcomeWriter:
         self._objects = objects
 
     async def record(
-        self, thing: Owner, status_of: Callable[[Owner], BenchmarkStatus | EvalJobStatus]
-    ) -> Owner:
+        self, thing: OwnedT, status_of: Callable[[OwnedT], BenchmarkStatus | EvalJobStatus]
+    ) -> OwnedT:
         """Write `status_of` the object, and return the object as it is then.
 
         Raises Outdated where the outcome is not about the object as it is now, or others keep writing it;
@@ -59,7 +61,7 @@ class OutcomeWriter:
                 latest = await self._read_again(thing)
         return await self._objects.record(latest, status_of(latest))
 
-    async def _read_again(self, thing: Owner) -> Owner:
+    async def _read_again(self, thing: OwnedT) -> OwnedT:
         """Return the object as it is now. Raises Outdated where the outcome for `thing` is not about it."""
         key = key_of(thing)
         document, _ = await read_object(self._kube, key)

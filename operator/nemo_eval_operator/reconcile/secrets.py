@@ -12,9 +12,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.evaluator import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, EvaluatorClient, fits
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, fits
 from nemo_eval_operator.kube import KubeClient, ObjectKey, Secret
-from nemo_eval_operator.lifecycle import SecretValues, not_released, plain_secrets
+from nemo_eval_operator.lifecycle.requests import SecretValues, not_released, plain_secrets
 from nemo_eval_operator.resources import (
     BENCHMARK_PLURAL,
     NemoBenchmark,
@@ -22,8 +23,7 @@ from nemo_eval_operator.resources import (
     SecretVersion,
     ValueFrom,
 )
-
-from .secret_store import SecretStore, WithheldSecret
+from nemo_eval_operator.sessions import SecretStore, WithheldSecret
 
 __all__ = ["SECRET_RECHECK_SECONDS", "Given", "ReadSecrets", "SecretMissing", "SecretReader", "remember"]
 

@@ -18,12 +18,7 @@ from nemo_eval_operator.resources.connection import (
     ConnectionStatus,
     NemoEvaluatorConnection,
 )
-from nemo_eval_operator.resources.evaljob import (
-    BenchmarkRef,
-    EvalJobSpec,
-    JobDeletionPolicy,
-    NemoEvalJob,
-)
+from nemo_eval_operator.resources.evaljob import BenchmarkRef, EvalJobSpec, JobDeletionPolicy, NemoEvalJob
 from nemo_eval_operator.resources.evaljob_status import (
     AttemptRecord,
     EvalJobStatus,
@@ -46,21 +41,9 @@ from nemo_eval_operator.resources.gate import (
     JobSelector,
     Tier,
 )
-from nemo_eval_operator.resources.gate_status import (
-    BaselineUsed,
-    CriterionStatus,
-    GateStatus,
-    GateVerdict,
-)
+from nemo_eval_operator.resources.gate_status import BaselineUsed, CriterionStatus, GateStatus, GateVerdict
 from nemo_eval_operator.resources.limits import MAX_PARTS, MAX_SPEC_BYTES
-from nemo_eval_operator.resources.meta import (
-    API_VERSION,
-    GROUP,
-    VERSION,
-    Condition,
-    KubeModel,
-    ObjectMeta,
-)
+from nemo_eval_operator.resources.meta import API_VERSION, GROUP, VERSION, Condition, KubeModel, ObjectMeta
 from nemo_eval_operator.resources.rules import CONFIG_NAME
 from nemo_eval_operator.resources.selector import BadSelector, LabelSelector
 from nemo_eval_operator.resources.values import ConfigMapVersion, SecretKeyRef, SecretVersion, ValueFrom

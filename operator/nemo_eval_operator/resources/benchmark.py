@@ -15,13 +15,7 @@ from nemo_eval_operator.resources.meta import (
     ObservedGeneration,
 )
 from nemo_eval_operator.resources.printing import Column
-from nemo_eval_operator.resources.rules import (
-    fit_for_path,
-    immutable,
-    rule,
-    tasks_need_metrics,
-    validations,
-)
+from nemo_eval_operator.resources.rules import fit_for_path, immutable, rule, tasks_need_metrics, validations
 from nemo_eval_operator.resources.values import ConfigMapVersion, SecretVersion, ValuesFrom
 
 _RENAMED = (

@@ -184,7 +184,7 @@ class NemoEvaluatorConnection(KubeModel):
             return f"{service.scheme}://{host}:{service.port}"
         return (spec.url or "").rstrip("/")
 
-    def admits(self, namespace: str) -> bool:
+    def allows_namespace(self, namespace: str) -> bool:
         """Whether objects of `namespace` may use it."""
         allowed = self.spec.allowed_namespaces
         return namespace == self.metadata.namespace or namespace in allowed or ANY_NAMESPACE in allowed

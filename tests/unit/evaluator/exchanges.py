@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.evaluator.http import EvaluatorClient
 
 JOB: dict[str, Any] = {
     "created_at": "2025-07-08T19:40:19.984771",

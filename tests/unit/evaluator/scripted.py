@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from nemo_eval_operator.evaluator import EvaluatorClient, KnownSecrets
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import KnownSecrets
 
 BASE_URL = "http://evaluator.test:7331"
 

@@ -14,17 +14,16 @@ import httpx
 import pytest
 import trustme
 
-from nemo_eval_operator.evaluator import (
+from nemo_eval_operator.evaluator.http import (
     Access,
     Certificates,
     EvaluatorClient,
-    EvaluatorError,
-    Fault,
     UnusableCertificate,
     UnusableUrl,
 )
-from nemo_eval_operator.evaluator.access import MAX_LOOK_UPS
-from nemo_eval_operator.evaluator.addresses import refusal_of_address, refusal_of_host
+from nemo_eval_operator.evaluator.http.access import MAX_LOOK_UPS
+from nemo_eval_operator.evaluator.http.addresses import refusal_of_address, refusal_of_host
+from nemo_eval_operator.evaluator.model import EvaluatorError, Fault
 
 PAGE = b'{"data": []}'
 WELCOME = b"<h1>Welcome to nginx!</h1>"

@@ -12,10 +12,9 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator import bodies, client
-
-from .exchanges import CONFIG, JOB, RESULTS
-from .scripted import Scripted, answering
+from nemo_eval_operator.evaluator.http import bodies, client
+from tests.unit.evaluator.exchanges import CONFIG, JOB, RESULTS
+from tests.unit.evaluator.scripted import Scripted, answering
 
 MARK = {"k8s-uid": "u-1", "k8s-namespace": "team-a", "k8s-attempt": "1"}
 FIELDS = MARK | {"team": "search", "rows": [[] for _ in range(1_000)], "k8s-unknown": "x"}

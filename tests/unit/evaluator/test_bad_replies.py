@@ -10,18 +10,11 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator import (
-    Ambiguous,
-    EvaluatorClient,
-    EvaluatorError,
-    Oversized,
-    RemoteJob,
-    Unavailable,
-)
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import Ambiguous, EvaluatorError, Oversized, RemoteJob, Unavailable
 from tests.corpus.replies import MIB, REPLIES, Reply
-
-from .exchanges import CALLS
-from .scripted import Scripted
+from tests.unit.evaluator.exchanges import CALLS
+from tests.unit.evaluator.scripted import Scripted
 
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e]")
 

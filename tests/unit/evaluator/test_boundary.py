@@ -8,11 +8,11 @@ import logging
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import Access, EvaluatorClient, EvaluatorError, Malformed
+from nemo_eval_operator.evaluator.http import Access, EvaluatorClient
+from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed
+from tests.unit.evaluator.exchanges import CALLS
+from tests.unit.evaluator.scripted import Scripted
 from tests.unit.raw_server import Answer, saying, serving
-
-from .exchanges import CALLS
-from .scripted import Scripted
 
 BODY = b'Content-Length: 12\r\n\r\n{"data": []}'
 CANARY = "sk-canary-5f2e"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator.bodies import MAX_CHUNKS, MIN_CHUNK_BYTES, TooLarge, read_body
+from nemo_eval_operator.evaluator.http.bodies import MAX_CHUNKS, MIN_CHUNK_BYTES, TooLarge, read_body
 
 
 class Pieces(httpx.AsyncByteStream):

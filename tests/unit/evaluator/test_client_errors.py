@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import (
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import (
     Ambiguous,
     Conflicting,
-    EvaluatorClient,
     EvaluatorError,
     Malformed,
     Missing,
@@ -20,9 +20,8 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-
-from .exchanges import CALLS, CONFIG, JOB, READING
-from .scripted import Scripted, answering, answering_raw, breaking
+from tests.unit.evaluator.exchanges import CALLS, CONFIG, JOB, READING
+from tests.unit.evaluator.scripted import Scripted, answering, answering_raw, breaking
 
 
 async def failure(evaluator: Scripted, name: str = "create_job") -> EvaluatorError:

@@ -14,18 +14,11 @@ import pytest
 from typing_extensions import override
 
 from nemo_eval_operator import app
-from nemo_eval_operator.evaluator import (
-    Ambiguous,
-    EvaluatorClient,
-    Malformed,
-    Oversized,
-    Unavailable,
-    client,
-)
-from nemo_eval_operator.reconcile import submission
-
-from .exchanges import JOB
-from .scripted import Scripted, answering
+from nemo_eval_operator.evaluator.http import EvaluatorClient, client
+from nemo_eval_operator.evaluator.model import Ambiguous, Malformed, Oversized, Unavailable
+from nemo_eval_operator.reconcile.job import submission
+from tests.unit.evaluator.exchanges import JOB
+from tests.unit.evaluator.scripted import Scripted, answering
 
 Jobs = list[dict[str, Any]]
 

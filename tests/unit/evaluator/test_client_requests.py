@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from nemo_eval_operator.evaluator import JobStatus, RemoteJob
+from nemo_eval_operator.evaluator.model import JobStatus, RemoteJob
 from nemo_eval_operator.nemo import JsonObject
-
-from .exchanges import CALLS, CONFIG, DELETED, JOB, RESULTS
-from .scripted import Scripted, answering, answering_raw, sent
+from tests.unit.evaluator.exchanges import CALLS, CONFIG, DELETED, JOB, RESULTS
+from tests.unit.evaluator.scripted import Scripted, answering, answering_raw, sent
 
 CONFIG_BODY: JsonObject = {
     "type": "custom",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import RemoteJob
+from nemo_eval_operator.evaluator.model import RemoteJob
 
 TEXT = "dataset not found"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import client
+from nemo_eval_operator.evaluator.http import client
 from nemo_eval_operator.transport import AiohttpTransport
 from tests.fuzz.target import Target
 

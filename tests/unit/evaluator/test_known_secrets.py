@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import KnownSecrets, Malformed, RemoteJob, Results
-from nemo_eval_operator.evaluator.known_secrets import (
+from nemo_eval_operator.evaluator.model import KnownSecrets, Malformed, RemoteJob, Results
+from nemo_eval_operator.evaluator.model.known_secrets import (
     MAX_KEPT,
     MAX_SECRET_CHARACTERS,
     MAX_SHARED_LINES,
@@ -16,9 +16,8 @@ from nemo_eval_operator.evaluator.known_secrets import (
     is_random,
     is_word,
 )
-
-from .exchanges import CONFIG, JOB, RESULTS
-from .scripted import answering
+from tests.unit.evaluator.exchanges import CONFIG, JOB, RESULTS
+from tests.unit.evaluator.scripted import answering
 
 PLACEHOLDERS = (
     "k8s-uid",

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator.access import Access, ForbiddenAddress
-from nemo_eval_operator.evaluator.network_words import words_for
+from nemo_eval_operator.evaluator.http.access import Access, ForbiddenAddress
+from nemo_eval_operator.evaluator.http.network_words import words_for
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorError, KnownSecrets, RemoteJob, readable
-
-from .scripted import answering, answering_raw
+from nemo_eval_operator.evaluator.model import EvaluatorError, KnownSecrets, RemoteJob, readable
+from tests.unit.evaluator.scripted import answering, answering_raw
 
 CANARY = "can/ary+5f1c9 ü?"
 PRIVATE_KEY = (

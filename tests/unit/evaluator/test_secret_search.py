@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator.secret_search import SecretIndex, forms_of, masked
+from nemo_eval_operator.evaluator.model.secret_search import SecretIndex, forms_of, masked
 
 ALPHABET = string.ascii_letters + string.digits + "-_+/=."
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from nemo_eval_operator.evaluator import RemoteConfig, RemoteJob, Results
-from nemo_eval_operator.lifecycle import FINALIZER, Admitted, Facts, LookUp, Stored
+from nemo_eval_operator.evaluator.model import RemoteConfig, RemoteJob, Results
+from nemo_eval_operator.lifecycle import FINALIZER
+from nemo_eval_operator.lifecycle.job import Admitted, Facts, LookUp, Stored
 from nemo_eval_operator.resources import Condition, NemoBenchmark, NemoEvalJob
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

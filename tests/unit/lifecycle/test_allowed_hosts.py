@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import AllowedHosts, HostNotAllowed, check_hosts
+from nemo_eval_operator.lifecycle.requests import AllowedHosts, HostNotAllowed, check_hosts
 
 ALLOWED = AllowedHosts(["*.models.svc", "nim.example.com", "10.0.0.7", "[fd00::7]"])
 

@@ -7,30 +7,24 @@ from typing import Any, ClassVar
 
 import pytest
 
-from nemo_eval_operator.evaluator import Rejected
-from nemo_eval_operator.lifecycle import (
-    RERUN_ANNOTATION,
-    attempt_status,
-    decide_job,
-    event_of_change,
-    event_of_ignored_rerun,
-)
-from nemo_eval_operator.lifecycle.attempts import retry_delay
-from nemo_eval_operator.lifecycle.failures import is_infrastructure
+from nemo_eval_operator.evaluator.model import Rejected
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, event_of_change, event_of_ignored_rerun
+from nemo_eval_operator.lifecycle.job import attempt_status, decide_job
+from nemo_eval_operator.lifecycle.job.attempts import retry_delay
+from nemo_eval_operator.lifecycle.job.failures import is_infrastructure
 from nemo_eval_operator.lifecycle.steps import (
     CancelJob,
     DeleteJob,
     DeleteObject,
+    FindJob,
     JobStep,
-    LookUpJob,
-    Record,
     RemoveFinalizer,
-    Rest,
+    RequeueAfter,
     SubmitJob,
+    WriteStatus,
 )
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
-
-from .objects import (
+from tests.unit.lifecycle.objects import (
     FAILED,
     HELD,
     NOW,
@@ -58,7 +52,7 @@ def asked(value: str) -> dict[str, Any]:
 
 
 def written(step: JobStep) -> EvalJobStatus:
-    assert isinstance(step, Record), step
+    assert isinstance(step, WriteStatus), step
     return step.status
 
 
@@ -216,15 +210,16 @@ class TestRetries:
         return after(job, decide_job(job, self.failed))
 
     @pytest.mark.parametrize(
-        ("seconds", "step"), [(0, Rest(10.0)), (9, Rest(1.0)), (10, SubmitJob()), (1000, SubmitJob())]
+        ("seconds", "step"),
+        [(0, RequeueAfter(10.0)), (9, RequeueAfter(1.0)), (10, SubmitJob()), (1000, SubmitJob())],
     )
     def test_a_retry_waits_for_its_time(self, seconds: float, step: JobStep) -> None:
-        world = facts(now=NOW + timedelta(seconds=seconds))
-        assert decide_job(self.backing_off(), world) == step
+        scenario = facts(now=NOW + timedelta(seconds=seconds))
+        assert decide_job(self.backing_off(), scenario) == step
 
     def test_a_deadline_that_passes_meanwhile_ends_the_wait(self) -> None:
         job = self.backing_off(activeDeadlineSeconds=105)
-        assert decide_job(job, facts()) == Rest(5.0)
+        assert decide_job(job, facts()) == RequeueAfter(5.0)
         late = facts(now=NOW + timedelta(seconds=5))
         status = written(decide_job(job, late))
         assert (reason(status), told(status.conditions)) == ("DeadlineExceeded", FAILED)
@@ -238,7 +233,7 @@ class TestRetries:
         resumed = after(held, step).model_copy(update={"spec": job.spec})
         status = written(decide_job(resumed, late))
         assert (reason(status), told(status.conditions)) == ("BackOff", WORKING)
-        assert decide_job(after(resumed, Record(status)), late) == Rest(5.0)
+        assert decide_job(after(resumed, WriteStatus(status)), late) == RequeueAfter(5.0)
 
     def test_cancelling_ends_the_wait(self) -> None:
         job = self.backing_off()
@@ -284,7 +279,7 @@ class TestRerun:
         assert decide_job(job, facts()) == DeleteObject()
 
     def test_taking_the_annotation_away_starts_nothing(self) -> None:
-        assert decide_job(evaljob(status=finished(rerun="again")), facts()) == Rest()
+        assert decide_job(evaljob(status=finished(rerun="again")), facts()) == RequeueAfter()
 
     def test_another_attempt_comes_before_the_end_of_the_time_to_live(self) -> None:
         job = evaljob(meta=asked("again"), status=finished(1000), ttlSecondsAfterFinished=0)
@@ -293,7 +288,7 @@ class TestRerun:
     @pytest.mark.parametrize("status", [intent(10), followed()])
     def test_never_while_one_may_be_running(self, status: dict[str, Any]) -> None:
         job = evaljob(meta=HELD | asked("again"), status=status)
-        assert isinstance(decide_job(job, facts()), LookUpJob | Rest)
+        assert isinstance(decide_job(job, facts()), FindJob | RequeueAfter)
 
     def test_one_that_was_asked_for_meanwhile_starts_when_the_running_one_has_ended(self) -> None:
         job = evaljob(meta=HELD | asked("again"), status=followed(rerun="first"))
@@ -313,7 +308,7 @@ class TestRerun:
         event = event_of_ignored_rerun(job, ignored)
         assert event is not None
         assert (event.type, event.reason) == ("Warning", "RerunIgnored")
-        assert decide_job(ignored, facts()) == Rest()
+        assert decide_job(ignored, facts()) == RequeueAfter()
 
     def test_a_rerun_that_happens_is_not_called_ignored(self) -> None:
         job = evaljob(meta=asked("again"), status=finished())
@@ -371,7 +366,7 @@ class TestDeletedWithoutStatus:
 
     def test_it_is_looked_for(self) -> None:
         step = decide_job(evaljob(meta=self.meta), facts())
-        assert step == LookUpJob(created_since=ago(5000) - timedelta(hours=25), attempt=None)
+        assert step == FindJob(created_since=ago(5000) - timedelta(hours=25), attempt=None)
 
     def test_what_is_found_is_cancelled(self) -> None:
         job = evaljob(meta=self.meta)
@@ -384,9 +379,9 @@ class TestDeletedWithoutStatus:
         assert decide_job(evaljob(meta=self.meta), facts(lookup=lookup())) == RemoveFinalizer()
 
     @pytest.mark.parametrize("world", [{"failed": True}, {"outage": "nobody there"}])
-    def test_looking_is_bounded(self, world: dict[str, Any]) -> None:
-        assert isinstance(decide_job(evaljob(meta=self.meta), facts(**world)), Rest)
-        late = facts(now=NOW + timedelta(seconds=60), **world)
+    def test_looking_is_bounded(self, scenario: dict[str, Any]) -> None:
+        assert isinstance(decide_job(evaljob(meta=self.meta), facts(**scenario)), RequeueAfter)
+        late = facts(now=NOW + timedelta(seconds=60), **scenario)
         step = decide_job(evaljob(meta=self.meta), late)
         assert isinstance(step, RemoveFinalizer)
         assert step.left_behind is not None

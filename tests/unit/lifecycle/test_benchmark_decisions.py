@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import (
+from nemo_eval_operator.evaluator.model import (
     Ambiguous,
     Conflicting,
     EvaluatorError,
@@ -18,32 +18,31 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.lifecycle import (
+from nemo_eval_operator.lifecycle.benchmark import (
     BenchmarkFacts,
     ConfigGone,
-    benchmark_status,
-    config_body,
     decide_benchmark,
     has_new_secrets,
     is_used_by,
     release_benchmark_seconds,
     was_ready,
 )
-from nemo_eval_operator.lifecycle.drift import digest_of
+from nemo_eval_operator.lifecycle.benchmark import status as benchmark_status
+from nemo_eval_operator.lifecycle.requests import config_body
+from nemo_eval_operator.lifecycle.requests.drift import digest_of
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
     CreateConfig,
     DeleteConfig,
     ObserveConfig,
-    Record,
     RemoveFinalizer,
     ReplaceConfig,
-    Rest,
+    RequeueAfter,
     UpdateConfig,
+    WriteStatus,
 )
 from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, NemoEvalJob, SecretVersion
-
-from .objects import (
+from tests.unit.lifecycle.objects import (
     HELD,
     NOW,
     READY,
@@ -88,9 +87,9 @@ def ready(generation: int = 1) -> dict[str, Any]:
     }
 
 
-def known(thing: NemoBenchmark, **world: Any) -> BenchmarkFacts:
+def known(thing: NemoBenchmark, **scenario: Any) -> BenchmarkFacts:
     given: dict[str, Any] = {"now": NOW, "desired": config_body(thing, {}), "resync_seconds": 300.0}
-    return BenchmarkFacts(**given | world)
+    return BenchmarkFacts(**given | scenario)
 
 
 def ours(**document: Any) -> RemoteConfig:
@@ -115,8 +114,8 @@ def bench(*, meta: dict[str, Any] | None = None, **parts: Any) -> NemoBenchmark:
     return benchmark(meta=HELD | (meta or {}), config=WANTED, **parts)
 
 
-def verdict(step: object) -> tuple[dict[str, str], str]:
-    assert isinstance(step, Record), step
+def outcome(step: object) -> tuple[dict[str, str], str]:
+    assert isinstance(step, WriteStatus), step
     return told(step.status.conditions), step.status.conditions[0].reason
 
 
@@ -131,21 +130,21 @@ class TestPresent:
         ],
     )
     def test_the_finalizer_comes_before_the_first_write_and_not_sooner(
-        self, meta: dict[str, Any], world: dict[str, Any], step: object
+        self, meta: dict[str, Any], scenario: dict[str, Any], step: object
     ) -> None:
         thing = benchmark(meta=meta, config=WANTED)
-        assert decide_benchmark(thing, known(thing, **world)) == step
+        assert decide_benchmark(thing, known(thing, **scenario)) == step
 
     def test_a_config_that_is_not_its_own_needs_no_finalizer(self) -> None:
         thing = benchmark(config=WANTED)
-        assert isinstance(decide_benchmark(thing, known(thing, remote=UNMARKED)), Record)
+        assert isinstance(decide_benchmark(thing, known(thing, remote=UNMARKED)), WriteStatus)
 
     @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
     def test_one_that_was_released_and_has_a_config_gets_the_finalizer_back(
-        self, world: dict[str, Any]
+        self, scenario: dict[str, Any]
     ) -> None:
         thing = benchmark(status=ready(), config=WANTED)
-        assert decide_benchmark(thing, known(thing, **world)) == AddFinalizer()
+        assert decide_benchmark(thing, known(thing, **scenario)) == AddFinalizer()
 
     @pytest.mark.parametrize(
         ("status", "world", "step"),
@@ -157,17 +156,17 @@ class TestPresent:
             # A new spec is always sent: the answer does not show which secret the server holds.
             ({}, {"remote": ours()}, UpdateConfig()),
             (ready(generation=0), {"remote": ours()}, UpdateConfig()),
-            (ready(), {"remote": ours()}, Rest(300.0)),
+            (ready(), {"remote": ours()}, RequeueAfter(300.0)),
             (ready(), {"remote": DRIFTED}, UpdateConfig()),
             # The update did not take: where the spec is new, the config is replaced, once.
             ({}, {"remote": DRIFTED, "updated": True}, ReplaceConfig()),
         ],
     )
     def test_the_config_is_brought_to_what_the_spec_says(
-        self, status: dict[str, Any], world: dict[str, Any], step: object
+        self, status: dict[str, Any], scenario: dict[str, Any], step: object
     ) -> None:
         thing = bench(status=status)
-        assert decide_benchmark(thing, known(thing, **world)) == step
+        assert decide_benchmark(thing, known(thing, **scenario)) == step
 
     @pytest.mark.parametrize(
         ("given", "now"),
@@ -185,26 +184,26 @@ class TestPresent:
         thing = bench(status=ready() | {"secrets": [version.to_manifest() for version in given]})
         assert has_new_secrets(thing, now)
         assert decide_benchmark(thing, known(thing, remote=ours(), secrets=now)) == UpdateConfig()
-        world = known(thing, remote=ours(), secrets=now, updated=True)
-        step = decide_benchmark(thing, world)
-        assert isinstance(step, Record)
+        scenario = known(thing, remote=ours(), secrets=now, updated=True)
+        step = decide_benchmark(thing, scenario)
+        assert isinstance(step, WriteStatus)
         written = thing.model_copy(update={"status": step.status})
         assert not has_new_secrets(written, now)
-        assert decide_benchmark(written, known(thing, remote=ours(), secrets=now)) == Rest(300.0)
+        assert decide_benchmark(written, known(thing, remote=ours(), secrets=now)) == RequeueAfter(300.0)
 
     @pytest.mark.parametrize("sent", [{"updated": True}, {"replaced": True}])
     def test_a_config_as_it_should_be_is_ready(self, sent: dict[str, Any]) -> None:
         thing = bench()
-        world = known(thing, remote=ours(), **sent)
-        step = decide_benchmark(thing, world)
-        assert verdict(step) == (READY, "ConfigReady")
-        assert isinstance(step, Record)
+        scenario = known(thing, remote=ours(), **sent)
+        step = decide_benchmark(thing, scenario)
+        assert outcome(step) == (READY, "ConfigReady")
+        assert isinstance(step, WriteStatus)
         status = step.status
         assert isinstance(status, BenchmarkStatus)
         assert (status.config, status.config_id) == ("team-a/qa", "eval-config-1")
         written = thing.model_copy(update={"status": status})
         assert was_ready(written)
-        assert decide_benchmark(written, world) == Rest(300.0)
+        assert decide_benchmark(written, scenario) == RequeueAfter(300.0)
 
     @pytest.mark.parametrize(
         ("remote", "status", "sent"),
@@ -222,8 +221,8 @@ class TestPresent:
     ) -> None:
         thing = bench(status=status)
         step = decide_benchmark(thing, known(thing, remote=remote, **sent))
-        assert verdict(step) == (READY, "ConfigReady")
-        assert isinstance(step, Record)
+        assert outcome(step) == (READY, "ConfigReady")
+        assert isinstance(step, WriteStatus)
         assert "but keeps its own value of params." in (step.status.message or "")
 
     @pytest.mark.parametrize("remote", [EARLIER, UNMARKED])
@@ -231,13 +230,13 @@ class TestPresent:
     def test_somebody_elses_config_is_not_touched(self, remote: RemoteConfig, status: dict[str, Any]) -> None:
         thing = bench(status=status)
         step = decide_benchmark(thing, known(thing, remote=remote))
-        assert verdict(step) == (STALLED, "ConfigExists")
-        assert isinstance(step, Record)
+        assert outcome(step) == (STALLED, "ConfigExists")
+        assert isinstance(step, WriteStatus)
         assert "kubectl annotate -n team-a nemobenchmark qa evaluator.nemo.dev/adopt=true" in (
             step.status.message or ""
         )
         written = thing.model_copy(update={"status": step.status})
-        assert decide_benchmark(written, known(thing, remote=remote)) == Rest(300.0)
+        assert decide_benchmark(written, known(thing, remote=remote)) == RequeueAfter(300.0)
 
     @pytest.mark.parametrize("remote", [EARLIER, UNMARKED])
     def test_it_is_taken_over_where_the_object_says_so(self, remote: RemoteConfig) -> None:
@@ -247,7 +246,7 @@ class TestPresent:
     def test_an_annotation_that_says_false_takes_nothing_over(self) -> None:
         thing = bench(meta={"annotations": {"evaluator.nemo.dev/adopt": "false"}})
         step = decide_benchmark(thing, known(thing, remote=EARLIER))
-        assert verdict(step) == (STALLED, "ConfigExists")
+        assert outcome(step) == (STALLED, "ConfigExists")
 
     def test_a_takeover_that_the_evaluator_does_not_take_is_not_repeated_for_ever(self) -> None:
         thing = bench(meta=ADOPT)
@@ -275,7 +274,7 @@ class TestDeleted:
 
     def test_without_our_finalizer_it_is_not_ours_to_hold(self) -> None:
         thing = benchmark(meta={"deletionTimestamp": stamp(NOW)})
-        assert decide_benchmark(thing, known(thing)) == Rest()
+        assert decide_benchmark(thing, known(thing)) == RequeueAfter()
 
     def test_an_orphaned_config_is_not_even_looked_at(self) -> None:
         thing = self.deleted(deletionPolicy="Orphan")
@@ -294,17 +293,19 @@ class TestDeleted:
         ],
     )
     def test_our_config_is_deleted_however_late_we_are(
-        self, seconds_ago: float, world: dict[str, Any], step: object
+        self, seconds_ago: float, scenario: dict[str, Any], step: object
     ) -> None:
         thing = self.deleted(seconds_ago)
-        assert decide_benchmark(thing, known(thing, **world)) == step
+        assert decide_benchmark(thing, known(thing, **scenario)) == step
 
     @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
-    def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, world: dict[str, Any]) -> None:
+    def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, scenario: dict[str, Any]) -> None:
         soon, late = self.deleted(59), self.deleted(60)
-        assert decide_benchmark(soon, known(soon, failed=True, **world)) == Rest(1.0)
+        assert decide_benchmark(soon, known(soon, failed=True, **scenario)) == RequeueAfter(1.0)
         left = "config team-a/qa, not deleted within 1m0s"
-        assert decide_benchmark(late, known(late, failed=True, **world)) == RemoveFinalizer(left_behind=left)
+        assert decide_benchmark(late, known(late, failed=True, **scenario)) == RemoveFinalizer(
+            left_behind=left
+        )
 
 
 class TestDeletedInUse:
@@ -316,16 +317,16 @@ class TestDeletedInUse:
         return bench(meta=meta, status=ready() if status is None else status)
 
     @pytest.mark.parametrize("world", [{}, {"remote": ours()}, {"failed": True}])
-    def test_jobs_that_run_with_it_are_waited_for_and_counted(self, world: dict[str, Any]) -> None:
+    def test_jobs_that_run_with_it_are_waited_for_and_counted(self, scenario: dict[str, Any]) -> None:
         thing = self.deleted(0)
-        facts = known(thing, users=("b", "a"), **world)
+        facts = known(thing, users=("b", "a"), **scenario)
         step = decide_benchmark(thing, facts)
-        assert verdict(step) == (WORKING, "ConfigInUse")
-        assert isinstance(step, Record)
+        assert outcome(step) == (WORKING, "ConfigInUse")
+        assert isinstance(step, WriteStatus)
         assert step.status.message is not None
         assert "config team-a/qa is used by 2 running jobs: a, b." in step.status.message
         waiting = thing.model_copy(update={"status": step.status})
-        assert decide_benchmark(waiting, facts) == Rest(2.0)
+        assert decide_benchmark(waiting, facts) == RequeueAfter(2.0)
 
     def test_when_the_last_one_has_ended_it_is_deleted(self) -> None:
         thing = self.deleted(30)

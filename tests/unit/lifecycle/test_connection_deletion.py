@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import FINALIZER, Needs, hold_of, needs_of
+from nemo_eval_operator.lifecycle import FINALIZER
+from nemo_eval_operator.lifecycle.connection import Needs, hold_of, needs_of
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
-
-from .objects import NOW, ago, benchmark, evaljob, stamp
+from tests.unit.lifecycle.objects import NOW, ago, benchmark, evaljob, stamp
 
 URL = "http://main.test"
 USED = {"evaluator": {"url": URL, "connection": "team-a/main"}}

@@ -6,8 +6,13 @@ import json
 
 import pytest
 
-from nemo_eval_operator.lifecycle import BadRows, rows_in
-from nemo_eval_operator.lifecycle.dataset_rows import MAX_DATASET_BYTES, MAX_DEPTH, MAX_ROWS, MAX_VALUES
+from nemo_eval_operator.lifecycle.requests import BadRows, rows_in
+from nemo_eval_operator.lifecycle.requests.dataset_rows import (
+    MAX_DATASET_BYTES,
+    MAX_DEPTH,
+    MAX_ROWS,
+    MAX_VALUES,
+)
 
 ROWS = [{"question": "Capital of France?", "answer": "Paris"}, {"question": "2 + 2", "answer": "4"}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)

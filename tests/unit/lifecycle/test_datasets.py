@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import (
+from nemo_eval_operator.lifecycle.requests import (
     AllowedHosts,
     DatasetRows,
     UnusableDataset,
@@ -25,8 +25,8 @@ from nemo_eval_operator.lifecycle import (
     with_rows,
     with_rows_recorded,
 )
-from nemo_eval_operator.lifecycle.dataset_rows import MAX_DATASET_BYTES
-from nemo_eval_operator.lifecycle.datasets import MAX_RECORDED_BYTES, MAX_REFS
+from nemo_eval_operator.lifecycle.requests.dataset_rows import MAX_DATASET_BYTES
+from nemo_eval_operator.lifecycle.requests.datasets import MAX_RECORDED_BYTES, MAX_REFS
 from nemo_eval_operator.nemo import ConfigMapKeyRef, JsonObject
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 from tests.unit.lifecycle.objects import benchmark, evaljob

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import update_body
-from nemo_eval_operator.lifecycle.drift import drifted_paths, leftover_paths
+from nemo_eval_operator.lifecycle.requests import update_body
+from nemo_eval_operator.lifecycle.requests.drift import drifted_paths, leftover_paths
 
 SENT: dict[str, Any] = {
     "type": "custom",

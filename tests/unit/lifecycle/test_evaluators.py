@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import (
+from nemo_eval_operator.evaluator.model import (
     Ambiguous,
     EvaluatorError,
     Malformed,
@@ -15,29 +15,26 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.lifecycle import (
-    FINALIZER,
-    EvaluatorUnusable,
-    claim_of,
-    connection_status,
-    decide_job,
+from nemo_eval_operator.lifecycle import FINALIZER, claim_of
+from nemo_eval_operator.lifecycle.connection import (
     defaults_among,
     evaluator_of_record,
     is_bound,
-    job_status,
     mismatch,
     moved,
 )
+from nemo_eval_operator.lifecycle.connection import status as connection_status
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, decide_job
+from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.lifecycle.steps import (
     CollectResults,
-    Record,
     RemoveFinalizer,
-    Rest,
+    RequeueAfter,
     SubmitJob,
+    WriteStatus,
 )
 from nemo_eval_operator.resources import ConnectionStatus, EvaluatorUsed, NemoEvaluatorConnection
-
-from .objects import (
+from tests.unit.lifecycle.objects import (
     HELD,
     NOW,
     ago,
@@ -100,7 +97,7 @@ class TestUse:
     def test_other_namespaces_have_to_be_named(
         self, allowed: list[str], namespace: str, admitted: bool
     ) -> None:
-        assert connection(allowedNamespaces=allowed).admits(namespace) is admitted
+        assert connection(allowedNamespaces=allowed).allows_namespace(namespace) is admitted
 
     def test_of_several_defaults_the_oldest_comes_first_and_of_one_second_the_first_by_name(self) -> None:
         later = connection("a", created=stamp(NOW), default=True)
@@ -133,7 +130,7 @@ class TestRecord:
         assert is_bound(lost)
         assert evaluator_of_record(lost) == HERE
         step = decide_job(lost, facts(evaluator=HERE, lookup=lookup(remote(custom_fields={}))))
-        assert isinstance(step, Record)
+        assert isinstance(step, WriteStatus)
         assert step.status.evaluator == HERE
 
     def test_the_claim_of_another_object_says_nothing(self) -> None:
@@ -161,18 +158,18 @@ class TestUnusable:
     ) -> None:
         job = evaljob(meta=HELD, status=status, **spec)
         step = decide_job(job, facts(evaluator=unusable))
-        assert isinstance(step, Record)
+        assert isinstance(step, WriteStatus)
         told = {condition.type: condition.status for condition in step.status.conditions}
         assert step.status.conditions[0].reason == unusable.reason
         assert told == {"Ready": "False", "Stalled" if unusable.stalled else "Reconciling": "True"}
         assert step.status.job_id == job.status.job_id
         assert step.status.completion_time is None
         again = job.model_copy(update={"status": step.status})
-        assert decide_job(again, facts(evaluator=unusable)) == Rest()
+        assert decide_job(again, facts(evaluator=unusable)) == RequeueAfter()
 
     def test_the_phase_of_what_runs_is_kept(self) -> None:
         step = decide_job(evaljob(meta=HELD, status=followed()), facts(evaluator=CHANGED))
-        assert isinstance(step, Record)
+        assert isinstance(step, WriteStatus)
         assert (step.status.phase, step.status.job_id) == ("Running", "eval-1")
         assert HERE.url in (step.status.message or "")
         assert THERE.url in (step.status.message or "")
@@ -180,7 +177,9 @@ class TestUnusable:
     @pytest.mark.parametrize("status", [intent(600), followed()])
     def test_a_deletion_waits_its_time_and_names_what_it_leaves(self, status: dict[str, Any]) -> None:
         meta = {**HELD, "deletionTimestamp": stamp(ago(10))}
-        assert isinstance(decide_job(evaljob(meta=meta, status=status), facts(evaluator=CHANGED)), Rest)
+        assert isinstance(
+            decide_job(evaljob(meta=meta, status=status), facts(evaluator=CHANGED)), RequeueAfter
+        )
         meta["deletionTimestamp"] = stamp(ago(61))
         step = decide_job(evaljob(meta=meta, status=status), facts(evaluator=CHANGED))
         assert isinstance(step, RemoveFinalizer)
@@ -189,17 +188,17 @@ class TestUnusable:
     def test_once_it_is_there_again_the_job_goes_on(self) -> None:
         changed = evaljob(meta=HELD, status=followed())
         step = decide_job(changed, facts(evaluator=CHANGED))
-        assert isinstance(step, Record)
+        assert isinstance(step, WriteStatus)
         job = changed.model_copy(update={"status": step.status})
         back = decide_job(job, facts(evaluator=HERE, remote=remote("completed")))
         assert back == CollectResults("eval-1")
         running = decide_job(job, facts(evaluator=HERE, remote=remote()))
-        assert isinstance(running, Record)
+        assert isinstance(running, WriteStatus)
         assert running.status.conditions[0].reason == "Running"
 
     def test_what_has_ended_does_not_care(self) -> None:
         job = evaljob(meta={"finalizers": []}, status=finished(observedGeneration=1))
-        assert decide_job(job, facts(evaluator=GONE)) == Rest()
+        assert decide_job(job, facts(evaluator=GONE)) == RequeueAfter()
 
 
 class TestTrouble:

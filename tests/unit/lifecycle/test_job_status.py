@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import (
+from nemo_eval_operator.evaluator.model import (
     Ambiguous,
     Conflicting,
     EvaluatorError,
@@ -17,10 +17,9 @@ from nemo_eval_operator.evaluator import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.lifecycle import job_status
+from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.resources import EvalJobStatus, Progress
-
-from .objects import (
+from tests.unit.lifecycle.objects import (
     COMPLETE,
     FAILED,
     NOW,

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator import EvaluatorError, Rejected
+from nemo_eval_operator.evaluator.model import EvaluatorError, Rejected
 from nemo_eval_operator.resources import Phase
-
-from .attempt_world import Call, Conflict, Fault, Gate, Operator, World, reconcile
+from tests.unit.lifecycle.attempt_scenario import Call, Conflict, Fault, Gate, Operator, Scenario, reconcile
 
 WHO = st.integers(0, 1)
 LANDS = st.sampled_from([None, 0.0, 0.5, 0.95, 1.0])
@@ -57,7 +56,7 @@ class Attempt(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.scenario = Scenario()
         self.gates = [Gate(), Gate()]
         self.passes: list[Operator | None] = [None, None]
         self.calls: list[Call | None] = [None, None]
@@ -65,7 +64,7 @@ class Attempt(RuleBasedStateMachine):
 
     @initialize(minutes=st.integers(-14, 14), who=WHO, fate=FATES, lands=LANDS)
     def begin_with_a_post(self, minutes: int, who: int, fate: Fault, lands: float | None) -> None:
-        self.world.skew = timedelta(minutes=minutes)
+        self.scenario.skew = timedelta(minutes=minutes)
         self.go_on_until(who, "post")
         self.carry_out(who, fate, lands)
 
@@ -90,48 +89,50 @@ class Attempt(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 6.0, 30.0, 44.9, 45.0, 60.0]))
     def time_passes(self, seconds: float) -> None:
-        self.world.pass_time(seconds)
+        self.scenario.pass_time(seconds)
 
-    @precondition(lambda self: self.world.jobs)
+    @precondition(lambda self: self.scenario.jobs)
     @rule(
         state=st.sampled_from(["pending", "running", "completed", "failed", "cancelled", "unknown"]),
         message=st.sampled_from(["dataset not found", "The server was restarted while the job was running."]),
     )
     def the_evaluator_goes_on(self, state: str, message: str) -> None:
-        for job_id, job in self.world.jobs.items():
+        for job_id, job in self.scenario.jobs.items():
             if not job.is_terminal and (state != "cancelled" or job.status == "cancelling"):
-                self.world.set_state(job_id, state, message)
+                self.scenario.set_state(job_id, state, message)
 
     @invariant()
     def one_attempt_is_at_most_one_remote_job(self) -> None:
-        assert set(self.world.created.values()) <= {1}
+        assert set(self.scenario.created.values()) <= {1}
 
     @invariant()
     def what_goes_silently_leaves_nothing_running(self) -> None:
-        if self.world.thing is None and self.world.left_behind is None:
-            assert all(job.is_terminal for job in self.world.jobs.values())
-            assert not self.world.flights
+        if self.scenario.thing is None and self.scenario.left_behind is None:
+            assert all(job.is_terminal for job in self.scenario.jobs.values())
+            assert not self.scenario.flights
 
     @override
     def teardown(self) -> None:
         """The faults end, time passes: the run ends too, and with its results if it has any."""
         self.passes = [None, None]
         self.gates = [Gate(), Gate()]
-        self.world.edit(suspend=False)
+        self.scenario.edit(suspend=False)
         for _ in range(12):
-            self.world.pass_time(60)
-            for job_id, job in self.world.jobs.items():
+            self.scenario.pass_time(60)
+            for job_id, job in self.scenario.jobs.items():
                 if not job.is_terminal:
-                    self.world.set_state(job_id, "cancelled" if job.status == "cancelling" else "completed")
+                    self.scenario.set_state(
+                        job_id, "cancelled" if job.status == "cancelling" else "completed"
+                    )
             self.work_in_peace(0)
             self.one_attempt_is_at_most_one_remote_job()
             self.what_goes_silently_leaves_nothing_running()
-        if self.world.thing is None:
+        if self.scenario.thing is None:
             assert self.deleted
             return
-        status = self.world.thing.status
+        status = self.scenario.thing.status
         assert status.completion_time is not None
-        state = self.world.jobs[status.job_id].status if status.job_id in self.world.jobs else None
+        state = self.scenario.jobs[status.job_id].status if status.job_id in self.scenario.jobs else None
         if state == "completed":
             assert (status.phase, status.score) == (Phase.SUCCEEDED, "em=0.5")
         elif state is None:
@@ -139,7 +140,7 @@ class Attempt(RuleBasedStateMachine):
         else:
             assert status.phase in {Phase.FAILED, Phase.CANCELLED}
         history = {entry.job_id: entry.outcome for entry in status.history or []}
-        for job_id, job in self.world.jobs.items():
+        for job_id, job in self.scenario.jobs.items():
             if job.status == "completed" and job_id != status.job_id and (status.attempt or 0) <= MAX_KEPT:
                 assert history[job_id] == "Completed"
 
@@ -157,7 +158,7 @@ class Attempt(RuleBasedStateMachine):
         """The call that this operator makes next; a new pass where it has none."""
         call = self.calls[who]
         if self.passes[who] is None or call is None:
-            started = self.passes[who] = reconcile(self.world.clock, self.gates[who])
+            started = self.passes[who] = reconcile(self.scenario.clock, self.gates[who])
             call = self.calls[who] = next(started)
         return call
 
@@ -168,7 +169,7 @@ class Attempt(RuleBasedStateMachine):
         assert call is not None
         self.calls[who] = None
         try:
-            answer = None if fault is Fault.DIED_BEFORE else self.world.carry_out(call, fault, lands)
+            answer = None if fault is Fault.DIED_BEFORE else self.scenario.carry_out(call, fault, lands)
             heard = None
         except (EvaluatorError, Conflict) as error:
             answer, heard = None, error
@@ -187,23 +188,23 @@ class SteeredAttempt(Attempt):
 
     @rule(value=st.sampled_from(["one", "two"]))
     def somebody_asks_for_another_attempt(self, value: str) -> None:
-        self.world.ask_again(value)
+        self.scenario.ask_again(value)
 
     @rule(value=st.booleans())
     def somebody_suspends(self, value: bool) -> None:
-        self.world.edit(suspend=value)
+        self.scenario.edit(suspend=value)
 
-    @precondition(lambda self: self.world.created)
+    @precondition(lambda self: self.scenario.created)
     @rule()
     def somebody_cancels(self) -> None:
         self.cancelled = True
-        self.world.edit(cancel=True)
+        self.scenario.edit(cancel=True)
 
-    @precondition(lambda self: self.world.thing and self.world.thing.status.attempt)
+    @precondition(lambda self: self.scenario.thing and self.scenario.thing.status.attempt)
     @rule()
     def somebody_deletes(self) -> None:
         self.deleted = True
-        self.world.delete_object()
+        self.scenario.delete_object()
 
 
 SETTINGS = settings(
@@ -230,6 +231,6 @@ def test_a_look_up_counts_from_when_it_began() -> None:
     attempt.carry_out(0, Fault.SLOW, None)
     attempt.work_in_peace(0)
     attempt.work_in_peace(0)
-    assert attempt.world.created == {"1": 1}
-    assert attempt.world.thing is not None
-    assert attempt.world.thing.status.job_id == "eval-1"
+    assert attempt.scenario.created == {"1": 1}
+    assert attempt.scenario.thing is not None
+    assert attempt.scenario.thing.status.job_id == "eval-1"

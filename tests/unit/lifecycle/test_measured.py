@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import MASK, KnownSecrets
-from nemo_eval_operator.lifecycle import config_document, job_status, measured_config
-from nemo_eval_operator.lifecycle.attempts import next_attempt
-from nemo_eval_operator.lifecycle.measured import MAX_CONFIG_BYTES
-from nemo_eval_operator.lifecycle.results import MAX_DOCUMENT_BYTES
+from nemo_eval_operator.evaluator.model import MASK, KnownSecrets
+from nemo_eval_operator.lifecycle.job import status as job_status
+from nemo_eval_operator.lifecycle.job.attempts import next_attempt
+from nemo_eval_operator.lifecycle.job.results import MAX_DOCUMENT_BYTES
+from nemo_eval_operator.lifecycle.requests import config_document, measured_config
+from nemo_eval_operator.lifecycle.requests.measured import MAX_CONFIG_BYTES
 from nemo_eval_operator.resources import MeasuredConfig, NemoBenchmark, NemoEvalJob
 from tests.unit.lifecycle.objects import NOW, benchmark, evaljob, followed, remote, stored
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from nemo_eval_operator.lifecycle import poll_seconds, rest_seconds
+from nemo_eval_operator.lifecycle.job import poll_seconds, rest_seconds
 
 FAST = 2.0
 

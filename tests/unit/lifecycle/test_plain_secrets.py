@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import event_of_plain_secrets, plain_secrets
-
-from .objects import benchmark, evaljob
+from nemo_eval_operator.lifecycle.requests import event_of_plain_secrets, plain_secrets
+from tests.unit.lifecycle.objects import benchmark, evaljob
 
 ENDPOINT = {"url": "http://nim.test", "model_id": "m", "api_key": "canary-a"}
 

@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from nemo_eval_operator.lifecycle import read_benchmark, read_job
-
-from .objects import HELD, UID, followed
+from tests.unit.lifecycle.objects import HELD, UID, followed
 
 META = {"name": "qa", "namespace": "team-a", "uid": UID} | HELD
 JOB: dict[str, Any] = {"apiVersion": "evaluator.nemo.dev/v1alpha1", "kind": "NemoEvalJob", "metadata": META}

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import UnusableTargetPath, config_body, config_name, job_body
-from nemo_eval_operator.lifecycle.requests import model_name
+from nemo_eval_operator.lifecycle.requests import (
+    UnusableTargetPath,
+    config_body,
+    config_name,
+    job_body,
+    model_name,
+)
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
-
-from .objects import UID, benchmark, evaljob
+from tests.unit.lifecycle.objects import UID, benchmark, evaljob
 
 MARK = {"k8s-uid": UID, "k8s-namespace": "team-a"}
 BENCHMARK_MARK = MARK | {"k8s-name": "qa"}

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import Results
-from nemo_eval_operator.lifecycle import config_map_names, label_value, results_document
-from nemo_eval_operator.lifecycle.results import MAX_DOCUMENT_BYTES
-
-from .objects import EM, UID, results
+from nemo_eval_operator.evaluator.model import Results
+from nemo_eval_operator.lifecycle.job import config_map_names, label_value, results_document
+from nemo_eval_operator.lifecycle.job.results import MAX_DOCUMENT_BYTES
+from tests.unit.lifecycle.objects import EM, UID, results
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 

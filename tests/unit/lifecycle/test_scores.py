@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle.score_line import summary_of
-from nemo_eval_operator.lifecycle.scores import scores_of
+from nemo_eval_operator.lifecycle.job.score_line import summary_of
+from nemo_eval_operator.lifecycle.job.scores import scores_of
 from nemo_eval_operator.resources import Score
-
-from .objects import results
+from tests.unit.lifecycle.objects import results
 
 GOLDEN = sorted((Path(__file__).parent / "results").glob("*.json"))
 

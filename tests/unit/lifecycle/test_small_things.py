@@ -7,22 +7,13 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import (
-    Event,
-    Glimpse,
-    event_of_change,
-    event_of_ignored_ttl,
-    glimpse_of,
-    glimpse_told_by,
-    pick_marked,
-    timestamp,
-)
+from nemo_eval_operator.lifecycle import Event, event_of_change, event_of_ignored_ttl, timestamp
 from nemo_eval_operator.lifecycle.clock import duration_text, micro_timestamp, parse_timestamp
-from nemo_eval_operator.lifecycle.conditions import Standing, Verdict, conditions_of, reason_of
-from nemo_eval_operator.lifecycle.marks import carries_object, mark_of_attempt, mark_of_object
+from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of, reason_of
+from nemo_eval_operator.lifecycle.job import JobSnapshot, pick_marked, snapshot_in_status, snapshot_of
+from nemo_eval_operator.lifecycle.ownership import is_owned_by, mark_of_attempt, mark_of_object
 from nemo_eval_operator.resources import Condition
-
-from .objects import NOW, UID, evaljob, finished, followed, remote, told, working
+from tests.unit.lifecycle.objects import NOW, UID, evaljob, finished, followed, remote, told, working
 
 SUMMER_IN_BERLIN = datetime(2026, 7, 1, 14, 30, 5, 1_234, tzinfo=timezone(timedelta(hours=2)))
 
@@ -114,13 +105,13 @@ class TestMarks:
         assert [job.id for job in pick_marked(jobs, self.meta, None)] == ["eval-3", "eval-2", "eval-1"]
 
     def test_a_config_is_known_by_uid(self) -> None:
-        assert carries_object(mark_of_object(self.meta), self.meta)
-        assert not carries_object({"k8s-uid": "another"}, self.meta)
-        assert not carries_object({}, self.meta)
+        assert is_owned_by(mark_of_object(self.meta), self.meta)
+        assert not is_owned_by({"k8s-uid": "another"}, self.meta)
+        assert not is_owned_by({}, self.meta)
 
 
-def conditions(standing: Standing, reason: str) -> list[Condition]:
-    return conditions_of(Verdict(standing, reason, "why"), previous=(), generation=1, now=NOW)
+def conditions(standing: ConditionSet, reason: str) -> list[Condition]:
+    return conditions_of(Outcome(standing, reason, "why"), previous=(), generation=1, now=NOW)
 
 
 OWNED: dict[str, Any] = {"labels": {"helm.toolkit.fluxcd.io/name": "evals"}}
@@ -130,62 +121,66 @@ class TestEvents:
     @pytest.mark.parametrize(
         ("standing", "reason", "kind"),
         [
-            (Standing.WORKING, "Running", "Normal"),
-            (Standing.WORKING, "Cancelling", "Normal"),
-            (Standing.WORKING, "BenchmarkNotReady", "Normal"),
-            (Standing.COMPLETE, "Completed", "Normal"),
-            (Standing.READY, "ConfigReady", "Normal"),
-            (Standing.SUSPENDED, "Suspended", "Normal"),
-            (Standing.WORKING, "BenchmarkNotFound", "Warning"),
-            (Standing.WORKING, "EvaluatorUnreachable", "Warning"),
-            (Standing.WORKING, "EvaluatorUnauthorized", "Warning"),
-            (Standing.WORKING, "EvaluatorRefusing", "Warning"),
-            (Standing.WORKING, "EvaluatorFailing", "Warning"),
-            (Standing.WORKING, "ResultsUnavailable", "Warning"),
-            (Standing.WORKING, "SecretNotFound", "Warning"),
-            (Standing.WORKING, "SubmissionUncertain", "Warning"),
-            (Standing.STALLED, "InvalidSpec", "Warning"),
-            (Standing.FAILED, "EvaluationFailed", "Warning"),
-            (Standing.FAILED, "Cancelled", "Warning"),
+            (ConditionSet.WORKING, "Running", "Normal"),
+            (ConditionSet.WORKING, "Cancelling", "Normal"),
+            (ConditionSet.WORKING, "BenchmarkNotReady", "Normal"),
+            (ConditionSet.COMPLETE, "Completed", "Normal"),
+            (ConditionSet.READY, "ConfigReady", "Normal"),
+            (ConditionSet.SUSPENDED, "Suspended", "Normal"),
+            (ConditionSet.WORKING, "BenchmarkNotFound", "Warning"),
+            (ConditionSet.WORKING, "EvaluatorUnreachable", "Warning"),
+            (ConditionSet.WORKING, "EvaluatorUnauthorized", "Warning"),
+            (ConditionSet.WORKING, "EvaluatorRefusing", "Warning"),
+            (ConditionSet.WORKING, "EvaluatorFailing", "Warning"),
+            (ConditionSet.WORKING, "ResultsUnavailable", "Warning"),
+            (ConditionSet.WORKING, "SecretNotFound", "Warning"),
+            (ConditionSet.WORKING, "SubmissionUncertain", "Warning"),
+            (ConditionSet.STALLED, "InvalidSpec", "Warning"),
+            (ConditionSet.FAILED, "EvaluationFailed", "Warning"),
+            (ConditionSet.FAILED, "Cancelled", "Warning"),
         ],
     )
     def test_a_new_reason_is_told_and_trouble_is_a_warning(
-        self, standing: Standing, reason: str, kind: Any
+        self, standing: ConditionSet, reason: str, kind: Any
     ) -> None:
         after = conditions(standing, reason)
         assert event_of_change([], after) == Event(kind, reason, "why")
-        assert event_of_change(conditions(Standing.WORKING, "BackOff"), after) == Event(kind, reason, "why")
+        assert event_of_change(conditions(ConditionSet.WORKING, "BackOff"), after) == Event(
+            kind, reason, "why"
+        )
 
     def test_the_same_reason_is_not_told_twice(self) -> None:
-        before = conditions(Standing.WORKING, "Running")
+        before = conditions(ConditionSet.WORKING, "Running")
         assert (
             event_of_change(before, [entry.model_copy(update={"message": "m"}) for entry in before]) is None
         )
 
     def test_the_way_of_a_job_without_trouble_is_not_worth_an_event(self) -> None:
-        submitting, running = (conditions(Standing.WORKING, reason) for reason in ("Submitting", "Running"))
+        submitting, running = (
+            conditions(ConditionSet.WORKING, reason) for reason in ("Submitting", "Running")
+        )
         assert event_of_change([], submitting) is None
         assert event_of_change(submitting, running) is None
-        assert event_of_change(running, conditions(Standing.COMPLETE, "Completed")) is None
+        assert event_of_change(running, conditions(ConditionSet.COMPLETE, "Completed")) is None
 
     def test_an_outage_is_no_event_of_each_job_that_runs_through_it(self) -> None:
         running, unseen, ended = (
-            conditions(Standing.WORKING, "Running"),
-            conditions(Standing.WORKING, "EvaluatorUnreachable"),
-            conditions(Standing.COMPLETE, "Completed"),
+            conditions(ConditionSet.WORKING, "Running"),
+            conditions(ConditionSet.WORKING, "EvaluatorUnreachable"),
+            conditions(ConditionSet.COMPLETE, "Completed"),
         )
         assert event_of_change(running, unseen) is None
         assert event_of_change(unseen, running) is None
         assert event_of_change(unseen, ended) == Event("Normal", "Completed", "why")
 
     def test_a_good_end_after_trouble_is_worth_one(self) -> None:
-        after = conditions(Standing.COMPLETE, "Completed")
-        before = conditions(Standing.WORKING, "ResultsUnavailable")
+        after = conditions(ConditionSet.COMPLETE, "Completed")
+        before = conditions(ConditionSet.WORKING, "ResultsUnavailable")
         assert event_of_change(before, after) == Event("Normal", "Completed", "why")
 
     def test_a_submission_that_went_wrong_is_worth_one_and_so_is_its_good_end(self) -> None:
         submitting, uncertain, running = (
-            conditions(Standing.WORKING, reason)
+            conditions(ConditionSet.WORKING, reason)
             for reason in ("Submitting", "SubmissionUncertain", "Running")
         )
         assert event_of_change(submitting, uncertain) == Event("Warning", "SubmissionUncertain", "why")
@@ -215,15 +210,17 @@ class TestEvents:
 @pytest.mark.parametrize(
     ("standing", "said"),
     [
-        (Standing.WORKING, {"Ready": "False", "Reconciling": "True"}),
-        (Standing.READY, {"Ready": "True"}),
-        (Standing.STALLED, {"Ready": "False", "Stalled": "True"}),
-        (Standing.COMPLETE, {"Ready": "True", "Complete": "True"}),
-        (Standing.FAILED, {"Ready": "False", "Stalled": "True", "Failed": "True"}),
-        (Standing.SUSPENDED, {"Suspended": "True"}),
+        (ConditionSet.WORKING, {"Ready": "False", "Reconciling": "True"}),
+        (ConditionSet.READY, {"Ready": "True"}),
+        (ConditionSet.STALLED, {"Ready": "False", "Stalled": "True"}),
+        (ConditionSet.COMPLETE, {"Ready": "True", "Complete": "True"}),
+        (ConditionSet.FAILED, {"Ready": "False", "Stalled": "True", "Failed": "True"}),
+        (ConditionSet.SUSPENDED, {"Suspended": "True"}),
     ],
 )
-def test_the_table_that_kubectl_flux_and_argo_understand(standing: Standing, said: dict[str, str]) -> None:
+def test_the_table_that_kubectl_flux_and_argo_understand(
+    standing: ConditionSet, said: dict[str, str]
+) -> None:
     assert told(conditions(standing, "Why")) == said
     assert reason_of(conditions(standing, "Why")) == "Why"
     assert reason_of([]) is None
@@ -249,46 +246,46 @@ class TestGlimpses:
     def test_of_a_job_only_what_a_status_would_tell(
         self, word: str, state: str, progress: float | None, percent: int | None
     ) -> None:
-        assert glimpse_of(remote(word, status_details={"progress": progress})) == Glimpse(state, percent)
+        assert snapshot_of(remote(word, status_details={"progress": progress})) == JobSnapshot(state, percent)
 
     @pytest.mark.parametrize(
         ("status", "glimpse"),
         [
-            (followed(), Glimpse("active", None)),
-            (followed(progress={"percent": 40}), Glimpse("active", 40)),
-            (followed(phase="Cancelling"), Glimpse("cancelling", None)),
-            (followed(conditions=working("QueuedInEvaluator")), Glimpse("queued", None)),
-            (followed(conditions=working("RemoteStatusUnknown")), Glimpse("unclear", None)),
-            (followed(conditions=working("EvaluatorUnreachable")), Glimpse("out of sight", None)),
+            (followed(), JobSnapshot("active", None)),
+            (followed(progress={"percent": 40}), JobSnapshot("active", 40)),
+            (followed(phase="Cancelling"), JobSnapshot("cancelling", None)),
+            (followed(conditions=working("QueuedInEvaluator")), JobSnapshot("queued", None)),
+            (followed(conditions=working("RemoteStatusUnknown")), JobSnapshot("unclear", None)),
+            (followed(conditions=working("EvaluatorUnreachable")), JobSnapshot("out of sight", None)),
             (
                 followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
-                Glimpse("completed", 99),
+                JobSnapshot("completed", 99),
             ),
-            (followed(conditions=working("ResultsNotKept")), Glimpse("completed", None)),
+            (followed(conditions=working("ResultsNotKept")), JobSnapshot("completed", None)),
         ],
     )
-    def test_what_a_status_tells_of_its_job(self, status: dict[str, Any], glimpse: Glimpse) -> None:
-        assert glimpse_told_by(evaljob(status=status).status) == glimpse
+    def test_what_a_status_tells_of_its_job(self, status: dict[str, Any], snapshot: JobSnapshot) -> None:
+        assert snapshot_in_status(evaljob(status=status).status) == snapshot
 
     @pytest.mark.parametrize(
         ("seen", "known", "news"),
         [
-            (Glimpse("active", None), Glimpse("active", None), False),
-            (Glimpse("active", 40), Glimpse("active", 40), False),
-            (Glimpse("active", 41), Glimpse("active", 40), True),
-            (Glimpse("active", 40), Glimpse("active", None), True),
-            (Glimpse("active", None), Glimpse("active", 40), False),
-            (Glimpse("completed", None), Glimpse("active", 40), True),
-            (Glimpse("active", 41), Glimpse("cancelling", 40), False),
-            (Glimpse("queued", None), Glimpse("cancelling", None), False),
-            (Glimpse("unclear", None), Glimpse("cancelling", None), False),
-            (Glimpse("unclear", None), Glimpse("active", None), True),
-            (Glimpse("active", None), Glimpse("unclear", None), True),
-            (Glimpse("active", None), Glimpse("queued", None), True),
-            (Glimpse("active", None), Glimpse("out of sight", None), True),
+            (JobSnapshot("active", None), JobSnapshot("active", None), False),
+            (JobSnapshot("active", 40), JobSnapshot("active", 40), False),
+            (JobSnapshot("active", 41), JobSnapshot("active", 40), True),
+            (JobSnapshot("active", 40), JobSnapshot("active", None), True),
+            (JobSnapshot("active", None), JobSnapshot("active", 40), False),
+            (JobSnapshot("completed", None), JobSnapshot("active", 40), True),
+            (JobSnapshot("active", 41), JobSnapshot("cancelling", 40), False),
+            (JobSnapshot("queued", None), JobSnapshot("cancelling", None), False),
+            (JobSnapshot("unclear", None), JobSnapshot("cancelling", None), False),
+            (JobSnapshot("unclear", None), JobSnapshot("active", None), True),
+            (JobSnapshot("active", None), JobSnapshot("unclear", None), True),
+            (JobSnapshot("active", None), JobSnapshot("queued", None), True),
+            (JobSnapshot("active", None), JobSnapshot("out of sight", None), True),
         ],
     )
     def test_only_a_change_is_news_and_no_number_is_none(
-        self, seen: Glimpse, known: Glimpse, news: bool
+        self, seen: JobSnapshot, known: JobSnapshot, news: bool
     ) -> None:
         assert seen.tells_more_than(known) is news

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_eval_operator.lifecycle import UnusableTargetPath
-from nemo_eval_operator.lifecycle.target_paths import Step, parse, place, shown
+from nemo_eval_operator.lifecycle.requests import UnusableTargetPath
+from nemo_eval_operator.lifecycle.requests.target_paths import Step, parse, place, shown
 from nemo_eval_operator.resources.values import TARGET_PATH
 
 

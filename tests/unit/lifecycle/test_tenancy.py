@@ -6,30 +6,26 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import RemoteConfig
-from nemo_eval_operator.lifecycle import (
+from nemo_eval_operator.evaluator.model import RemoteConfig
+from nemo_eval_operator.lifecycle.benchmark import (
     BenchmarkFacts,
     ConfigGone,
-    Tenancy,
-    UnusableSpec,
     check_config,
-    check_values,
-    config_body,
     config_trouble,
     decide_benchmark,
 )
-from nemo_eval_operator.lifecycle.marks import Ownership, owner_named, ownership_of
+from nemo_eval_operator.lifecycle.ownership import Ownership, owner_named, ownership_of
+from nemo_eval_operator.lifecycle.requests import Tenancy, UnusableSpec, check_values, config_body
 from nemo_eval_operator.lifecycle.steps import (
     DeleteConfig,
-    Record,
     RemoveFinalizer,
     ReplaceConfig,
-    Rest,
+    RequeueAfter,
     UpdateConfig,
+    WriteStatus,
 )
 from nemo_eval_operator.resources import NemoBenchmark
-
-from .objects import HELD, NOW, UID, benchmark, remote_config, stamp
+from tests.unit.lifecycle.objects import HELD, NOW, UID, benchmark, remote_config, stamp
 
 OWN: dict[str, Any] = {"k8s-uid": UID, "k8s-namespace": "team-a", "k8s-name": "qa"}
 THEIRS: dict[str, Any] = {"k8s-uid": "another", "k8s-namespace": "team-b", "k8s-name": "qa"}
@@ -90,7 +86,7 @@ class TestForeignConfig:
     def test_no_annotation_of_a_tenant_adopts_it(self, mark: dict[str, Any]) -> None:
         thing = bench(ADOPT)
         step = decide_benchmark(thing, facts(thing, stored(mark)))
-        assert isinstance(step, Record)
+        assert isinstance(step, WriteStatus)
         assert step.status.conditions[0].reason == "ConfigExists"
         assert "adopt=true" not in (step.status.message or "")
         assert "NEMO_ALLOW_FOREIGN_ADOPTION" in (step.status.message or "")
@@ -99,7 +95,9 @@ class TestForeignConfig:
         allowed = Tenancy(adopt_foreign=True)
         asks, silent = bench(ADOPT), bench()
         assert decide_benchmark(asks, facts(asks, stored(THEIRS), tenancy=allowed)) == UpdateConfig()
-        assert isinstance(decide_benchmark(silent, facts(silent, stored(THEIRS), tenancy=allowed)), Record)
+        assert isinstance(
+            decide_benchmark(silent, facts(silent, stored(THEIRS), tenancy=allowed)), WriteStatus
+        )
 
     def test_it_is_not_deleted_with_an_object_that_names_it(self) -> None:
         thing = bench(ADOPT | {"deletionTimestamp": stamp(NOW)})
@@ -110,7 +108,7 @@ class TestForeignConfig:
         thing = bench(ADOPT)
         kept = stored(OWN, params={"extra": {"a": 1, "api_key": "******"}})
         assert decide_benchmark(thing, facts(thing, kept, updated=True)) == ReplaceConfig()
-        assert isinstance(decide_benchmark(thing, facts(thing, kept, replaced=True)), Record)
+        assert isinstance(decide_benchmark(thing, facts(thing, kept, replaced=True)), WriteStatus)
 
 
 def test_the_mark_of_an_earlier_release_is_completed() -> None:
@@ -197,7 +195,7 @@ def ready(thing: NemoBenchmark, remote: RemoteConfig | None = None) -> NemoBench
     """As it is once its config was written and reads as `remote`."""
     known = facts(thing, remote or stored(OWN), replaced=True)
     step = decide_benchmark(thing, known)
-    assert isinstance(step, Record)
+    assert isinstance(step, WriteStatus)
     return thing.model_copy(update={"status": step.status})
 
 
@@ -212,7 +210,9 @@ class TestVerifiedConfig:
     ) -> None:
         thing = ready(bench(), remote)
         assert config_trouble(thing, remote, Tenancy()) is None
-        assert decide_benchmark(thing, facts(thing, remote, updated=True, replaced=True)) == Rest(300.0)
+        assert decide_benchmark(thing, facts(thing, remote, updated=True, replaced=True)) == RequeueAfter(
+            300.0
+        )
 
     @pytest.mark.parametrize(
         "altered",
@@ -232,7 +232,7 @@ class TestVerifiedConfig:
         assert trouble is not None
         assert trouble.reason == "BenchmarkNotReady"
         assert "config team-a/qa" in trouble.message
-        assert not isinstance(decide_benchmark(thing, facts(thing, altered)), Rest | Record)
+        assert not isinstance(decide_benchmark(thing, facts(thing, altered)), RequeueAfter | WriteStatus)
 
     def test_what_a_server_insists_on_may_not_change_either(self) -> None:
         thing = ready(bench(), INSISTS)
@@ -250,7 +250,7 @@ class TestVerifiedConfig:
         thing = ready(bench())
         unknown = thing.model_copy(update={"status": thing.status.model_copy(update={"config_digest": None})})
         assert config_trouble(unknown, stored(OWN), Tenancy()) is not None
-        assert isinstance(decide_benchmark(unknown, facts(unknown, stored(OWN))), Record)
+        assert isinstance(decide_benchmark(unknown, facts(unknown, stored(OWN))), WriteStatus)
 
     def test_the_digest_does_not_depend_on_a_secret_and_the_secret_may_be_masked_or_not(self) -> None:
         source = {"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "params.extra.hf_token"}
@@ -261,7 +261,7 @@ class TestVerifiedConfig:
             remote = stored(OWN, params={"extra": {"a": 1, "hf_token": shown}})
             known = BenchmarkFacts(now=NOW, desired=desired, resync_seconds=60, remote=remote, replaced=True)
             step = decide_benchmark(thing, known)
-            assert isinstance(step, Record)
+            assert isinstance(step, WriteStatus)
             digests.add(step.status.config_digest)
         assert len(digests) == 1
         status = thing.status.model_copy(update={"config_digest": digests.pop()})

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import event_of_unknown_fields
-from nemo_eval_operator.lifecycle.unknown_fields import unknown_fields
+from nemo_eval_operator.lifecycle.requests import event_of_unknown_fields
+from nemo_eval_operator.lifecycle.requests.unknown_fields import unknown_fields
+from tests.unit.lifecycle.objects import benchmark, evaljob
 from tests.unit.resources.manifests import CONFIG, TARGET
-
-from .objects import benchmark, evaljob
 
 TASK = {"type": "chat-completion", "metrics": {"m": {"type": "bleu"}}}
 ENDPOINT = {"url": "http://nim.test/v1", "model_id": "m"}

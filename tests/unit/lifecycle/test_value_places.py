@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import UnusableTargetPath, check_places
-
-from .objects import benchmark, evaljob
+from nemo_eval_operator.lifecycle.requests import UnusableTargetPath, check_places
+from tests.unit.lifecycle.objects import benchmark, evaljob
 
 CONFIG: dict[str, Any] = {
     "type": "custom",

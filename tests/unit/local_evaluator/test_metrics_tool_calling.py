@@ -6,13 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.local_evaluator.harness import (
-    Evaluator,
-    chat_config,
-    data_config,
-    model_target,
-    rows_target,
-)
+from tests.unit.local_evaluator.harness import Evaluator, chat_config, data_config, model_target, rows_target
 
 METRIC = {
     "type": "tool-calling",

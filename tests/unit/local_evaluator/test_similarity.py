@@ -6,13 +6,7 @@ import httpx
 import pytest
 import sacrebleu
 
-from tests.unit.local_evaluator.harness import (
-    MODEL_URL,
-    Evaluator,
-    chat_reply,
-    model_target,
-    rows_target,
-)
+from tests.unit.local_evaluator.harness import MODEL_URL, Evaluator, chat_reply, model_target, rows_target
 
 INPUTS = [
     {"prompt": "Where is it?", "ideal_response": "It is in Paris", "category": "place", "source": "me"},

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from nemo_eval_operator.evaluator import EvaluatorClient
-from nemo_eval_operator.heartbeats import Heartbeat
-from nemo_eval_operator.reconcile import (
-    Admission,
-    Evaluator,
-    EvaluatorGate,
-    Evaluators,
-    Following,
-    WorkQueue,
-)
+from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.resources import EvaluatorUsed
+from nemo_eval_operator.runtime.heartbeats import Heartbeat
+from nemo_eval_operator.sessions import CircuitBreaker, Evaluator, Evaluators, JobTracker, SlotPool
+from nemo_eval_operator.workqueue import WorkQueue
 
 URL = "http://evaluator.test"
 
 
 def one_evaluator(client: EvaluatorClient, queue: WorkQueue) -> Evaluators:
-    following, used = Following(), EvaluatorUsed(url=URL)
-    gate = EvaluatorGate(client, queue, following, Heartbeat(60))
-    admission = Admission(queue, limit=None)
-    own = Evaluator(used=used, client=client, gate=gate, following=following, admission=admission)
+    tracker, used = JobTracker(), EvaluatorUsed(url=URL)
+    breaker = CircuitBreaker(client, queue, tracker, Heartbeat(60))
+    slot_pool = SlotPool(queue, limit=None)
+    own = Evaluator(used=used, client=client, breaker=breaker, tracker=tracker, slot_pool=slot_pool)
     return Evaluators(own, queue=queue)

@@ -7,26 +7,21 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import FINALIZER, BenchmarkUnusable, Tenancy, event_of_change
-from nemo_eval_operator.lifecycle.conditions import Standing, Verdict, conditions_of
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import (
-    BenchmarkReconciler,
-    Chooser,
-    Lanes,
-    RetryLater,
-    SecretReader,
-    Waiting,
-    WorkQueue,
-)
-from nemo_eval_operator.reconcile.benchmark_of_job import BenchmarkOfJob
+from nemo_eval_operator.lifecycle import FINALIZER, event_of_change
+from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of
+from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
+from nemo_eval_operator.lifecycle.requests import Tenancy
+from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader
+from nemo_eval_operator.reconcile.job.benchmark_of_job import BenchmarkOfJob
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, EVALJOB_PLURAL, LabelSelector
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.sessions import EvaluatorResolver
+from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 from tests.unit.lifecycle.objects import NOW, evaljob
-
-from .objects_api import ObjectsApi
-from .one_evaluator import one_evaluator
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.one_evaluator import one_evaluator
 
 BENCHMARK = ObjectKey(BENCHMARK_PLURAL, "team-a", "qa")
 JOB = ObjectKey(EVALJOB_PLURAL, "team-a", "qa-llama")
@@ -44,13 +39,13 @@ class Stage:
         self.kube, self.code = ObjectsApi(manifest), code
         transport = httpx.MockTransport(self._answer)
         client = EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=transport))
-        self.queue, waiting = WorkQueue(), Waiting()
+        self.queue, waiting = WorkQueue(), BenchmarkWaiters()
         secrets, evaluators = SecretReader(self.kube.client), one_evaluator(client, self.queue)
         self.benchmark_of = BenchmarkOfJob(self.kube.client, self.queue, waiting, secrets)
         self.benchmarks = BenchmarkReconciler(
             kube=self.kube.client,
             evaluators=evaluators,
-            chooser=Chooser(self.kube.client, evaluators),
+            resolver=EvaluatorResolver(self.kube.client, evaluators),
             queue=self.queue,
             waiting=waiting,
             lanes=Lanes(),
@@ -116,10 +111,10 @@ async def test_of_a_benchmark_that_was_not_reconciled_yet_a_job_posts_no_event()
     assert found.message == "NemoBenchmark qa is not ready: it has not been reconciled yet"
 
     first = conditions_of(
-        Verdict(Standing.WORKING, found.reason, found.message), previous=[], generation=1, now=NOW
+        Outcome(ConditionSet.WORKING, found.reason, found.message), previous=[], generation=1, now=NOW
     )
     assert event_of_change([], first) is None
-    rejected = Verdict(Standing.WORKING, "BenchmarkNotReady", "NemoBenchmark qa is not ready: refused")
+    rejected = Outcome(ConditionSet.WORKING, "BenchmarkNotReady", "NemoBenchmark qa is not ready: refused")
     event = event_of_change(first, conditions_of(rejected, previous=first, generation=1, now=NOW))
     assert event is not None
     assert event.reason == "BenchmarkNotReady"
@@ -129,7 +124,7 @@ async def test_a_job_learns_that_the_rows_of_its_benchmark_were_deleted() -> Non
     rows = {"configMapRef": {"name": "questions", "key": "rows.json"}}
     stage = Stage(document(config={"type": "custom", "tasks": {"t": {"type": "data", "dataset": rows}}}))
     assert stage.kube.manifest is not None
-    ready = conditions_of(Verdict(Standing.READY, "InEvaluator", ""), previous=[], generation=1, now=NOW)
+    ready = conditions_of(Outcome(ConditionSet.READY, "InEvaluator", ""), previous=[], generation=1, now=NOW)
     stage.kube.manifest["status"] = {
         "observedGeneration": 1,
         "conditions": [condition.to_manifest() for condition in ready],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.kube import ConfigMap
-from nemo_eval_operator.lifecycle import UnusableDataset
+from nemo_eval_operator.lifecycle.requests import UnusableDataset
 from nemo_eval_operator.reconcile.datasets import DatasetReader
 from tests.unit.lifecycle.objects import benchmark
 

@@ -16,25 +16,19 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient, Unavailable
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import Unavailable
 from nemo_eval_operator.kube import ObjectKey, Outdated
-from nemo_eval_operator.lifecycle import FINALIZER, Tenancy
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import (
-    Books,
-    Chooser,
-    JobReconciler,
-    Lanes,
-    RetryLater,
-    SecretReader,
-    Waiting,
-    WorkQueue,
-    search,
-)
+from nemo_eval_operator.lifecycle import FINALIZER
+from nemo_eval_operator.lifecycle.requests import Tenancy
+from nemo_eval_operator.reconcile import BenchmarkWaiters, JobIndex, JobReconciler, Lanes, SecretReader
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
-
-from .objects_api import ObjectsApi
-from .one_evaluator import one_evaluator
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.sessions import EvaluatorResolver
+from nemo_eval_operator.sessions import job_search as search
+from nemo_eval_operator.workqueue import RetryLater, WorkQueue
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.one_evaluator import one_evaluator
 
 KEY = ObjectKey(EVALJOB_PLURAL, "team-a", "qa-llama")
 UID = "6f1c0d3a-0000-4000-8000-000000000001"
@@ -205,15 +199,15 @@ class Stage:
             httpx.AsyncClient(base_url="http://evaluator.test", transport=transport),
             on_call=self.metrics.evaluator_call,
         )
-        evaluators, waiting = one_evaluator(client, self.queue), Waiting()
+        evaluators, waiting = one_evaluator(client, self.queue), BenchmarkWaiters()
         own = evaluators.own
-        self.gate, self.following, self.admission = own.gate, own.following, own.admission
+        self.breaker, self.tracker, self.slot_pool = own.breaker, own.tracker, own.slot_pool
         self.jobs = JobReconciler(
             kube=self.kube.client,
             evaluators=evaluators,
-            chooser=Chooser(self.kube.client, evaluators),
+            resolver=EvaluatorResolver(self.kube.client, evaluators),
             queue=self.queue,
-            books=Books(evaluators=evaluators, waiting=waiting, lanes=Lanes()),
+            job_index=JobIndex(evaluators=evaluators, waiting=waiting, lanes=Lanes()),
             waiting=waiting,
             secrets=SecretReader(self.kube.client),
             metrics=self.metrics,
@@ -234,7 +228,7 @@ class Stage:
         for _ in range(8):
             if done():
                 return
-            self.gate.outage = None
+            self.breaker.outage = None
             await self.look()
         raise AssertionError(f"stuck: {self.kube.manifest}, after {self.evaluator.requests}")
 
@@ -308,7 +302,7 @@ async def test_a_job_whose_id_cannot_be_used_is_submitted_once_and_shown_nowhere
     evaluator = Evaluator(SUBMISSION, answer(201, made), jobs={odd: made})
     stage = Stage(evaluator, ObjectsApi(manifest()))
     for _ in range(8):
-        stage.gate.outage = None
+        stage.breaker.outage = None
         await stage.look()
 
     assert (evaluator.posts(), stage.reason) == (1, "SubmissionUncertain")
@@ -531,16 +525,16 @@ async def test_what_an_evaluator_had_when_it_stood_still_may_appear_when_it_goes
     settle = timedelta(hours=1)
     stage = Stage(Evaluator(lambda _: False, answer(200)), ObjectsApi(manifest(intent(10))), settle=settle)
     await stage.look()
-    stage.gate.close(Unavailable("no answer"))
-    opening = asyncio.create_task(stage.gate.run())
-    await stage.gate.until_open()
+    stage.breaker.trip(Unavailable("no answer"))
+    opening = asyncio.create_task(stage.breaker.run())
+    await stage.breaker.until_reset()
     opening.cancel()
 
     rest = await stage.look()
 
     assert rest is not None
-    assert stage.gate.within_reach_since is not None
-    assert rest >= (settle - (datetime.now(UTC) - stage.gate.within_reach_since)).total_seconds()
+    assert stage.breaker.reachable_since is not None
+    assert rest >= (settle - (datetime.now(UTC) - stage.breaker.reachable_since)).total_seconds()
     assert stage.evaluator.posts() == 0
 
 

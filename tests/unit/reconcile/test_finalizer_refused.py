@@ -7,24 +7,23 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import Tenancy
-from nemo_eval_operator.metrics import Metrics
+from nemo_eval_operator.lifecycle.requests import Tenancy
 from nemo_eval_operator.reconcile import (
     BenchmarkReconciler,
-    Chooser,
+    BenchmarkWaiters,
     ConnectionReconciler,
     Lanes,
     SecretReader,
-    Waiting,
-    WorkQueue,
 )
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, LabelSelector
-
-from .objects_api import ObjectsApi
-from .one_evaluator import one_evaluator
-from .test_every_answer import KEY, Evaluator, Stage, answer, manifest
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.sessions import EvaluatorResolver
+from nemo_eval_operator.workqueue import WorkQueue
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.one_evaluator import one_evaluator
+from tests.unit.reconcile.test_every_answer import KEY, Evaluator, Stage, answer, manifest
 
 
 def deleted_when_claimed(manifest: dict[str, Any]) -> ObjectsApi:
@@ -44,10 +43,10 @@ def deleted_when_claimed(manifest: dict[str, Any]) -> ObjectsApi:
 async def test_a_job_that_is_deleted_while_its_finalizer_is_refused_is_forgotten() -> None:
     kube = deleted_when_claimed(manifest(meta={"finalizers": []}))
     stage = Stage(Evaluator(lambda _: False, answer(200)), kube)
-    stage.admission.allow(1)
+    stage.slot_pool.allow(1)
 
     assert await stage.jobs.reconcile(KEY) is None
-    assert (stage.kube.manifest, stage.admission.running) == (None, 0)
+    assert (stage.kube.manifest, stage.slot_pool.running) == (None, 0)
 
 
 @pytest.mark.parametrize("plural", [BENCHMARK_PLURAL, CONNECTION_PLURAL])
@@ -60,13 +59,13 @@ async def test_so_are_a_benchmark_and_a_connection(plural: str) -> None:
     evaluators = one_evaluator(
         EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=answers)), queue
     )
-    chooser, metrics, selector = Chooser(kube.client, evaluators), Metrics(), LabelSelector()
+    resolver, metrics, selector = EvaluatorResolver(kube.client, evaluators), Metrics(), LabelSelector()
     benchmarks = BenchmarkReconciler(
         kube=kube.client,
         evaluators=evaluators,
-        chooser=chooser,
+        resolver=resolver,
         queue=queue,
-        waiting=Waiting(),
+        waiting=BenchmarkWaiters(),
         lanes=Lanes(),
         secrets=SecretReader(kube.client),
         metrics=metrics,
@@ -76,7 +75,7 @@ async def test_so_are_a_benchmark_and_a_connection(plural: str) -> None:
     connections = ConnectionReconciler(
         kube=kube.client,
         evaluators=evaluators,
-        chooser=chooser,
+        resolver=resolver,
         queue=queue,
         metrics=metrics,
         selector=selector,

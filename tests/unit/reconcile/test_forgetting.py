@@ -7,22 +7,11 @@ import gc
 
 import httpx
 
-from nemo_eval_operator.evaluator import Access, EvaluatorClient
+from nemo_eval_operator.evaluator.http import Access, EvaluatorClient
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle import EvaluatorUnusable, Tenancy
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import (
-    BenchmarkReconciler,
-    Chooser,
-    CredentialsReader,
-    Evaluators,
-    Lanes,
-    Opened,
-    SecretReader,
-    Terms,
-    Waiting,
-    WorkQueue,
-)
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.lifecycle.requests import Tenancy
+from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader
 from nemo_eval_operator.resources import (
     BENCHMARK_PLURAL,
     CONNECTION_PLURAL,
@@ -31,10 +20,18 @@ from nemo_eval_operator.resources import (
     LabelSelector,
     NemoEvaluatorConnection,
 )
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.sessions import (
+    ConnectionSettings,
+    CredentialsReader,
+    EvaluatorResolver,
+    Evaluators,
+    Opened,
+)
+from nemo_eval_operator.workqueue import WorkQueue
 from tests.unit.lifecycle.objects import benchmark
-
-from .objects_api import ObjectsApi
-from .one_evaluator import URL, one_evaluator
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.one_evaluator import URL, one_evaluator
 
 BENCHMARK = ObjectKey(BENCHMARK_PLURAL, "team-a", "qa")
 JOB = ObjectKey(EVALJOB_PLURAL, "team-a", "qa-llama")
@@ -43,13 +40,13 @@ CONNECTION = ObjectKey(CONNECTION_PLURAL, "team-a", "gpu")
 
 async def test_nothing_is_kept_of_a_benchmark_that_leaves_the_selector() -> None:
     api = ObjectsApi(benchmark().model_dump(mode="json", by_alias=True))
-    queue, lanes, waiting = WorkQueue(), Lanes(), Waiting()
+    queue, lanes, waiting = WorkQueue(), Lanes(), BenchmarkWaiters()
     evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), queue)
-    chooser = Chooser(api.client, evaluators)
+    resolver = EvaluatorResolver(api.client, evaluators)
     benchmarks = BenchmarkReconciler(
         kube=api.client,
         evaluators=evaluators,
-        chooser=chooser,
+        resolver=resolver,
         queue=queue,
         waiting=waiting,
         lanes=lanes,
@@ -58,14 +55,14 @@ async def test_nothing_is_kept_of_a_benchmark_that_leaves_the_selector() -> None
         selector=LabelSelector.parse("shard=another"),
         tenancy=Tenancy(),
     )
-    await chooser.of_benchmark(benchmark())
+    await resolver.of_benchmark(benchmark())
     lanes.put(BENCHMARK, EvaluatorUsed(url=URL, connection="team-a/gpu"))
     waiting.add(benchmark=BENCHMARK, job=JOB)
-    assert chooser.depending_on(CONNECTION) == [BENCHMARK]
+    assert resolver.depending_on(CONNECTION) == [BENCHMARK]
 
     await benchmarks.reconcile(BENCHMARK)
 
-    assert chooser.depending_on(CONNECTION) == []
+    assert resolver.depending_on(CONNECTION) == []
     assert lanes.lane_of(BENCHMARK) == ""
     assert queue.holds(JOB), "it waits for another operator's benchmark now, and has to look for itself"
 
@@ -75,7 +72,7 @@ async def test_locks_end_with_the_calls_that_hold_them() -> None:
     own = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), queue).own
     credentials = CredentialsReader(api.client, loopback=False)
     evaluators = Evaluators(own, queue=queue, credentials=credentials, open_connection=never)
-    chooser = Chooser(api.client, evaluators)
+    resolver = EvaluatorResolver(api.client, evaluators)
     before = locks()
 
     for number in range(20):
@@ -86,12 +83,12 @@ async def test_locks_end_with_the_calls_that_hold_them() -> None:
             }
         )
         assert isinstance(await evaluators.of(connection), EvaluatorUnusable)
-        await chooser.connections(f"team-{number}")
+        await resolver.connections(f"team-{number}")
 
     assert locks() == before
 
 
-def never(_connection: NemoEvaluatorConnection, _terms: Terms, _access: Access) -> Opened:
+def never(_connection: NemoEvaluatorConnection, _terms: ConnectionSettings, _access: Access) -> Opened:
     raise AssertionError("its Secret is missing")
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import Unavailable
+from nemo_eval_operator.evaluator.model import Unavailable
 from tests.unit.lifecycle.objects import evaljob, followed
-
-from .objects_api import ObjectsApi
-from .test_every_answer import Evaluator, Stage, answer, manifest
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.test_every_answer import Evaluator, Stage, answer, manifest
 
 MASKED_CONFIG = {"config": {"type": "gsm8k", "params": {"extra": {"hf_token": "******"}}}}
 MASKED_TARGET = {
@@ -30,12 +29,12 @@ def staged(**spec: Any) -> Stage:
 
 
 def outage(stage: Stage) -> None:
-    stage.gate.close(Unavailable("cannot connect"))
+    stage.breaker.trip(Unavailable("cannot connect"))
 
 
 def all_slots_in_use(stage: Stage) -> None:
-    stage.admission.allow(1)
-    stage.admission.note(evaljob(meta={"name": "another", "uid": "another"}, status=followed()))
+    stage.slot_pool.allow(1)
+    stage.slot_pool.note(evaljob(meta={"name": "another", "uid": "another"}, status=followed()))
 
 
 WAITS: dict[str, Callable[[Stage], None]] = {
@@ -56,7 +55,7 @@ async def test_an_invalid_job_says_so_before_its_turn_comes(reason: str, spec: d
 
     assert stage.kube.events == ["InvalidSpec"]
     assert stage.evaluator.requests == []
-    assert stage.admission.waiting == 0
+    assert stage.slot_pool.waiting == 0
 
 
 @pytest.mark.parametrize("reason", WAITS)

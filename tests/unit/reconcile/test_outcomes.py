@@ -9,25 +9,18 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import EvaluatorClient
+from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import KubeUnavailable, ObjectKey, Outdated
-from nemo_eval_operator.lifecycle import FINALIZER, Tenancy
-from nemo_eval_operator.metrics import Metrics
-from nemo_eval_operator.reconcile import (
-    BenchmarkReconciler,
-    Chooser,
-    Lanes,
-    RetryLater,
-    SecretReader,
-    Waiting,
-    WorkQueue,
-    outcomes,
-)
+from nemo_eval_operator.lifecycle import FINALIZER
+from nemo_eval_operator.lifecycle.requests import Tenancy
+from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader, outcomes
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, LabelSelector
-
-from .objects_api import ObjectsApi
-from .one_evaluator import one_evaluator
-from .test_every_answer import (
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.sessions import EvaluatorResolver
+from nemo_eval_operator.workqueue import RetryLater, WorkQueue
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.one_evaluator import one_evaluator
+from tests.unit.reconcile.test_every_answer import (
     EVERY,
     KEY,
     REFUSED,
@@ -216,9 +209,9 @@ class BenchmarkStage:
         self.benchmarks = BenchmarkReconciler(
             kube=self.kube.client,
             evaluators=evaluators,
-            chooser=Chooser(self.kube.client, evaluators),
+            resolver=EvaluatorResolver(self.kube.client, evaluators),
             queue=queue,
-            waiting=Waiting(),
+            waiting=BenchmarkWaiters(),
             lanes=Lanes(),
             secrets=SecretReader(self.kube.client),
             metrics=Metrics(),

@@ -10,16 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import Results
+from nemo_eval_operator.evaluator.model import Results
 from nemo_eval_operator.kube import KubeUnavailable
-from nemo_eval_operator.lifecycle import Stored, config_map_names, results_document
-from nemo_eval_operator.reconcile.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
+from nemo_eval_operator.lifecycle.job import Stored, config_map_names, results_document
+from nemo_eval_operator.reconcile.job.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.resources import NemoEvalJob
 from tests.unit.evaluator.scripted import Scripted, answering, answering_raw
 from tests.unit.lifecycle.objects import EM, UID, evaljob, followed
-
-from .api_server import CONFIG_MAPS, ApiServer
+from tests.unit.reconcile.api_server import CONFIG_MAPS, ApiServer
 
 URL = "http://evaluator.test:7331/v1/evaluation/jobs/eval-1/results"
 WHOLE: dict[str, Any] = {"job": "eval-1", "tasks": EM, "groups": {}, "anything": [1, None]}

@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES
-from nemo_eval_operator.lifecycle import ALLOW_LABEL
-from nemo_eval_operator.reconcile.credentials import CredentialsMissing, CredentialsReader
+from nemo_eval_operator.evaluator.model import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES
+from nemo_eval_operator.lifecycle.requests import ALLOW_LABEL
 from nemo_eval_operator.reconcile.objects import key_of
-from nemo_eval_operator.reconcile.secret_store import SecretStore
 from nemo_eval_operator.reconcile.secrets import SecretMissing, SecretReader, remember
 from nemo_eval_operator.resources import NemoEvaluatorConnection
+from nemo_eval_operator.sessions.credentials import CredentialsMissing, CredentialsReader
+from nemo_eval_operator.sessions.secret_store import SecretStore
 from tests.unit.evaluator.scripted import answering
 from tests.unit.lifecycle.objects import UID, benchmark, evaljob
-
-from .api_server import ApiServer
+from tests.unit.reconcile.api_server import ApiServer
 
 
 def source(path: str, *, name: str = "hub", key: str = "token", **reference: Any) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from nemo_eval_operator.evaluator import Ambiguous
-from nemo_eval_operator.heartbeats import Heartbeat
+from nemo_eval_operator.evaluator.model import Ambiguous
 from nemo_eval_operator.kube import KubeUnavailable, ObjectKey
-from nemo_eval_operator.reconcile import RetryLater, WorkQueue
-from nemo_eval_operator.reconcile import queue as queue_module
-from nemo_eval_operator.reconcile.patience import within
+from nemo_eval_operator.reconcile.deadline import limit
+from nemo_eval_operator.runtime.heartbeats import Heartbeat
+from nemo_eval_operator.workqueue import RetryLater, WorkQueue
+from nemo_eval_operator.workqueue import queue as queue_module
 
 FIRST, SECOND = (ObjectKey("nemoevaljobs", "team-a", name) for name in ("first", "second"))
 
@@ -107,7 +107,7 @@ async def test_a_submission_is_waited_for_and_a_call_that_hangs_is_not(
 
 
 async def test_a_deletion_that_has_no_time_left_still_gives_each_call_a_try() -> None:
-    async with within(0.0):
+    async with limit(0.0):
         await asyncio.sleep(0)
 
 
@@ -118,17 +118,17 @@ async def test_in_a_deletion_whatever_is_raised_counts_as_a_failed_call(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Ambiguous, match=f"internal error .{type(error).__name__}"):
-        async with within(0.0):
+        async with limit(0.0):
             raise error
     assert "in test_in_a_deletion" in caplog.text
     assert "secret" not in caplog.text
     with pytest.raises(type(error)):
-        async with within(None):
+        async with limit(None):
             raise error
 
 
 @pytest.mark.parametrize("error", [KubeUnavailable("down"), RetryLater(), Ambiguous("reset")])
 async def test_in_a_deletion_what_has_a_meaning_keeps_it(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)):
-        async with within(60.0):
+        async with limit(60.0):
             raise error

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.evaluator import Access, EvaluatorClient, EvaluatorError
+from nemo_eval_operator.evaluator.http import Access, EvaluatorClient
+from nemo_eval_operator.evaluator.model import EvaluatorError
 from testbed.chaos.hostile_evaluator import ODD_ANSWERS, HostileEvaluator
 from testbed.chaos.hostile_tenant import HostileTenant
 from testbed.chaos.ledger import Ledger

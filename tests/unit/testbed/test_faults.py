@@ -173,7 +173,7 @@ def test_a_severed_watch_ends_and_the_next_request_is_served(client: httpx.Clien
     with client.stream("GET", "/watch") as answer:
         pieces = answer.iter_text()
         assert next(pieces) == "first\n"
-        proxy.sever()
+        proxy.disable()
         with pytest.raises(httpx.RemoteProtocolError):
             next(pieces)
     assert client.get("/x").status_code == 200

@@ -1,0 +1,386 @@
+"""NeMo Evaluator's v1 REST API, one method a route that the operator needs.
+
+Nothing here retries: whether a call may be made again is the caller's decision
+(`errors`), above all for the POST that starts a job. Redirects are not followed,
+so credentials stay with the host that they were meant for. No answer is trusted to
+be short, to be JSON, or to keep to itself what we sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from math import inf
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import ValidationError
+
+from nemo_eval_operator.evaluator.model import (
+    Ambiguous,
+    JobPage,
+    KnownSecrets,
+    Malformed,
+    Oversized,
+    Redactor,
+    RemoteConfig,
+    RemoteJob,
+    Results,
+    Unavailable,
+)
+from nemo_eval_operator.nemo import JsonObject
+
+from .answers import Answer
+from .bodies import Bounds
+from .boundary import only_evaluator_errors
+from .network_words import words_for
+
+__all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
+
+CONFIGS: Final = "/v1/evaluation/configs"
+JOBS: Final = "/v1/evaluation/jobs"
+
+PAGE_SIZES: Final = (100, 10, 2)
+"""Jobs asked for at once; fewer where a page is too large. The default of v1 servers is unknown, so it is
+always sent."""
+
+MAX_PAGES: Final = 10_000
+"""Where a list is given up as endless."""
+
+MAX_JOBS: Final = 100_000
+"""In one list; the id of each is kept until the list ends."""
+
+MAX_STALE_PAGES: Final = 100
+"""In a row without a new job. Those that are created while pages are turned push known ones on, not far."""
+
+MAX_LIST_SECONDS: Final = 900.0
+"""For all pages of a list together, in whatever sizes and whatever one call may take. Workers wait for
+look-ups, which read two lists (`app.RECONCILIATION_SECONDS`)."""
+
+MAX_PAGE_JOBS: Final = 20_000
+"""On one page, whatever was asked for: a server that knows no pages answers with all it has."""
+
+PLAIN: Final = {"Accept-Encoding": "identity"}
+"""Compressed bodies are not asked for: a kilobyte on the wire can be a megabyte in memory."""
+
+MIB: Final = 1024 * 1024
+
+MAX_RESULTS_BYTES: Final = 32 * MIB
+"""Results with all their rows; more than that would never fit into a ConfigMap, nor several into memory."""
+
+RESULTS_PARTS: Final = 1_000_000
+
+PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=320_000)
+"""A page of a list; one that exceeds them is asked for with fewer jobs. The smallest pages fit."""
+
+ONE_BOUNDS: Final = Bounds(size=3 * MIB, parts=150_000)
+"""An answer about one job or config. A job embeds its config and its target: two specs of at most 256 KiB,
+which escapes make three times as long, and 10,000 values (`resources.limits`) of up to 5 parts: `{},`. Rows
+of ConfigMaps (`lifecycle.datasets`) add 1 MiB, which base64 makes a third longer, and 50,000 parts."""
+
+SLICE_JOBS: Final = 500
+"""Of a page that are validated before others run: about 10 ms."""
+
+
+Form = TypeVar("Form")
+
+OnCall = Callable[[str, str, str, float], None]
+"""Takes method, route without names, status code ("none" without a whole answer) and seconds."""
+
+
+class EvaluatorClient:
+    """A NeMo Evaluator behind `http`, whose base URL, time-outs and headers are its own.
+
+    `deadline` is how many seconds a whole call may take: httpx's time-outs are for
+    each read, so that an answer which trickles would never end.
+
+    `known` are the values that this evaluator was given: none is shown, though a server echoes it.
+
+    `on_call` hears of each call when it is over. `owner` is the object that the calls are about (`about`).
+
+    Every method raises EvaluatorError and nothing else.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        deadline: float = 60.0,
+        known: KnownSecrets | None = None,
+        on_call: OnCall | None = None,
+        owner: Hashable = None,
+    ) -> None:
+        # httpx keeps cookies and sends them again: an odd one would make every later request fail.
+        http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self._http = http
+        self._deadline = deadline
+        self.known = known or KnownSecrets()
+        self._owner = owner
+        self._on_call = on_call
+
+    def about(self, owner: Hashable) -> EvaluatorClient:
+        """The same client for calls about one object, whose own values are masked in their errors too."""
+        return EvaluatorClient(
+            self._http, deadline=self._deadline, known=self.known, on_call=self._on_call, owner=owner
+        )
+
+    @property
+    def _redactor(self) -> Redactor:
+        """As of now: credentials and values may be new since the last call."""
+        return self.known.of(self._owner)
+
+    async def create_config(self, config: JsonObject) -> RemoteConfig:
+        return _read(RemoteConfig.of, await self._send("POST", CONFIGS, body=config))
+
+    async def get_config(self, namespace: str, name: str) -> RemoteConfig:
+        return _read(RemoteConfig.of, await self._send("GET", _config_path(namespace, name)))
+
+    async def update_config(self, namespace: str, name: str, config: JsonObject) -> RemoteConfig:
+        return _read(RemoteConfig.of, await self._send("PATCH", _config_path(namespace, name), body=config))
+
+    async def delete_config(self, namespace: str, name: str) -> None:
+        await self._send("DELETE", _config_path(namespace, name))
+
+    async def create_job(self, job: JsonObject) -> RemoteJob:
+        """Start a job. There is no idempotency key: after Ambiguous, look before calling again."""
+        return _read(RemoteJob.model_validate, await self._send("POST", JOBS, body=job))
+
+    async def get_job(self, job_id: str) -> RemoteJob:
+        return _read(RemoteJob.model_validate, await self._send("GET", _job_path(job_id)))
+
+    async def check(self) -> None:
+        """Whether the API answers us, by the cheapest call that also needs our credentials.
+
+        Raises Malformed where what answers is something else, such as a proxy's page.
+        """
+        answer = await self._send("GET", JOBS, params={"page": "1", "page_size": "1"})
+        with suppress(Oversized), only_evaluator_errors(answer.request):
+            if "data" not in answer.document():
+                raise answer.malformed("data: Field required")
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Ask for cancellation. The reply is untyped in the API: only its code is read."""
+        await self._send("POST", _job_path(job_id) + "/cancel", body={})
+
+    async def delete_job(self, job_id: str) -> None:
+        await self._send("DELETE", _job_path(job_id))
+
+    async def get_results(self, job_id: str, *, limit: int = MAX_RESULTS_BYTES) -> Results:
+        """What the job came to. Raises Malformed also where these are the results of another job."""
+        answer = await self._send(
+            "GET", _job_path(job_id) + "/results", bounds=Bounds(size=limit, parts=RESULTS_PARTS)
+        )
+        results = _read(Results.of, answer)
+        if results.job != job_id:
+            raise answer.malformed(f"job: these are the results of {results.job}")
+        return results
+
+    def results_url(self, job_id: str) -> str:
+        """Where the evaluator answers with a job's results; without credentials that its URL may hold."""
+        return self._address + _job_path(job_id) + "/results"
+
+    @property
+    def _address(self) -> str:
+        """The evaluator's URL, without credentials that it may hold."""
+        return str(self._http.base_url.copy_with(userinfo=b"")).rstrip("/")
+
+    async def list_jobs(
+        self,
+        *,
+        created_since: datetime | None = None,
+        status: str | None = None,
+        page_sizes: Sequence[int] = PAGE_SIZES,
+        wanted: Callable[[dict[str, str]], bool] = lambda _: False,
+        on_page: Callable[[], None] = lambda: None,
+    ) -> AsyncIterator[RemoteJob]:
+        """All jobs that match, each once, newest first where the server sorts.
+
+        Raises Malformed for a job that is `wanted` by its marks and has no usable id: it would be
+        taken for absent, and started once more. Other jobs without an id are left out.
+
+        Of `page_sizes` the next is tried where a page of the last was too large to be read.
+        Servers may ignore the filters, the order or the page number: callers
+        check what they get. Without a count of pages, one that brings nothing new is the end.
+
+        `on_page` is called for each page that has come, also if no job is on it.
+        """
+        query = {"sort": "-created_at"}
+        if created_since is not None:
+            query["filter[created_at][gte]"] = created_since.astimezone(UTC).replace(tzinfo=None).isoformat()
+        if status is not None:
+            query["filter[status]"] = status
+        yielded: set[str] = set()
+        give_up_at = time.monotonic() + MAX_LIST_SECONDS
+        for page_size in page_sizes:
+            seen: set[str] = set()
+            try:
+                async for page in self._pages(query | {"page_size": str(page_size)}, seen, give_up_at):
+                    on_page()
+                    if any(map(wanted, page.unusable)):
+                        raise Malformed(f"GET {JOBS}: the job that was looked for has no usable id")
+                    for job in page.data:
+                        if job.id not in yielded:
+                            yield job
+            except Oversized:
+                # Each job brings its config and its rows along: fewer of them at once.
+                if page_size == page_sizes[-1]:
+                    raise
+                yielded |= seen
+            else:
+                return
+
+    async def _pages(
+        self, query: dict[str, str], seen: set[str], give_up_at: float
+    ) -> AsyncIterator[JobPage]:
+        """The pages of a list, with those jobs alone that are not `seen` yet; they are added to it."""
+        stale = 0
+        for number in range(1, MAX_PAGES + 1):
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                raise Ambiguous(
+                    f"GET {JOBS}: not read to the end within {MAX_LIST_SECONDS:.0f}s: {number - 1} pages"
+                )
+            answer = await self._send(
+                "GET", JOBS, params=query | {"page": str(number)}, bounds=PAGE_BOUNDS, left=left
+            )
+            page = await _page(answer)
+            last = page.pagination.total_pages if page.pagination else None
+            if last is not None and last > MAX_PAGES:
+                raise Malformed(f"GET {JOBS}: {last:,} pages, at most {MAX_PAGES:,} are read")
+            fresh = {job.id: job for job in page.data if job.id not in seen}
+            seen.update(fresh)
+            if len(seen) > MAX_JOBS:
+                raise Malformed(f"GET {JOBS}: more than {MAX_JOBS:,} jobs")
+            yield page.model_copy(update={"data": [*fresh.values()]})
+            # A page of known jobs is no end where the server counts: new ones may have pushed them on.
+            if not fresh if last is None else number >= last:
+                return
+            stale = 0 if fresh else stale + 1
+            if stale >= MAX_STALE_PAGES:
+                raise Malformed(f"GET {JOBS}: {stale} pages in a row without another job, of {last}")
+        raise Malformed(f"GET {JOBS}: still new jobs after {MAX_PAGES} pages")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: JsonObject | None = None,
+        params: dict[str, str] | None = None,
+        bounds: Bounds = ONE_BOUNDS,
+        left: float = inf,
+    ) -> Answer:
+        """Raises EvaluatorError, also after `left` seconds where these are fewer than a call may take."""
+        with only_evaluator_errors(f"{method} {path}"):
+            exchange = self._http.stream(
+                method, path, json=body, params=params, headers=PLAIN, follow_redirects=False
+            )
+            return await self._exchange(method, path, exchange, bounds, min(self._deadline, left))
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        exchange: AbstractAsyncContextManager[httpx.Response],
+        bounds: Bounds,
+        deadline: float,
+    ) -> Answer:
+        begun, code = time.monotonic(), "none"
+        try:
+            async with asyncio.timeout(deadline), exchange as response:
+                name = f"{method} {response.request.url.path}"
+                code = str(response.status_code)
+                return await Answer.read(response, request=name, bounds=bounds, known=self._redactor)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unavailable(f"cannot connect to {self._address}: {words_for(error)}") from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise Unavailable(f"{self._address} is not a usable URL") from error
+        except TimeoutError as error:
+            said = f"no whole answer within {deadline:g} s"
+            raise Ambiguous(f"{method} {self._address}{path}: {said}") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise Ambiguous(f"{method} {self._address}{path}: {words_for(error)}") from error
+        finally:
+            if self._on_call is not None:
+                self._on_call(method, _route(path), code, time.monotonic() - begun)
+
+
+def _route(path: str) -> str:
+    """The path without what is named in it, of which there is no end."""
+    collection = JOBS if path.startswith(JOBS) else CONFIGS
+    named, operation = ("{id}", 2) if collection is JOBS else ("{namespace}/{name}", 3)
+    parts = path.removeprefix(collection).split("/")
+    return "/".join([collection, *([named] if len(parts) > 1 else []), *parts[operation:]])
+
+
+def _config_path(namespace: str, name: str) -> str:
+    return f"{CONFIGS}/{_segment(namespace)}/{_segment(name)}"
+
+
+def _job_path(job_id: str) -> str:
+    return f"{JOBS}/{_segment(job_id)}"
+
+
+def _segment(name: str) -> str:
+    """A name as one segment of a path, also if it is a way up (`..`) to those who resolve paths."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
+
+
+def _read(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
+    """Raises Malformed, also where a number or time in it is beyond what can be computed with.
+
+    And where an id holds a credential: ids are shown as they are.
+    """
+    with only_evaluator_errors(answer.request):
+        return _formed(form, answer, answer.document())
+
+
+def _formed(form: Callable[[JsonObject], Form], answer: Answer, document: JsonObject) -> Form:
+    """As `_read`, of a part of the document."""
+    with only_evaluator_errors(answer.request):
+        try:
+            read = form(document)
+        except ValidationError as error:
+            raise answer.malformed(error) from error
+        except (ArithmeticError, ValueError) as error:
+            raise answer.malformed(f"it cannot be read: {error}") from error
+        if any(map(answer.known.is_in_id, _ids(read))):
+            raise answer.malformed("id: it contains a credential")
+        return read
+
+
+def _ids(read: object) -> Iterator[str]:
+    match read:
+        case RemoteJob(id=identifier) | RemoteConfig(id=str(identifier)):
+            yield identifier
+        case JobPage(data=jobs):
+            yield from (job.id for job in jobs)
+        case _:
+            return
+
+
+async def _page(answer: Answer) -> JobPage:
+    """The page of jobs that the answer is, read in slices, so that others run in between."""
+    document = _read(_of_bounded_length, answer)
+    jobs = document.get("data")
+    if not isinstance(jobs, list):
+        return _formed(JobPage.of, answer, document)
+    page = _formed(JobPage.of, answer, {**document, "data": []})
+    for start in range(0, len(jobs), SLICE_JOBS):
+        part = _formed(JobPage.of, answer, {"data": jobs[start : start + SLICE_JOBS]})
+        page.data.extend(part.data)
+        page.unusable.extend(part.unusable)
+        await asyncio.sleep(0)
+    return page
+
+
+def _of_bounded_length(document: JsonObject) -> JsonObject:
+    jobs = document.get("data")
+    if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
+        raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
+    return document

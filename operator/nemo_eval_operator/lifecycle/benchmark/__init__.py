@@ -1,0 +1,33 @@
+"""Decisions about a NemoBenchmark and the config that it owns in the evaluator."""
+
+from .decision import (
+    RELEASE_PATIENCE,
+    BenchmarkFacts,
+    ConfigGone,
+    check_config,
+    config_trouble,
+    decide_benchmark,
+    has_new_config_maps,
+    has_new_secrets,
+    is_same_spec,
+    is_used_by,
+    release_benchmark_seconds,
+    was_ready,
+    was_reconciled,
+)
+
+__all__ = [
+    "RELEASE_PATIENCE",
+    "BenchmarkFacts",
+    "ConfigGone",
+    "check_config",
+    "config_trouble",
+    "decide_benchmark",
+    "has_new_config_maps",
+    "has_new_secrets",
+    "is_same_spec",
+    "is_used_by",
+    "release_benchmark_seconds",
+    "was_ready",
+    "was_reconciled",
+]

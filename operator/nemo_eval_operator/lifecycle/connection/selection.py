@@ -1,0 +1,109 @@
+"""Which evaluator an object is about. Pure: the object and the connections in, the choice out.
+
+What was submitted stays where it was submitted to: a default that changes, or a connection that is
+pointed elsewhere, must never make anybody look for it, or start it once more, at another evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nemo_eval_operator.lifecycle import claimed_evaluator
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, status_was_lost
+from nemo_eval_operator.resources import (
+    EvaluatorRef,
+    EvaluatorUsed,
+    NemoBenchmark,
+    NemoEvalJob,
+    NemoEvaluatorConnection,
+)
+
+__all__ = [
+    "connection_name",
+    "defaults_among",
+    "evaluator_of_record",
+    "is_bound",
+    "mismatch",
+    "moved",
+    "not_allowed",
+    "not_found",
+    "referred_connection",
+    "terminating",
+]
+
+
+def connection_name(connection: NemoEvaluatorConnection) -> str:
+    """NAMESPACE/NAME, as statuses have it."""
+    return f"{connection.metadata.namespace}/{connection.metadata.name}"
+
+
+def referred_connection(ref: EvaluatorRef, namespace: str) -> str:
+    """The connection that an evaluatorRef in `namespace` names, as NAMESPACE/NAME."""
+    return f"{ref.namespace or namespace}/{ref.name}"
+
+
+def defaults_among(connections: Iterable[NemoEvaluatorConnection]) -> list[NemoEvaluatorConnection]:
+    """Those that claim to be their namespace's default; the first, the oldest, is it."""
+    return sorted(
+        (connection for connection in connections if connection.spec.default),
+        key=lambda connection: (
+            str(connection.metadata.creation_timestamp or ""),
+            connection.metadata.name,
+        ),
+    )
+
+
+def is_bound(job: NemoEvalJob) -> bool:
+    """Whether a remote job exists or may exist, so that only one evaluator can be meant."""
+    status = job.status
+    return status.submission is not None or status.job_id is not None or status_was_lost(job)
+
+
+def evaluator_of_record(job: NemoEvalJob) -> EvaluatorUsed | None:
+    """Where a bound job was submitted; None for one of a version that did not write it down."""
+    return claimed_evaluator(job.metadata) if status_was_lost(job) else job.status.evaluator
+
+
+def moved(used: EvaluatorUsed, url: str) -> EvaluatorUnusable:
+    """The connection now says another URL."""
+    message = (
+        f"it was submitted to {used.url}, and NemoEvaluatorConnection {used.connection} is {url} now. It is "
+        "looked for nowhere else: set the URL back until this has ended, or delete this object, which leaves "
+        "the remote job where it is"
+    )
+    return EvaluatorUnusable("EvaluatorChanged", message, stalled=True)
+
+
+def mismatch(wanted: str, benchmark: NemoBenchmark) -> EvaluatorUnusable | None:
+    """A job that names a connection cannot run a benchmark whose config is elsewhere."""
+    used = benchmark.status.evaluator
+    has = used.connection if used is not None else None
+    if has == wanted:
+        return None
+    where = f"NemoEvaluatorConnection {has}" if has else "the operator's NVIDIA_EVALUATOR_URL"
+    message = (
+        f"spec.evaluatorRef is {wanted}, but the config of NemoBenchmark {benchmark.metadata.name} is kept "
+        f"by {where}: leave evaluatorRef out of a new NemoEvalJob, or refer to a benchmark of that evaluator"
+    )
+    return EvaluatorUnusable("EvaluatorMismatch", message, stalled=True)
+
+
+def not_found(name: str) -> EvaluatorUnusable:
+    return EvaluatorUnusable("ConnectionNotFound", f"there is no NemoEvaluatorConnection {name}")
+
+
+def terminating(name: str) -> EvaluatorUnusable:
+    message = f"NemoEvaluatorConnection {name} is being deleted: nothing new is started on it"
+    return EvaluatorUnusable("ConnectionTerminating", message)
+
+
+def not_allowed(name: str, namespace: str) -> EvaluatorUnusable:
+    """A connection of another namespace that does not allow this one, or does not exist.
+
+    One answer for both: namespaces do not learn which connections others have.
+    """
+    message = (
+        f"NemoEvaluatorConnection {name} does not exist or does not allow namespace {namespace}: its owner "
+        "can add the namespace to spec.allowedNamespaces there"
+    )
+    return EvaluatorUnusable("ConnectionNotAllowed", message, stalled=True)

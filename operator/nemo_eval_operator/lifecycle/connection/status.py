@@ -1,0 +1,164 @@
+"""The status of a NemoEvaluatorConnection. Pure: what was found in, status out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from nemo_eval_operator.evaluator.model import (
+    EvaluatorError,
+    Malformed,
+    Missing,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from nemo_eval_operator.lifecycle import (
+    ConditionSet,
+    Event,
+    Outcome,
+    conditions_of,
+    lasting_condition,
+    reason_of,
+)
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.resources import Condition, ConnectionStatus, NemoEvaluatorConnection
+
+from .deletion import Needs
+from .selection import connection_name, defaults_among
+
+__all__ = ["events_of_connection", "standing", "trouble_of", "unreadable", "why_stalled"]
+
+DEFAULT_CONFLICT: Final = "DefaultConflict"
+INSECURE: Final = "InsecureSkipVerify"
+IN_USE: Final = "ConnectionInUse"
+
+OPEN_TO_ALL: Final = (
+    "tls.insecureSkipVerify is true: whoever is in between reads the credentials. Name the evaluator's "
+    "certificate authority in tls.ca instead"
+)
+
+FOR_A_PERSON: Final = frozenset({"AddressForbidden", "NotAnEvaluator", "TLSError", "Unauthorized"})
+"""What does not go away by itself."""
+
+
+def trouble_of(error: EvaluatorError, connection: NemoEvaluatorConnection) -> EvaluatorUnusable:
+    """Why the evaluator did not answer as one, in one word and in its own.
+
+    The same trouble keeps its first words: a server that numbers its errors is no reason to write each.
+    """
+    reason, message, told = _reason(error), error.detail, connection.status
+    if told.observed_generation == connection.metadata.generation and reason == reason_of(told.conditions):
+        return EvaluatorUnusable(reason, told.message or message, stalled=reason in FOR_A_PERSON)
+    if reason == "NotAnEvaluator":
+        message += ". Is this URL a NeMo Evaluator?"
+    return EvaluatorUnusable(reason, message, stalled=reason in FOR_A_PERSON)
+
+
+def _reason(error: EvaluatorError) -> str:
+    if error.fault is not None:
+        return error.fault
+    match error:
+        case Unauthorized():
+            return "Unauthorized"
+        case Malformed() | Missing() | Unsupported() | Rejected():
+            return "NotAnEvaluator"
+        case EvaluatorError(status_code=429):
+            return "Busy"
+        case Unavailable(status_code=int()):
+            # A redirect, or a gateway that knows no such route.
+            return "NotAnEvaluator"
+        case EvaluatorError(status_code=int()):
+            return "ServerError"
+        case _:
+            return "Unreachable"
+
+
+def standing(
+    connection: NemoEvaluatorConnection,
+    now: datetime,
+    trouble: EvaluatorUnusable | None,
+    *,
+    siblings: Sequence[NemoEvaluatorConnection],
+    running: int,
+    waiting: int,
+    needs: Needs | None = None,
+) -> ConnectionStatus:
+    """`siblings`: all connections of the namespace. `trouble` None: the evaluator answers.
+
+    `needs`: of a connection that is deleted, the objects that still need it.
+    """
+    if trouble is None:
+        outcome = Outcome(ConditionSet.READY, "Reachable", f"the evaluator answers at {connection.url}")
+    else:
+        kind = ConditionSet.STALLED if trouble.stalled else ConditionSet.WORKING
+        outcome = Outcome(kind, trouble.reason, trouble.message)
+    lasting = _warnings(connection, siblings) | ({IN_USE: needs.message} if needs else {})
+    status = _with(connection, now, outcome, lasting)
+    return status.model_copy(
+        update={
+            "url": connection.url,
+            "jobs_running": running,
+            "jobs_waiting": waiting,
+            "last_error": connection.status.last_error if trouble is None else outcome.message,
+        }
+    )
+
+
+def unreadable(
+    connection: NemoEvaluatorConnection, now: datetime, problem: str, *, reason: str = "InvalidSpec"
+) -> ConnectionStatus:
+    return _with(connection, now, Outcome(ConditionSet.STALLED, reason, problem), {})
+
+
+def why_stalled(connection: NemoEvaluatorConnection) -> EvaluatorUnusable | None:
+    """What its status says where a person has to change something; None where that is not so."""
+    for condition in connection.status.conditions:
+        is_current = condition.observed_generation == connection.metadata.generation
+        if is_current and condition.type == "Stalled" and condition.status == "True":
+            message = f"NemoEvaluatorConnection {connection_name(connection)}: {condition.message}"
+            return EvaluatorUnusable(condition.reason, message, stalled=True)
+    return None
+
+
+def events_of_connection(before: ConnectionStatus, after: ConnectionStatus) -> list[Event]:
+    """The warnings that have become true."""
+    held = {condition.type for condition in before.conditions}
+    return [
+        Event("Warning", condition.type, condition.message)
+        for condition in after.conditions
+        if condition.type in {DEFAULT_CONFLICT, INSECURE} and condition.type not in held
+    ]
+
+
+def _warnings(
+    connection: NemoEvaluatorConnection, siblings: Sequence[NemoEvaluatorConnection]
+) -> dict[str, str]:
+    """Messages of further conditions by their type."""
+    warnings: dict[str, str] = {}
+    defaults = defaults_among(siblings)
+    if connection.spec.default and len(defaults) > 1:
+        names = ", ".join(other.metadata.name for other in defaults)
+        warnings[DEFAULT_CONFLICT] = (
+            f"{names} are all the default of this namespace: {connection_name(defaults[0])} is used, "
+            "the oldest. Set spec.default to false on the others"
+        )
+    if connection.spec.tls is not None and connection.spec.tls.insecure_skip_verify:
+        warnings[INSECURE] = OPEN_TO_ALL
+    return warnings
+
+
+def _with(
+    connection: NemoEvaluatorConnection, now: datetime, outcome: Outcome, warnings: dict[str, str]
+) -> ConnectionStatus:
+    generation, previous = connection.metadata.generation, connection.status.conditions
+    conditions: list[Condition] = conditions_of(outcome, previous=previous, generation=generation, now=now)
+    conditions += [
+        lasting_condition(kind, message, previous=previous, generation=generation, now=now)
+        for kind, message in warnings.items()
+    ]
+    return connection.status.model_copy(
+        update={"observed_generation": generation, "message": outcome.message, "conditions": conditions}
+    )

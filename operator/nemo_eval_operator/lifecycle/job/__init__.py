@@ -1,0 +1,59 @@
+"""Decisions about a NemoEvalJob: from the submission to results, retries and deletion."""
+
+from .attempts import is_same_attempt
+from .decision import decide_job, depends_on_remote
+from .deletion import release_job_seconds
+from .facts import (
+    BenchmarkUnusable,
+    EvaluatorUnusable,
+    Facts,
+    LookUp,
+    RemoteGone,
+    RemoteUnclear,
+    Stored,
+    goes_on,
+)
+from .lookup import pick_marked, status_was_lost
+from .pace import poll_seconds, rest_seconds
+from .release import left_running
+from .results import DRY_RUN_LABEL, RESULTS_KEY, config_map_names, label_value, results_document
+from .score_line import partly
+from .slots import Admitted, Counting, Queued, Run, SlotDecision, occupies, rounded_position, run_of
+from .snapshot import JobSnapshot, snapshot_in_status, snapshot_of
+
+__all__ = [
+    "DRY_RUN_LABEL",
+    "RESULTS_KEY",
+    "Admitted",
+    "BenchmarkUnusable",
+    "Counting",
+    "EvaluatorUnusable",
+    "Facts",
+    "JobSnapshot",
+    "LookUp",
+    "Queued",
+    "RemoteGone",
+    "RemoteUnclear",
+    "Run",
+    "SlotDecision",
+    "Stored",
+    "config_map_names",
+    "decide_job",
+    "depends_on_remote",
+    "goes_on",
+    "is_same_attempt",
+    "label_value",
+    "left_running",
+    "occupies",
+    "partly",
+    "pick_marked",
+    "poll_seconds",
+    "release_job_seconds",
+    "rest_seconds",
+    "results_document",
+    "rounded_position",
+    "run_of",
+    "snapshot_in_status",
+    "snapshot_of",
+    "status_was_lost",
+]

@@ -1,0 +1,55 @@
+"""The status of a NemoEvalJob between two attempts: what the next one begins with, and why there is one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of, timestamp
+from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
+
+from . import status as job_status
+from .attempts import may_retry_refused, next_attempt, rerun_value, retry_delay
+from .status import failed, observed, waiting
+
+__all__ = ["backing_off", "not_submitted", "rerun", "rerun_ignored", "retrying"]
+
+
+def retrying(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
+    """The attempt failed for a reason outside the evaluation: the next one follows after a while."""
+    return _retry_after(job, now, failed(job, now, remote))
+
+
+def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """What a failed POST means; a refusal that blames the infrastructure is retried as a failed job is."""
+    status = job_status.not_submitted(job, now, error)
+    refused = status.completion_time is not None
+    return _retry_after(job, now, status) if refused and may_retry_refused(job, error) else status
+
+
+def _retry_after(job: NemoEvalJob, now: datetime, ended: EvalJobStatus) -> EvalJobStatus:
+    retries = (job.status.retries or 0) + 1
+    fresh = next_attempt(job, ended, now).model_copy(update={"retries": retries, "rerun": job.status.rerun})
+    message = (
+        f"{ended.message}. Retry {retries} of {job.spec.backoff_limit}, attempt {fresh.attempt}, "
+        f"follows at {timestamp(now + retry_delay(retries))}"
+    )
+    return waiting(job.model_copy(update={"status": fresh}), now, "BackOff", message)
+
+
+def backing_off(job: NemoEvalJob, now: datetime, due: datetime) -> EvalJobStatus:
+    if reason_of(job.status.conditions) == "BackOff":
+        return observed(job)
+    return waiting(job, now, "BackOff", f"attempt {job.status.attempt}, a retry, follows at {timestamp(due)}")
+
+
+def rerun(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    """Another attempt, as the annotation asks for; the run counts anew, its history stays."""
+    fresh = next_attempt(job, job.status, now).model_copy(update={"start_time": None, "retries": None})
+    message = f"attempt {fresh.attempt} starts: {RERUN_ANNOTATION} was set to {fresh.rerun!r}"
+    return waiting(job.model_copy(update={"status": fresh}), now, "Rerun", message)
+
+
+def rerun_ignored(job: NemoEvalJob, _now: datetime) -> EvalJobStatus:
+    """A job with spec.cancel stays cancelled; that its annotation was seen is remembered."""
+    return observed(job).model_copy(update={"rerun": rerun_value(job)})

@@ -1,0 +1,140 @@
+"""The attempts of a job: when another one starts, what it begins with, and what is kept of the earlier ones.
+
+Words and delays are batch/v1 Job's: `backoffLimit` counts retries; they wait 10 s, 20 s, 40 s, at most
+six minutes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, parse_timestamp, reason_of, timestamp
+from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
+
+from .failures import is_infrastructure
+
+__all__ = [
+    "is_retryable",
+    "is_same_attempt",
+    "may_retry",
+    "may_retry_refused",
+    "next_attempt",
+    "remote_ids",
+    "rerun_value",
+    "rerun_wanted",
+    "retry_delay",
+    "retry_due",
+]
+
+HISTORY_LENGTH: Final = 5
+"""Earlier attempts kept in status, which lives in etcd."""
+
+FIRST_RETRY: Final = timedelta(seconds=10)
+MAX_RETRY: Final = timedelta(minutes=6)
+
+
+def rerun_value(job: NemoEvalJob) -> str | None:
+    """What the rerun annotation says now."""
+    return job.metadata.annotations.get(RERUN_ANNOTATION)
+
+
+def rerun_wanted(job: NemoEvalJob) -> bool:
+    """Whether the annotation has a value that no attempt was started for yet."""
+    value = rerun_value(job)
+    return value is not None and value != job.status.rerun
+
+
+def is_same_attempt(job: NemoEvalJob, later: NemoEvalJob) -> bool:
+    """Return whether what was learned of the attempt of `job` is still true of the one of `later`.
+
+    The nonce alone does not say so: a submission that surely came to nothing is repeated with the same one.
+    """
+
+    def attempt(status: EvalJobStatus) -> tuple[object, ...]:
+        return status.attempt, status.submission, status.job_id, status.completion_time
+
+    if job.status.submission is None and job.status.job_id is None:
+        return False
+    return job.metadata.uid == later.metadata.uid and attempt(job.status) == attempt(later.status)
+
+
+def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:
+    """What the evaluator blames on infrastructure, and what was only found by its mark.
+
+    The submission of the latter already went wrong.
+    """
+    return bool(job.status.adopted) or is_infrastructure(failed.message)
+
+
+def may_retry(job: NemoEvalJob, failed: RemoteJob) -> bool:
+    """Whether a failed remote job is followed by another attempt."""
+    return is_retryable(job, failed) and (job.status.retries or 0) < job.spec.backoff_limit
+
+
+def may_retry_refused(job: NemoEvalJob, error: EvaluatorError) -> bool:
+    """Whether a submission that the evaluator refused is followed by another attempt."""
+    return is_infrastructure(error.detail) and (job.status.retries or 0) < job.spec.backoff_limit
+
+
+def retry_delay(retries: int) -> timedelta:
+    """How long the retry of this number, from 1, waits."""
+    doublings: int = 2 ** min(retries - 1, 10)
+    return min(MAX_RETRY, FIRST_RETRY * doublings)
+
+
+def retry_due(job: NemoEvalJob) -> datetime | None:
+    """When a retry may be submitted; None where the attempt to come is none."""
+    if not job.status.retries or not job.status.history:
+        return None
+    return parse_timestamp(job.status.history[-1].completion_time) + retry_delay(job.status.retries)
+
+
+def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJobStatus:
+    """The status with which the attempt after `ended` begins; nothing of it is submitted yet."""
+    number = ended.attempt or 1
+    entry = AttemptRecord(
+        number=number,
+        job_id=ended.job_id,
+        outcome=reason_of(ended.conditions) or "Unknown",
+        start_time=_started(ended),
+        completion_time=ended.completion_time or timestamp(now),
+        evaluator=ended.evaluator,
+    )
+    return ended.model_copy(
+        update={
+            "attempt": number + 1,
+            "rerun": rerun_value(job),
+            "history": [*(ended.history or []), entry][-HISTORY_LENGTH:],
+            "submission": None,
+            "benchmark": None,
+            "adopted": None,
+            "job_id": None,
+            "progress": None,
+            "completion_time": None,
+            "duration": None,
+            "score": None,
+            "scores": None,
+            "results_ref": None,
+        }
+    )
+
+
+def remote_ids(status: EvalJobStatus) -> list[str]:
+    """The remote jobs of this and of the earlier attempts, as far as they are in the same evaluator."""
+    here = _connected(status.evaluator)
+    earlier = [entry.job_id for entry in status.history or [] if _connected(entry.evaluator) == here]
+    return [job_id for job_id in (*earlier, status.job_id) if job_id is not None]
+
+
+def _connected(evaluator: EvaluatorUsed | None) -> EvaluatorUsed | None:
+    """None for the operator's own, at whichever URL that was."""
+    return evaluator if evaluator is not None and evaluator.connection is not None else None
+
+
+def _started(status: EvalJobStatus) -> str | None:
+    """The attempt's own start; startTime is the run's, and a retry does not move it."""
+    if status.submission is None:
+        return status.start_time
+    return timestamp(parse_timestamp(status.submission.time))

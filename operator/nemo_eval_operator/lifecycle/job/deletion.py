@@ -1,0 +1,141 @@
+"""What to do next for a NemoEvalJob that is being deleted: never more than its time-out, whatever else holds.
+
+What runs is cancelled and awaited; then the object is let go, and says what it leaves behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator.model import RemoteJob
+from nemo_eval_operator.lifecycle import FINALIZER, duration_text, parse_timestamp
+from nemo_eval_operator.lifecycle.steps import (
+    CancelJob,
+    DeleteJob,
+    JobStep,
+    RemoveFinalizer,
+    RequeueAfter,
+    WriteStatus,
+    write_or_wait,
+)
+from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
+
+from . import status as job_status
+from .attempts import remote_ids
+from .facts import Facts, RemoteGone, RemoteUnclear
+from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
+
+__all__ = ["RECHECK_SECONDS", "decide_deletion", "release_job_seconds"]
+
+RECHECK_SECONDS: Final = 2.0
+"""A cancelled job ends within seconds; a person is waiting for it."""
+
+
+def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
+    status = job.status
+    if FINALIZER not in job.metadata.finalizers:
+        return _held_by_others(job, facts)
+    if job.spec.deletion_policy is JobDeletionPolicy.ORPHAN:
+        return RemoveFinalizer()
+    patience = _Patience.of(job, since, facts)
+    if status.job_id is not None:
+        return _followed(job, status.job_id, patience, facts)
+    if status.submission is not None:
+        return _uncertain(job, parse_timestamp(status.submission.time), patience, facts)
+    if status_was_lost(job):
+        return _uncertain(job, None, patience, facts)
+    return _ended(job, patience, facts)
+
+
+def _held_by_others(job: NemoEvalJob, facts: Facts) -> JobStep:
+    """Argo CD keeps the object of a hook by a finalizer until it reads as ended, whoever deletes it."""
+    if not job.metadata.finalizers or job.status.completion_time is not None:
+        return RequeueAfter()
+    return WriteStatus(
+        job_status.cancelled(job, facts.now, "the object was deleted before its evaluation ended")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a deletion waits for the evaluator. Where it can be reached, it is asked at least once."""
+
+    left: float
+    limit: timedelta
+    outage: bool
+
+    @classmethod
+    def of(cls, job: NemoEvalJob, since: datetime, facts: Facts) -> _Patience:
+        limit = timedelta(seconds=job.spec.cancel_timeout_seconds)
+        left = (since + limit - facts.now).total_seconds()
+        return cls(left=left, limit=limit, outage=facts.unreachable)
+
+    @property
+    def over(self) -> bool:
+        return self.left <= 0
+
+    def wait_or_let_go(self, remains: str) -> JobStep:
+        if not self.over:
+            # In an outage whoever ends it wakes the job; asking meanwhile would take the workers' time.
+            return RequeueAfter(self.left if self.outage else min(RECHECK_SECONDS, self.left))
+        return RemoveFinalizer(
+            left_behind=f"{remains}, not confirmed as ended within {duration_text(self.limit)}"
+        )
+
+
+def release_job_seconds(job: NemoEvalJob, now: datetime) -> float | None:
+    """How long a deleted job may still hold out for the evaluator; None for one that is not deleted."""
+    if job.metadata.deletion_timestamp is None:
+        return None
+    limit = timedelta(seconds=job.spec.cancel_timeout_seconds)
+    return max(0.0, (job.metadata.deletion_timestamp + limit - now).total_seconds())
+
+
+def _is_cancelling(job: NemoEvalJob) -> bool:
+    return job.status.phase is Phase.CANCELLING
+
+
+def _uncertain(job: NemoEvalJob, submitted: datetime | None, patience: _Patience, facts: Facts) -> JobStep:
+    """`submitted` None: status was lost, and with it the time of the intent."""
+    remains = "possibly a remote job that was being submitted"
+    if facts.lookup is None:
+        if facts.failed or facts.unreachable:
+            return patience.wait_or_let_go(remains)
+        return look_up_latest(job, facts) if submitted is None else look_up(job, submitted)
+    if facts.lookup.found:
+        used = facts.evaluator if isinstance(facts.evaluator, EvaluatorUsed) else None
+        return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found, used))
+    if submitted is not None and unsettled_seconds(submitted, facts.lookup, facts):
+        return patience.wait_or_let_go(remains)
+    return _ended(job, patience, facts)
+
+
+def _followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) -> JobStep:
+    remains = f"remote job {job_id}"
+    if job.status.completion_time is not None:
+        return _ended(job, patience, facts)
+    match facts.remote:
+        case RemoteGone() | RemoteJob(is_terminal=True):
+            return _ended(job, patience, facts)
+        case RemoteJob(status="cancelling") if not patience.over:
+            return write_or_wait(job, job_status.cancelling(job, facts.now), rest=RECHECK_SECONDS)
+        case RemoteJob() if facts.failed or facts.cancel_asked or (patience.over and _is_cancelling(job)):
+            return patience.wait_or_let_go(remains)
+        case RemoteJob():
+            return CancelJob(job_id)
+        case RemoteUnclear() | None:
+            return patience.wait_or_let_go(remains)
+
+
+def _ended(job: NemoEvalJob, patience: _Patience, facts: Facts) -> JobStep:
+    """Nothing runs any more; the policy Delete also removes what the attempts left in the evaluator."""
+    ids = remote_ids(job.status) if job.spec.deletion_policy is JobDeletionPolicy.DELETE else []
+    gone = facts.deleted | ({job.status.job_id} if isinstance(facts.remote, RemoteGone) else set())
+    left = [job_id for job_id in ids if job_id not in gone]
+    if not left:
+        return RemoveFinalizer()
+    if facts.failed or facts.unreachable:
+        return patience.wait_or_let_go(f"remote job {', '.join(left)}")
+    return DeleteJob(left[0])

@@ -1,0 +1,60 @@
+"""Finding a remote job whose id is not known: since when to look, which is ours, and when "none" is certain.
+
+It is chosen by our marks alone, whatever the server filtered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.evaluator.model import RemoteJob
+from nemo_eval_operator.lifecycle import attempt_carried, is_claimed
+from nemo_eval_operator.lifecycle.steps import FindJob
+from nemo_eval_operator.resources import NemoEvalJob, ObjectMeta
+
+from .facts import Facts, LookUp
+
+__all__ = ["look_up", "look_up_latest", "pick_marked", "status_was_lost", "unsettled_seconds"]
+
+CLOCK_SLACK: Final = timedelta(hours=25)
+"""How far the evaluator's times may be behind ours in a look-up: they carry no zone, so a day and an hour."""
+
+UNDATED: Final = datetime.max.replace(tzinfo=UTC)
+"""A job without a readable time of creation comes after those that have one."""
+
+
+def pick_marked(jobs: Iterable[RemoteJob], meta: ObjectMeta, attempt: int | None) -> list[RemoteJob]:
+    """The jobs of this attempt, oldest first: the first is the attempt's, the others are surplus.
+
+    `attempt` None: of whichever attempt, those of the latest first.
+    """
+    marked: list[tuple[int, datetime, str, RemoteJob]] = []
+    for job in jobs:
+        number = attempt_carried(job.custom_fields, meta)
+        if number is not None and attempt in {None, number}:
+            marked.append((-number, job.created_at or UNDATED, job.id, job))
+    return [job for *_, job in sorted(marked, key=lambda entry: entry[:3])]
+
+
+def status_was_lost(job: NemoEvalJob) -> bool:
+    """Submitted or about to be, yet status knows nothing: a restored backup, or a tool that strips it."""
+    return job.status.attempt is None and is_claimed(job.metadata)
+
+
+def look_up(job: NemoEvalJob, submitted: datetime) -> FindJob:
+    return FindJob(created_since=submitted - CLOCK_SLACK, attempt=job.status.attempt or 1)
+
+
+def look_up_latest(job: NemoEvalJob, facts: Facts) -> FindJob:
+    return FindJob((job.metadata.creation_timestamp or facts.now) - CLOCK_SLACK, attempt=None)
+
+
+def unsettled_seconds(submitted: datetime, lookup: LookUp, facts: Facts) -> float:
+    """How long a look-up must still wait before "not found" means "never created"; 0 if it need not.
+
+    A look-up that began earlier may have run before the evaluator finished creating the job.
+    """
+    last_submission_at = facts.last_submission_at or submitted
+    return max(0.0, (last_submission_at + facts.settle - lookup.begun).total_seconds())

@@ -1,0 +1,76 @@
+"""Whose turn it is to be submitted: the evaluator may run only so many jobs at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nemo_eval_operator.evaluator.model import JobStatus
+from nemo_eval_operator.lifecycle import parse_timestamp
+from nemo_eval_operator.resources import NemoEvalJob
+
+from .snapshot import snapshot_in_status
+
+__all__ = ["Admitted", "Counting", "Queued", "Run", "SlotDecision", "occupies", "rounded_position", "run_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """One of the places at the evaluator is the job's, until its run ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """All places are taken. The job is `place`th in line or before that."""
+
+    place: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How many jobs run already is not known yet."""
+
+
+SlotDecision = Admitted | Queued | Counting
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One submission of an object, or the remote job that came of it (`job_id`), which may have a slot."""
+
+    uid: str
+    namespace: str
+    job_id: str | None
+    since: datetime
+    """When it was submitted."""
+
+
+def occupies(job: NemoEvalJob) -> bool:
+    """Whether a remote job of it may be running: one is known, or a POST may have become one.
+
+    One that has completed takes up nothing, also while its results cannot be read or kept.
+    """
+    status = job.status
+    if status.completion_time is not None or JobStatus.is_terminal(snapshot_in_status(status).state):
+        return False
+    return status.job_id is not None or status.submission is not None
+
+
+def run_of(job: NemoEvalJob) -> Run:
+    """The run of a job that `occupies`."""
+    status, meta = job.status, job.metadata
+    since = status.submission.time if status.submission else status.start_time
+    submitted = parse_timestamp(since) if since else meta.creation_timestamp or datetime.now(UTC)
+    return Run(uid=meta.uid, namespace=meta.namespace, job_id=status.job_id, since=submitted)
+
+
+def rounded_position(place: int) -> int:
+    """`place` or the next told one after it: 1, 3, 10, 30, 100 and so on.
+
+    A job that moves up from the 5,000th place writes eight times, not 5,000.
+    """
+    told = 1
+    while told < place:
+        told = told * 3 if str(told)[0] == "1" else told // 3 * 10
+    return told

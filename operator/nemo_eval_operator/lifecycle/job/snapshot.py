@@ -1,0 +1,93 @@
+"""The part of a remote job that can change its object's status, small enough to keep for each."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from nemo_eval_operator.evaluator.model import CANCELLING, JobStatus, RemoteJob
+from nemo_eval_operator.lifecycle import reason_of
+from nemo_eval_operator.resources import EvalJobStatus, Phase
+
+__all__ = ["JobSnapshot", "snapshot_in_status", "snapshot_of"]
+
+
+OUT_OF_SIGHT: Final = frozenset(
+    {
+        "ConnectionNotAllowed",
+        "ConnectionNotFound",
+        "ConnectionNotReady",
+        "EvaluatorChanged",
+        "EvaluatorUnreachable",
+    }
+)
+"""Reasons of an object whose remote job cannot be asked about: that it runs as before is news then."""
+
+
+LIVE: Final = frozenset({"active", "queued", "unclear"})
+"""States in which the job may still run and was not cancelled."""
+
+
+class JobSnapshot(NamedTuple):
+    """`state` is "queued" until the evaluator starts the job, "unclear" for a status that does not say."""
+
+    state: str
+    percent: int | None
+    samples: int | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+    def tells_more_than(self, known: JobSnapshot) -> bool:
+        """Evaluators that count may stop to: no number is no news."""
+        if self.state != known.state:
+            # Still at it although cancellation was asked for: that is asked again in its own time.
+            return not (self.is_live and known.state == "cancelling")
+        if JobStatus.is_terminal(self.state):
+            return False
+        if self.percent is not None:
+            return self.percent != known.percent
+        return self.samples is not None and self.samples != known.samples
+
+
+def snapshot_of(remote: RemoteJob) -> JobSnapshot:
+    progress = remote.status_details.progress
+    percent = None if progress is None else max(0, min(100, int(progress)))
+    samples = remote.status_details.samples_processed
+    return JobSnapshot(_state_of(remote), percent, _rounded(samples))
+
+
+def _state_of(remote: RemoteJob) -> str:
+    if remote.is_unclear:
+        # Not the word: an evaluator that changes it each time must not cause as many writes.
+        return "unclear"
+    if remote.is_queued:
+        return "queued"
+    return remote.status if remote.is_terminal or remote.status == CANCELLING else "active"
+
+
+def _rounded(samples: int | None) -> int | None:
+    """To two digits, so that counting to a million is a hundred changes and not a million."""
+    if samples is None:
+        return None
+    step: int = 10 ** max(0, len(str(samples)) - 2)
+    return samples // step * step
+
+
+def snapshot_in_status(status: EvalJobStatus) -> JobSnapshot:
+    """What a reader of the status already knows of the remote job."""
+    percent = status.progress.percent if status.progress else None
+    samples = _rounded(status.progress.samples_processed) if status.progress else None
+    match reason_of(status.conditions):
+        case reason if reason in OUT_OF_SIGHT:
+            state = "out of sight"
+        case "ResultsUnavailable" | "ResultsNotKept":
+            # Fetching them again has a backoff of its own, which the poller must not cut short.
+            state = JobStatus.COMPLETED.value
+        case "RemoteStatusUnknown":
+            state = "unclear"
+        case "QueuedInEvaluator":
+            state = "queued"
+        case _:
+            state = CANCELLING if status.phase is Phase.CANCELLING else "active"
+    return JobSnapshot(state, percent, samples)

@@ -1,0 +1,1 @@
+"""Reconciler of NemoBenchmarks and of their configs in the evaluator."""

@@ -1,0 +1,99 @@
+"""Jobs that need no look of their own: what a list of all jobs says of them is enough.
+
+After a restart that is so for nearly all: without a read for each, ten thousand are taken up in seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+
+from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
+from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.lifecycle.job import Facts, decide_job, snapshot_in_status
+from nemo_eval_operator.lifecycle.steps import RequeueAfter
+from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.reconcile.objects import key_of
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoEvalJob, ObjectMeta
+from nemo_eval_operator.sessions import Evaluators
+from nemo_eval_operator.workqueue import WorkQueue
+
+from .index import JobIndex
+
+__all__ = ["FastPath"]
+
+logger = logging.getLogger(__name__)
+
+
+class FastPath:
+    """Follows jobs on the word of a list; `on_listed` is called with uid and key of each object in it."""
+
+    def __init__(
+        self,
+        *,
+        job_index: JobIndex,
+        evaluators: Evaluators,
+        queue: WorkQueue,
+        settle: timedelta,
+        on_listed: Callable[[str, ObjectKey], None] = lambda _uid, _key: None,
+    ) -> None:
+        self._on_listed = on_listed
+        self._job_index = job_index
+        self._evaluators = evaluators
+        self._queue = queue
+        self._settle = settle
+        self._noted: dict[str, str] = {}
+        """resourceVersions by uid."""
+
+    async def take_all(self, kube: KubeClient, namespaces: Sequence[str], selector: LabelSelector) -> None:
+        """Take note of the jobs of all these namespaces; none: of all. A job that is missed is read alone."""
+        for namespace in namespaces or (None,):
+            try:
+                async for document in kube.list_all(EVALJOB_PLURAL, namespace, selector=selector.text):
+                    meta = ObjectMeta.model_validate(document["metadata"])
+                    self._on_listed(meta.uid, ObjectKey(EVALJOB_PLURAL, meta.namespace, meta.name))
+                    if self.try_adopt(document):
+                        self._noted[meta.uid] = meta.resource_version
+            except KubeError as error:
+                logger.warning("jobs are looked at one by one: %s", error)
+
+    def is_noted(self, uid: str, version: str) -> bool:
+        """Whether note was taken of the object in this version; asked once for each object."""
+        return self._noted.pop(uid, None) == version
+
+    def try_adopt(self, document: JsonObject) -> bool:
+        """Whether there is nothing to do but to follow the job, which is then done.
+
+        A copy may be old, so nothing else is done on its word, and it says nothing of a job that is already
+        in hand: of an attempt, the copy may know only the one before.
+        """
+        try:
+            job, unreadable = read_job(document)
+        except ValidationError:
+            return False
+        key = key_of(job)
+        if unreadable is not None or self._evaluators.is_followed(key) or self._queue.holds(key):
+            return False
+        evaluator = self._evaluators.find(job.status.evaluator)
+        if not _is_settled(job) or (evaluator is None and job.status.completion_time is None):
+            return False
+        step = decide_job(job, Facts(now=datetime.now(UTC), settle=self._settle))
+        if not isinstance(step, RequeueAfter):
+            return False
+        self._job_index.keep(job, evaluator)
+        if step.seconds is not None:
+            self._queue.add_after(key, step.seconds)
+        return True
+
+
+def _is_settled(job: NemoEvalJob) -> bool:
+    """Finished, or running as its status says: what it does next needs no word from anybody else."""
+    status = job.status
+    if job.metadata.deletion_timestamp is not None:
+        return False
+    if status.completion_time is not None:
+        return True
+    return status.job_id is not None and snapshot_in_status(status).is_live

@@ -1,0 +1,141 @@
+"""Fetches a finished job's results and keeps them where kubectl can read them: an immutable ConfigMap.
+
+What goes wrong here never fails the evaluation: it is tried again, and what people are told grows graver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
+from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, Oversized, Redactor, Results
+from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference
+from nemo_eval_operator.lifecycle.connection import evaluator_of_record
+from nemo_eval_operator.lifecycle.job import (
+    DRY_RUN_LABEL,
+    RESULTS_KEY,
+    Stored,
+    config_map_names,
+    label_value,
+    results_document,
+)
+from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, config_document
+from nemo_eval_operator.reconcile.objects import key_of
+from nemo_eval_operator.reconcile.secrets import SecretReader, remember
+from nemo_eval_operator.resources import NemoEvalJob
+
+__all__ = ["ResultsKeeper", "ResultsNotKept"]
+
+JOB_LABEL: Final = "evaluator.nemo.dev/job"
+JOB_ID_ANNOTATION: Final = "evaluator.nemo.dev/job-id"
+URL_ANNOTATION: Final = "evaluator.nemo.dev/results-url"
+
+MAX_TRIES: Final = 10
+"""After so many, some six minutes of backoff, a person is asked to look."""
+
+GIVEN_UP_RETRY_SECONDS: Final = 300.0
+"""From then on they are still looked for, as whoever mends the cause should not have to tell us."""
+
+SMALL_RESULTS_BYTES: Final = 1024**2
+"""What fits into a ConfigMap, and so nearly all results."""
+
+OUTAGE_CODES: Final = frozenset({None, 429, 502, 503, 504})
+"""Nobody answered, or a gateway for it: an outage, which is waited for however long it takes."""
+
+
+class ResultsNotKept(Exception):
+    """The results cannot be read or kept now. `given_up`: a person has to look at the cause."""
+
+    def __init__(self, problem: Exception, *, given_up: bool) -> None:
+        self.given_up = given_up
+        self.retry_seconds = GIVEN_UP_RETRY_SECONDS if given_up else 0.0
+        super().__init__(str(problem))
+
+
+class ResultsKeeper:
+    """Keeps results; keeping the same twice, as after a crash, changes nothing."""
+
+    def __init__(self, kube: KubeClient, secrets: SecretReader) -> None:
+        self._kube = kube
+        self._secrets = secrets
+        self._tries: dict[ObjectKey, tuple[str, int]] = {}
+        """The remote job, and how often its results could not be kept."""
+        self._one_at_a_time = asyncio.Lock()
+        """For large results of connections' evaluators: those of all workers would not fit into memory."""
+        self._one_of_own = asyncio.Lock()
+        """For large results of the operator's own evaluator, which must not wait for a connection's."""
+
+    async def collect(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
+        """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
+        key = key_of(job)
+        try:
+            stored = await self._fetch_and_keep(evaluator, job, job_id)
+        except (EvaluatorError, KubeRefused) as error:
+            tried, tries = self._tries.get(key, (job_id, 0))
+            if tried != job_id:
+                tries = 0
+            if not isinstance(error, EvaluatorError) or error.status_code not in OUTAGE_CODES:
+                tries += 1
+            self._tries[key] = (job_id, tries)
+            raise ResultsNotKept(error, given_up=tries >= MAX_TRIES) from error
+        self.forget(key)
+        return stored
+
+    def forget(self, key: ObjectKey) -> None:
+        """Its results are kept, or nobody wants them any more."""
+        self._tries.pop(key, None)
+
+    async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
+        try:
+            return await self._fetch_then_keep(evaluator, job, job_id, limit=SMALL_RESULTS_BYTES)
+        except Oversized:
+            used = evaluator_of_record(job)
+            async with self._one_of_own if used and used.connection is None else self._one_at_a_time:
+                return await self._fetch_then_keep(evaluator, job, job_id, limit=MAX_RESULTS_BYTES)
+
+    async def _fetch_then_keep(
+        self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str, *, limit: int
+    ) -> Stored:
+        url = evaluator.results_url(job_id)
+        results = await evaluator.get_results(job_id, limit=limit)
+        if not results.tasks and not results.groups:
+            # A result exists from the start of a job and fills up; a completed job has something in it.
+            raise Malformed(f"{url} has no tasks and no groups yet", status_code=200)
+        key = key_of(job)
+        remember(evaluator, key, await self._secrets.recall(job))
+        # All of it is searched: not where others wait.
+        shown = await asyncio.to_thread(_shown, results, evaluator.known.of(key), url)
+        return await self._keep(job, results, shown, url)
+
+    async def _keep(self, job: NemoEvalJob, results: Results, shown: Results, url: str) -> Stored:
+        document, truncated = results_document(shown, url=url)
+        names = config_map_names(
+            job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=document
+        )
+        for name in names:
+            if await self._create(job, name, results.job, url, document):
+                return Stored(results=results, config_map=name, key=RESULTS_KEY, url=url, truncated=truncated)
+        raise KubeRefused(
+            f"ConfigMaps {', '.join(names)} exist with other content: delete one of them, and the results of "
+            "this run are stored under its name"
+        )
+
+    async def _create(self, job: NemoEvalJob, name: str, job_id: str, url: str, document: str) -> bool:
+        meta, config = job.metadata, config_document(job)
+        return await self._kube.create_config_map(
+            meta.namespace,
+            name,
+            owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
+            labels={JOB_LABEL: label_value(meta.name)}
+            | ({DRY_RUN_LABEL: "true"} if job.spec.dry_run else {}),
+            annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
+            data={RESULTS_KEY: document} | ({} if config is None else {CONFIG_KEY: config}),
+        )
+
+
+def _shown(results: Results, known: Redactor, url: str) -> Results:
+    """The results as they are kept. Raises Malformed where a name would show a credential: names stay."""
+    if known.is_in_names(results.document):
+        raise Malformed(f"{url}: the name of a task, metric or score contains a credential", status_code=200)
+    return results.hiding(known)

@@ -1,0 +1,148 @@
+"""One place that knows whether the evaluator can be reached.
+
+Without it each waiting job would knock by itself. Whoever fails to reach the
+evaluator closes the gate; one probe, with backoff, opens it, and all who wait go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import Ambiguous, EvaluatorError, Unavailable
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.runtime.backoff import pauses
+from nemo_eval_operator.runtime.heartbeats import Heartbeat
+from nemo_eval_operator.workqueue import WorkQueue
+
+from .tracker import JobTracker
+
+__all__ = ["CircuitBreaker"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_PROBE_SECONDS: Final = 1.0
+MAX_PROBE_SECONDS: Final = 30.0
+
+CONFIRM_SECONDS: Final = 10.0
+"""An evaluator that answered somebody else not at all, and us not within this, is out of reach."""
+
+REPORT_AFTER_PROBES: Final = 3
+"""Failed probes, about 5 s, after which running jobs say that they cannot be followed: a blip is no news."""
+
+
+class CircuitBreaker:
+    """Open, or closed with a reason; keys that `wait` are queued again when it opens."""
+
+    def __init__(
+        self,
+        evaluator: EvaluatorClient,
+        queue: WorkQueue,
+        tracker: JobTracker,
+        heartbeat: Heartbeat,
+        *,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_change = on_change or (lambda: None)
+        self._evaluator = evaluator
+        self._heartbeat = heartbeat
+        self._queue = queue
+        self._tracker = tracker
+        self._waiting: set[ObjectKey] = set()
+        self._tripped = asyncio.Event()
+        self._intact = asyncio.Event()
+        self._intact.set()
+        self._retry_after = 0.0
+        self._hurry = asyncio.Event()
+        self.error: EvaluatorError | None = None
+        """Why it is closed."""
+        self.outage: str | None = None
+        self.reachable_since: datetime | None = None
+
+    def trip(self, error: EvaluatorError) -> None:
+        """Nobody calls the evaluator for new work until a probe has reached it."""
+        if self.outage is None:
+            logger.warning("evaluator out of reach: %s", error)
+        changed = self.error is None or (type(error), error.fault) != (type(self.error), self.error.fault)
+        self.error, self.outage = error, error.detail
+        wished = error.retry_after if isinstance(error, Unavailable) else None
+        self._retry_after = wished or 0.0
+        self._intact.clear()
+        self._tripped.set()
+        if changed:
+            self._on_change()
+
+    async def record_failure(self, error: EvaluatorError) -> None:
+        """Close if a failed call says that nobody can be reached; where it does not say, ask."""
+        if isinstance(error, Unavailable):
+            self.trip(error)
+        elif isinstance(error, Ambiguous) and error.status_code is None:
+            await self.trip_if_unreachable(error)
+
+    async def trip_if_unreachable(self, error: EvaluatorError) -> None:
+        """Close unless the evaluator answers otherwise: one job's trouble is not everybody's."""
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self._evaluator.check()
+        except EvaluatorError as confirmed:
+            self.trip(confirmed)
+        except TimeoutError:
+            self.trip(error)
+        else:
+            logger.warning("a call failed, yet the evaluator answers: %s", error)
+
+    def wait(self, key: ObjectKey) -> None:
+        self._waiting.add(key)
+
+    def probe_soon(self) -> None:
+        """What kept the evaluator out of reach may be mended: do not wait out the backoff."""
+        self._hurry.set()
+
+    async def until_reset(self) -> None:
+        await self._intact.wait()
+
+    async def run(self) -> None:
+        """Probe for ever, whenever the gate is closed."""
+        while True:
+            self._heartbeat.rest()
+            await self._tripped.wait()
+            await self._probe_until_reached()
+            self._reset()
+
+    async def _probe_until_reached(self) -> None:
+        for probes, pause in enumerate(pauses(first=FIRST_PROBE_SECONDS, longest=MAX_PROBE_SECONDS), start=1):
+            seconds = max(self._retry_after, pause)
+            self._heartbeat.rest(seconds)
+            await self._pause(seconds)
+            self._retry_after = 0.0
+            try:
+                await self._evaluator.check()
+            except EvaluatorError as error:
+                self.trip(error)
+            else:
+                return
+            if probes == REPORT_AFTER_PROBES:
+                for key in self._tracker.tracked_keys():
+                    self.wait(key)
+                    self._queue.add(key)
+
+    async def _pause(self, seconds: float) -> None:
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+
+    def _reset(self) -> None:
+        logger.warning("evaluator within reach again")
+        self.error = self.outage = None
+        self.reachable_since = datetime.now(UTC)
+        self._tripped.clear()
+        self._intact.set()
+        woken, self._waiting = self._waiting, set()
+        for key in woken:
+            self._queue.add(key)
+        self._on_change()

@@ -1,0 +1,146 @@
+"""Which jobs run already, counted at the start: before that none may be added to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nemo_eval_operator.evaluator.model import EvaluatorError
+from nemo_eval_operator.kube import KubeClient, KubeError
+from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.lifecycle.connection import evaluator_of_record
+from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, ObjectMeta
+from nemo_eval_operator.runtime.backoff import pauses
+from nemo_eval_operator.runtime.heartbeats import Heartbeat
+
+from .recount_turns import RecountTurns
+from .registry import Evaluator
+from .shared_slots import SharedSlots
+
+__all__ = ["SlotRecount"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 30.0
+
+RECOUNT_SECONDS: Final = 10.0
+"""Before all is counted again: tenants can cause it by changing their connections."""
+
+MAX_COUNTS: Final = 5
+"""Attempts to compare the evaluator's jobs with the objects. An evaluator without a usable list of jobs must
+not keep its users from it: then only what the objects say counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRecount:
+    """Counts what runs at one evaluator, of the jobs in `namespaces` (none: all) that `selector` matches."""
+
+    kube: KubeClient
+    evaluator: Evaluator
+    slots: SharedSlots
+    turns: RecountTurns
+    connection: ObjectMeta | None
+    """Of the connection that leads to the evaluator; None for the operator's own."""
+    namespaces: Sequence[str]
+    selector: LabelSelector
+    cluster: str
+    settle: float
+    """Seconds in which a submission whose outcome is not known may still become a job."""
+    heartbeat: Heartbeat
+
+    async def run(self) -> None:
+        """Count and open the admission; again after an object vanished while it was submitted.
+
+        And when limits are new. Runs until cancelled.
+        """
+        orphans, slot_pool = self.evaluator.orphans, self.evaluator.slot_pool
+        while True:
+            if slot_pool.is_limited:
+                await self._until_turn()
+                await self._count()
+            self.heartbeat.rest()
+            await orphans.until_wanted()
+            await self._pause(self.settle if orphans.are_uncertain else RECOUNT_SECONDS)
+
+    async def _until_turn(self) -> None:
+        """Wait where a connection is edited all the time: each edit causes a count."""
+        if self.connection is not None:
+            self.heartbeat.rest()
+            await self.turns.wait(self.connection)
+
+    async def _count(self) -> None:
+        slot_pool = self.evaluator.slot_pool
+        await self._count_objects()
+        await self._count_orphans()
+        slot_pool.open()
+        # A tenant's connection must not decide when the administrator's places are counted.
+        if slot_pool.shared is not None and self._may_open_shared():
+            slot_pool.shared.open()
+        logger.info("%d jobs run already at %s", slot_pool.running, self.evaluator.used.url)
+
+    def _may_open_shared(self) -> bool:
+        used = self.evaluator.used
+        return used.connection is None or not self.slots.is_own(used.url)
+
+    async def _count_objects(self) -> None:
+        """Note every job that has a place, here or at another connection to the same URL."""
+        pause = pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
+        slot_pool = self.evaluator.slot_pool
+        for namespace in self.namespaces or (None,):
+            while True:
+                self.heartbeat.beat()
+                try:
+                    async for document in self.kube.list_all(
+                        EVALJOB_PLURAL, namespace, selector=self.selector.text
+                    ):
+                        self.heartbeat.beat()
+                        job = read_job(document)[0]
+                        used, shared = evaluator_of_record(job), slot_pool.shared
+                        if self.evaluator.has(job):
+                            slot_pool.note(job)
+                        elif used and shared is not None and self.slots.are_at(shared, used.url):
+                            shared.note(job)
+                    break
+                except KubeError as error:
+                    logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
+                    await self._pause(next(pause))
+
+    async def _count_orphans(self) -> None:
+        pause = pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
+        used, breaker = self.evaluator.used, self.evaluator.breaker
+        for attempt in range(1, MAX_COUNTS + 1):
+            self.heartbeat.rest()
+            await breaker.until_reset()
+            self.heartbeat.beat()
+            try:
+                await self.evaluator.orphans.count(
+                    self.kube,
+                    self.evaluator.client,
+                    namespaces=self.namespaces,
+                    cluster=self.cluster,
+                    connection=used.connection,
+                    heartbeat=self.heartbeat,
+                )
+            except (EvaluatorError, KubeError) as error:
+                self.heartbeat.beat()
+                if isinstance(error, EvaluatorError):
+                    await breaker.record_failure(error)
+                logger.warning(
+                    "%s: jobs without an object are not counted (attempt %d of %d): %s",
+                    used.connection or used.url,
+                    attempt,
+                    MAX_COUNTS,
+                    error,
+                )
+                await self._pause(next(pause))
+            else:
+                return
+        self.evaluator.orphans.give_up()
+
+    async def _pause(self, seconds: float) -> None:
+        self.heartbeat.rest(seconds)
+        await asyncio.sleep(seconds)

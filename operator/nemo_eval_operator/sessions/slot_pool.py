@@ -1,0 +1,174 @@
+"""How many jobs one evaluator runs at once, and who waits for a place.
+
+What counts is what the objects say: a job whose submission was begun has a place until its status says
+that it has ended. So the limit holds across restarts, once all objects were counted. A remote job whose
+object is gone has a place too, until it has ended: reconcile/orphans.py looks after those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle.job import Admitted, Run, SlotDecision
+from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.runtime.heartbeats import Heartbeat
+from nemo_eval_operator.workqueue import WorkQueue
+
+from .slots import Slots
+
+__all__ = ["SlotPool"]
+
+TELL_SECONDS: Final = 10.0
+"""Between two rounds that tell the waiting their places."""
+
+
+class SlotPool:
+    """Places at one evaluator, `limit` of them; None: as many as are asked for.
+
+    A job that has one of them needs one of the `shared` places too, where there are such: those that all
+    connections to the same URL have together.
+    """
+
+    def __init__(self, queue: WorkQueue, *, limit: int | None, shared: Slots | None = None) -> None:
+        self._queue = queue
+        self._own = Slots(queue, limit=limit)
+        self._shared = shared
+
+    @property
+    def shared(self) -> Slots | None:
+        """The places that all connections to the same URL have together."""
+        return self._shared
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a job may have to wait for a place."""
+        return self._own.is_limited or self._shared is not None
+
+    @property
+    def running(self) -> int:
+        """Places that are taken, of jobs that may be running."""
+        return self._own.taken - self._waiting_for_shared()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in line."""
+        return self._own.in_line + self._waiting_for_shared()
+
+    def _waiting_for_shared(self) -> int:
+        shared = self._shared
+        return 0 if shared is None else sum(map(shared.awaited_by, self._own.holders()))
+
+    def allow(self, limit: int | None, *, shared: Slots | None = None) -> None:
+        """From now on so many places. Those who have one beyond that keep it until they have ended."""
+        self._share(shared)
+        self._own.allow(limit)
+
+    def _share(self, shared: Slots | None) -> None:
+        before, self._shared = self._shared, shared
+        if shared is before:
+            return
+        for key, run in self._own.holders().items():
+            if before is not None and before.awaited_by(key):
+                # It has to ask again, at the places that count now.
+                self._queue.add(key)
+            elif shared is not None:
+                shared.take(key, run)
+            if before is not None:
+                before.forget(key)
+        for name, run in self._own.kept().items():
+            if before is not None:
+                before.free(name)
+            if shared is not None:
+                shared.keep(name, run)
+        self._own.moved.set()
+
+    def ask(self, job: NemoEvalJob) -> SlotDecision:
+        """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
+        turn = self._own.ask(job)
+        return self._shared.ask(job) if isinstance(turn, Admitted) and self._shared else turn
+
+    def note(self, job: NemoEvalJob) -> None:
+        """Take note of a status that was read or written."""
+        for slots in self._all():
+            slots.note(job)
+
+    def has(self, key: ObjectKey, uid: str) -> bool:
+        """Whether that object was submitted and has a place, here or at another connection to the URL."""
+        return any(slots.uid_of(key) == uid for slots in self._all())
+
+    def uid_of(self, key: ObjectKey) -> str | None:
+        """Of the object of this name that was submitted and has a place; None where there is none."""
+        return next((uid for slots in self._all() if (uid := slots.uid_of(key))), None)
+
+    def release(self, key: ObjectKey) -> None:
+        """The job has ended, or will not be submitted now."""
+        for slots in self._all():
+            slots.release(key)
+
+    def give_back(self, key: ObjectKey) -> None:
+        """The job is not submitted now. One whose submission was begun keeps its slot."""
+        for slots in self._all():
+            slots.give_back(key)
+
+    def end(self, key: ObjectKey, job_id: str) -> None:
+        """The object's remote job was seen to have ended, whatever its status says."""
+        for slots in self._all():
+            slots.end_job(key, job_id)
+
+    def leave(self, key: ObjectKey) -> None:
+        """The job wants no place any more, not even in line."""
+        for slots in self._all():
+            slots.leave_line(key)
+            slots.release(key)
+
+    def forget(self, key: ObjectKey) -> None:
+        """The object is gone, or another operator's."""
+        for slots in self._all():
+            slots.forget(key)
+
+    def leave_for(self, key: ObjectKey, other: SlotPool) -> None:
+        """The job has its place at `other`, which may have the same shared places."""
+        for slots in self._all():
+            if slots is not other.shared:
+                slots.forget(key)
+
+    def keep(self, name: str, run: Run) -> None:
+        """A run whose object is gone has a slot, whether one is free or not; `name` stands for it."""
+        for slots in self._all():
+            slots.keep(name, run)
+
+    def free(self, name: str) -> None:
+        """That run has ended."""
+        for slots in self._all():
+            slots.free(name)
+
+    def open(self) -> None:
+        """All that run here were counted. The shared places are opened by themselves."""
+        self._own.open()
+
+    async def run(self, heartbeat: Heartbeat) -> None:
+        """Tell those in line how they move up. Runs until cancelled."""
+        while True:
+            heartbeat.rest()
+            await self._until_moved()
+            for slots in self._all():
+                slots.moved.clear()
+                slots.tell()
+            heartbeat.rest(TELL_SECONDS)
+            await asyncio.sleep(TELL_SECONDS)
+
+    async def _until_moved(self) -> None:
+        moves = [asyncio.ensure_future(slots.moved.wait()) for slots in self._all()]
+        try:
+            await asyncio.wait(moves, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for move in moves:
+                move.cancel()
+                with suppress(asyncio.CancelledError):
+                    await move
+
+    def _all(self) -> list[Slots]:
+        return [self._own] if self._shared is None else [self._own, self._shared]

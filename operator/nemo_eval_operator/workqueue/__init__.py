@@ -1,0 +1,7 @@
+"""Work queue of object keys: fair between namespaces, one worker per object, retries with backoff."""
+
+from .fair_queue import FairQueue
+from .queue import RetryLater, WaitInLane, WorkQueue
+from .shares import Shares
+
+__all__ = ["FairQueue", "RetryLater", "Shares", "WaitInLane", "WorkQueue"]

@@ -1,0 +1,510 @@
+"""The poller before an evaluator in memory: how many requests a sweep takes, and what it finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from typing_extensions import override
+
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import RemoteJob, Unavailable
+from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.lifecycle.job import JobSnapshot, RemoteGone, RemoteUnclear
+from nemo_eval_operator.runtime.heartbeats import Heartbeat
+from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.sessions import CircuitBreaker, JobTracker, SlotPool
+from nemo_eval_operator.sessions.orphans import Orphans
+from nemo_eval_operator.sessions.poller import Poller
+from nemo_eval_operator.workqueue import WorkQueue
+
+JOBS = "/v1/evaluation/jobs"
+RUNNING = JobSnapshot("active", None)
+NOW = datetime.now(UTC)
+
+FEW, MANY = 5, 50
+
+
+def key(name: str) -> ObjectKey:
+    return ObjectKey("nemoevaljobs", "team-a", name)
+
+
+@dataclass
+class Evaluator:
+    """Jobs by id; the fields say in what it is unlike NVIDIA's."""
+
+    heeds_filters: bool = True
+    largest_page: int = 1000
+    padding: str = ""
+    answers: bool = True
+    down: bool = False
+    """Whether a gateway answers everything in its place."""
+    silent: bool = False
+    """Whether it lists jobs, and says nothing of one."""
+    broken: set[str] = field(default_factory=set)
+    """Ids of jobs that it fails to tell of."""
+    late: set[str] = field(default_factory=set)
+    """Ids of jobs that end between its look for those of a state and its answer."""
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gets: list[str] = field(default_factory=list)
+    lists: list[httpx.QueryParams] = field(default_factory=list)
+
+    def add(self, name: str, status: str = "running", *, created: datetime = NOW) -> None:
+        time = created.replace(tzinfo=None).isoformat()
+        details = {"padding": self.padding}
+        self.jobs[name] = {"id": name, "status": status, "created_at": time, "custom_fields": details}
+
+    def forget_requests(self) -> None:
+        self.gets, self.lists = [], []
+
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        if not self.answers:
+            raise httpx.ConnectError("refused")
+        if self.down:
+            return httpx.Response(503, text="<html>nobody is at home</html>")
+        job_id = request.url.path.removeprefix(JOBS).strip("/")
+        if not job_id:
+            self.lists.append(request.url.params)
+            return self._page(request.url.params)
+        self.gets.append(job_id)
+        if self.silent:
+            raise httpx.ReadTimeout("timed out")
+        if job_id in self.broken:
+            return httpx.Response(500, json={"detail": "this one is broken"})
+        if job_id not in self.jobs:
+            return httpx.Response(404, json={"detail": "no such job"})
+        return httpx.Response(200, json=self.jobs[job_id])
+
+    def _page(self, params: httpx.QueryParams) -> httpx.Response:
+        size, number = int(params["page_size"]), int(params["page"])
+        if size > self.largest_page:
+            return httpx.Response(422, json={"detail": "page_size: too large"})
+        found = list(self._matching(params))
+        pages = {"page": number, "page_size": size, "total_pages": -(-len(found) // size)}
+        return httpx.Response(
+            200, json={"data": found[(number - 1) * size : number * size], "pagination": pages}
+        )
+
+    def _matching(self, params: httpx.QueryParams) -> Iterator[dict[str, Any]]:
+        for job in self.jobs.values():
+            if self.heeds_filters and job["status"] != params.get("filter[status]", job["status"]):
+                continue
+            if self.heeds_filters and job["created_at"] < params.get("filter[created_at][gte]", ""):
+                continue
+            yield job | ({"status": "completed"} if job["id"] in self.late else {})
+
+
+class Stage:
+    """A poller whose jobs are due at every sweep."""
+
+    def __init__(
+        self, evaluator: Evaluator, *, fallback: float = 600, heartbeat: Heartbeat | None = None
+    ) -> None:
+        self.evaluator = evaluator
+        transport = httpx.MockTransport(evaluator.respond)
+        client = EvaluatorClient(httpx.AsyncClient(base_url="http://evaluator.test", transport=transport))
+        self.queue, self.tracker, self.client = WorkQueue(), JobTracker(), client
+        breaker = CircuitBreaker(client, self.queue, self.tracker, Heartbeat(60))
+        self.poller = Poller(
+            evaluator=client,
+            tracker=self.tracker,
+            queue=self.queue,
+            breaker=breaker,
+            interval=10,
+            heartbeat=heartbeat or Heartbeat(60),
+            metrics=Metrics(),
+            fallback=fallback,
+        )
+
+    def follow(self, name: str, *, since: datetime = NOW, every: float = 0.0) -> None:
+        self.tracker.follow(key(name), name, RUNNING, since=since, every=every)
+
+    async def sweep(self) -> Evaluator:
+        """One sweep; the evaluator has only its requests."""
+        self.evaluator.forget_requests()
+        await self.poller.sweep()
+        return self.evaluator
+
+    def wait(self, name: str) -> float:
+        """Seconds until the next look at it."""
+        (due,) = (followed.due for followed in self.tracker if followed.job_id == name)
+        return due - asyncio.get_running_loop().time()
+
+    def news(self) -> list[str]:
+        """Names of the jobs that a worker is to look at."""
+        return [followed.name for followed in self.tracker.tracked_keys() if self.queue.holds(followed)]
+
+
+def stage(
+    count: int,
+    evaluator: Evaluator | None = None,
+    *,
+    fallback: float = 600,
+    heartbeat: Heartbeat | None = None,
+) -> Stage:
+    made = Stage(evaluator or Evaluator(), fallback=fallback, heartbeat=heartbeat)
+    for number in range(count):
+        made.evaluator.add(f"eval-{number}")
+        made.follow(f"eval-{number}")
+    return made
+
+
+async def test_few_jobs_are_asked_for_one_by_one() -> None:
+    asked = await stage(FEW).sweep()
+
+    assert sorted(asked.gets) == [f"eval-{number}" for number in range(FEW)]
+    assert asked.lists == []
+
+
+async def test_many_jobs_are_on_one_list_for_each_live_state() -> None:
+    asked = await stage(MANY).sweep()
+
+    assert [params["filter[status]"] for params in asked.lists] == ["created", "pending", "running"]
+    assert {params["page_size"] for params in asked.lists} == {"1000"}
+    assert asked.gets == []
+
+
+async def test_ten_thousand_jobs_take_twelve_requests() -> None:
+    asked = await stage(10_000).sweep()
+
+    assert (len(asked.lists), len(asked.gets)) == (12, 0)
+
+
+async def test_few_due_among_many_are_asked_for_one_by_one() -> None:
+    made = stage(FEW)
+    for number in range(MANY):
+        made.evaluator.add(f"slow-{number}")
+        made.follow(f"slow-{number}", every=3600)
+    await made.sweep()
+    asked = await made.sweep()
+
+    assert sorted(asked.gets) == [f"eval-{number}" for number in range(FEW)]
+    assert asked.lists == []
+
+
+async def test_without_jobs_nothing_is_asked() -> None:
+    asked = await stage(0).sweep()
+
+    assert (asked.gets, asked.lists) == ([], [])
+
+
+async def test_a_job_that_has_left_the_live_states_is_asked_for_and_reported() -> None:
+    made = stage(MANY)
+    made.evaluator.jobs["eval-7"]["status"] = "completed"
+    asked = await made.sweep()
+
+    assert asked.gets == ["eval-7"]
+    assert made.news() == ["eval-7"]
+
+
+async def test_a_job_is_not_asked_for_again_before_its_news_was_taken() -> None:
+    made = stage(FEW)
+    made.evaluator.jobs["eval-1"]["status"] = "completed"
+    assert "eval-1" in (await made.sweep()).gets
+    assert "eval-1" not in (await made.sweep()).gets
+
+    assert made.tracker.take_news(key("eval-1"), "eval-1")
+    assert "eval-1" in (await made.sweep()).gets
+
+
+async def test_a_job_that_stands_as_its_status_says_is_no_news() -> None:
+    for count in (FEW, MANY):
+        made = stage(count)
+        await made.sweep()
+        assert made.news() == []
+
+
+async def test_a_job_is_gone_when_it_was_missed_twice() -> None:
+    made = stage(MANY)
+    del made.evaluator.jobs["eval-7"]
+
+    await made.sweep()
+    assert made.news() == []
+    await made.sweep()
+    assert made.news() == ["eval-7"]
+    assert isinstance(made.tracker.take_news(key("eval-7"), "eval-7"), RemoteGone)
+
+
+async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() -> None:
+    made = stage(MANY, Evaluator(heeds_filters=False))
+    made.evaluator.add("long-ago", "completed")
+
+    first = await made.sweep()
+    assert len(first.lists) == 3
+    await made.sweep()
+    third = await made.sweep()
+    assert [params.get("filter[status]") for params in third.lists] == [None]
+    assert third.gets == []
+
+
+async def test_a_job_that_ends_between_filter_and_answer_does_not_make_filters_ignored() -> None:
+    made = stage(MANY)
+    made.evaluator.late = {"eval-7"}
+    await made.sweep()
+    made.evaluator.late = set()
+
+    asked = await made.sweep()
+    assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
+
+
+async def test_filters_that_are_heeded_again_are_used_again() -> None:
+    made = stage(MANY, Evaluator(heeds_filters=False), fallback=0)
+    made.evaluator.add("long-ago", "completed")
+    for _ in range(3):
+        await made.sweep()
+    made.evaluator.heeds_filters = True
+
+    asked = await made.sweep()
+    assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
+    assert asked.gets == []
+
+
+async def test_where_filters_are_ignored_a_finished_job_is_reported_from_the_list() -> None:
+    made = stage(MANY, Evaluator(heeds_filters=False))
+    made.evaluator.jobs["eval-7"]["status"] = "failed"
+    asked = await made.sweep()
+
+    assert made.news() == ["eval-7"]
+    assert asked.gets == []
+
+
+async def test_where_large_pages_are_refused_smaller_ones_are_asked_for() -> None:
+    made = stage(250, Evaluator(largest_page=100))
+
+    first = await made.sweep()
+    assert first.gets == []
+    assert [params["page_size"] for params in first.lists][:2] == ["1000", "100"]
+    second = await made.sweep()
+    assert [(params["filter[status]"], params["page_size"]) for params in second.lists] == [
+        ("created", "100"),
+        ("pending", "100"),
+        ("running", "100"),
+        ("running", "100"),
+        ("running", "100"),
+    ]
+    assert second.gets == []
+
+
+async def test_where_a_page_is_too_large_to_be_read_smaller_ones_are_asked_for() -> None:
+    made = stage(300, Evaluator(padding="x" * 30_000))
+
+    assert (await made.sweep()).gets == []
+    second = await made.sweep()
+    assert {params["page_size"] for params in second.lists} == {"100"}
+    assert second.gets == []
+
+
+async def test_large_pages_are_asked_for_again_after_a_while() -> None:
+    made = stage(250, Evaluator(largest_page=100), fallback=0)
+    await made.sweep()
+    made.evaluator.largest_page = 1000
+
+    assert {params["page_size"] for params in (await made.sweep()).lists} == {"1000"}
+
+
+async def test_an_evaluator_that_falls_silent_is_not_asked_for_every_job() -> None:
+    made = stage(MANY)
+    for number in range(1, MANY):
+        made.evaluator.jobs[f"eval-{number}"]["status"] = "completed"
+    made.evaluator.silent = True
+    asked = await made.sweep()
+
+    assert len(asked.gets) <= 8
+    made.evaluator.silent = False
+    assert len((await made.sweep()).gets) >= MANY - 9
+
+
+async def test_times_at_the_ends_of_time_are_no_times() -> None:
+    made = stage(MANY)
+    made.evaluator.jobs["eval-7"]["created_at"] = "0001-01-01T00:00:00Z"
+    made.evaluator.jobs["eval-8"]["created_at"] = "9999-12-31T23:59:59-12:00"
+    assert (await made.sweep()).gets == []
+    assert (await made.sweep()).gets == ["eval-7"], "which a filter by time leaves out"
+
+
+async def test_where_no_page_is_given_jobs_are_asked_for_one_by_one() -> None:
+    made = stage(MANY, Evaluator(largest_page=0))
+    for _ in range(5):
+        asked = await made.sweep()
+        assert len(asked.gets) == MANY
+
+
+@pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=1), timedelta(hours=-1)])
+async def test_lists_begin_with_the_oldest_job_that_is_due_by_the_evaluators_clock(behind: timedelta) -> None:
+    made = Stage(Evaluator())
+    made.evaluator.add("long-ago", "running", created=NOW - behind - timedelta(days=30))
+    for number in range(MANY):
+        made.evaluator.add(f"eval-{number}", created=NOW - behind)
+        made.follow(f"eval-{number}")
+    first = await made.sweep()
+    assert {params.get("filter[created_at][gte]") for params in first.lists} == {None}
+
+    made.evaluator.add("new", created=NOW - behind + timedelta(seconds=60))
+    made.follow("new", since=NOW + timedelta(seconds=60))
+    second = await made.sweep()
+    since = (NOW - behind).replace(tzinfo=None).isoformat()
+    assert {params["filter[created_at][gte]"] for params in second.lists} == {since}
+    assert second.gets == []
+
+
+async def test_a_clock_that_is_set_back_costs_a_request_and_no_job() -> None:
+    made = stage(MANY)
+    await made.sweep()
+    made.evaluator.add("new", created=NOW - timedelta(hours=1))
+    made.follow("new")
+
+    assert (await made.sweep()).gets == ["new"]
+    assert made.news() == []
+
+
+async def test_jobs_that_cannot_be_asked_for_stay_due() -> None:
+    made = stage(FEW)
+    made.evaluator.answers = False
+    with pytest.raises(Unavailable):
+        await made.sweep()
+
+    made.evaluator.answers = True
+    assert len((await made.sweep()).gets) == FEW
+
+
+async def test_a_list_is_used_for_all_that_are_on_it_due_or_not() -> None:
+    made = stage(MANY)
+    made.evaluator.add("slow")
+    made.follow("slow", every=100)
+    await made.sweep()
+    made.tracker.schedule(next(job for job in made.tracker if job.job_id == "slow"), lambda _: 50)
+    made.evaluator.jobs["slow"]["status_details"] = {"progress": 40}
+    asked = await made.sweep()
+
+    assert asked.gets == []
+    assert made.news() == ["slow"]
+    assert made.wait("slow") > 50, "it was looked at, and so not in 50 s"
+
+
+async def test_a_list_is_used_for_each_object_that_follows_the_same_remote_job() -> None:
+    made = stage(MANY)
+    for follower in ("another", "a-third"):
+        made.tracker.follow(key(follower), "eval-0", JobSnapshot("queued", None), since=NOW)
+    evaluator = await made.sweep()
+
+    assert evaluator.gets == []
+    assert {"another", "a-third"} <= set(made.news())
+
+
+async def test_jobs_that_were_seen_together_are_due_together() -> None:
+    made = Stage(Evaluator())
+    for number in range(MANY):
+        made.evaluator.add(f"eval-{number}")
+        made.follow(f"eval-{number}", every=100)
+    await made.sweep()
+    waits = [made.wait(job.job_id) for job in made.tracker]
+
+    assert min(waits) > 80
+    assert max(waits) - min(waits) < 2, "each by itself, they would be spread over 20 s"
+
+
+@pytest.mark.parametrize("others", [0, FEW, MANY])
+async def test_an_answer_that_does_not_say_how_a_job_stands_is_reported_once_it_repeats(others: int) -> None:
+    made = stage(others)
+    made.evaluator.broken.add("odd")
+    made.follow("odd", every=2)
+    (odd,) = (job for job in made.tracker if job.job_id == "odd")
+    reported = []
+    for _ in range(3):
+        made.tracker.schedule(odd, lambda _: 0)
+        await made.poller.try_to_sweep()
+        reported.append(made.tracker.take_news(key("odd"), "odd"))
+    problem = RemoteUnclear(f"GET {JOBS}/odd answered 500: this one is broken")
+    assert reported == [None, problem, problem]
+
+    # Until the status tells it.
+    made.tracker.follow(key("odd"), "odd", JobSnapshot("unclear", None), since=NOW)
+    made.tracker.schedule(odd, lambda _: 0)
+    await made.poller.try_to_sweep()
+    assert made.tracker.take_news(key("odd"), "odd") is None
+
+    made.evaluator.broken.clear()
+    made.evaluator.add("odd")
+    made.tracker.schedule(odd, lambda _: 0)
+    await made.poller.try_to_sweep()
+    assert isinstance(made.tracker.take_news(key("odd"), "odd"), RemoteJob)
+
+
+async def test_of_an_evaluator_that_is_away_no_object_says_that_its_job_is_unclear() -> None:
+    made = stage(0)
+    made.follow("odd", every=2)
+    made.evaluator.down = True
+    for _ in range(3):
+        await made.poller.try_to_sweep()
+    assert made.tracker.take_news(key("odd"), "odd") is None
+
+
+@pytest.mark.parametrize("others", [FEW, MANY])
+async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_rarely(others: int) -> None:
+    made = stage(others)
+    made.evaluator.broken.add("odd")
+    made.follow("odd", every=2)
+    (odd,) = (job for job in made.tracker if job.job_id == "odd")
+    waits = []
+    for _ in range(8):
+        made.tracker.schedule(odd, lambda _: 0)
+        assert "odd" in (await made.sweep()).gets
+        made.tracker.take_news(key("odd"), "odd")
+        waits.append(made.wait("odd"))
+    assert 3 < waits[0] < 5
+    assert 6 < waits[1] < 10
+    assert 50 < waits[-1] < 71
+
+    made.evaluator.broken.clear()
+    made.evaluator.add("odd")
+    made.tracker.schedule(odd, lambda _: 0)
+    await made.sweep()
+    assert made.wait("odd") < 3
+
+
+class CountingHeartbeat(Heartbeat):
+    """Notes how many lists the evaluator had answered at each beat."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        super().__init__(60)
+        self._evaluator = evaluator
+        self.beats: set[int] = set()
+
+    @override
+    def beat(self) -> None:
+        super().beat()
+        self.beats.add(len(self._evaluator.lists))
+
+
+class PagesOfNothing(Evaluator):
+    """Says that there are many pages, and has no job on any."""
+
+    @override
+    def _page(self, params: httpx.QueryParams) -> httpx.Response:
+        return httpx.Response(200, json={"data": [{"id": None}], "pagination": {"total_pages": 50}})
+
+
+async def test_the_poller_is_seen_to_live_at_each_page_also_without_a_job_on_it() -> None:
+    """Else the operator is restarted although only its evaluator is slow."""
+    evaluator = PagesOfNothing()
+    heartbeat = CountingHeartbeat(evaluator)
+    asked = await stage(MANY, evaluator, heartbeat=heartbeat).sweep()
+    assert len(asked.lists) == 150
+    assert heartbeat.beats == set(range(151))
+
+
+async def test_a_census_is_seen_to_live_at_each_page_also_without_a_job_on_it() -> None:
+    evaluator = PagesOfNothing()
+    made, heartbeat = stage(0, evaluator), CountingHeartbeat(evaluator)
+    orphans = Orphans(SlotPool(made.queue, limit=1), made.tracker, connection=None)
+    async with httpx.AsyncClient(base_url="http://kubernetes.test") as http:
+        await orphans.count(
+            KubeClient(http), made.client, namespaces=(), cluster="", connection=None, heartbeat=heartbeat
+        )
+    assert len(evaluator.lists) == 200
+    assert heartbeat.beats == set(range(201))
