@@ -13,7 +13,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from nemo_eval_operator.lifecycle.job import DRY_RUN_LABEL, RESULTS_KEY
 
 from .gates import Evidence, PolicyInvalid, Result, as_json, as_markdown, as_text, evidence_of, gate_of, judge
-from .nemo import JsonObject
+from .json_types import JsonObject
 
 __all__ = ["ExitCode", "Output", "Unreadable", "run_gate"]
 

@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.evaluator.model import readable
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube.kubeconfig import context_namespace, load_kubeconfig
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.lifecycle.job import partly
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
 from nemo_eval_operator.samples_view import ViewedSample, as_csv, samples_of
 

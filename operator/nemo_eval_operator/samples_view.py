@@ -16,7 +16,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["ViewedSample", "as_csv", "samples_of"]
 

@@ -13,10 +13,12 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.lifecycle import FINALIZER, parse_timestamp, read_job
+from nemo_eval_operator.clock import parse_timestamp
+from nemo_eval_operator.lifecycle import FINALIZER, read_job
 from nemo_eval_operator.lifecycle.job import left_running
 from nemo_eval_operator.runtime.backoff import pauses
 
+from .json_types import JsonObject
 from .kube import (
     DeploymentClient,
     KubeClient,
@@ -28,7 +30,6 @@ from .kube import (
     ObjectKey,
     Outdated,
 )
-from .nemo import JsonObject
 from .resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, EVALJOB_PLURAL, LabelSelector, ObjectMeta
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .samples import SampleScores, number_in
 from .statistics import Moments

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import MAX_CRITERIA, Direction, GateCriterion, GateSpec, Tier
 
 __all__ = ["Criterion", "Gate", "PolicyInvalid", "gate_of", "gate_of_spec"]

@@ -1,12 +1,14 @@
 """The Kubernetes API, as far as Kopf does not speak it for us. Knows nothing of the evaluator."""
 
-from .client import ConfigMap, KubeClient, ObjectKey, OwnerReference, Secret
+from .client import ConfigMap, KubeClient, OwnerReference, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
 from .deployments import DeploymentClient
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
+from .keys import AnyResource, ObjectKey, key_of
 from .leases import Lease, LeaseClient, LeaseSpec
 
 __all__ = [
+    "AnyResource",
     "ConfigMap",
     "Credentials",
     "DeploymentClient",
@@ -25,5 +27,6 @@ __all__ = [
     "OwnerReference",
     "Secret",
     "http_client",
+    "key_of",
     "pod_namespace",
 ]

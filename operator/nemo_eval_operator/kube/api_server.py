@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 from .weighing import parts_at_most

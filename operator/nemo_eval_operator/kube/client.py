@@ -19,17 +19,17 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import GROUP, MAX_PARTS, VERSION, ObjectMeta
 
 from .api_server import AnswerTooLarge, ApiServer, segment
 from .errors import KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
+from .keys import API, ObjectKey
 from .pages import Pages
 from .weighing import Weighed, metadata_in, values_in, weighed
 
-__all__ = ["ConfigMap", "KubeClient", "ObjectKey", "OwnerReference", "Secret"]
+__all__ = ["ConfigMap", "KubeClient", "OwnerReference", "Secret"]
 
-API: Final = f"/apis/{GROUP}/{VERSION}"
 
 MAX_OBJECT_BYTES: Final = 4 * 1024 * 1024
 """Of one object as it arrives. etcd takes 1.5 MiB."""
@@ -51,19 +51,6 @@ METADATA: Final = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k
 METADATA_LIST: Final = {
     "Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
 }
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
-    """One object of ours: `plural` as in the URL, for example nemoevaljobs."""
-
-    plural: str
-    namespace: str
-    name: str
-
-    @property
-    def path(self) -> str:
-        return f"{API}/namespaces/{segment(self.namespace)}/{self.plural}/{segment(self.name)}"
 
 
 class OwnerReference(BaseModel):
@@ -142,6 +129,13 @@ class KubeClient:
             self._too_large.add(key)
             raise ObjectTooLarge(found.problem, found.document)
         return found.document
+
+    async def read(self, key: ObjectKey) -> tuple[JsonObject | None, ObjectTooLarge | None]:
+        """Return the object, None where there is none; of a too large one metadata and status, and why."""
+        try:
+            return await self.get(key), None
+        except ObjectTooLarge as too_large:
+            return too_large.rest, too_large
 
     async def list_all(
         self, plural: str, namespace: str | None, *, selector: str = ""

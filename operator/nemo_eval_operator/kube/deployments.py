@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .api_server import MERGE_PATCH, ApiServer, read, segment
 from .errors import KubeUnavailable, ObjectGone

@@ -10,7 +10,7 @@ KubeError
 
 from __future__ import annotations
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["KubeError", "KubeRefused", "KubeUnavailable", "ObjectGone", "ObjectTooLarge", "Outdated"]
 

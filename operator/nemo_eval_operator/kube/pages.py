@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .api_server import AnswerTooLarge, ApiServer
 from .errors import KubeRefused, KubeUnavailable

@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
 
 from .errors import KubeUnavailable

@@ -4,7 +4,6 @@ No I/O, no clock and no randomness. The modules here are shared by all kinds; ea
 `requests` composes what is sent to the evaluator.
 """
 
-from .clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from .commands import adopt_command, rerun_command
 from .conditions import ConditionSet, Outcome, conditions_of, lasting_condition, reason_of, reason_of_absence
 from .events import (
@@ -48,7 +47,6 @@ __all__ = [
     "claim_of",
     "claimed_evaluator",
     "conditions_of",
-    "duration_text",
     "event_of_change",
     "event_of_ignored_rerun",
     "event_of_ignored_ttl",
@@ -58,19 +56,16 @@ __all__ = [
     "mark_of_attempt",
     "mark_of_object",
     "may_take_over",
-    "micro_timestamp",
     "owned_by_gitops",
     "owner_mark",
     "owner_named",
     "ownership_of",
-    "parse_timestamp",
     "read_benchmark",
     "read_connection",
     "read_job",
     "reason_of",
     "reason_of_absence",
     "rerun_command",
-    "timestamp",
     "uid_carried",
     "without_marks",
 ]

@@ -15,10 +15,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.evaluator.model import Unauthorized, Unavailable
 from nemo_eval_operator.resources import Condition
-
-from .clock import timestamp
 
 __all__ = ["ConditionSet", "Outcome", "conditions_of", "lasting_condition", "reason_of", "reason_of_absence"]
 

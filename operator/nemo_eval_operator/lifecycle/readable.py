@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkSpec,
     BenchmarkStatus,

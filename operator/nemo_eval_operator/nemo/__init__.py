@@ -4,7 +4,7 @@ The lowest room of the operator. It knows the schemas that NVIDIA documents and 
 or the operator; resources embed these models in their specs, the REST client sends them.
 """
 
-from nemo_eval_operator.nemo.base import JsonObject, NemoModel, OpenModel
+from nemo_eval_operator.nemo.base import NemoModel, OpenModel
 from nemo_eval_operator.nemo.config import (
     ConfigMapKeyRef,
     Dataset,
@@ -36,7 +36,6 @@ __all__ = [
     "EvaluationConfig",
     "EvaluationTarget",
     "Group",
-    "JsonObject",
     "Metric",
     "Model",
     "NemoModel",

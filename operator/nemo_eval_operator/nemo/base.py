@@ -11,10 +11,6 @@ from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-# Where nothing is known of the keys (custom_fields, rows).
-JsonObject = dict[str, JsonValue]
-
-
 ONE_REQUIRED: Final = "one-required"
 """Key in a model's JSON schema: fields of which at least one is required. It becomes `anyOf` in the CRDs."""
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from nemo_eval_operator.nemo.base import ONE_REQUIRED, FreeFormModel, JsonObject, NemoModel, OpenModel
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.nemo.base import ONE_REQUIRED, FreeFormModel, NemoModel, OpenModel
 
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=4096)]

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from nemo_eval_operator.nemo.base import JsonObject, NemoModel, OpenModel
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.nemo.base import NemoModel, OpenModel
 from nemo_eval_operator.nemo.config import (
     Dataset,
     Entity,

@@ -6,7 +6,6 @@ from .job.fast_path import FastPath
 from .job.index import JobIndex
 from .job.reconciler import JobReconciler
 from .lanes import Lanes
-from .objects import key_of, read_object
 from .secrets import SecretReader
 from .waiters import BenchmarkWaiters
 
@@ -19,6 +18,4 @@ __all__ = [
     "JobReconciler",
     "Lanes",
     "SecretReader",
-    "key_of",
-    "read_object",
 ]

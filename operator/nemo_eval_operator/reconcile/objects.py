@@ -14,10 +14,11 @@ from typing import Final, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeError, KubeRefused, ObjectKey, ObjectTooLarge
-from nemo_eval_operator.lifecycle import FINALIZER, Event, claim_of, event_of_change, timestamp
+from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import AnyResource, KubeClient, KubeError, KubeRefused, ObjectTooLarge, key_of
+from nemo_eval_operator.lifecycle import FINALIZER, Event, claim_of, event_of_change
 from nemo_eval_operator.lifecycle.requests import event_of_plain_secrets, event_of_unknown_fields
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
     ConnectionStatus,
@@ -39,9 +40,7 @@ __all__ = [
     "Problem",
     "first_problem",
     "is_selected",
-    "key_of",
     "problem_of",
-    "read_object",
 ]
 
 logger = logging.getLogger(__name__)
@@ -51,8 +50,6 @@ MAX_PATH_PARTS: Final = 6
 
 FINALIZER_RECHECK_SECONDS: Final = 60.0
 """Most between two tries to add a finalizer that Kubernetes refused; an edit of the object is an event."""
-
-AnyResource = NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection
 
 ResourceT = TypeVar("ResourceT", NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection)
 OwnedT = TypeVar("OwnedT", NemoBenchmark, NemoEvalJob)
@@ -211,22 +208,10 @@ class Problem(NamedTuple):
     message: str
 
 
-async def read_object(kube: KubeClient, key: ObjectKey) -> tuple[JsonObject | None, ObjectTooLarge | None]:
-    """The object, None where there is none; of one that is too large metadata and status, and why."""
-    try:
-        return await kube.get(key), None
-    except ObjectTooLarge as too_large:
-        return too_large.rest, too_large
-
-
 def problem_of(unreadable: ValidationError | None, too_large: ObjectTooLarge | None) -> Problem | None:
     if too_large is not None:
         return Problem("ObjectTooLarge", str(too_large))
     return None if unreadable is None else Problem("InvalidSpec", first_problem(unreadable))
-
-
-def key_of(thing: AnyResource) -> ObjectKey:
-    return ObjectKey(plural=thing.PLURAL, namespace=thing.metadata.namespace, name=thing.metadata.name)
 
 
 def is_selected(document: JsonObject, selector: LabelSelector) -> bool:

@@ -12,14 +12,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, TypeVar
 
-from nemo_eval_operator.kube import KubeClient, KubeUnavailable, ObjectGone, Outdated
+from nemo_eval_operator.kube import KubeClient, KubeUnavailable, ObjectGone, Outdated, key_of
 from nemo_eval_operator.lifecycle import read_benchmark, read_job
 from nemo_eval_operator.lifecycle.benchmark import is_same_spec
 from nemo_eval_operator.lifecycle.job import is_same_attempt
 from nemo_eval_operator.resources import BenchmarkStatus, EvalJobStatus, NemoBenchmark, NemoEvalJob
 from nemo_eval_operator.runtime.backoff import pauses
 
-from .objects import ObjectWriter, key_of, read_object
+from .objects import ObjectWriter
 
 __all__ = ["OutcomeWriter"]
 
@@ -64,7 +64,7 @@ class OutcomeWriter:
     async def _read_again(self, thing: OwnedT) -> OwnedT:
         """Return the object as it is now. Raises Outdated where the outcome for `thing` is not about it."""
         key = key_of(thing)
-        document, _ = await read_object(self._kube, key)
+        document, _ = await self._kube.read(key)
         if document is None:
             raise ObjectGone(f"{key.path} is gone")
         # Of a spec that became unreadable only a stand-in is read; the outcome is the attempt's all the same.

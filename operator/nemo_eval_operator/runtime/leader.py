@@ -24,8 +24,8 @@ from typing import Final, NoReturn
 
 import httpx
 
+from nemo_eval_operator.clock import micro_timestamp
 from nemo_eval_operator.kube import KubeError, Lease, LeaseClient, LeaseSpec, ObjectGone, Outdated
-from nemo_eval_operator.lifecycle import micro_timestamp
 
 __all__ = ["Election", "LeaseConfig", "LeaseLost", "claim"]
 

@@ -10,9 +10,8 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.http import Access, Certificates
 from nemo_eval_operator.evaluator.model import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, fits
-from nemo_eval_operator.kube import KubeClient, KubeRefused
+from nemo_eval_operator.kube import KubeClient, KubeRefused, key_of
 from nemo_eval_operator.lifecycle.requests import not_released
-from nemo_eval_operator.reconcile import key_of, read_object
 from nemo_eval_operator.resources import KeyRef, NemoEvaluatorConnection, ObjectMeta
 
 from .secret_store import SecretStore, WithheldSecret
@@ -48,7 +47,7 @@ class CredentialsReader:
 
         Raises KubeError.
         """
-        document, _ = await read_object(self._kube, key_of(connection))
+        document, _ = await self._kube.read(key_of(connection))
         meta = None if document is None else ObjectMeta.model_validate(document.get("metadata"))
         return meta is not None and meta.uid == connection.metadata.uid
 

@@ -20,10 +20,9 @@ from nemo_eval_operator.evaluator.http import (
     UnusableCertificate,
     UnusableUrl,
 )
-from nemo_eval_operator.kube import KubeError, ObjectKey
+from nemo_eval_operator.kube import KubeError, ObjectKey, key_of
 from nemo_eval_operator.lifecycle.connection import connection_name, evaluator_of_record
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
-from nemo_eval_operator.reconcile import key_of
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
     EvaluatorUsed,

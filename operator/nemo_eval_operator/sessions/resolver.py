@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey
+from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import claimed_evaluator
 from nemo_eval_operator.lifecycle.connection import (
     connection_name,
@@ -26,7 +26,6 @@ from nemo_eval_operator.lifecycle.connection import (
 )
 from nemo_eval_operator.lifecycle.connection import status as connection_status
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
-from nemo_eval_operator.reconcile import key_of
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
     EvaluatorRef,

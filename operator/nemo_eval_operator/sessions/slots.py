@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle.job import (
     Admitted,
     Counting,
@@ -16,7 +16,6 @@ from nemo_eval_operator.lifecycle.job import (
     rounded_position,
     run_of,
 )
-from nemo_eval_operator.reconcile import key_of
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.workqueue import FairQueue, WorkQueue
 

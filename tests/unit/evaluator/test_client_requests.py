@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from nemo_eval_operator.evaluator.model import JobStatus, RemoteJob
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from tests.unit.evaluator.exchanges import CALLS, CONFIG, DELETED, JOB, RESULTS
 from tests.unit.evaluator.scripted import Scripted, answering, answering_raw, sent
 

@@ -16,7 +16,7 @@ from nemo_eval_operator.gates import (
     gate_of,
     judge,
 )
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from tests.unit.gates.documents import NAME, document, results, stats
 
 

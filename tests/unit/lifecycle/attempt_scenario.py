@@ -27,6 +27,7 @@ from nemo_eval_operator.evaluator.model import (
     Unsupported,
 )
 from nemo_eval_operator.evaluator.model.wire import StatusDetails
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import FINALIZER, RERUN_ANNOTATION
 from nemo_eval_operator.lifecycle.job import (
     Admitted,
@@ -54,7 +55,6 @@ from nemo_eval_operator.lifecycle.steps import (
     SubmitJob,
     WriteStatus,
 )
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 from tests.unit.lifecycle.objects import EM, NOW, SETTLE, evaljob, remote
 

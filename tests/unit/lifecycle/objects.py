@@ -143,7 +143,7 @@ def remote_config(**document: Any) -> RemoteConfig:
 
 def facts(**known: Any) -> Facts:
     """Where a test says nothing else, the evaluator has a place for the job."""
-    given: dict[str, Any] = {"now": NOW, "settle": SETTLE, "turn": Admitted()} | known
+    given: dict[str, Any] = {"now": NOW, "settle": SETTLE, "slot_decision": Admitted()} | known
     return Facts(**given)
 
 

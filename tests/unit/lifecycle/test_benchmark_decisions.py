@@ -121,7 +121,7 @@ def outcome(step: object) -> tuple[dict[str, str], str]:
 
 class TestPresent:
     @pytest.mark.parametrize(
-        ("meta", "world", "step"),
+        ("meta", "scenario", "step"),
         [
             ({}, {}, ObserveConfig()),
             ({}, {"remote": ConfigGone()}, AddFinalizer()),
@@ -139,7 +139,7 @@ class TestPresent:
         thing = benchmark(config=WANTED)
         assert isinstance(decide_benchmark(thing, known(thing, remote=UNMARKED)), WriteStatus)
 
-    @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
+    @pytest.mark.parametrize("scenario", [{}, {"remote": ours()}])
     def test_one_that_was_released_and_has_a_config_gets_the_finalizer_back(
         self, scenario: dict[str, Any]
     ) -> None:
@@ -147,7 +147,7 @@ class TestPresent:
         assert decide_benchmark(thing, known(thing, **scenario)) == AddFinalizer()
 
     @pytest.mark.parametrize(
-        ("status", "world", "step"),
+        ("status", "scenario", "step"),
         [
             ({}, {}, ObserveConfig()),
             (ready(), {}, ObserveConfig()),
@@ -282,7 +282,7 @@ class TestDeleted:
 
     @pytest.mark.parametrize("seconds_ago", [0, 10_000])
     @pytest.mark.parametrize(
-        ("world", "step"),
+        ("scenario", "step"),
         [
             ({}, ObserveConfig()),
             ({"remote": ConfigGone()}, RemoveFinalizer()),
@@ -298,7 +298,7 @@ class TestDeleted:
         thing = self.deleted(seconds_ago)
         assert decide_benchmark(thing, known(thing, **scenario)) == step
 
-    @pytest.mark.parametrize("world", [{}, {"remote": ours()}])
+    @pytest.mark.parametrize("scenario", [{}, {"remote": ours()}])
     def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, scenario: dict[str, Any]) -> None:
         soon, late = self.deleted(59), self.deleted(60)
         assert decide_benchmark(soon, known(soon, failed=True, **scenario)) == RequeueAfter(1.0)
@@ -316,7 +316,7 @@ class TestDeletedInUse:
         meta = {"deletionTimestamp": stamp(ago(seconds_ago))}
         return bench(meta=meta, status=ready() if status is None else status)
 
-    @pytest.mark.parametrize("world", [{}, {"remote": ours()}, {"failed": True}])
+    @pytest.mark.parametrize("scenario", [{}, {"remote": ours()}, {"failed": True}])
     def test_jobs_that_run_with_it_are_waited_for_and_counted(self, scenario: dict[str, Any]) -> None:
         thing = self.deleted(0)
         facts = known(thing, users=("b", "a"), **scenario)

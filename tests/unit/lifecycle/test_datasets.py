@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle.requests import (
     AllowedHosts,
     DatasetRows,
@@ -27,7 +28,7 @@ from nemo_eval_operator.lifecycle.requests import (
 )
 from nemo_eval_operator.lifecycle.requests.dataset_rows import MAX_DATASET_BYTES
 from nemo_eval_operator.lifecycle.requests.datasets import MAX_RECORDED_BYTES, MAX_REFS
-from nemo_eval_operator.nemo import ConfigMapKeyRef, JsonObject
+from nemo_eval_operator.nemo import ConfigMapKeyRef
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 from tests.unit.lifecycle.objects import benchmark, evaljob
 

@@ -133,7 +133,7 @@ class TestNotSubmitted:
         assert decide_job(evaljob(meta=other), facts()) == SubmitJob(claim=True)
 
     @pytest.mark.parametrize(
-        ("spec", "world", "phase", "reason"),
+        ("spec", "scenario", "phase", "reason"),
         [
             ({"cancel": True}, {}, "Cancelled", "Cancelled"),
             ({"cancel": True, "suspend": True}, {}, "Cancelled", "Cancelled"),
@@ -230,7 +230,7 @@ class TestUncertain:
         assert decide_job(job, facts(lookup=lookup(begun=ago(looked_ago)))) == SubmitJob()
 
     @pytest.mark.parametrize(
-        ("spec", "world", "expected"),
+        ("spec", "scenario", "expected"),
         [
             ({"cancel": True}, {}, ("Cancelled", "Cancelled")),
             ({"suspend": True}, {}, ("Suspended", "Suspended")),
@@ -529,7 +529,7 @@ class TestDeleted:
 
     @pytest.mark.parametrize("policy", ["Cancel", "Delete"])
     @pytest.mark.parametrize(
-        ("world", "step"),
+        ("scenario", "step"),
         [
             ({"remote": RemoteGone()}, RemoveFinalizer()),
             ({"remote": remote()}, CancelJob("eval-1")),
@@ -585,7 +585,7 @@ class TestDeleted:
         assert step == RemoveFinalizer(left_behind="remote job eval-1, not confirmed as ended within 1m0s")
 
     @pytest.mark.parametrize(
-        "world",
+        "scenario",
         [
             {},
             {"failed": True},
@@ -636,7 +636,7 @@ class TestDeleted:
             job = self.deleted(intent(100), since=since)
             assert decide_job(job, facts(lookup=lookup())) == RemoveFinalizer()
 
-    @pytest.mark.parametrize("world", [{"failed": True}, {"lookup": lookup()}])
+    @pytest.mark.parametrize("scenario", [{"failed": True}, {"lookup": lookup()}])
     def test_a_look_up_that_says_too_little_is_given_up_in_the_end(self, scenario: dict[str, Any]) -> None:
         assert decide_job(self.deleted(intent(10)), facts(**scenario)) == RequeueAfter(2.0)
         left = "possibly a remote job that was being submitted, not confirmed as ended within 1m0s"
@@ -679,7 +679,7 @@ STEERED: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("scenario", WORLDS)
 @pytest.mark.parametrize("situation", SITUATIONS)
 class TestEverywhere:
     """What holds in every situation, whatever the world says."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.lifecycle import Event, event_of_change, event_of_ignored_ttl, timestamp
-from nemo_eval_operator.lifecycle.clock import duration_text, micro_timestamp, parse_timestamp
+from nemo_eval_operator.clock import duration_text, micro_timestamp, parse_timestamp, timestamp
+from nemo_eval_operator.lifecycle import Event, event_of_change, event_of_ignored_ttl
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of, reason_of
 from nemo_eval_operator.lifecycle.job import JobSnapshot, pick_marked, snapshot_in_status, snapshot_of
 from nemo_eval_operator.lifecycle.ownership import is_owned_by, mark_of_attempt, mark_of_object
@@ -249,7 +249,7 @@ class TestGlimpses:
         assert snapshot_of(remote(word, status_details={"progress": progress})) == JobSnapshot(state, percent)
 
     @pytest.mark.parametrize(
-        ("status", "glimpse"),
+        ("status", "snapshot"),
         [
             (followed(), JobSnapshot("active", None)),
             (followed(progress={"percent": 40}), JobSnapshot("active", 40)),

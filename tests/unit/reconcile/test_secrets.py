@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.evaluator.model import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES
+from nemo_eval_operator.kube import key_of
 from nemo_eval_operator.lifecycle.requests import ALLOW_LABEL
-from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.reconcile.secrets import SecretMissing, SecretReader, remember
 from nemo_eval_operator.resources import NemoEvaluatorConnection
 from nemo_eval_operator.sessions.credentials import CredentialsMissing, CredentialsReader

@@ -15,10 +15,9 @@ import pytest
 
 from nemo_eval_operator.evaluator.http import Access, EvaluatorClient, ReplaceableTransport
 from nemo_eval_operator.evaluator.model import Unavailable
-from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey, key_of
 from nemo_eval_operator.lifecycle.job import Admitted, EvaluatorUnusable, Queued
 from nemo_eval_operator.reconcile import ConnectionReconciler
-from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvaluatorConnection
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.runtime.metrics import Metrics

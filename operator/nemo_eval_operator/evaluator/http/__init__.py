@@ -9,7 +9,6 @@ from .access import (
     UnusableUrl,
 )
 from .addresses import address_of
-from .bodies import parts_of
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
 
 __all__ = [
@@ -22,5 +21,4 @@ __all__ = [
     "UnusableCertificate",
     "UnusableUrl",
     "address_of",
-    "parts_of",
 ]

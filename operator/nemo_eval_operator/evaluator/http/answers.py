@@ -22,7 +22,7 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .bodies import Bounds, TooLarge, Unreadable, parsed, read_body
 

@@ -10,10 +10,9 @@ import httpx
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-__all__ = ["Bounds", "TooLarge", "Unreadable", "parsed", "parts_of", "read_body"]
+from nemo_eval_operator.evaluator.model import parts_of
 
-OBJECT_PARTS: Final = 4
-"""What an object counts, with the names in it."""
+__all__ = ["Bounds", "TooLarge", "Unreadable", "parsed", "read_body"]
 
 MAX_HALVES: Final = 250_000
 """Halves of characters in one document, each of which is replaced."""
@@ -84,11 +83,6 @@ def parsed(content: bytes, max_parts: int) -> JsonValue:
     except ValueError as error:
         raise Unreadable(str(error)) from error
     return document
-
-
-def parts_of(content: bytes) -> int:
-    """Return how many parts `content` counts; characters in strings are not distinguished from others."""
-    return content.count(b"{") * OBJECT_PARTS + content.count(b"[") + content.count(b",")
 
 
 def _with_whole_characters(content: bytes) -> bytes:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed
 from nemo_eval_operator.traces import trace_of
 
+from .faults import fault_of
+
 __all__ = ["only_evaluator_errors"]
 
 logger = logging.getLogger(__name__)
@@ -34,5 +36,6 @@ def only_evaluator_errors(request: str) -> Iterator[None]:
             "%s: unexpected exception, please report it: %s", request, trace_of(error)
         )
         raise Malformed(
-            f"{request}: the answer cannot be processed ({type(error).__name__}): see the operator's log"
+            f"{request}: the answer cannot be processed ({type(error).__name__}): see the operator's log",
+            fault=fault_of(error),
         ) from error

@@ -33,11 +33,12 @@ from nemo_eval_operator.evaluator.model import (
     Results,
     Unavailable,
 )
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .answers import Answer
 from .bodies import Bounds
 from .boundary import only_evaluator_errors
+from .faults import fault_of
 from .network_words import words_for
 
 __all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
@@ -297,14 +298,16 @@ class EvaluatorClient:
                 code = str(response.status_code)
                 return await Answer.read(response, request=name, bounds=bounds, known=self._redactor)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unavailable(f"cannot connect to {self._address}: {words_for(error)}") from error
+            detail = f"cannot connect to {self._address}: {words_for(error)}"
+            raise Unavailable(detail, fault=fault_of(error)) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise Unavailable(f"{self._address} is not a usable URL") from error
+            raise Unavailable(f"{self._address} is not a usable URL", fault=fault_of(error)) from error
         except TimeoutError as error:
-            said = f"no whole answer within {deadline:g} s"
-            raise Ambiguous(f"{method} {self._address}{path}: {said}") from error
+            detail = f"{method} {self._address}{path}: no whole answer within {deadline:g} s"
+            raise Ambiguous(detail, fault=fault_of(error)) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise Ambiguous(f"{method} {self._address}{path}: {words_for(error)}") from error
+            detail = f"{method} {self._address}{path}: {words_for(error)}"
+            raise Ambiguous(detail, fault=fault_of(error)) from error
         finally:
             if self._on_call is not None:
                 self._on_call(method, _route(path), code, time.monotonic() - begun)

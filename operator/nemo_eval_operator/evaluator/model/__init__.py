@@ -14,6 +14,7 @@ from .errors import (
     Unsupported,
 )
 from .known_secrets import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, KnownSecrets, Redactor, fits
+from .parts import parts_of
 from .redaction import MASK, MAX_TEXT_CHARACTERS, escaped, one_line, printable, readable, redacted
 from .wire import CANCELLING, LIVE_STATES, JobPage, JobStatus, RemoteConfig, RemoteJob, Results
 
@@ -45,6 +46,7 @@ __all__ = [
     "escaped",
     "fits",
     "one_line",
+    "parts_of",
     "printable",
     "readable",
     "redacted",

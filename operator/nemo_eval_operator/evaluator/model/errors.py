@@ -14,15 +14,8 @@ EvaluatorError
 
 from __future__ import annotations
 
-import socket
-import ssl
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
-
-import httpx
-
-from nemo_eval_operator.evaluator.http import ForbiddenAddress
 
 from .redaction import readable
 
@@ -57,19 +50,15 @@ class Fault(StrEnum):
 class EvaluatorError(Exception):
     """A call to the evaluator did not do what was asked.
 
-    `detail` is the evaluator's own text where it gave one; `status_code` is None
-    where no answer arrived.
+    `detail` is the evaluator's own text where it gave one; `status_code` is None where no answer arrived;
+    `fault` is what failed on the way to it, None where an answer arrived or the cause is not known.
     """
 
-    def __init__(self, detail: str, *, status_code: int | None = None) -> None:
+    def __init__(self, detail: str, *, status_code: int | None = None, fault: Fault | None = None) -> None:
         self.detail = readable(detail, MAX_DETAIL_CHARACTERS)
         self.status_code = status_code
+        self.fault = fault
         super().__init__(self.detail)
-
-    @property
-    def fault(self) -> Fault | None:
-        """What on the way failed, as far as the errors below tell; None where an answer came."""
-        return next(filter(None, map(_fault, _causes(self))), None)
 
 
 class Rejected(EvaluatorError):
@@ -95,9 +84,14 @@ class Unavailable(EvaluatorError):
     """
 
     def __init__(
-        self, detail: str, *, status_code: int | None = None, retry_after: float | None = None
+        self,
+        detail: str,
+        *,
+        status_code: int | None = None,
+        fault: Fault | None = None,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(detail, status_code=status_code)
+        super().__init__(detail, status_code=status_code, fault=fault)
         self.retry_after = retry_after
 
 
@@ -115,26 +109,3 @@ class Malformed(Ambiguous):
 
 class Oversized(Malformed):
     """A 2xx answer with a body that is longer than we read."""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause = error.__cause__
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _fault(error: BaseException) -> Fault | None:
-    match error:
-        case ForbiddenAddress():
-            return Fault.ADDRESS_FORBIDDEN
-        case socket.gaierror() | UnicodeError():
-            return Fault.DNS
-        case ConnectionRefusedError():
-            return Fault.REFUSED
-        case ssl.SSLError():
-            return Fault.TLS
-        case TimeoutError() | httpx.TimeoutException():
-            return Fault.TIMEOUT
-        case _:
-            return None

@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .known_secrets import Redactor
 from .mark_keys import ATTEMPT, UID, marks_in

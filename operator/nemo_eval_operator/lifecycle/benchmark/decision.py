@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.evaluator.model import MASK, RemoteConfig, readable
-from nemo_eval_operator.lifecycle import (
-    FINALIZER,
-    Ownership,
-    duration_text,
-    may_take_over,
-    owner_named,
-    ownership_of,
-)
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.lifecycle import FINALIZER, Ownership, may_take_over, owner_named, ownership_of
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
 from nemo_eval_operator.lifecycle.requests import (
     Datasets,
@@ -42,7 +37,6 @@ from nemo_eval_operator.lifecycle.steps import (
     UpdateConfig,
     WriteStatus,
 )
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkDeletionPolicy,
     BenchmarkStatus,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.evaluator.model import (
     Conflicting,
     EvaluatorError,
@@ -21,7 +22,6 @@ from nemo_eval_operator.lifecycle import (
     adopt_command,
     conditions_of,
     reason_of_absence,
-    timestamp,
 )
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.lifecycle.requests import config_name

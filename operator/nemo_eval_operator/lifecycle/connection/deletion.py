@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator, timestamp
+from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator
 from nemo_eval_operator.lifecycle.benchmark import RELEASE_PATIENCE
 from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 

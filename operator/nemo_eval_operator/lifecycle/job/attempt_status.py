@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of, timestamp
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 from . import status as job_status

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from nemo_eval_operator.clock import parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, parse_timestamp, reason_of, timestamp
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of
 from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
 
 from .failures import is_infrastructure

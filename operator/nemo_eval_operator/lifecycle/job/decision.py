@@ -11,8 +11,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from nemo_eval_operator.clock import parse_timestamp
 from nemo_eval_operator.evaluator.model import CANCELLING, JobStatus, RemoteJob
-from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator, owned_by_gitops, parse_timestamp
+from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator, owned_by_gitops
 from nemo_eval_operator.lifecycle.steps import (
     AcquireSlot,
     AddFinalizer,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from nemo_eval_operator.clock import duration_text, parse_timestamp
 from nemo_eval_operator.evaluator.model import RemoteJob
-from nemo_eval_operator.lifecycle import FINALIZER, duration_text, parse_timestamp
+from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.lifecycle.steps import (
     CancelJob,
     DeleteJob,

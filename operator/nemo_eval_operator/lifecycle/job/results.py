@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator.model import Results
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = [
     "DRY_RUN_LABEL",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from nemo_eval_operator.clock import parse_timestamp
 from nemo_eval_operator.evaluator.model import JobStatus
-from nemo_eval_operator.lifecycle import parse_timestamp
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .snapshot import snapshot_in_status

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from nemo_eval_operator.clock import duration_text, micro_timestamp, parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import (
     CANCELLING,
     Ambiguous,
@@ -21,14 +22,10 @@ from nemo_eval_operator.lifecycle import (
     Outcome,
     attempt_carried,
     conditions_of,
-    duration_text,
     lasting_condition,
-    micro_timestamp,
-    parse_timestamp,
     reason_of,
     reason_of_absence,
     rerun_command,
-    timestamp,
 )
 from nemo_eval_operator.lifecycle.requests import model_name
 from nemo_eval_operator.resources import (

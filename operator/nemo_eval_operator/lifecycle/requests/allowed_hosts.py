@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 from .target_paths import Step, UnusableSpec, parse, shown
 

@@ -12,8 +12,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import mark_of_attempt, mark_of_object, without_marks
-from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, JsonObject, Model
+from nemo_eval_operator.nemo import ApiEndpoint, EvaluationConfig, Model
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, SamplingParams
 
 from .target_paths import place

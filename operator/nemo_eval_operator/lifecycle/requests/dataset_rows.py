@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["MAX_DATASET_BYTES", "BadRows", "DatasetRows", "rows_in"]
 

@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.evaluator.http import parts_of
+from nemo_eval_operator.evaluator.model import parts_of
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.nemo import (
     ConfigMapKeyRef,
     Dataset,
     EvaluationConfig,
     EvaluationTarget,
-    JsonObject,
     Rag,
     Retriever,
 )

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator.model import MASK
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["digest_of", "drifted_paths", "keeps_secret", "leftover_paths", "update_body"]
 

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator.model import MASK
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import MeasuredConfig, NemoBenchmark, NemoEvalJob
 
 from .bodies import config_in_full

@@ -12,8 +12,8 @@ from typing import Any, Final
 from pydantic import JsonValue
 
 from nemo_eval_operator.evaluator.model import MASK
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import Event
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 from .target_paths import Step, parse, shown

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["Step", "UnusableSpec", "UnusableTargetPath", "parse", "place", "shown"]
 

@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from nemo_eval_operator.evaluator.model import MASK
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import CONFIG_NAME
 
 from .target_paths import UnusableSpec

@@ -11,7 +11,8 @@ from typing import Final
 
 from pydantic import JsonValue, ValidationError
 
-from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget, JsonObject
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .target_paths import Step, UnusableTargetPath, parse, place

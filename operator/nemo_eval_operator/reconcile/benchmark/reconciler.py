@@ -15,7 +15,8 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import event_of_moved_config, read_benchmark, read_job, reason_of
 from nemo_eval_operator.lifecycle.benchmark import (
     BenchmarkFacts,
@@ -37,7 +38,6 @@ from nemo_eval_operator.lifecycle.requests import (
     with_rows,
 )
 from nemo_eval_operator.lifecycle.steps import AddFinalizer, RemoveFinalizer, RequeueAfter, WriteStatus
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.reconcile.datasets import ConfigMapMissing, DatasetReader, ReadDatasets
 from nemo_eval_operator.reconcile.deadline import limit
 from nemo_eval_operator.reconcile.lanes import Lanes, lane_at
@@ -47,9 +47,7 @@ from nemo_eval_operator.reconcile.objects import (
     ObjectWriter,
     Problem,
     is_selected,
-    key_of,
     problem_of,
-    read_object,
 )
 from nemo_eval_operator.reconcile.outcomes import OutcomeWriter
 from nemo_eval_operator.reconcile.secrets import (
@@ -126,7 +124,7 @@ class BenchmarkReconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
-        document, too_large = await read_object(self._kube, key)
+        document, too_large = await self._kube.read(key)
         if document is None or not is_selected(document, self._selector):
             self._forget(key)
             return None

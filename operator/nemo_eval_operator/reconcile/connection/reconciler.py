@@ -10,21 +10,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator.model import EvaluatorError
-from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import FINALIZER, read_benchmark, read_connection, read_job
 from nemo_eval_operator.lifecycle.connection import Hold, Needs, hold_of, needs_of
 from nemo_eval_operator.lifecycle.connection import status as connection_status
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.reconcile.objects import (
     FINALIZER_RECHECK_SECONDS,
     FinalizerRefused,
     ObjectWriter,
     Problem,
     is_selected,
-    key_of,
     problem_of,
-    read_object,
 )
 from nemo_eval_operator.reconcile.secrets import SECRET_RECHECK_SECONDS
 from nemo_eval_operator.resources import (
@@ -89,7 +87,7 @@ class ConnectionReconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until it wants to be looked at again. Raises RetryLater, KubeError."""
-        document, too_large = await read_object(self._kube, key)
+        document, too_large = await self._kube.read(key)
         if document is None:
             self._evaluators.close(key, f"NemoEvaluatorConnection {key.namespace}/{key.name} is gone")
             self._told.pop(key, None)

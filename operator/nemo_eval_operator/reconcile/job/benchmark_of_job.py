@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
+from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge, key_of
 from nemo_eval_operator.lifecycle.benchmark import (
     has_new_config_maps,
     has_new_secrets,
@@ -13,7 +13,7 @@ from nemo_eval_operator.lifecycle.benchmark import (
 )
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
 from nemo_eval_operator.reconcile.datasets import DatasetReader
-from nemo_eval_operator.reconcile.objects import first_problem, key_of
+from nemo_eval_operator.reconcile.objects import first_problem
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark, NemoEvalJob

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.lifecycle.job import Facts, decide_job, snapshot_in_status
 from nemo_eval_operator.lifecycle.steps import RequeueAfter
-from nemo_eval_operator.nemo import JsonObject
-from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoEvalJob, ObjectMeta
 from nemo_eval_operator.sessions import Evaluators
 from nemo_eval_operator.workqueue import WorkQueue

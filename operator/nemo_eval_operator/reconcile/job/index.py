@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import occupies, run_of, snapshot_in_status
 from nemo_eval_operator.reconcile.lanes import Lanes
-from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.sessions import Evaluator, Evaluators

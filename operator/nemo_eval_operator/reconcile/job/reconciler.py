@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 from nemo_eval_operator.evaluator.model import EvaluatorError, JobStatus, RemoteJob, Unavailable
-from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated
+from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated, key_of
 from nemo_eval_operator.lifecycle import event_of_ignored_rerun, event_of_ignored_ttl, read_job
 from nemo_eval_operator.lifecycle.connection import is_bound
 from nemo_eval_operator.lifecycle.job import (
@@ -51,9 +51,7 @@ from nemo_eval_operator.reconcile.objects import (
     ObjectWriter,
     Problem,
     is_selected,
-    key_of,
     problem_of,
-    read_object,
 )
 from nemo_eval_operator.reconcile.outcomes import OutcomeWriter
 from nemo_eval_operator.reconcile.secrets import SecretReader, remember
@@ -138,7 +136,7 @@ class JobReconciler:
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
-        document, too_large = await read_object(self._kube, key)
+        document, too_large = await self._kube.read(key)
         if document is None or not is_selected(document, self._selector):
             self._forget(key)
             return None

@@ -10,7 +10,7 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
 from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, Oversized, Redactor, Results
-from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference
+from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference, key_of
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
     DRY_RUN_LABEL,
@@ -21,7 +21,6 @@ from nemo_eval_operator.lifecycle.job import (
     results_document,
 )
 from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, config_document
-from nemo_eval_operator.reconcile.objects import key_of
 from nemo_eval_operator.reconcile.secrets import SecretReader, remember
 from nemo_eval_operator.resources import NemoEvalJob
 

@@ -22,7 +22,8 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle import Event
 from nemo_eval_operator.lifecycle.job import LookUp, attempt_status, pick_marked
 from nemo_eval_operator.lifecycle.job import status as job_status
@@ -44,10 +45,9 @@ from nemo_eval_operator.lifecycle.requests import (
     with_rows_recorded,
 )
 from nemo_eval_operator.lifecycle.steps import FindJob
-from nemo_eval_operator.nemo import JsonObject
 from nemo_eval_operator.reconcile.benchmark.remote_configs import trouble_with_config
 from nemo_eval_operator.reconcile.datasets import ConfigMapMissing, DatasetReader
-from nemo_eval_operator.reconcile.objects import ObjectWriter, key_of
+from nemo_eval_operator.reconcile.objects import ObjectWriter
 from nemo_eval_operator.reconcile.outcomes import OutcomeWriter
 from nemo_eval_operator.reconcile.secrets import (
     SECRET_RECHECK_SECONDS,
