@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from nemo_eval_operator.nemo import JsonObject
+from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["KEY_CHARACTERS", "LARGEST", "MAX_ITEMS", "SampleScores", "number_in"]
 
