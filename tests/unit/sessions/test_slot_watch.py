@@ -10,10 +10,9 @@ import pytest
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import RemoteJob, Unauthorized
-from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle.job import Admitted, JobSnapshot, Queued
 from nemo_eval_operator.reconcile import BenchmarkWaiters, JobIndex, Lanes
-from nemo_eval_operator.kube import key_of
 from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.runtime.metrics import Metrics
