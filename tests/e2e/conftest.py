@@ -10,9 +10,9 @@ from testbed.cluster import Cluster
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes
 from testbed.stack import start_evaluator, start_operator
+from tests.e2e.operator_stack import OperatorStack
 from tests.e2e.scenario import ROWS, Scenario
 from tests.e2e.stub_model import StubModel
-from tests.e2e.testbench import Testbench
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +62,12 @@ def scenario(cluster: Cluster, operator: None, namespace: str, evaluator_url: st
 
 
 @pytest.fixture
-def testbench(
+def stack(
     cluster: Cluster, crds: None, namespace: str, datasets: Path, stub_model: StubModel, tmp_path: Path
-) -> Iterator[Testbench]:
+) -> Iterator[OperatorStack]:
     """A namespace whose evaluator and operator the test starts, halts and kills itself."""
     with Processes() as processes:
-        yield Testbench(cluster, namespace, processes, tmp_path, datasets, stub_model)
+        yield OperatorStack(cluster, namespace, processes, tmp_path, datasets, stub_model)
         processes.check()
 
 

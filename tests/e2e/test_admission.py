@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from tests.e2e.operator_stack import OperatorStack
 from tests.e2e.scenario import BENCHMARK, JOB, Scenario, benchmark, eventually, model_job
 from tests.e2e.stub_model import StubModel
-from tests.e2e.testbench import Testbench
 
 LIMIT = 2
 LIMITED = {"NEMO_MAX_RUNNING_JOBS": str(LIMIT)}
@@ -32,11 +32,11 @@ def queued(scenario: Scenario) -> dict[str, int]:
     }
 
 
-def test_the_limit_of_running_jobs_holds_across_a_restart(testbench: Testbench, outspoken: StubModel) -> None:
+def test_the_limit_of_running_jobs_holds_across_a_restart(stack: OperatorStack, outspoken: StubModel) -> None:
     outspoken.hush()
-    testbench.start_evaluator()
-    operator = testbench.start_operator(LIMITED)
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
+    stack.start_evaluator()
+    operator = stack.start_operator(LIMITED)
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     scenario.apply(benchmark())
     scenario.until_reason(BENCHMARK, "qa", "ConfigReady")
     names = [f"job-{number}" for number in range(5)]
@@ -50,11 +50,11 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(testbench: Testbench, 
     assert status["phase"] == "Pending"
     assert "all 2 evaluator slots are in use" in status["message"]
     # A job that is just being looked at again may have left the line for a moment.
-    eventually(lambda: testbench.metric("nemo_eval_operator_evaluator_places_waiting") == 3, "three in line")
+    eventually(lambda: stack.metric("nemo_eval_operator_evaluator_places_waiting") == 3, "three in line")
 
-    testbench.kill(operator)
+    stack.kill(operator)
     scenario.apply(model_job("urgent", priority=100))
-    testbench.start_operator(LIMITED)
+    stack.start_operator(LIMITED)
     eventually(lambda: "urgent" in queued(scenario), "the new one waits too")
     assert len(scenario.remote_jobs()) == LIMIT, "those that ran before the restart count"
 
@@ -72,12 +72,12 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(testbench: Testbench, 
 
 
 def test_a_deleted_and_a_suspended_job_give_up_their_places(
-    testbench: Testbench, outspoken: StubModel
+    stack: OperatorStack, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    testbench.start_evaluator()
-    testbench.start_operator({"NEMO_MAX_RUNNING_JOBS": "1"})
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
+    stack.start_evaluator()
+    stack.start_operator({"NEMO_MAX_RUNNING_JOBS": "1"})
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     scenario.apply(benchmark(), model_job("running"))
     scenario.until_phase("running", "Running")
     scenario.apply(model_job("second"))

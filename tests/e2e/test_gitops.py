@@ -20,6 +20,7 @@ from testbed.kstatus import Verdict, verdicts
 from testbed.processes import Processes
 from tests.argocd import health
 from tests.documented import SITUATIONS, conditions_to_kstatus
+from tests.e2e.operator_stack import OperatorStack, halted
 from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
@@ -33,7 +34,6 @@ from tests.e2e.scenario import (
 )
 from tests.e2e.stub_model import StubModel
 from tests.e2e.test_remote_status import Answers
-from tests.e2e.testbench import Testbench, halted
 
 KINDS = {
     "NemoBenchmark": "nemobenchmarks",
@@ -74,24 +74,24 @@ def tour(
     cluster.kubectl("create", "namespace", namespace)
     stub_model.hush()
     with Processes() as processes:
-        testbench = Testbench(
+        stack = OperatorStack(
             cluster, namespace, processes, tmp_path_factory.mktemp("tour"), datasets, stub_model
         )
-        tour = Tour(Scenario(cluster, namespace, testbench.evaluator_url))
-        lead(tour, testbench)
+        tour = Tour(Scenario(cluster, namespace, stack.evaluator_url))
+        lead(tour, stack)
         processes.check()
         yield tour
     stub_model.speak()
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def lead(tour: Tour, testbench: Testbench) -> None:
+def lead(tour: Tour, stack: OperatorStack) -> None:
     apply_everything(tour)
-    operator = testbench.start_operator({"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"})
+    operator = stack.start_operator({"NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"})
     wait_for_what_is_missing(tour)
-    evaluator = testbench.start_evaluator()
+    evaluator = stack.start_evaluator()
     evaluate(tour)
-    testbench.kill(evaluator)
+    stack.kill(evaluator)
     tour.scenario.until_reason(JOB, "runs", "EvaluatorUnreachable")
     tour.see("running, the evaluator is down", "NemoEvalJob", "runs")
     with halted(operator):

@@ -3,6 +3,7 @@
 import time
 
 from testbed.faults import Fault, FaultProxy, Rule
+from tests.e2e.operator_stack import OperatorStack, halted
 from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
@@ -14,7 +15,6 @@ from tests.e2e.scenario import (
     model_job,
 )
 from tests.e2e.stub_model import StubModel
-from tests.e2e.testbench import Testbench, halted
 
 JOBS_LEFT = 'nemo_eval_operator_left_behind_total{kind="job"}'
 CONFIGS_LEFT = 'nemo_eval_operator_left_behind_total{kind="config"}'
@@ -24,19 +24,19 @@ POST_SECONDS = 6
 
 
 def test_a_job_lost_to_a_restart_of_the_evaluator_is_retried_as_its_limit_allows(
-    testbench: Testbench, outspoken: StubModel
+    stack: OperatorStack, outspoken: StubModel
 ) -> None:
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
-    evaluator = testbench.start_evaluator()
-    testbench.start_operator()
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
+    evaluator = stack.start_evaluator()
+    stack.start_operator()
     outspoken.hush()
     scenario.apply(benchmark(), model_job("retried", backoffLimit=1), model_job("given-up"))
     scenario.until_phase("retried", "Running", seconds=90)
     scenario.until_phase("given-up", "Running")
 
-    testbench.kill(evaluator)
+    stack.kill(evaluator)
     outspoken.speak()
-    testbench.start_evaluator()
+    stack.start_evaluator()
 
     scenario.until_phase("given-up", "Failed")
     assert scenario.reason(JOB, "given-up") == "EvaluationFailed"
@@ -48,12 +48,12 @@ def test_a_job_lost_to_a_restart_of_the_evaluator_is_retried_as_its_limit_allows
     assert len(scenario.remote_jobs("given-up")) == 1
 
 
-def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(testbench: Testbench) -> None:
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
-    testbench.start_evaluator()
+def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(stack: OperatorStack) -> None:
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
+    stack.start_evaluator()
     times = {"NEMO_REQUEST_TIMEOUT_SECONDS": "20", "NEMO_SETTLE_SECONDS": "25"}
-    with FaultProxy(testbench.evaluator_url) as proxy:
-        operator = testbench.start_operator(times, evaluator_url=proxy.url)
+    with FaultProxy(stack.evaluator_url) as proxy:
+        operator = stack.start_operator(times, evaluator_url=proxy.url)
         scenario.apply(data_benchmark())
         scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
         # The POST alone is held back: the config is verified before the intent is written.
@@ -62,7 +62,7 @@ def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(t
         eventually(lambda: scenario.status(JOB, "begun").get("submission"), "intent written")
         operator.terminate()
         assert operator.wait(30) == 0
-    testbench.processes.remove(operator)
+    stack.processes.remove(operator)
 
     assert len(scenario.remote_jobs("begun")) == 1
     # What came of it is written down; had it been cut off, only the intent would be.
@@ -70,12 +70,12 @@ def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(t
 
 
 def test_an_evaluator_that_answers_nothing_holds_up_no_deletion(
-    testbench: Testbench, outspoken: StubModel
+    stack: OperatorStack, outspoken: StubModel
 ) -> None:
     """Many at once: were each to find out by itself, the last ones would wait for all the others."""
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
-    evaluator = testbench.start_evaluator()
-    testbench.start_operator({"NEMO_WORKERS": "2"})
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
+    evaluator = stack.start_evaluator()
+    stack.start_operator({"NEMO_WORKERS": "2"})
     outspoken.hush()
     names = [f"stuck-{number}" for number in range(8)]
     scenario.apply(benchmark(), *(model_job(name, cancelTimeoutSeconds=20) for name in names))
@@ -88,7 +88,7 @@ def test_an_evaluator_that_answers_nothing_holds_up_no_deletion(
         begun = time.monotonic()
         scenario.kubectl("delete", JOB, *names, "--timeout=100s")
         took = time.monotonic() - begun
-        assert testbench.metric(JOBS_LEFT) == len(names)
+        assert stack.metric(JOBS_LEFT) == len(names)
 
     # Each by itself they would need a request's time-out twice, two at a time: 80 s.
     assert took < 45, "bounded by the time-out, not by the number of objects"
@@ -98,11 +98,11 @@ def test_an_evaluator_that_answers_nothing_holds_up_no_deletion(
 
 
 def test_a_namespace_goes_with_all_that_runs_in_it(
-    testbench: Testbench, controllers: None, outspoken: StubModel
+    stack: OperatorStack, controllers: None, outspoken: StubModel
 ) -> None:
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
-    testbench.start_evaluator()
-    testbench.start_operator()
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
+    stack.start_evaluator()
+    stack.start_operator()
     outspoken.hush()
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"token": "x"}}
     values = [{"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "params.extra.hf_token"}]
@@ -110,7 +110,7 @@ def test_a_namespace_goes_with_all_that_runs_in_it(
     scenario.until_phase("one", "Running", seconds=90)
     scenario.until_phase("two", "Running")
 
-    testbench.cluster.kubectl("delete", "namespace", testbench.namespace, "--wait=false")
+    stack.cluster.kubectl("delete", "namespace", stack.namespace, "--wait=false")
 
     scenario.until_gone(JOB, "one")
     scenario.until_gone(JOB, "two")
@@ -119,16 +119,16 @@ def test_a_namespace_goes_with_all_that_runs_in_it(
     assert scenario.remote_config("qa") is None
 
 
-def test_a_benchmark_whose_evaluator_is_gone_is_let_go_and_counted(testbench: Testbench) -> None:
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
-    evaluator = testbench.start_evaluator()
-    testbench.start_operator()
+def test_a_benchmark_whose_evaluator_is_gone_is_let_go_and_counted(stack: OperatorStack) -> None:
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
+    evaluator = stack.start_evaluator()
+    stack.start_operator()
     scenario.apply(data_benchmark())
     scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
-    testbench.kill(evaluator)
+    stack.kill(evaluator)
 
     scenario.kubectl("delete", BENCHMARK, "rows", "--wait=false")
     scenario.until_gone(BENCHMARK, "rows", seconds=100)
 
     assert f"config {scenario.namespace}/rows" in scenario.event("rows", "LeftInEvaluator")["message"]
-    assert testbench.metric(CONFIGS_LEFT) == 1
+    assert stack.metric(CONFIGS_LEFT) == 1

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from testbed.faults import Exchange, FaultProxy
+from tests.e2e.operator_stack import OperatorStack
 from tests.e2e.scenario import JOB, Scenario, benchmark, eventually, model_job
 from tests.e2e.stub_model import StubModel
-from tests.e2e.testbench import Testbench
 
 UNCLEAR: dict[str, tuple[int, Any]] = {
     "answered 500": (500, {"detail": "the database is locked"}),
@@ -45,8 +45,8 @@ class Answers:
 
 
 @pytest.fixture
-def proxy(testbench: Testbench) -> Iterator[FaultProxy]:
-    with FaultProxy(testbench.evaluator_url) as proxy:
+def proxy(stack: OperatorStack) -> Iterator[FaultProxy]:
+    with FaultProxy(stack.evaluator_url) as proxy:
         yield proxy
 
 
@@ -69,14 +69,14 @@ def since(scenario: Scenario) -> str | None:
 
 
 def test_what_the_evaluator_reports_of_a_job_is_shown_whatever_it_is(
-    testbench: Testbench, proxy: FaultProxy, outspoken: StubModel
+    stack: OperatorStack, proxy: FaultProxy, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     answers = Answers(body={"status": "pending"})
     proxy.instead = answers.instead
-    testbench.start_evaluator()
-    testbench.start_operator({"NEMO_POLL_INTERVAL_SECONDS": "0.5"}, evaluator_url=proxy.url)
+    stack.start_evaluator()
+    stack.start_operator({"NEMO_POLL_INTERVAL_SECONDS": "0.5"}, evaluator_url=proxy.url)
     scenario.apply(benchmark(), model_job("run"))
 
     status = scenario.until_reason(JOB, "run", "QueuedInEvaluator")

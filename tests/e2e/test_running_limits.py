@@ -8,17 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.job_author import KINDS, JobAuthor
+from tests.e2e.operator_stack import OperatorStack
 from tests.e2e.scenario import BENCHMARK, JOB, Scenario, benchmark, connection, eventually, model_job
 from tests.e2e.stub_model import StubModel
 from tests.e2e.test_admission import most_at_once, queued
-from tests.e2e.testbench import Testbench
 
 LIMITED = {"NEMO_MAX_RUNNING_JOBS": "1", "NEMO_ALLOW_LOOPBACK_CONNECTIONS": "true"}
 
 
-def tenant_of(testbench: Testbench) -> Scenario:
+def tenant_of(stack: OperatorStack) -> Scenario:
     """A tenant with all rights on the three kinds in its namespace."""
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     return JobAuthor(scenario, kinds=(*KINDS, "nemoevaluatorconnections")).scenario
 
 
@@ -47,28 +47,28 @@ def hold_by_a_finalizer(tenant: Scenario, name: str) -> None:
 @pytest.mark.parametrize("let_go", [strip_finalizer, delete_orphan, hold_by_a_finalizer])
 @pytest.mark.parametrize("restart", [False, True], ids=["same operator", "after a restart"])
 def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
-    let_go: Callable[[Scenario, str], None], restart: bool, testbench: Testbench, outspoken: StubModel
+    let_go: Callable[[Scenario, str], None], restart: bool, stack: OperatorStack, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    testbench.start_evaluator()
-    operator = testbench.start_operator(LIMITED)
-    tenant = tenant_of(testbench)
+    stack.start_evaluator()
+    operator = stack.start_operator(LIMITED)
+    tenant = tenant_of(stack)
     tenant.apply(benchmark(), model_job("first"))
     tenant.until_phase("first", "Running")
 
     if let_go is strip_finalizer:
         # The operator would cancel what it sees being deleted; a tenant is quicker than it.
-        testbench.kill(operator)
+        stack.kill(operator)
         let_go(tenant, "first")
         tenant.until_gone(JOB, "first")
-        operator = testbench.start_operator(LIMITED)
+        operator = stack.start_operator(LIMITED)
     else:
         let_go(tenant, "first")
     tenant.apply(model_job("second"))
     until_queued(tenant, "second")
     if restart:
-        testbench.kill(operator)
-        testbench.start_operator(LIMITED)
+        stack.kill(operator)
+        stack.start_operator(LIMITED)
         tenant.apply(model_job("third"))
         until_queued(tenant, "third")
 
@@ -81,12 +81,12 @@ def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
 
 
 def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(
-    testbench: Testbench, outspoken: StubModel
+    stack: OperatorStack, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    testbench.start_evaluator()
-    testbench.start_operator(LIMITED)
-    tenant = tenant_of(testbench)
+    stack.start_evaluator()
+    stack.start_operator(LIMITED)
+    tenant = tenant_of(stack)
     tenant.apply(benchmark(), model_job("again", deletionPolicy="Orphan"))
     tenant.until_phase("again", "Running")
 
@@ -100,14 +100,14 @@ def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(
 
 
 def test_a_connection_to_the_administrators_url_shares_its_limit(
-    testbench: Testbench, outspoken: StubModel
+    stack: OperatorStack, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    testbench.start_evaluator()
-    operator = testbench.start_operator(LIMITED)
-    tenant = tenant_of(testbench)
+    stack.start_evaluator()
+    operator = stack.start_operator(LIMITED)
+    tenant = tenant_of(stack)
     tenant.apply(
-        connection("own", f"{testbench.evaluator_url}/", maxRunningJobs=50),
+        connection("own", f"{stack.evaluator_url}/", maxRunningJobs=50),
         benchmark("by-connection", evaluatorRef={"name": "own"}),
         benchmark(),
     )
@@ -120,8 +120,8 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(
     until_queued(tenant, "second")
     tenant.apply(model_job("third", of="by-connection"))
     until_queued(tenant, "third")
-    testbench.kill(operator)
-    testbench.start_operator(LIMITED)
+    stack.kill(operator)
+    stack.start_operator(LIMITED)
     tenant.apply(model_job("fourth"), model_job("fifth", of="by-connection"))
     until_queued(tenant, "fourth")
     until_queued(tenant, "fifth")
@@ -135,14 +135,14 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(
 
 @pytest.mark.parametrize("broken", ["url", "credentials"])
 def test_a_connection_that_is_broken_while_its_job_runs_keeps_no_slot_when_the_job_has_ended(
-    broken: str, testbench: Testbench, outspoken: StubModel
+    broken: str, stack: OperatorStack, outspoken: StubModel
 ) -> None:
     outspoken.hush()
-    testbench.start_evaluator()
-    testbench.start_operator(LIMITED)
-    tenant = tenant_of(testbench)
+    stack.start_evaluator()
+    stack.start_operator(LIMITED)
+    tenant = tenant_of(stack)
     tenant.apply(
-        connection("own", testbench.evaluator_url), benchmark("by-connection", evaluatorRef={"name": "own"})
+        connection("own", stack.evaluator_url), benchmark("by-connection", evaluatorRef={"name": "own"})
     )
     tenant.apply(benchmark())
     tenant.apply(model_job("first", of="by-connection"))

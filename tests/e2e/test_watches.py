@@ -14,9 +14,9 @@ from testbed.faults import Exchange, FaultProxy, Upstream, proxied_kubeconfig
 from testbed.processes import Processes
 from testbed.stack import start_operator
 from tests.conftest import CRDS
+from tests.e2e.operator_stack import OperatorStack
 from tests.e2e.scenario import JOB, Scenario, data_benchmark, data_job, eventually
 from tests.e2e.test_release_finalizers import release
-from tests.e2e.testbench import Testbench
 
 
 def error(code: int) -> bytes:
@@ -86,24 +86,24 @@ def test_a_watch_that_says_something_odd_is_opened_again(
         processes.remove(operator)
 
 
-def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(testbench: Testbench) -> None:
-    if not testbench.cluster.throwaway:
+def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(stack: OperatorStack) -> None:
+    if not stack.cluster.throwaway:
         pytest.skip("all objects of a cluster that is not ours would go with them")
-    scenario = Scenario(testbench.cluster, testbench.namespace, testbench.evaluator_url)
-    testbench.start_evaluator()
-    operator = testbench.start_operator()
+    scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
+    stack.start_evaluator()
+    operator = stack.start_operator()
 
     def log() -> str:
         return operator.program.log.read_text()
 
     # What other tests left behind has finalizers, and no operator.
-    assert release(testbench.cluster.kubeconfig).returncode == 0
+    assert release(stack.cluster.kubeconfig).returncode == 0
     try:
-        testbench.cluster.kubectl("delete", "--timeout=50s", "-f", str(CRDS))
+        stack.cluster.kubectl("delete", "--timeout=50s", "-f", str(CRDS))
         eventually(lambda: "does not serve nemoevaluatorconnections yet" in log(), "it waits", seconds=120)
     finally:
-        testbench.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-        testbench.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+        stack.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+        stack.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
 
     scenario.apply(data_benchmark(), data_job("after"))
     scenario.until_phase("after", "Succeeded", seconds=120)

@@ -19,7 +19,7 @@ from tests.e2e.stub_model import StubModel
 
 
 @dataclass
-class Testbench:
+class OperatorStack:
     """One namespace's operator and evaluator, each of which may be killed, halted and started anew."""
 
     cluster: Cluster
