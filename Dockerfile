@@ -1,4 +1,4 @@
-# The operator's image: Python, the runtime dependencies as locked in uv.lock, and nothing else. docs/image.md has more.
+# The operator's image: Python, the runtime dependencies as locked in uv.lock, and nothing else. docs/how-to/image.md has more.
 #   docker build -t nemo-eval-operator:0.1.0 .
 
 # The digest, which covers all architectures, is what counts; the tag says what it was. --build-arg BASE=… names a mirror.

@@ -31,7 +31,7 @@ _ROOT: Final = Path(__file__).parent.parent
 CHART: Final = _ROOT / "deploy" / "chart"
 _CRDS: Final = _ROOT / "crds"
 _GOLDEN: Final = _ROOT / "tests" / "golden" / "chart"
-_HANDBOOK: Final = _ROOT / "docs" / "install.md"
+_HANDBOOK: Final = _ROOT / "docs" / "how-to" / "install.md"
 _TABLE_BEGINS: Final = "<!-- values: written by `make generate` -->\n"
 _TABLE_ENDS: Final = "<!-- end of values -->\n"
 
@@ -108,7 +108,7 @@ def made_of_the_chart() -> dict[Path, str]:
 
 
 def _handbook() -> str:
-    """docs/install.md with the table of values as it should be."""
+    """docs/how-to/install.md with the table of values as it should be."""
     before, _, rest = _HANDBOOK.read_text().partition(_TABLE_BEGINS)
     _, _, after = rest.partition(_TABLE_ENDS)
     values = yaml.safe_load((CHART / "values.yaml").read_text())

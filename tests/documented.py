@@ -10,7 +10,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 @dataclass(frozen=True)
 class Documented:
-    """One row of the table in docs/gitops.md."""
+    """One row of the table in docs/explanation/gitops.md."""
 
     phase: str | None
     conditions: dict[str, str]
@@ -36,7 +36,7 @@ def _conditions(cell: str) -> dict[str, str]:
 
 
 def _situations() -> Iterator[tuple[tuple[str, str], Documented]]:
-    for heading, rows in _tables("gitops.md"):
+    for heading, rows in _tables("explanation/gitops.md"):
         if heading.startswith("Nemo"):
             for situation, phase, conditions, kstatus, _flux, argocd in rows:
                 said = Documented(phase.strip("`") or None, _conditions(conditions), kstatus, argocd)

@@ -1,7 +1,7 @@
 """What kubectl wait, Flux (by kstatus) and Argo CD (by our Lua) make of live objects, situation by situation.
 
 One operator and one evaluator are led through all of them once; each test then asks one question of what was
-seen. What should be seen is what docs/gitops.md and docs/architecture.md say.
+seen. What should be seen is what docs/explanation/gitops.md and docs/architecture.md say.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a tenant's own account may try; docs/security.md has the table, docs/install.md the guards."""
+"""What a tenant's own account may try; docs/security.md has the table, docs/how-to/install.md the guards."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from tests.integration.crds import Api
 
 pytestmark = pytest.mark.usefixtures("crds")
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "connections.md"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "how-to" / "connect-an-evaluator.md"
 URL = {"url": "https://evaluator.example.com"}
 KEY = {"name": "it", "key": "token"}
 ONE_PLACE = "set exactly one of spec.url (a base URL) and spec.serviceRef"

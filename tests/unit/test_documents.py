@@ -10,7 +10,7 @@ from nemo_eval_operator.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
 
 
 def named(page: Path) -> str:
@@ -65,7 +65,7 @@ def test_every_documented_variable_is_a_setting() -> None:
 
 
 def test_outputs_of_kubectl_get_have_todays_columns() -> None:
-    """The README shows benchmarks and jobs, docs/connections.md connections."""
+    """The README shows benchmarks and jobs, the page about connections those."""
     shown = {
         tuple(line.split())
         for page in PAGES

@@ -20,7 +20,7 @@
 {{- fail "metrics.objectNames: true needs metrics.tokenSecret.name, so that not everyone who reaches the port reads the names" }}
 {{- end }}
 {{- if and (not .Values.rbac.create) .Values.uninstall.releaseFinalizers }}
-{{- fail "rbac.create: false needs uninstall.releaseFinalizers: false, whose Job has roles of its own; docs/install.md has the command" }}
+{{- fail "rbac.create: false needs uninstall.releaseFinalizers: false, whose Job has roles of its own; docs/how-to/install.md has the command" }}
 {{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.create: false needs serviceAccount.name: permissions are not given to the account `default`" }}
