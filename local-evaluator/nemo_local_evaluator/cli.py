@@ -135,7 +135,7 @@ def serve(
         typer.Option(
             metavar="NAME",
             help="Behave as another NeMo Evaluator might, where nobody has written down what it does. May be"
-            " repeated; docs/how-to/local-evaluator.md says what each means.",
+            " repeated; docs/reference/local-evaluator-api.md says what each means.",
         ),
     ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = "info",

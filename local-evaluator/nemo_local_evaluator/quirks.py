@@ -1,7 +1,8 @@
 """Ways in which a real NeMo Evaluator may differ from this server, each to be switched on by name.
 
 No public text says what that service does in these places. The default is the most natural behaviour; a
-client that is tested against every quirk is ready for any of them. docs/how-to/local-evaluator.md has them all.
+client that is tested against every quirk is ready for any of them. They are listed in
+docs/reference/local-evaluator-api.md.
 """
 
 from collections.abc import Iterable

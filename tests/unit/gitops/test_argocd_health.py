@@ -1,4 +1,4 @@
-"""Argo CD's health check, under Lua 5.1 in its sandbox, on objects as docs/explanation/gitops.md describes them.
+"""Argo CD's health check, in a Lua 5.1 sandbox, on objects as docs/explanation/gitops.md describes them.
 
 That live objects are as it describes them is for tests/e2e/test_gitops.py to say.
 """
