@@ -42,6 +42,7 @@ from nemo_eval_operator.sessions import (
     EvaluatorFactory,
     EvaluatorResolver,
     Evaluators,
+    JobLists,
     SecretStore,
     SharedSlots,
 )
@@ -141,6 +142,7 @@ async def _work(
             kube=kube,
             queue=queue,
             slots=slots,
+            lists=JobLists(kube, settings.namespaces, settings.selector),
             heartbeats=heartbeats,
             metrics=metrics,
             guards=[election.refuse_unless_held] if election else [],

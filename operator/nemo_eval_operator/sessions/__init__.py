@@ -8,6 +8,7 @@ from .bulkhead import Bulkhead
 from .circuit_breaker import CircuitBreaker
 from .credentials import CredentialsReader
 from .factory import HEADERS, EvaluatorFactory
+from .job_lists import JobLists
 from .job_search import JobSearch, LookUpPostponed
 from .recount import SlotRecount
 from .recount_turns import RecountTurns
@@ -30,6 +31,7 @@ __all__ = [
     "EvaluatorFactory",
     "EvaluatorResolver",
     "Evaluators",
+    "JobLists",
     "JobSearch",
     "JobTracker",
     "LookUpPostponed",

@@ -23,6 +23,7 @@ from nemo_eval_operator.workqueue import WorkQueue
 
 from .bulkhead import Bulkhead
 from .circuit_breaker import CircuitBreaker
+from .job_lists import JobLists
 from .poller import Poller
 from .recount import SlotRecount
 from .recount_turns import RecountTurns
@@ -61,6 +62,7 @@ class EvaluatorFactory:
     kube: KubeClient
     queue: WorkQueue
     slots: SharedSlots
+    lists: JobLists
     heartbeats: Heartbeats
     metrics: Metrics
     guards: Sequence[Callable[[httpx.Request], Awaitable[None]]]
@@ -182,12 +184,12 @@ class EvaluatorFactory:
     ) -> SlotRecount:
         return SlotRecount(
             kube=self.kube,
+            lists=self.lists,
             evaluator=evaluator,
             slots=self.slots,
             turns=self.turns,
             connection=connection.metadata if connection else None,
             namespaces=self.settings.namespaces,
-            selector=self.settings.selector,
             cluster=self.settings.cluster_name,
             settle=self.settings.settle_seconds,
             heartbeat=heartbeat,

@@ -82,15 +82,18 @@ class Orphans:
         if followed is not None and not followed.ended and self._slot_pool.is_limited:
             self.follow(key.namespace, followed.job_id, followed.since)
 
-    def follow(self, namespace: str, job_id: str, since: datetime) -> bool:
-        """Keep a place for the remote job until it has ended; False where there are too many."""
+    def follow(self, namespace: str, job_id: str, since: datetime, *, shared: bool = True) -> bool:
+        """Keep a slot for the remote job until it has ended; False where there are too many.
+
+        `shared`: one of the shared slots too.
+        """
         key, seen = ObjectKey(ORPHANS, namespace, job_id), JobSnapshot("active", None)
         if key in self._followed:
             return True
         if len(self._followed) >= MAX_ORPHANS:
             return False
         self._followed.add(key)
-        self._slot_pool.keep(self.slot_of(key), Run("", namespace, job_id, since))
+        self._slot_pool.keep(self.slot_of(key), Run("", namespace, job_id, since), shared=shared)
         logger.info("remote job %s has no object in namespace %s and keeps its slot", job_id, namespace)
 
         def end() -> None:
@@ -155,11 +158,12 @@ class Orphans:
         namespaces: Collection[str],
         cluster: str,
         connection: str | None,
+        shared: bool,
         heartbeat: Heartbeat,
     ) -> None:
         """Follow all live jobs whose objects are gone; `connection`: of those that were submitted by it.
 
-        Raises EvaluatorError and KubeError; then it is still wanted.
+        `shared`: they have shared slots too. Raises EvaluatorError and KubeError; then it is still wanted.
         """
         self._wanted.clear()
         settled = set(self._uncertain)
@@ -178,7 +182,7 @@ class Orphans:
             for job_id, since, mark in found.jobs:
                 heartbeat.beat()
                 if not self._has_place(mark) and not await _is_cared_for(kube, mark):
-                    self.follow(mark.namespace, job_id, since)
+                    self.follow(mark.namespace, job_id, since, shared=shared)
         except BaseException:
             self._wanted.set()
             raise
@@ -207,7 +211,8 @@ class _Found:
             self.passed_over += 1
             return
         self.sought.discard(mark.uid)
-        self.jobs.append((remote.id, remote.created_at or datetime.now(UTC), mark))
+        now = datetime.now(UTC)
+        self.jobs.append((remote.id, min(remote.created_at or now, now), mark))
 
 
 async def live_jobs(

@@ -10,12 +10,12 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.kube import KubeClient, KubeError
-from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
-from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, ObjectMeta
+from nemo_eval_operator.resources import NemoEvalJob, ObjectMeta
 from nemo_eval_operator.runtime.backoff import pauses
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
+from .job_lists import JobLists
 from .recount_turns import RecountTurns
 from .registry import Evaluator
 from .shared_slots import SharedSlots
@@ -37,16 +37,16 @@ not keep its users from it: then only what the objects say counts."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotRecount:
-    """Counts what runs at one evaluator, of the jobs in `namespaces` (none: all) that `selector` matches."""
+    """Counts what runs at one evaluator, of the jobs of `lists`, which are in `namespaces` (none: all)."""
 
     kube: KubeClient
+    lists: JobLists
     evaluator: Evaluator
     slots: SharedSlots
     turns: RecountTurns
     connection: ObjectMeta | None
     """Of the connection that leads to the evaluator; None for the operator's own."""
     namespaces: Sequence[str]
-    selector: LabelSelector
     cluster: str
     settle: float
     """Seconds in which a submission whose outcome is not known may still become a job."""
@@ -78,36 +78,39 @@ class SlotRecount:
         await self._count_orphans()
         slot_pool.open()
         # A tenant's connection must not decide when the administrator's places are counted.
-        if slot_pool.shared is not None and self._may_open_shared():
+        if slot_pool.shared is not None and self._counts_shared:
             slot_pool.shared.open()
         logger.info("%d jobs run already at %s", slot_pool.running, self.evaluator.used.url)
 
-    def _may_open_shared(self) -> bool:
+    @property
+    def _counts_shared(self) -> bool:
+        """Whether what this evaluator lists decides about shared slots.
+
+        Those of the administrator's evaluator are counted by its own client alone, whichever connection its
+        jobs were submitted by: another path of its host could list jobs that do not exist.
+        """
         used = self.evaluator.used
         return used.connection is None or not self.slots.is_own(used.url)
 
     async def _count_objects(self) -> None:
-        """Note every job that has a place, here or at another connection to the same URL."""
+        """Note every job that has a slot, here or at another connection to the same URL."""
         pause = pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
-        slot_pool = self.evaluator.slot_pool
-        for namespace in self.namespaces or (None,):
-            while True:
-                self.heartbeat.beat()
-                try:
-                    async for document in self.kube.list_all(
-                        EVALJOB_PLURAL, namespace, selector=self.selector.text
-                    ):
-                        self.heartbeat.beat()
-                        job = read_job(document)[0]
-                        used, shared = evaluator_of_record(job), slot_pool.shared
-                        if self.evaluator.has(job):
-                            slot_pool.note(job)
-                        elif used and shared is not None and self.slots.are_at(shared, used.url):
-                            shared.note(job)
-                    break
-                except KubeError as error:
-                    logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
-                    await self._pause(next(pause))
+        while True:
+            self.heartbeat.rest()
+            try:
+                await self.lists.note_each(self._note)
+            except KubeError as error:
+                logger.warning("running jobs are not counted yet, nothing is submitted: %s", error)
+                await self._pause(next(pause))
+            else:
+                return
+
+    def _note(self, job: NemoEvalJob) -> None:
+        used, slot_pool = evaluator_of_record(job), self.evaluator.slot_pool
+        if self.evaluator.has(job):
+            slot_pool.note(job)
+        elif used and slot_pool.shared is not None and self.slots.are_at(slot_pool.shared, used.url):
+            slot_pool.shared.note(job)
 
     async def _count_orphans(self) -> None:
         pause = pauses(first=FIRST_RETRY_SECONDS, longest=MAX_RETRY_SECONDS)
@@ -123,6 +126,7 @@ class SlotRecount:
                     namespaces=self.namespaces,
                     cluster=self.cluster,
                     connection=used.connection,
+                    shared=self._counts_shared,
                     heartbeat=self.heartbeat,
                 )
             except (EvaluatorError, KubeError) as error:

@@ -135,9 +135,12 @@ class SlotPool:
             if slots is not other.shared:
                 slots.forget(key)
 
-    def keep(self, name: str, run: Run) -> None:
-        """A run whose object is gone has a slot, whether one is free or not; `name` stands for it."""
-        for slots in self._all():
+    def keep(self, name: str, run: Run, *, shared: bool = True) -> None:
+        """A run whose object is gone has a slot, whether one is free or not; `name` stands for it.
+
+        `shared`: one of the shared slots too.
+        """
+        for slots in self._all() if shared else (self._own,):
             slots.keep(name, run)
 
     def free(self, name: str) -> None:

@@ -109,7 +109,8 @@ class SlotWatch:
         for slot in taken:
             if slot.run.job_id is None or (slot.holder, slot.run.job_id) in seen:
                 continue
-            if now - slot.run.since > timedelta(seconds=UNSEEN_SECONDS):
+            # A status may be written by others: a time in the future must not put this off.
+            if not timedelta() <= now - slot.run.since <= timedelta(seconds=UNSEEN_SECONDS):
                 self._follow(slot, slot.run.job_id)
         await self._look_for_uncertain({slot.run: slot for slot in taken if slot.run.job_id is None})
 

@@ -504,7 +504,13 @@ async def test_a_census_is_seen_to_live_at_each_page_also_without_a_job_on_it() 
     orphans = Orphans(SlotPool(made.queue, limit=1), made.tracker, connection=None)
     async with httpx.AsyncClient(base_url="http://kubernetes.test") as http:
         await orphans.count(
-            KubeClient(http), made.client, namespaces=(), cluster="", connection=None, heartbeat=heartbeat
+            KubeClient(http),
+            made.client,
+            namespaces=(),
+            cluster="",
+            connection=None,
+            shared=True,
+            heartbeat=heartbeat,
         )
     assert len(evaluator.lists) == 200
     assert heartbeat.beats == set(range(201))

@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.kube import KubeClient, KubeUnavailable
 from nemo_eval_operator.lifecycle.job import Admitted, Counting
 from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, ObjectMeta
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.sessions import (
     CircuitBreaker,
     Evaluator,
+    JobLists,
     JobTracker,
     RecountTurns,
     SharedSlots,
@@ -38,13 +39,17 @@ class Stage:
     """An operator whose connections count their jobs. `lists` is how often all objects were read."""
 
     def __init__(self) -> None:
-        self.lists = 0
+        self.lists = self.failures = 0
         self.queue, self.turns = WorkQueue(), RecountTurns()
         transport = httpx.MockTransport(self._list)
         self.kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        self.job_lists = JobLists(self.kube, (), LabelSelector())
 
     def _list(self, _: httpx.Request) -> httpx.Response:
         self.lists += 1
+        if self.failures:
+            self.failures -= 1
+            return httpx.Response(503, json={"kind": "Status", "message": "overloaded"})
         return httpx.Response(200, json={"items": []})
 
     def open(
@@ -65,12 +70,12 @@ class Stage:
         )
         recount = SlotRecount(
             kube=self.kube,
+            lists=self.job_lists,
             evaluator=evaluator,
             slots=SharedSlots(self.queue, limit=None, own_url="http://own.test"),
             turns=self.turns,
             connection=meta,
             namespaces=(),
-            selector=LabelSelector(),
             cluster="",
             settle=0,
             heartbeat=Heartbeat(60),
@@ -104,19 +109,41 @@ async def test_a_connection_that_is_edited_in_a_loop_counts_only_so_often_and_de
 
 async def counted_of(stage: Stage, connections: dict[str, datetime]) -> int:
     """How many of these connections count within a few turns of the event loop, by uid and creation."""
-    before = stage.lists
     opened = [stage.open("team-a/mine", uid=uid, created=created) for uid, created in connections.items()]
     for _ in range(1000):
         await asyncio.sleep(0)
     for _, task in opened:
         task.cancel()
     await asyncio.gather(*(task for _, task in opened), return_exceptions=True)
-    return stage.lists - before
+    turns = [slot_pool.ask(evaljob()) for slot_pool, _ in opened]
+    return sum(not isinstance(turn, Counting) for turn in turns)
 
 
 async def test_after_a_start_every_connection_of_a_namespace_is_counted_without_a_pause() -> None:
     stage, connections = Stage(), 3 * census_turns.RESERVE
     assert await counted_of(stage, {f"uid-{number}": EARLIER for number in range(connections)}) == connections
+    assert stage.lists <= 2, "jobs are read for all of them together"
+
+
+async def test_a_count_that_fails_does_not_fail_those_that_begin_later() -> None:
+    stage = Stage()
+    stage.failures = 1
+    with pytest.raises(KubeUnavailable):
+        await stage.job_lists.note_each(lambda _: None)
+
+    slot_pool, task = stage.open("team-a/mine")
+    await until_counted(slot_pool)
+    task.cancel()
+
+
+async def test_a_connection_that_is_closed_during_a_read_does_not_end_it_for_others() -> None:
+    stage = Stage()
+    (_, closed), (other, task) = stage.open("team-a/mine"), stage.open("team-b/theirs")
+    await asyncio.sleep(0)
+    closed.cancel()
+
+    await until_counted(other)
+    task.cancel()
 
 
 async def test_connections_that_are_made_again_after_a_start_count_only_so_often(

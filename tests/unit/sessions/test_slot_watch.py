@@ -51,7 +51,7 @@ class Stage:
         self.marks: dict[str, dict[str, str]] = {}
         """Those that differ from MARK, by job."""
         self.queue = WorkQueue()
-        slots = SharedSlots(self.queue, limit=1, own_url=URL)
+        self.shared = slots = SharedSlots(self.queue, limit=1, own_url=URL)
         shared = slots.of(URL)
         assert shared is not None
         self.slots: Slots = shared
@@ -141,6 +141,7 @@ async def count(stage: Stage, kube: SimpleNamespace) -> None:
         namespaces=[],
         cluster="",
         connection=None,
+        shared=True,
         heartbeat=Heartbeat(60),
     )
 
