@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from nemo_local_evaluator import identity
-from nemo_local_evaluator.schemas import Config, JobStatus, Target
 from nemo_local_evaluator.storage import Condition, Database, JobStore, Listing, Search, StoredJob
+from nemo_local_evaluator.wire import identity
+from nemo_local_evaluator.wire.schemas import Config, JobStatus, Target
 
 BEGINNING = datetime(2026, 1, 1)  # noqa: DTZ001 - as the API writes times: naive UTC
 STATUSES = (

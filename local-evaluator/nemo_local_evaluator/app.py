@@ -7,15 +7,14 @@ import httpx
 from fastapi import FastAPI
 
 from nemo_local_evaluator.api import configs, jobs, live, results, targets
-from nemo_local_evaluator.api.errors import install_error_handlers
+from nemo_local_evaluator.api.error_handlers import install_error_handlers
 from nemo_local_evaluator.api.guard import Guard
-from nemo_local_evaluator.api.quirks import install_quirks
-from nemo_local_evaluator.artifacts import make_private_directory
-from nemo_local_evaluator.http_clients import open_http_clients
+from nemo_local_evaluator.api.quirk_middleware import install_quirks
+from nemo_local_evaluator.models import open_http_clients
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.services import build_services
 from nemo_local_evaluator.settings import Settings
-from nemo_local_evaluator.storage import Database
+from nemo_local_evaluator.storage import Database, make_private_directory
 
 
 def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:

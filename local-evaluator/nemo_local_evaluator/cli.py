@@ -14,7 +14,6 @@ from rich.console import Console
 
 from nemo_local_evaluator.api.guard import served_hosts
 from nemo_local_evaluator.app import create_app
-from nemo_local_evaluator.errors import ContradictingQuirksError, EvaluationError, InvalidDocumentError
 from nemo_local_evaluator.evaluations import Outcome
 from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.oneshot import (
@@ -25,8 +24,9 @@ from nemo_local_evaluator.oneshot import (
     scores_table,
     target_shown,
 )
-from nemo_local_evaluator.quirks import Quirk, checked
 from nemo_local_evaluator.settings import RegisteredModel, Settings, read_models, read_token
+from nemo_local_evaluator.wire.errors import ContradictingQuirksError, EvaluationError, InvalidDocumentError
+from nemo_local_evaluator.wire.quirks import Quirk, checked
 
 # Plain help: Typer's boxes keep the line breaks of a docstring, wherever the terminal breaks lines itself.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)

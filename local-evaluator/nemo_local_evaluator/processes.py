@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["process_context"]
 
-_PRELOADED: Final = ["nemo_local_evaluator.scoring.preload", "nemo_local_evaluator.datasets.apart"]
+_PRELOADED: Final = ["nemo_local_evaluator.scoring.preload", "nemo_local_evaluator.datasets.parquet_process"]
 """Modules that the fork server imports when the first process is started, whichever that is: some take
 seconds, which would count as CPU time of a worker's first call."""
 

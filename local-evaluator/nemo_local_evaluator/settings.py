@@ -10,8 +10,8 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from nemo_local_evaluator.harness import Harness
-from nemo_local_evaluator.quirks import Quirk
 from nemo_local_evaluator.scoring import STEP_SECONDS
+from nemo_local_evaluator.wire.quirks import Quirk
 
 
 class RegisteredModel(BaseModel):

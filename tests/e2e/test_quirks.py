@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nemo_local_evaluator.quirks import Quirk
+from nemo_local_evaluator.wire.quirks import Quirk
 from testbed.cluster import Cluster
 from testbed.model import ModelEndpoint
 from testbed.processes import Processes

@@ -14,9 +14,9 @@ from fastapi import Body, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
-from nemo_local_evaluator.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE, TOO_MANY_PARTS, has_too_many_parts
-from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.errors import TooLargeError
+from nemo_local_evaluator.wire.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE, TOO_MANY_PARTS, has_too_many_parts
+from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
+from nemo_local_evaluator.wire.errors import TooLargeError
 
 __all__ = ["JsonRoute", "Patch"]
 

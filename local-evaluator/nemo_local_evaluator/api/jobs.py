@@ -8,10 +8,10 @@ from fastapi.responses import StreamingResponse
 from nemo_local_evaluator.api.access import Access
 from nemo_local_evaluator.api.answers import Answer
 from nemo_local_evaluator.api.bodies import JsonRoute
-from nemo_local_evaluator.api.errors import refusals
-from nemo_local_evaluator.api.listing import ListingQuery, ListQuery
-from nemo_local_evaluator.archives import Archive
-from nemo_local_evaluator.schemas import DeleteResponse, Job, JobInput, Page, Result, StatusDetails
+from nemo_local_evaluator.api.error_handlers import refusals
+from nemo_local_evaluator.api.list_queries import ListingQuery, ListQuery
+from nemo_local_evaluator.services import Archive
+from nemo_local_evaluator.wire.schemas import DeleteResponse, Job, JobInput, Page, Result, StatusDetails
 
 router = APIRouter(prefix="/v1/evaluation/jobs", tags=["jobs"], route_class=JsonRoute)
 

@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from nemo_local_evaluator.api.access import Access
 from nemo_local_evaluator.api.answers import Answer
 from nemo_local_evaluator.api.bodies import JsonRoute
-from nemo_local_evaluator.api.errors import refusals
-from nemo_local_evaluator.schemas import JobInput, LiveEvaluation
+from nemo_local_evaluator.api.error_handlers import refusals
+from nemo_local_evaluator.wire.schemas import JobInput, LiveEvaluation
 
 router = APIRouter(prefix="/v1/evaluation/live", tags=["live"], route_class=JsonRoute)
 

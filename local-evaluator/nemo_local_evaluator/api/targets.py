@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends
 from nemo_local_evaluator.api.access import Access
 from nemo_local_evaluator.api.answers import Answer
 from nemo_local_evaluator.api.bodies import JsonRoute, Patch
-from nemo_local_evaluator.api.errors import refusals
-from nemo_local_evaluator.api.listing import ListingQuery, ListQuery
-from nemo_local_evaluator.schemas import DeleteResponse, Page, Target, TargetInput
+from nemo_local_evaluator.api.error_handlers import refusals
+from nemo_local_evaluator.api.list_queries import ListingQuery, ListQuery
+from nemo_local_evaluator.wire.schemas import DeleteResponse, Page, Target, TargetInput
 
 router = APIRouter(prefix="/v1/evaluation/targets", tags=["targets"], route_class=JsonRoute)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large
+from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, not_utf8, too_large
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, SizedRow
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.datasets.formats import SUFFIXES, DataFile, suffix_format
+from nemo_local_evaluator.datasets.refusals import bad_file
 from nemo_local_evaluator.datasets.rows import Rows, rows_in_files
 
 

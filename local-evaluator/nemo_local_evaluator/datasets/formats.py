@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from nemo_local_evaluator.datasets.apart import read_parquet_apart
 from nemo_local_evaluator.datasets.delimited import read_delimited
-from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.datasets.json_rows import read_json, read_json_lines
+from nemo_local_evaluator.datasets.parquet_process import read_parquet_apart
+from nemo_local_evaluator.datasets.refusals import bad_file
 from nemo_local_evaluator.datasets.row import SizedRow
 
 _BUFFER_BYTES: Final = 1024 * 1024

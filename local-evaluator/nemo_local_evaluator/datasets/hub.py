@@ -16,10 +16,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final, Self, cast
 
-from nemo_local_evaluator.datasets.faults import bad_file
+from nemo_local_evaluator.datasets.refusals import bad_file
 from nemo_local_evaluator.datasets.source import DatasetSource, HubPlace, shown
 from nemo_local_evaluator.datasets.web import MAX_DOWNLOAD_BYTES
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.errors import EvaluationError
 
 _DOWNLOAD_SECONDS: Final = 3600.0
 """For one file."""

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, BinaryIO, Final, NoReturn
 
-from nemo_local_evaluator.bounds import MAX_PARTS, has_too_many_parts
-from nemo_local_evaluator.datasets.faults import bad_file, bad_row, not_utf8, too_large, too_many_values
+from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, not_utf8, too_large, too_many_values
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow, weight
-from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.bounds import MAX_PARTS, has_too_many_parts
+from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
+from nemo_local_evaluator.wire.errors import EvaluationError
 
 _CHUNK_BYTES: Final = 256 * 1024
 MAX_OBJECT_CHARACTERS: Final = 64 * 1024 * 1024

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from nemo_local_evaluator.datasets.faults import bad_file
+from nemo_local_evaluator.datasets.refusals import bad_file
 
 _MAX_FILES: Final = 10_000
 """Of a directory that is searched: no dataset has more, but a home directory may."""

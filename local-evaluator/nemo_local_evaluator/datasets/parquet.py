@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nemo_local_evaluator.datasets.faults import bad_file, bad_row, too_large
+from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, too_large
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024

@@ -9,7 +9,6 @@ from typing import Final
 import httpx
 
 from nemo_local_evaluator.datasets.directory import Directory
-from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.datasets.formats import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -21,6 +20,7 @@ from nemo_local_evaluator.datasets.formats import (
 )
 from nemo_local_evaluator.datasets.hub import Hub
 from nemo_local_evaluator.datasets.local import LocalFiles
+from nemo_local_evaluator.datasets.refusals import bad_file
 from nemo_local_evaluator.datasets.rows import Rows, rows_in_bytes, rows_in_files
 from nemo_local_evaluator.datasets.selection import select
 from nemo_local_evaluator.datasets.source import (

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any, Final
 
-from nemo_local_evaluator.bounds import separators
+from nemo_local_evaluator.wire.bounds import separators
 
 Row = dict[str, Any]
 """What JSON can carry, wherever it came from."""

@@ -13,8 +13,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-from nemo_local_evaluator.datasets.faults import bad_file
 from nemo_local_evaluator.datasets.formats import DataFile, Format, read_bytes, read_file
+from nemo_local_evaluator.datasets.refusals import bad_file
 from nemo_local_evaluator.datasets.row import Row, SizedRow
 
 Read = Callable[[], Generator[SizedRow, None, None]]

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 import httpx
 
-from nemo_local_evaluator.datasets.faults import bad_file
-from nemo_local_evaluator.model_client import parse_url
+from nemo_local_evaluator.datasets.refusals import bad_file
+from nemo_local_evaluator.models import parse_url
 
 _HUB: Final = "hf://"
 _INLINE: Final = "data:"

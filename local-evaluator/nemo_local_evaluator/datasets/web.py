@@ -9,7 +9,7 @@ from typing import IO, Final
 
 import httpx
 
-from nemo_local_evaluator.datasets.faults import bad_file
+from nemo_local_evaluator.datasets.refusals import bad_file
 
 MAX_DOWNLOAD_BYTES: Final = 8 * 1024**3
 _TIMEOUT_SECONDS: Final = 3600.0

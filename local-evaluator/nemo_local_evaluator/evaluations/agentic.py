@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import Row
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.rows import limit_of, recorded_rows
+from nemo_local_evaluator.evaluations.row_sources import limit_of, recorded_rows
 from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
 from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 from nemo_local_evaluator.metrics import TOOL_CALL_ACCURACY
-from nemo_local_evaluator.schemas import ConfigInput, Params, TargetInput, Task
 from nemo_local_evaluator.scoring import MetricSpec
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import ConfigInput, Params, TargetInput, Task
 
 __all__ = ["plan"]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.harness import Harness
-from nemo_local_evaluator.model_client import ModelClient
+from nemo_local_evaluator.models import ModelClient
 from nemo_local_evaluator.scoring import ScoringPool
 
 __all__ = ["Evaluation", "Observer", "Outcome", "Progress", "Resources", "TaskStatus"]

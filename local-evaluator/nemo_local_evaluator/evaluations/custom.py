@@ -7,17 +7,17 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from nemo_local_evaluator.datasets import Row
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.rows import limit_of, rows_of
+from nemo_local_evaluator.evaluations.row_sources import limit_of, rows_of
 from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
 from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets
 from nemo_local_evaluator.metrics import JUDGE, first_problem
-from nemo_local_evaluator.model_client import Endpoint, kind_of_url
-from nemo_local_evaluator.prompts import Generates
-from nemo_local_evaluator.schemas import ConfigInput, Metric, Model, Params, TargetInput, Task
+from nemo_local_evaluator.models import Endpoint, kind_of_url
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
+from nemo_local_evaluator.templating import Generates
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import ConfigInput, Metric, Model, Params, TargetInput, Task
 
 __all__ = ["plan"]
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
-from nemo_local_evaluator.model_client import (
+from nemo_local_evaluator.models import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
     Endpoint,
+    ModelPrompt,
     call_url,
     kind_of_url,
+    model_prompt,
 )
-from nemo_local_evaluator.model_prompt import ModelPrompt, model_prompt
-from nemo_local_evaluator.prompts import Generates
-from nemo_local_evaluator.schemas import Model, Params
 from nemo_local_evaluator.settings import RegisteredModel
+from nemo_local_evaluator.templating import Generates
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import Model, Params
 
 __all__ = ["Endpoints"]
 

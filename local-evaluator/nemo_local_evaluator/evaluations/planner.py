@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from nemo_local_evaluator.evaluations import agentic, custom, harness, retrieval, similarity
+from nemo_local_evaluator.evaluations import academic, agentic, custom, retrieval, similarity
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.unused import refuse_other_targets, refuse_unknown_fields
-from nemo_local_evaluator.schemas import ConfigInput, TargetInput
 from nemo_local_evaluator.settings import RegisteredModel
+from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
 
 __all__ = ["Planner"]
 
@@ -42,5 +42,5 @@ class Planner:
         refuse_unknown_fields(config, target)
         refuse_other_targets(target)
         # Any other type is the name of a task of lm-eval's, which alone knows them all.
-        family = _FAMILIES.get(config.type, harness.plan)
+        family = _FAMILIES.get(config.type, academic.plan)
         return family(config, target, endpoints=self._endpoints, resources=self._resources)

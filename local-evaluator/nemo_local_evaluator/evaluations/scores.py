@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import Row, item_id
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.evaluations.statistics import RunningStatistics, counts
 from nemo_local_evaluator.metrics import Scored, corpus_scores
 from nemo_local_evaluator.scoring import MetricSpec
-from nemo_local_evaluator.statistics import RunningStatistics, counts
+from nemo_local_evaluator.wire.errors import EvaluationError
 
 __all__ = ["Sample", "TaskScores"]
 

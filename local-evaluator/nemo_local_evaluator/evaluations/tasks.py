@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import DatasetSource, Row, Rows, rows_in_memory
-from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.evaluations.base import Observer, Outcome, Progress, Resources, TaskStatus
 from nemo_local_evaluator.evaluations.scores import Sample, TaskScores
-from nemo_local_evaluator.model_client import Endpoint
-from nemo_local_evaluator.prompts import Generates
+from nemo_local_evaluator.models import Endpoint
 from nemo_local_evaluator.scoring import (
     MetricSpec,
     PromptSpec,
@@ -25,6 +23,8 @@ from nemo_local_evaluator.scoring import (
     render_prompt,
     score_samples,
 )
+from nemo_local_evaluator.templating import Generates
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
 
 __all__ = ["DEFAULT_PARALLELISM", "MAX_PARALLELISM", "Generation", "TaskPlan", "TasksEvaluation"]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
-from nemo_local_evaluator.schemas import (
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import (
     CachedOutputs,
     Config,
     ConfigInput,

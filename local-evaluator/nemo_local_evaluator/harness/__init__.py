@@ -2,8 +2,8 @@
 
 from nemo_local_evaluator.harness.child import Request
 from nemo_local_evaluator.harness.process import SILENCE, Harness, HarnessRun
+from nemo_local_evaluator.harness.ranked_scores import ranked_scores
 from nemo_local_evaluator.harness.request import NEMO_TYPES, extra_of, request_of
-from nemo_local_evaluator.harness.results import ranked_scores
 
 __all__ = [
     "NEMO_TYPES",

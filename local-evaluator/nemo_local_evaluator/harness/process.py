@@ -17,9 +17,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.harness.child import Request
-from nemo_local_evaluator.masking import MASK
+from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.masking import MASK
 
 __all__ = ["Harness", "HarnessRun", "Scores"]
 

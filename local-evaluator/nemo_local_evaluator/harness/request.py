@@ -19,11 +19,11 @@ from pydantic import (
     ValidationError,
 )
 
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.harness.child import Request
-from nemo_local_evaluator.model_client import Endpoint, call_url, kind_of_url
-from nemo_local_evaluator.prompts import Generates
-from nemo_local_evaluator.schemas import Params
+from nemo_local_evaluator.models import Endpoint, call_url, kind_of_url
+from nemo_local_evaluator.templating import Generates
+from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.schemas import Params
 
 __all__ = ["NEMO_TYPES", "Extra", "extra_of", "kind_of", "request_of"]
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.metrics.accuracy import Accuracy
 from nemo_local_evaluator.metrics.base import (
     CorpusScore,
@@ -25,7 +24,8 @@ from nemo_local_evaluator.metrics.squad import F1, ExactMatch
 from nemo_local_evaluator.metrics.string_check import StringCheck
 from nemo_local_evaluator.metrics.tool_call_accuracy import ToolCallAccuracy
 from nemo_local_evaluator.metrics.tool_calling import ToolCalling
-from nemo_local_evaluator.templates import TemplateEnvironment
+from nemo_local_evaluator.templating import TemplateEnvironment
+from nemo_local_evaluator.wire.errors import EvaluationError
 
 __all__ = [
     "JUDGE",

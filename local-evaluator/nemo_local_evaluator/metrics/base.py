@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nemo_local_evaluator.templates import Context, Template, TemplateEnvironment
+from nemo_local_evaluator.templating import Context, Template, TemplateEnvironment
 
 
 class Evidence(NamedTuple):

@@ -13,9 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from nemo_local_evaluator.metrics.base import Scored
-from nemo_local_evaluator.prompts import Prompt
-from nemo_local_evaluator.schemas import Params
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.templating import Context, Prompt, TemplateEnvironment
+from nemo_local_evaluator.wire.schemas import Params
 
 _MAX_SHOWN = 200
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NewType
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.metrics.base import Scored
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.templating import Context, TemplateEnvironment
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
 
 if TYPE_CHECKING:
     from pytrec_eval import RelevanceEvaluator

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from nemo_local_evaluator.errors import SampleError
 from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
+from nemo_local_evaluator.wire.errors import SampleError
 
 _NGRAMS: Final = {"rouge1": "rouge_1_score", "rouge2": "rouge_2_score", "rouge3": "rouge_3_score"}
 _LONGEST: Final = "rouge_L_score"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from nemo_local_evaluator.metrics.base import Scored
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.templating import Context, TemplateEnvironment
 
 Operator = Literal[
     "equals", "==", "not equals", "!=", "<>", "contains", "not contains", "startswith", "endswith"

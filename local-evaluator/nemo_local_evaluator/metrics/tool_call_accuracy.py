@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nemo_local_evaluator.errors import SampleError
 from nemo_local_evaluator.metrics.base import Scored, first_problem
-from nemo_local_evaluator.templates import Context, TemplateEnvironment
+from nemo_local_evaluator.templating import Context, TemplateEnvironment
+from nemo_local_evaluator.wire.errors import SampleError
 
 
 class _Params(BaseModel):

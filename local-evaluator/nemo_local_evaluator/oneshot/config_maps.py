@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from nemo_local_evaluator.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.errors import InvalidDocumentError
 
 __all__ = ["CONFIG_MAP", "config_with_rows", "target_with_rows"]
 

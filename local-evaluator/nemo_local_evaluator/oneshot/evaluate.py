@@ -11,8 +11,7 @@ from typing import Any, Final
 from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.evaluations import Observer, Outcome, Planner, Resources
 from nemo_local_evaluator.harness import Harness
-from nemo_local_evaluator.http_clients import open_http_clients
-from nemo_local_evaluator.model_client import ModelClient
+from nemo_local_evaluator.models import ModelClient, open_http_clients
 from nemo_local_evaluator.scoring import ScoringPool
 from nemo_local_evaluator.settings import RegisteredModel
 

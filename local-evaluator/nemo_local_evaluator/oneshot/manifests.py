@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nemo_local_evaluator.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.errors import InvalidDocumentError
 
 __all__ = ["BENCHMARK", "JOB", "Manifest", "as_run", "check_reference"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nemo_local_evaluator.errors import SampleError
+from nemo_local_evaluator.wire.errors import SampleError
 
 __all__ = ["ENDED_BY_ALARM", "STEPS_BEFORE_END", "STEP_SECONDS", "limited", "prepare_worker"]
 

@@ -7,9 +7,9 @@ from typing import Final, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from nemo_local_evaluator.errors import SampleError
 from nemo_local_evaluator.processes import process_context
 from nemo_local_evaluator.scoring.limits import ENDED_BY_ALARM, STEP_SECONDS, STEPS_BEFORE_END, prepare_worker
+from nemo_local_evaluator.wire.errors import SampleError
 
 __all__ = ["ScoringPool"]
 

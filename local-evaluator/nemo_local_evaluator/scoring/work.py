@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.metrics import Judge, Metric, ReferenceMetric, Scored, build_metric
-from nemo_local_evaluator.prompts import Generates, Prompt
-from nemo_local_evaluator.schemas import Params
 from nemo_local_evaluator.scoring.limits import limited
-from nemo_local_evaluator.templates import Context, TemplateEnvironment, context_for
+from nemo_local_evaluator.templating import Context, Generates, Prompt, TemplateEnvironment, context_for
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.schemas import Params
 
 __all__ = [
     "MetricSpec",

@@ -1,15 +1,21 @@
-"""Everything that outlives a request, in one SQLite file. The rest of the package sees no SQL."""
+"""Everything that outlives a request: documents in one SQLite file, logs and samples of jobs in plain files.
 
+The rest of the program sees no SQL.
+"""
+
+from nemo_local_evaluator.storage.artifacts import Artifacts, JobArtifacts, make_private_directory
 from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.entities import EntityStore, StoredEntity
-from nemo_local_evaluator.storage.jobs import JobStore, StoredJob
+from nemo_local_evaluator.storage.entity_store import EntityStore, StoredEntity
+from nemo_local_evaluator.storage.job_store import JobStore, StoredJob
 from nemo_local_evaluator.storage.listing import Condition, Listing, Operator, Search, Sort
-from nemo_local_evaluator.storage.results import ResultStore
+from nemo_local_evaluator.storage.result_store import ResultStore
 
 __all__ = [
+    "Artifacts",
     "Condition",
     "Database",
     "EntityStore",
+    "JobArtifacts",
     "JobStore",
     "Listing",
     "Operator",
@@ -18,4 +24,5 @@ __all__ = [
     "Sort",
     "StoredEntity",
     "StoredJob",
+    "make_private_directory",
 ]

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nemo_local_evaluator.errors import DatabaseInUseError, DatabaseTooNewError
 from nemo_local_evaluator.storage.schema import SCHEMA_VERSION, migrate
+from nemo_local_evaluator.wire.errors import DatabaseInUseError, DatabaseTooNewError
 
 
 class Database:

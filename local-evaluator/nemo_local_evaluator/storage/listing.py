@@ -8,7 +8,7 @@ from sqlite3 import Row
 from typing import Final, Literal
 
 from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.documents import Kind
+from nemo_local_evaluator.storage.document_rows import Kind
 
 __all__ = ["Condition", "Found", "Listing", "Operator", "Search", "Sort", "Table", "find"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from nemo_local_evaluator.artifacts import Artifacts
+from nemo_local_evaluator.storage import Artifacts
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     FakeModel,

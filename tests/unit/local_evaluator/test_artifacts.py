@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nemo_local_evaluator import jobs
-from nemo_local_evaluator.archives import Archive, pack
+from nemo_local_evaluator.services import jobs
+from nemo_local_evaluator.services.archives import Archive, pack
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     FakeModel,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nemo_local_evaluator.bounds import MAX_DOCUMENT_BYTES, MAX_PARTS, has_too_many_parts
+from nemo_local_evaluator.wire.bounds import MAX_DOCUMENT_BYTES, MAX_PARTS, has_too_many_parts
 from tests.unit.local_evaluator.harness import Evaluator, rows_target
 
 MIB = 1024 * 1024

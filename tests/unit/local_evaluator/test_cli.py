@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nemo_local_evaluator.cli import app
-from nemo_local_evaluator.errors import DatabaseInUseError
+from nemo_local_evaluator.wire.errors import DatabaseInUseError
 from tests.unit.local_evaluator.harness import FakeModel, evaluator
 
 

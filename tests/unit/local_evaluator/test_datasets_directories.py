@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nemo_local_evaluator.datasets import DatasetSource
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.errors import EvaluationError
 from tests.unit.local_evaluator.reading import read, reader, rows_of
 
 

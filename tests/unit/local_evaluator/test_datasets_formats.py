@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.errors import EvaluationError
 from tests.unit.local_evaluator.reading import read
 
 LARGE = 17 * 1024 * 1024

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nemo_local_evaluator.datasets import DatasetSource, Row
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.errors import EvaluationError
 from tests.unit.local_evaluator.hub import COMMIT, FakeHub, fake_hub
 from tests.unit.local_evaluator.reading import read, reader, rows_of
 

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from typing_extensions import override
 
-from nemo_local_evaluator.datasets import DatasetSource, apart, rows_in_memory
+from nemo_local_evaluator.datasets import DatasetSource, parquet_process, rows_in_memory
 from nemo_local_evaluator.datasets.parquet import read_parquet
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.errors import EvaluationError
 from tests.unit.local_evaluator.reading import reader, rows_of
 
 ROWS = 6_000
@@ -138,7 +138,7 @@ async def test_a_decoder_that_is_killed_fails_its_dataset_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pq.write_table(pa.table({"x": ["a"]}), tmp_path / "rows.parquet")
-    monkeypatch.setattr(apart, "_decode", end_at_once)
+    monkeypatch.setattr(parquet_process, "_decode", end_at_once)
     async with reader(tmp_path) as datasets:
         with pytest.raises(EvaluationError, match="ended the process that read it"):
             await datasets.open(DatasetSource(files_url="rows.parquet"), limit=None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nemo_local_evaluator.documents import merge_patch
+from nemo_local_evaluator.services.patches import merge_patch
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     chat_config,

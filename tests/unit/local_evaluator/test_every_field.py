@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from nemo_local_evaluator.schemas import ConfigInput, TargetInput
+from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     chat_config,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.harness import NEMO_TYPES, Request, request_of
-from nemo_local_evaluator.model_client import Endpoint
-from nemo_local_evaluator.schemas import Params
+from nemo_local_evaluator.models import Endpoint
+from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.schemas import Params
 from tests.unit.local_evaluator.harness import Evaluator, model_target, rows_target
 
 CHAT = "http://nim.test/v1/chat/completions"

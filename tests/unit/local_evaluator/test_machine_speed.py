@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nemo_local_evaluator.evaluations.statistics import RunningStatistics
 from nemo_local_evaluator.metrics.rouge import common_length
-from nemo_local_evaluator.statistics import RunningStatistics
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     FakeModel,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
+from nemo_local_evaluator.evaluations.statistics import RunningStatistics
 from nemo_local_evaluator.metrics import Scored, build_metric, corpus_scores
-from nemo_local_evaluator.statistics import RunningStatistics
-from nemo_local_evaluator.templates import TemplateEnvironment, context_for
+from nemo_local_evaluator.templating import TemplateEnvironment, context_for
 
 REFERENCES = {"references": ["{{item.first}}", "{{item.second}}"]}
 ROUGE = {

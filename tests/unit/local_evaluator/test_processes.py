@@ -13,7 +13,7 @@ def loaded():
     return "rouge_score.rouge_scorer" in sys.modules
 
 async def main():
-    from nemo_local_evaluator.datasets.apart import read_parquet_apart
+    from nemo_local_evaluator.datasets.parquet_process import read_parquet_apart
     from nemo_local_evaluator.scoring import ScoringPool
 
     with tempfile.NamedTemporaryFile() as file:

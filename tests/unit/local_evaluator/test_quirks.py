@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nemo_local_evaluator.errors import ContradictingQuirksError
-from nemo_local_evaluator.quirks import Quirk, checked
+from nemo_local_evaluator.wire.errors import ContradictingQuirksError
+from nemo_local_evaluator.wire.quirks import Quirk, checked
 from tests.unit.local_evaluator.harness import (
     Evaluator,
     FakeModel,

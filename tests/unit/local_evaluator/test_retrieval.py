@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pytrec_eval import RelevanceEvaluator
 
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.metrics import RANKING, build_metric
-from nemo_local_evaluator.templates import TemplateEnvironment
+from nemo_local_evaluator.templating import TemplateEnvironment
+from nemo_local_evaluator.wire.errors import EvaluationError
 from tests.unit.local_evaluator.harness import Evaluator, rows_target
 
 MEASURES = ("recall_5", "recall_10", "ndcg_cut_5", "ndcg_cut_10")

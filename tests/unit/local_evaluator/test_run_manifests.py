@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from nemo_local_evaluator.errors import InvalidDocumentError
 from nemo_local_evaluator.oneshot import run_documents
 from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
+from nemo_local_evaluator.wire.errors import InvalidDocumentError
 
 CASES = Path(__file__).with_name("cases")
 MANIFESTS = CASES / "run-manifests"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nemo_local_evaluator.errors import DatabaseInUseError, DatabaseTooNewError
 from nemo_local_evaluator.storage import Database
+from nemo_local_evaluator.wire.errors import DatabaseInUseError, DatabaseTooNewError
 from tests.unit.local_evaluator.harness import FakeModel, evaluator
 
 MOMENT = "2026-01-01T00:00:00.000000"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nemo_local_evaluator.errors import EvaluationError, SampleError
-from nemo_local_evaluator.templates import TemplateEnvironment, context_for
+from nemo_local_evaluator.templating import TemplateEnvironment, context_for
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
 
 
 def render(source: object, item: dict[str, Any] | None = None, sample: dict[str, Any] | None = None) -> str:

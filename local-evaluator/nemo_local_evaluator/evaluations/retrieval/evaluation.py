@@ -15,10 +15,10 @@ from nemo_local_evaluator.evaluations.retrieval.judgements import (
     read_ragas,
     read_squad,
 )
+from nemo_local_evaluator.evaluations.statistics import pooled
 from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
 from nemo_local_evaluator.metrics import RANKING
 from nemo_local_evaluator.scoring import MetricSpec
-from nemo_local_evaluator.statistics import pooled
 
 __all__ = ["FORMATS", "RankingTask", "RetrievalEvaluation"]
 

@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from nemo_local_evaluator.datasets import DatasetReader, DatasetSource, Row, Rows
-from nemo_local_evaluator.errors import EvaluationError, SampleError
 from nemo_local_evaluator.metrics.ranking import GradedDocuments, Passages, TextKey, text_key
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
 
 __all__ = ["GroundTruths", "Judgements", "read_beir", "read_ragas", "read_squad"]
 

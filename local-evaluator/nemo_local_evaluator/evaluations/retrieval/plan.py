@@ -6,7 +6,6 @@ from typing import Final
 from pydantic import ValidationError
 
 from nemo_local_evaluator.datasets import DatasetSource, Row
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.retrieval.evaluation import (
@@ -14,10 +13,11 @@ from nemo_local_evaluator.evaluations.retrieval.evaluation import (
     RankingTask,
     RetrievalEvaluation,
 )
-from nemo_local_evaluator.evaluations.rows import limit_of, rows_of, source_of
+from nemo_local_evaluator.evaluations.row_sources import limit_of, rows_of, source_of
 from nemo_local_evaluator.evaluations.unused import refuse_task_fields
 from nemo_local_evaluator.metrics.ranking import is_measure
-from nemo_local_evaluator.schemas import (
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import (
     CachedOutputs,
     ConfigInput,
     Dataset,

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from nemo_local_evaluator import identity, masking
-from nemo_local_evaluator.documents import merge_patch, validated
-from nemo_local_evaluator.errors import BadRequestError, ConflictError, NotFoundError
-from nemo_local_evaluator.quirks import Quirk
-from nemo_local_evaluator.schemas import Config, ConfigInput, EntityInput, Target, TargetInput
+from nemo_local_evaluator.services.patches import merge_patch, validated
 from nemo_local_evaluator.storage import EntityStore, JobStore, Listing, StoredEntity
+from nemo_local_evaluator.wire import identity, masking
+from nemo_local_evaluator.wire.errors import BadRequestError, ConflictError, NotFoundError
+from nemo_local_evaluator.wire.quirks import Quirk
+from nemo_local_evaluator.wire.schemas import Config, ConfigInput, EntityInput, Target, TargetInput
 
 Input = TypeVar("Input", bound=EntityInput)
 

@@ -13,12 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nemo_local_evaluator.artifacts import Artifacts, JobArtifacts
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.evaluations import Observer, Outcome, Progress
-from nemo_local_evaluator.results import new_result
-from nemo_local_evaluator.schemas import JobStatus
-from nemo_local_evaluator.storage import JobStore, StoredJob
+from nemo_local_evaluator.services.results import new_result
+from nemo_local_evaluator.storage import Artifacts, JobArtifacts, JobStore, StoredJob
+from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.schemas import JobStatus
 
 RUNNING_MESSAGE = "Job is running"
 CANCELLED_MESSAGE = "Job was cancelled."

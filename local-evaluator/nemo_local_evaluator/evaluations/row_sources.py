@@ -1,8 +1,8 @@
 """Which rows a task is about: those in the target, or those of a dataset."""
 
 from nemo_local_evaluator.datasets import DatasetSource, Row
-from nemo_local_evaluator.errors import EvaluationError
-from nemo_local_evaluator.schemas import Dataset, Params, TargetInput
+from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.schemas import Dataset, Params, TargetInput
 
 __all__ = ["limit_of", "recorded_rows", "rows_of", "source_of"]
 

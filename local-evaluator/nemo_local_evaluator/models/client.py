@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.errors import EvaluationError, SampleError
-from nemo_local_evaluator.http_clients import HttpClients
-from nemo_local_evaluator.masking import MASK
-from nemo_local_evaluator.model_prompt import ModelPrompt
-from nemo_local_evaluator.prompts import Generates
+from nemo_local_evaluator.models.http import HttpClients
+from nemo_local_evaluator.models.prompt import ModelPrompt
+from nemo_local_evaluator.templating import Generates
+from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.masking import MASK
 
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_RETRIES = 2

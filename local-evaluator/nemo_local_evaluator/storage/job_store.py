@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Any, Final, Literal
 
-from nemo_local_evaluator import identity
-from nemo_local_evaluator.schemas import JobStatus
-from nemo_local_evaluator.storage import documents
+from nemo_local_evaluator.storage import document_rows
 from nemo_local_evaluator.storage.database import Database
 from nemo_local_evaluator.storage.listing import Listing, Table, find
-from nemo_local_evaluator.storage.results import forget_result, insert_result
+from nemo_local_evaluator.storage.result_store import forget_result, insert_result
+from nemo_local_evaluator.wire import identity
+from nemo_local_evaluator.wire.schemas import JobStatus
 
 __all__ = ["JobStore", "StoredJob"]
 
@@ -88,7 +88,7 @@ class JobStore:
                     "updated_at": job.updated_at,
                 },
             )
-            documents.keep(self._database, "job", job.document)
+            document_rows.keep(self._database, "job", job.document)
             self._database.keep_secrets(job.id, secrets)
 
     def get(self, job_id: str) -> StoredJob | None:
@@ -169,7 +169,7 @@ class JobStore:
     def result(self, job_id: str) -> dict[str, Any] | None:
         """The job's own; callers may have added others."""
         row = self._database.execute("SELECT result FROM jobs WHERE id = :id", {"id": job_id}).fetchone()
-        return documents.read(self._database, row["result"]) if row and row["result"] else None
+        return document_rows.read(self._database, row["result"]) if row and row["result"] else None
 
     def delete(self, job_id: str) -> None:
         """With every result that names it."""
@@ -178,7 +178,7 @@ class JobStore:
             for row in named.fetchall():
                 forget_result(self._database, row["id"])
             self._database.execute("DELETE FROM jobs WHERE id = :id", {"id": job_id})
-            documents.forget(self._database, job_id)
+            document_rows.forget(self._database, job_id)
             self._database.forget_secrets(job_id)
 
 
@@ -188,5 +188,5 @@ def _stored(row: Row) -> StoredJob:
         status_details=json.loads(row["status_details"]),
         result=row["result"],
         updated_at=row["updated_at"],
-        document=documents.parse(row),
+        document=document_rows.parse(row),
     )

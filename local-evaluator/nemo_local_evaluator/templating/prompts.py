@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
-from nemo_local_evaluator.errors import EvaluationError, SampleError
-from nemo_local_evaluator.schemas import Params
-from nemo_local_evaluator.templates import Context, Template, TemplateEnvironment
+from nemo_local_evaluator.templating.templates import Context, Template, TemplateEnvironment
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.schemas import Params
 
 Generates = Literal["chat-completion", "completion"]
 

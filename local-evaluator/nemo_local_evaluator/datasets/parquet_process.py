@@ -14,12 +14,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from nemo_local_evaluator.bounds import has_too_many_parts
-from nemo_local_evaluator.datasets.faults import bad_file, bad_row, too_large, too_many_values
+from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, too_large, too_many_values
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, SizedRow, weight
-from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.processes import process_context
+from nemo_local_evaluator.wire.bounds import has_too_many_parts
+from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
+from nemo_local_evaluator.wire.errors import EvaluationError
 
 __all__ = ["DECODER_BYTES", "read_parquet_apart"]
 

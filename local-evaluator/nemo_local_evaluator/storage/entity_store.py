@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from nemo_local_evaluator.storage import documents
+from nemo_local_evaluator.storage import document_rows
 from nemo_local_evaluator.storage.database import Database
 from nemo_local_evaluator.storage.listing import Listing, Table, find
 
@@ -49,7 +49,7 @@ class EntityStore:
         ).fetchone()
         if row is None:
             return None
-        return StoredEntity(documents.parse(row), self._database.secrets(row["id"]))
+        return StoredEntity(document_rows.parse(row), self._database.secrets(row["id"]))
 
     def replace(self, entity: StoredEntity) -> None:
         with self._database.transaction():
@@ -63,15 +63,15 @@ class EntityStore:
     def delete(self, entity_id: str) -> None:
         with self._database.transaction():
             self._database.execute("DELETE FROM entities WHERE id = :id", {"id": entity_id})
-            documents.forget(self._database, entity_id)
+            document_rows.forget(self._database, entity_id)
             self._database.forget_secrets(entity_id)
 
     def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
         found = find(self._database, self._table, listing)
-        return [documents.parse(row) for row in found.rows], found.total
+        return [document_rows.parse(row) for row in found.rows], found.total
 
     def _keep(self, entity: StoredEntity) -> None:
-        documents.keep(self._database, self._kind, entity.document)
+        document_rows.keep(self._database, self._kind, entity.document)
         self._database.keep_secrets(entity.document["id"], entity.secrets)
 
     def _row(self, document: dict[str, Any]) -> dict[str, object]:

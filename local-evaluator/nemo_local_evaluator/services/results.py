@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nemo_local_evaluator import identity, masking
-from nemo_local_evaluator.documents import merge_patch, validated
-from nemo_local_evaluator.errors import NotFoundError
-from nemo_local_evaluator.schemas import ResultInput
+from nemo_local_evaluator.services.patches import merge_patch, validated
 from nemo_local_evaluator.storage import Listing, ResultStore
+from nemo_local_evaluator.wire import identity, masking
+from nemo_local_evaluator.wire.errors import NotFoundError
+from nemo_local_evaluator.wire.schemas import ResultInput
 
 __all__ = ["ResultService", "new_result"]
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.errors import RequestRefusedError
+from nemo_local_evaluator.wire.errors import RequestRefusedError
 
 
 class ErrorResponse(BaseModel):

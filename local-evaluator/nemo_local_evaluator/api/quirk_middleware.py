@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
 from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.quirks import Quirk
+from nemo_local_evaluator.wire.quirks import Quirk
 
 __all__ = ["install_quirks"]
 

@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 
-from nemo_local_evaluator.artifacts import Artifacts
 from nemo_local_evaluator.datasets import DatasetReader
-from nemo_local_evaluator.entities import CONFIG, TARGET, EntityService
 from nemo_local_evaluator.evaluations import Planner, Resources
-from nemo_local_evaluator.http_clients import HttpClients
-from nemo_local_evaluator.jobs import JobService, JobWork
-from nemo_local_evaluator.live import LiveService
-from nemo_local_evaluator.model_client import ModelClient
-from nemo_local_evaluator.results import ResultService
-from nemo_local_evaluator.runner import Runner
-from nemo_local_evaluator.schemas import ConfigInput, TargetInput
+from nemo_local_evaluator.models import HttpClients, ModelClient
 from nemo_local_evaluator.scoring import ScoringPool
+from nemo_local_evaluator.services.entities import CONFIG, TARGET, EntityService
+from nemo_local_evaluator.services.jobs import JobService, JobWork
+from nemo_local_evaluator.services.live import LiveService
+from nemo_local_evaluator.services.results import ResultService
+from nemo_local_evaluator.services.runner import Runner
 from nemo_local_evaluator.settings import Settings
-from nemo_local_evaluator.storage import Database, EntityStore, JobStore, ResultStore
+from nemo_local_evaluator.storage import Artifacts, Database, EntityStore, JobStore, ResultStore
+from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
 
 
 @dataclass(frozen=True, kw_only=True)

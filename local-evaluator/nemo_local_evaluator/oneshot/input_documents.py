@@ -8,11 +8,11 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from nemo_local_evaluator.errors import InvalidDocumentError
 from nemo_local_evaluator.oneshot.config_maps import CONFIG_MAP, config_with_rows, target_with_rows
 from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
 from nemo_local_evaluator.oneshot.manifests import BENCHMARK, JOB, Manifest, as_run, check_reference
-from nemo_local_evaluator.schemas import ConfigInput, TargetInput
+from nemo_local_evaluator.wire.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
 
 __all__ = ["run_documents"]
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
-from nemo_local_evaluator.schemas import Document, InferenceParams, PromptData, ReasoningParams
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import Document, InferenceParams, PromptData, ReasoningParams
 
 __all__ = ["ModelPrompt", "model_prompt"]
 

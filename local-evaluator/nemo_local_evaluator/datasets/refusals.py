@@ -1,8 +1,8 @@
 """The words in which a dataset is refused: always with the file's name, and with the row's number."""
 
-from nemo_local_evaluator.bounds import MAX_PARTS
 from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES
-from nemo_local_evaluator.errors import EvaluationError
+from nemo_local_evaluator.wire.bounds import MAX_PARTS
+from nemo_local_evaluator.wire.errors import EvaluationError
 
 
 def bad_file(name: str, what: str) -> EvaluationError:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, NoReturn
 from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 
-from nemo_local_evaluator import identity
 from nemo_local_evaluator.storage import Condition, Listing, Operator, Search, Sort
+from nemo_local_evaluator.wire import identity
 
 __all__ = ["MAX_PAGE_SIZE", "ListQuery", "ListingQuery"]
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Final
 
-from nemo_local_evaluator.errors import ContradictingQuirksError
+from nemo_local_evaluator.wire.errors import ContradictingQuirksError
 
 __all__ = ["Quirk", "checked"]
 

@@ -9,24 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nemo_local_evaluator import identity, masking
-from nemo_local_evaluator.archives import Archive, pack
-from nemo_local_evaluator.artifacts import Artifacts
-from nemo_local_evaluator.entities import EntityService
-from nemo_local_evaluator.errors import (
+from nemo_local_evaluator.evaluations import Observer, Outcome, Planner
+from nemo_local_evaluator.services.archives import Archive, pack
+from nemo_local_evaluator.services.entities import EntityService
+from nemo_local_evaluator.services.redaction import run_redacted
+from nemo_local_evaluator.services.results import new_result
+from nemo_local_evaluator.services.runner import Runner
+from nemo_local_evaluator.storage import Artifacts, JobStore, Listing, StoredEntity, StoredJob
+from nemo_local_evaluator.wire import identity, masking
+from nemo_local_evaluator.wire.errors import (
     BadRequestError,
     ConflictError,
     EvaluationError,
     NotFoundError,
     UnsupportedError,
 )
-from nemo_local_evaluator.evaluations import Observer, Outcome, Planner
-from nemo_local_evaluator.quirks import Quirk
-from nemo_local_evaluator.redaction import run_redacted
-from nemo_local_evaluator.results import new_result
-from nemo_local_evaluator.runner import Runner
-from nemo_local_evaluator.schemas import ConfigInput, JobInput, JobStatus, StatusDetails, TargetInput
-from nemo_local_evaluator.storage import JobStore, Listing, StoredEntity, StoredJob
+from nemo_local_evaluator.wire.quirks import Quirk
+from nemo_local_evaluator.wire.schemas import ConfigInput, JobInput, JobStatus, StatusDetails, TargetInput
 
 _SERVER_OWNED = frozenset(
     {"id", "created_at", "updated_at", "status", "status_details", "result", "output_files_url"}

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from nemo_local_evaluator.errors import EvaluationError
 from nemo_local_evaluator.evaluations import Evaluation, Observer, Outcome, Progress
-from nemo_local_evaluator.masking import MASK
+from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.masking import MASK
 
 __all__ = ["run_redacted"]
 

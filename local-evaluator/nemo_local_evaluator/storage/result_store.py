@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from nemo_local_evaluator.storage import documents
+from nemo_local_evaluator.storage import document_rows
 from nemo_local_evaluator.storage.database import Database
 from nemo_local_evaluator.storage.listing import Listing, Table, find
 
@@ -22,7 +22,7 @@ class ResultStore:
 
     def get(self, result_id: str) -> dict[str, Any] | None:
         row = self._database.execute("SELECT 1 FROM results WHERE id = :id", {"id": result_id}).fetchone()
-        return row and documents.read(self._database, result_id)
+        return row and document_rows.read(self._database, result_id)
 
     def replace(self, document: dict[str, Any]) -> None:
         with self._database.transaction():
@@ -31,7 +31,7 @@ class ResultStore:
                 " updated_at = :updated_at WHERE id = :id",
                 _row(document),
             )
-            documents.keep(self._database, "result", document)
+            document_rows.keep(self._database, "result", document)
 
     def delete(self, result_id: str) -> None:
         with self._database.transaction():
@@ -44,7 +44,7 @@ class ResultStore:
 
     def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
         found = find(self._database, _TABLE, listing)
-        return [documents.parse(row) for row in found.rows], found.total
+        return [document_rows.parse(row) for row in found.rows], found.total
 
 
 def insert_result(database: Database, document: dict[str, Any]) -> None:
@@ -54,13 +54,13 @@ def insert_result(database: Database, document: dict[str, Any]) -> None:
         " VALUES (:id, :job, :namespace, :project, :created_at, :updated_at)",
         _row(document),
     )
-    documents.keep(database, "result", document)
+    document_rows.keep(database, "result", document)
 
 
 def forget_result(database: Database, result_id: str) -> None:
     """Inside a transaction of the caller's."""
     database.execute("DELETE FROM results WHERE id = :id", {"id": result_id})
-    documents.forget(database, result_id)
+    document_rows.forget(database, result_id)
 
 
 def _row(document: dict[str, Any]) -> dict[str, object]:

@@ -18,8 +18,8 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
-from nemo_local_evaluator.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
 
 MAX_TEMPLATE_LENGTH = 100_000
 MAX_OUTPUT_LENGTH = 1_000_000

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from nemo_local_evaluator.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE
-from nemo_local_evaluator.errors import InvalidBodyError, TooLargeError
+from nemo_local_evaluator.wire.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE
+from nemo_local_evaluator.wire.errors import InvalidBodyError, TooLargeError
 
 __all__ = ["merge_patch", "validated"]
 

@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import Final
 
 from nemo_local_evaluator.datasets import item_id
-from nemo_local_evaluator.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
 from nemo_local_evaluator.evaluations.tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
@@ -20,8 +19,9 @@ from nemo_local_evaluator.harness import (
     ranked_scores,
     request_of,
 )
-from nemo_local_evaluator.model_client import Endpoint
-from nemo_local_evaluator.schemas import ConfigInput, Model, Params, TargetInput
+from nemo_local_evaluator.models import Endpoint
+from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.schemas import ConfigInput, Model, Params, TargetInput
 
 __all__ = ["plan"]
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nemo_local_evaluator import identity, masking
-from nemo_local_evaluator.entities import EntityService
-from nemo_local_evaluator.errors import BadRequestError, EvaluationError
 from nemo_local_evaluator.evaluations import Outcome, Planner, Progress
-from nemo_local_evaluator.redaction import run_redacted
-from nemo_local_evaluator.results import new_result
-from nemo_local_evaluator.schemas import ConfigInput, JobInput, JobStatus, TargetInput
+from nemo_local_evaluator.services.entities import EntityService
+from nemo_local_evaluator.services.redaction import run_redacted
+from nemo_local_evaluator.services.results import new_result
+from nemo_local_evaluator.wire import identity, masking
+from nemo_local_evaluator.wire.errors import BadRequestError, EvaluationError
+from nemo_local_evaluator.wire.schemas import ConfigInput, JobInput, JobStatus, TargetInput
 
 __all__ = ["LiveService"]
 
