@@ -16,7 +16,7 @@ from typing_extensions import override
 from nemo_eval_operator import app
 from nemo_eval_operator.evaluator.http import EvaluatorClient, client
 from nemo_eval_operator.evaluator.model import Ambiguous, Malformed, Oversized, Unavailable
-from nemo_eval_operator.reconcile.job import submission
+from nemo_eval_operator.reconcile.job import job_finder
 from tests.unit.evaluator.exchanges import JOB
 from tests.unit.evaluator.scripted import Scripted, answering
 
@@ -185,7 +185,7 @@ async def test_a_page_that_does_not_come_ends_with_the_time_of_its_list(
 
 
 def test_a_look_up_takes_less_time_than_a_worker_may() -> None:
-    longest = 2 * client.MAX_LIST_SECONDS + submission.MAX_CANCELLING_SECONDS
+    longest = 2 * client.MAX_LIST_SECONDS + job_finder.MAX_CANCELLING_SECONDS
     assert longest < 0.6 * app.RECONCILIATION_SECONDS
 
 

@@ -38,6 +38,7 @@ from nemo_eval_operator.lifecycle.job import (
     attempt_status,
     decide_job,
     depends_on_remote,
+    end_status,
     pick_marked,
 )
 from nemo_eval_operator.lifecycle.job import status as job_status
@@ -223,7 +224,7 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
     try:
         results: Results = yield Call("results", job_id=job_id)
     except EvaluatorError as error:
-        yield from record(job, job_status.results_pending(job, clock(), error.detail))
+        yield from record(job, end_status.results_pending(job, clock(), error.detail))
         raise
     return Stored(results=results, config_map="results", key="results.json", url="u", truncated=False)
 

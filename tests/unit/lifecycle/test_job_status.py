@@ -17,7 +17,9 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
+from nemo_eval_operator.lifecycle.job import end_status
 from nemo_eval_operator.lifecycle.job import status as job_status
+from nemo_eval_operator.lifecycle.job.status_parts import observed
 from nemo_eval_operator.resources import EvalJobStatus, Progress
 from tests.unit.lifecycle.objects import (
     COMPLETE,
@@ -83,28 +85,28 @@ TRANSITIONS: dict[str, tuple[EvalJobStatus, str, str, dict[str, str]]] = {
         WORKING,
     ),
     "results pending": (
-        job_status.results_pending(RUNNING, NOW, "no result yet"),
+        end_status.results_pending(RUNNING, NOW, "no result yet"),
         "Running",
         "ResultsUnavailable",
         WORKING,
     ),
     "results not kept": (
-        job_status.results_pending(RUNNING, NOW, "no result yet", given_up=True),
+        end_status.results_pending(RUNNING, NOW, "no result yet", given_up=True),
         "Running",
         "ResultsNotKept",
         STALLED,
     ),
     "succeeded": (
-        job_status.succeeded(RUNNING, NOW, remote("completed"), stored()),
+        end_status.succeeded(RUNNING, NOW, remote("completed"), stored()),
         "Succeeded",
         "Completed",
         COMPLETE,
     ),
-    "failed": (job_status.failed(RUNNING, NOW, remote("failed")), "Failed", "EvaluationFailed", FAILED),
-    "lost": (job_status.lost(RUNNING, NOW), "Failed", "ExternalJobLost", FAILED),
-    "cancelled": (job_status.cancelled(RUNNING, NOW, "as asked"), "Cancelled", "Cancelled", FAILED),
+    "failed": (end_status.failed(RUNNING, NOW, remote("failed")), "Failed", "EvaluationFailed", FAILED),
+    "lost": (end_status.lost(RUNNING, NOW), "Failed", "ExternalJobLost", FAILED),
+    "cancelled": (end_status.cancelled(RUNNING, NOW, "as asked"), "Cancelled", "Cancelled", FAILED),
     "deadline": (
-        job_status.ended_by_cancel(RUNNING, NOW, overdue=True),
+        end_status.ended_by_cancel(RUNNING, NOW, overdue=True),
         "Failed",
         "DeadlineExceeded",
         FAILED,
@@ -145,11 +147,11 @@ class TestConditions:
         job = evaljob(status=followed(conditions=working("Running", since=since)))
         done = {
             entry.type: entry
-            for entry in job_status.succeeded(job, NOW, remote("completed"), stored()).conditions
+            for entry in end_status.succeeded(job, NOW, remote("completed"), stored()).conditions
         }
         assert done["Ready"].last_transition_time == stamp(NOW)
         assert done["Complete"].last_transition_time == stamp(NOW)
-        failed = {entry.type: entry for entry in job_status.lost(job, NOW).conditions}
+        failed = {entry.type: entry for entry in end_status.lost(job, NOW).conditions}
         assert failed["Ready"].last_transition_time == stamp(since)
         assert failed["Stalled"].last_transition_time == stamp(NOW)
 
@@ -160,7 +162,7 @@ class TestConditions:
 
     def test_an_observed_generation_changes_nothing_else(self) -> None:
         job = evaljob(meta={"generation": 7}, status=finished())
-        assert job_status.observed(job).to_manifest() == job.status.to_manifest() | {"observedGeneration": 7}
+        assert observed(job).to_manifest() == job.status.to_manifest() | {"observedGeneration": 7}
 
     def test_a_status_of_the_crds_default_is_replaced(self) -> None:
         job = evaljob(status={"observedGeneration": -1})
@@ -231,9 +233,9 @@ class TestSubmission:
         assert job_status.uncertain(job, NOW) == failed
 
     def test_cancelled_before_anything_ran_leaves_no_intent(self) -> None:
-        status = job_status.cancelled(SUBMITTED, NOW, "before it was submitted")
+        status = end_status.cancelled(SUBMITTED, NOW, "before it was submitted")
         assert (status.submission, status.duration) == (None, None)
-        assert job_status.cancelled(RUNNING, NOW, "as asked").submission is not None
+        assert end_status.cancelled(RUNNING, NOW, "as asked").submission is not None
 
 
 class TestProgress:
@@ -290,12 +292,12 @@ class TestEnds:
     def test_success_names_metrics_without_a_number(self) -> None:
         metrics = {"em": {"scores": {"em": {"value": 0.5}}}, "f1": {"scores": {}}}
         kept = stored(tasks={"qa": {"metrics": metrics}})
-        status = job_status.succeeded(evaljob(status=followed()), NOW, remote("completed"), kept)
+        status = end_status.succeeded(evaljob(status=followed()), NOW, remote("completed"), kept)
         assert status.message == "1 score, none for metric f1; full results in ConfigMap qa-llama-results"
 
     def test_success_says_where_everything_is(self) -> None:
         job = evaljob(status=followed(progress={"percent": 99, "samplesProcessed": 20}))
-        status = job_status.succeeded(job, NOW, remote("completed"), stored())
+        status = end_status.succeeded(job, NOW, remote("completed"), stored())
         assert status.message == "1 score; full results in ConfigMap qa-llama-results"
         assert status.score == "em=0.5"
         assert status.scores is not None
@@ -309,12 +311,12 @@ class TestEnds:
         }
 
     def test_success_without_progress_or_scores_is_success(self) -> None:
-        status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(tasks={}))
+        status = end_status.succeeded(RUNNING, NOW, remote("completed"), stored(tasks={}))
         assert (status.phase, status.score, status.scores) == ("Succeeded", None, [])
         assert status.progress == Progress(percent=100, percentage="100%")
 
     def test_results_that_were_cut_say_so(self) -> None:
-        status = job_status.succeeded(RUNNING, NOW, remote("completed"), stored(truncated=True))
+        status = end_status.succeeded(RUNNING, NOW, remote("completed"), stored(truncated=True))
         assert status.message is not None
         assert status.message.endswith(
             "rows were dropped to fit, all of them are at "
@@ -325,7 +327,7 @@ class TestEnds:
 
     def test_status_holds_the_first_fifty_scores_and_counts_all(self) -> None:
         scores = {f"s{number}": {"value": number} for number in range(60)}
-        status = job_status.succeeded(
+        status = end_status.succeeded(
             RUNNING, NOW, remote("completed"), stored(tasks={"t": {"metrics": {"m": {"scores": scores}}}})
         )
         assert status.scores is not None
@@ -334,7 +336,7 @@ class TestEnds:
         assert status.message.startswith("60 scores; ")
 
     def test_a_failure_without_a_message_says_that(self) -> None:
-        status = job_status.failed(RUNNING, NOW, remote("failed"))
+        status = end_status.failed(RUNNING, NOW, remote("failed"))
         assert status.message == "the evaluator gave no message (remote job eval-1)"
 
     @pytest.mark.parametrize(
@@ -348,16 +350,16 @@ class TestEnds:
     )
     def test_a_cancelled_run_says_why(self, spec: dict[str, Any], overdue: bool, message: str) -> None:
         job = evaljob(status=followed(), **spec)
-        assert job_status.ended_by_cancel(job, NOW, overdue=overdue).message == message
+        assert end_status.ended_by_cancel(job, NOW, overdue=overdue).message == message
 
     def test_a_lost_job_says_what_to_do_and_after_a_cancellation_that_it_is_gone(self) -> None:
-        lost = job_status.lost(RUNNING, NOW).message
+        lost = end_status.lost(RUNNING, NOW).message
         assert lost is not None
         assert "no longer has job eval-1" in lost
         assert (
             'kubectl annotate --overwrite -n team-a nemoevaljob qa-llama evaluator.nemo.dev/rerun="' in lost
         )
-        gone = job_status.lost(evaljob(status=followed(phase="Cancelling")), NOW)
+        gone = end_status.lost(evaljob(status=followed(phase="Cancelling")), NOW)
         assert gone.message == "remote job eval-1 is gone after its cancellation"
 
     def test_an_outage_keeps_the_phase(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.evaluator.model import MASK, KnownSecrets
+from nemo_eval_operator.lifecycle.job import end_status
 from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.lifecycle.job.attempts import next_attempt
 from nemo_eval_operator.lifecycle.job.results import MAX_DOCUMENT_BYTES
@@ -129,7 +130,7 @@ def test_the_intent_records_it_and_the_end_keeps_generation_and_hash() -> None:
 
     running = evaljob(status=followed(benchmark=recorded.to_manifest()))
     assert config_document(running) == recorded.config
-    ended = job_status.succeeded(running, NOW, remote("completed"), stored())
+    ended = end_status.succeeded(running, NOW, remote("completed"), stored())
 
     assert ended.benchmark == recorded.model_copy(update={"config": None})
 

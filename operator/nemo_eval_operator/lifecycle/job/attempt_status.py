@@ -11,7 +11,9 @@ from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 from . import status as job_status
 from .attempts import may_retry_refused, next_attempt, rerun_value, retry_delay
-from .status import failed, observed, waiting
+from .end_status import failed
+from .status import waiting
+from .status_parts import observed
 
 __all__ = ["backing_off", "not_submitted", "rerun", "rerun_ignored", "retrying"]
 

@@ -29,13 +29,14 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
 
-from . import attempt_status
+from . import attempt_status, end_status
 from . import status as job_status
 from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
 from .deletion import RECHECK_SECONDS, decide_deletion
 from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, RemoteGone, RemoteUnclear
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .slots import Admitted, Counting, Queued
+from .status_parts import observed
 
 __all__ = ["decide_job", "depends_on_remote"]
 
@@ -67,11 +68,11 @@ def depends_on_remote(job: NemoEvalJob) -> bool:
 def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
     deadline = _deadline(job)
     if job.spec.cancel:
-        return write_or_wait(job, job_status.cancelled(job, facts.now, "cancelled before it was submitted"))
+        return write_or_wait(job, end_status.cancelled(job, facts.now, "cancelled before it was submitted"))
     if job.spec.suspend:
         return write_or_wait(job, job_status.suspended(job, facts.now))
     if deadline is not None and facts.now >= deadline:
-        return WriteStatus(job_status.deadline_exceeded(job, facts.now))
+        return WriteStatus(end_status.deadline_exceeded(job, facts.now))
     if isinstance(facts.benchmark, BenchmarkUnusable):
         return write_or_wait(
             job, job_status.waiting(job, facts.now, facts.benchmark.reason, facts.benchmark.message)
@@ -142,18 +143,18 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
             status = job_status.unclear(job, facts.now, f"remote job {job_id} cannot be observed: {detail}")
             return write_or_wait(job, status, rest=_until(deadline, facts.now))
         case RemoteGone():
-            return WriteStatus(job_status.lost(job, facts.now, overdue=overdue))
+            return WriteStatus(end_status.lost(job, facts.now, overdue=overdue))
         case RemoteJob(status=JobStatus.COMPLETED) as remote:
             if facts.stored is None:
                 return CollectResults(job_id)
-            return WriteStatus(job_status.succeeded(job, facts.now, remote, facts.stored))
+            return WriteStatus(end_status.succeeded(job, facts.now, remote, facts.stored))
         case RemoteJob(status=JobStatus.FAILED) as remote:
             again = may_retry(job, remote) and not job.spec.cancel and not overdue
             return WriteStatus(
-                (attempt_status.retrying if again else job_status.failed)(job, facts.now, remote)
+                (attempt_status.retrying if again else end_status.failed)(job, facts.now, remote)
             )
         case RemoteJob(status=JobStatus.CANCELLED):
-            return WriteStatus(job_status.ended_by_cancel(job, facts.now, overdue=overdue))
+            return WriteStatus(end_status.ended_by_cancel(job, facts.now, overdue=overdue))
         case RemoteJob() as remote:
             cancelling = remote.status == CANCELLING
             if (job.spec.cancel or overdue) and not cancelling:
@@ -170,11 +171,11 @@ def _unseen(job: NemoEvalJob, job_id: str, facts: Facts, *, overdue: bool) -> Jo
         return write_or_wait(job, job_status.out_of_sight(job, facts.now, facts.outage))
     if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
         return CancelJob(job_id)
-    return write_or_wait(job, job_status.observed(job), rest=_until(_deadline(job), facts.now))
+    return write_or_wait(job, observed(job), rest=_until(_deadline(job), facts.now))
 
 
 def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
-    status = job_status.observed(job)
+    status = observed(job)
     if status != job.status:
         return WriteStatus(status)
     if rerun_wanted(job):

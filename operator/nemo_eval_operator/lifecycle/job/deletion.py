@@ -23,6 +23,7 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
 
+from . import end_status
 from . import status as job_status
 from .attempts import remote_ids
 from .facts import Facts, RemoteGone, RemoteUnclear
@@ -55,7 +56,7 @@ def _held_by_others(job: NemoEvalJob, facts: Facts) -> JobStep:
     if not job.metadata.finalizers or job.status.completion_time is not None:
         return RequeueAfter()
     return WriteStatus(
-        job_status.cancelled(job, facts.now, "the object was deleted before its evaluation ended")
+        end_status.cancelled(job, facts.now, "the object was deleted before its evaluation ended")
     )
 
 

@@ -22,6 +22,7 @@ from nemo_eval_operator.lifecycle.job import (
     Stored,
     decide_job,
     depends_on_remote,
+    end_status,
     goes_on,
     occupies,
     release_job_seconds,
@@ -72,7 +73,9 @@ from nemo_eval_operator.workqueue import RetryLater, WaitInLane, WorkQueue
 
 from .benchmark_of_job import BenchmarkOfJob
 from .index import JobIndex
+from .job_finder import JobFinder
 from .remote_jobs import RemoteJobs
+from .request import RequestPreparer
 from .results import ResultsKeeper, ResultsNotKept
 from .submission import Submitter
 
@@ -122,16 +125,23 @@ class JobReconciler:
         self._outcomes = OutcomeWriter(kube, self._objects)
         self._results = ResultsKeeper(kube, secrets)
         self._remote_jobs = RemoteJobs(self._objects)
-        self._submitter = Submitter(
+        self._finder = JobFinder(
+            objects=self._objects, remote_jobs=self._remote_jobs, queue=queue, metrics=metrics
+        )
+        self._requests = RequestPreparer(
             objects=self._objects,
-            outcomes=self._outcomes,
-            remote_jobs=self._remote_jobs,
             queue=queue,
             secrets=secrets,
             datasets=DatasetReader(kube),
-            metrics=metrics,
             tenancy=tenancy,
             hosts=hosts or AllowedHosts(),
+        )
+        self._submitter = Submitter(
+            objects=self._objects,
+            outcomes=self._outcomes,
+            requests=self._requests,
+            queue=queue,
+            metrics=metrics,
         )
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -174,6 +184,7 @@ class JobReconciler:
         self._job_index.forget(key, ended=ended)
         self._resolver.untrack(key)
         self._submitter.forget(key)
+        self._finder.forget(key)
         self._results.forget(key)
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
@@ -216,7 +227,7 @@ class JobReconciler:
         """Raises RetryLater where the job, whatever else it waits for, cannot be submitted as it is."""
         if job.status.completion_time is None:
             usable = facts.benchmark if isinstance(facts.benchmark, NemoBenchmark) else None
-            await self._submitter.check(job, usable, evaluator)
+            await self._requests.check(job, usable, evaluator)
 
     async def _evaluator_of(self, key: ObjectKey, facts: Facts) -> Evaluator | None:
         """Raises WaitInLane, and RetryLater where it has become another since the facts were gathered."""
@@ -269,7 +280,7 @@ class JobReconciler:
                 job = await self._submitter.submit(job, usable, evaluator, claim=claim)
                 return job, replace(facts, lookup=None, slot_decision=None)
             case FindJob():
-                return job, replace(facts, lookup=await self._submitter.look_up(job, step, evaluator))
+                return job, replace(facts, lookup=await self._finder.find(job, step, evaluator))
             case CancelJob(job_id):
                 return await self._cancel(job, facts, job_id, evaluator)
             case DeleteJob(job_id):
@@ -397,7 +408,7 @@ class JobReconciler:
             said, given_up = str(problem), problem.given_up
 
             def pending(latest: NemoEvalJob) -> EvalJobStatus:
-                return job_status.results_pending(latest, datetime.now(UTC), said, given_up=given_up)
+                return end_status.results_pending(latest, datetime.now(UTC), said, given_up=given_up)
 
             self._keep(await self._outcomes.record(job, pending), evaluator)
             raise RetryLater(problem.retry_seconds) from problem

@@ -1,0 +1,173 @@
+"""The status of a NemoEvalJob whose attempt has ended, or whose results are still to be kept. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from nemo_eval_operator.clock import duration_text, parse_timestamp, timestamp
+from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
+from nemo_eval_operator.lifecycle import ConditionSet, Outcome, rerun_command
+from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, ResultsRef
+
+from .attempts import is_retryable
+from .facts import Stored
+from .failures import is_infrastructure
+from .score_line import summary_of
+from .scores import MAX_SCORES, metrics_without_scores, scores_of
+from .status_parts import progress_at, with_outcome
+
+__all__ = [
+    "cancelled",
+    "deadline_exceeded",
+    "ended_by_cancel",
+    "failed",
+    "lost",
+    "refused",
+    "results_pending",
+    "succeeded",
+]
+
+MAX_METRICS_NAMED: Final = 3
+
+DRY_RUN_SCORE: Final = "(dry run)"
+"""In the column of scores, in which runs are compared."""
+
+
+def refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
+    """A clear no to the POST: there is no remote job, and the same request will most likely be refused again.
+
+    One that blames the infrastructure may be retried, as spec.backoffLimit says (`attempt_status`).
+    """
+    reason, message = "EvaluatorRejected", f"{error.detail}. {_correction(job)}"
+    if is_infrastructure(error.detail):
+        retries = job.status.retries or 0
+        exhausted = retries > 0 and retries >= job.spec.backoff_limit
+        reason = "BackoffLimitExceeded" if exhausted else reason
+        count = f" (after spec.backoffLimit={retries} retries)" if exhausted else ""
+        message = f"{error.detail}{count}. To start another attempt: {rerun_command(job)}"
+    status = _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, reason, message))
+    return status.model_copy(update={"submission": None})
+
+
+def _correction(job: NemoEvalJob) -> str:
+    """Who is at fault is not known: a job with a benchmark brings only the target and a few values."""
+    if job.spec.benchmark_ref is None:
+        return "Correct it in a new NemoEvalJob"
+    name = job.spec.benchmark_ref.name
+    return (
+        f"If the config is at fault, correct the NemoBenchmark {name} and start another attempt: "
+        f"{rerun_command(job)}. Otherwise correct the target in a new NemoEvalJob"
+    )
+
+
+def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored) -> EvalJobStatus:
+    samples = remote.status_details.samples_processed
+    if samples is None and job.status.progress is not None:
+        samples = job.status.progress.samples_processed
+    scores = scores_of(stored.results)
+    where = f"full results in ConfigMap {stored.config_map}"
+    cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
+    count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
+    message = f"{count}{_without(stored)}{_limited(job)}; {where}{cut}"
+    outcome = Outcome(ConditionSet.COMPLETE, "Completed", message)
+    if job.spec.dry_run:
+        outcome = Outcome(ConditionSet.COMPLETE, "DryRunCompleted", f"dry run, not a result: {message}")
+    return _ended(job, now, Phase.SUCCEEDED, outcome).model_copy(
+        update={
+            "progress": progress_at(100, samples),
+            "scores": scores[:MAX_SCORES],
+            "score": DRY_RUN_SCORE if job.spec.dry_run else summary_of(scores),
+            "results_ref": ResultsRef(
+                config_map=stored.config_map,
+                key=stored.key,
+                url=stored.url,
+                truncated=stored.truncated or None,
+            ),
+        }
+    )
+
+
+def _without(stored: Stored) -> str:
+    """`, none for metrics em, f1`: those that could be computed for no sample."""
+    missing = metrics_without_scores(stored.results)
+    if not missing:
+        return ""
+    named = ", ".join(missing[:MAX_METRICS_NAMED])
+    more = f" and {len(missing) - MAX_METRICS_NAMED} more" if len(missing) > MAX_METRICS_NAMED else ""
+    return f", none for metric{'s' if len(missing) > 1 else ''} {named}{more}"
+
+
+def _limited(job: NemoEvalJob) -> str:
+    """`, limited to 5 samples of each task`: such scores are not comparable with those of all samples."""
+    limit = job.status.benchmark and job.status.benchmark.limit_samples
+    return f", limited to {limit} sample{'' if limit == 1 else 's'} of each task" if limit else ""
+
+
+def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
+    retries, reason, count = job.status.retries or 0, "EvaluationFailed", ""
+    if retries and retries >= job.spec.backoff_limit and is_retryable(job, remote):
+        reason, count = "BackoffLimitExceeded", f", after spec.backoffLimit={retries} retries"
+    said = remote.readable_message or "the evaluator gave no message"
+    message = f"{said} (remote job {remote.id}{count})"
+    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, reason, message))
+
+
+def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobStatus:
+    if job.status.phase is Phase.CANCELLING:
+        # A server that cannot cancel was asked to delete instead.
+        if overdue and not job.spec.cancel:
+            return ended_by_cancel(job, now, overdue=True)
+        return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
+    message = (
+        f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself; to start "
+        f"another attempt: {rerun_command(job)}"
+    )
+    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, "ExternalJobLost", message))
+
+
+def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJobStatus:
+    """The remote job is cancelled: because we asked, because of the deadline, or by somebody else."""
+    if job.spec.cancel:
+        return cancelled(job, now, f"remote job {job.status.job_id} was cancelled as spec.cancel asks")
+    if overdue:
+        return deadline_exceeded(job, now)
+    return cancelled(job, now, f"remote job {job.status.job_id} was cancelled in the evaluator")
+
+
+def deadline_exceeded(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
+    message = f"cancelled after spec.activeDeadlineSeconds={job.spec.active_deadline_seconds}"
+    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, "DeadlineExceeded", message))
+
+
+def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
+    """No result was delivered, so whoever waits for one has to learn of it: Failed, reason Cancelled."""
+    status = _ended(job, now, Phase.CANCELLED, Outcome(ConditionSet.FAILED, "Cancelled", message))
+    return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
+
+
+def results_pending(
+    job: NemoEvalJob, now: datetime, problem: str, *, given_up: bool = False
+) -> EvalJobStatus:
+    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation.
+
+    `given_up`: it will not mend by itself, so whoever waits is told at once; the job still goes on trying.
+    """
+    message = f"the evaluation completed, its results are not here yet: {problem}"
+    if given_up:
+        message += f". Remote job {job.status.job_id} still has them; the operator keeps retrying"
+        return with_outcome(job, now, Phase.RUNNING, Outcome(ConditionSet.STALLED, "ResultsNotKept", message))
+    return with_outcome(job, now, Phase.RUNNING, Outcome(ConditionSet.WORKING, "ResultsUnavailable", message))
+
+
+def _ended(job: NemoEvalJob, now: datetime, phase: Phase, outcome: Outcome) -> EvalJobStatus:
+    start = job.status.start_time
+    duration = duration_text(now - parse_timestamp(start)) if start else None
+    measured = job.status.benchmark
+    update = {
+        "completion_time": timestamp(now),
+        "duration": duration,
+        # By now the results ConfigMap has it, and without results there is nothing to compare.
+        "benchmark": measured and measured.model_copy(update={"config": None}),
+    }
+    return with_outcome(job, now, phase, outcome).model_copy(update=update)
