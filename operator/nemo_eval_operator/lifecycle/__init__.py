@@ -6,6 +6,7 @@ No I/O, no clock and no randomness. The modules here are shared by all kinds; ea
 
 from .commands import adopt_command, rerun_command
 from .conditions import ConditionSet, Outcome, conditions_of, lasting_condition, reason_of, reason_of_absence
+from .evaluator_errors import LOOK_UP_HINT, BreakerAction, Meaning, Operation, Retry, meaning_of
 from .events import (
     Event,
     event_of_change,
@@ -13,6 +14,7 @@ from .events import (
     event_of_ignored_ttl,
     event_of_moved_config,
 )
+from .infrastructure import is_infrastructure
 from .ownership import (
     FINALIZER,
     RERUN_ANNOTATION,
@@ -36,12 +38,17 @@ from .readable import read_benchmark, read_connection, read_job
 
 __all__ = [
     "FINALIZER",
+    "LOOK_UP_HINT",
     "RERUN_ANNOTATION",
+    "BreakerAction",
     "ConditionSet",
     "Event",
+    "Meaning",
+    "Operation",
     "Outcome",
     "OwnerMark",
     "Ownership",
+    "Retry",
     "adopt_command",
     "attempt_carried",
     "claim_of",
@@ -52,10 +59,12 @@ __all__ = [
     "event_of_ignored_ttl",
     "event_of_moved_config",
     "is_claimed",
+    "is_infrastructure",
     "lasting_condition",
     "mark_of_attempt",
     "mark_of_object",
     "may_take_over",
+    "meaning_of",
     "owned_by_gitops",
     "owner_mark",
     "owner_named",

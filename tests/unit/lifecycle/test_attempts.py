@@ -9,9 +9,9 @@ import pytest
 
 from nemo_eval_operator.evaluator.model import Rejected
 from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, event_of_change, event_of_ignored_rerun
+from nemo_eval_operator.lifecycle.infrastructure import is_infrastructure
 from nemo_eval_operator.lifecycle.job import attempt_status, decide_job
 from nemo_eval_operator.lifecycle.job.attempts import retry_delay
-from nemo_eval_operator.lifecycle.job.failures import is_infrastructure
 from nemo_eval_operator.lifecycle.steps import (
     CancelJob,
     DeleteJob,

@@ -96,7 +96,11 @@ class Answer:
         return Malformed(f"{self.request} answered {self.code}, but {said}", status_code=self.code)
 
     def refusal(self, reason_phrase: str) -> EvaluatorError:
-        """The error that a code other than 2xx stands for, with the evaluator's own words."""
+        """Return the error class that a status code other than 2xx maps to, with the evaluator's own message.
+
+        This is the one place that maps codes to classes. What a class means for the operation that failed is
+        decided in `lifecycle/evaluator_errors/table.py`.
+        """
         code = self.code
         detail = f"{self.request} answered {code}: {self._detail() or reason_phrase}"
         match code:

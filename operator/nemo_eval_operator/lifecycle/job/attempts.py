@@ -11,10 +11,8 @@ from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, is_infrastructure, reason_of
 from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
-
-from .failures import is_infrastructure
 
 __all__ = [
     "is_retryable",

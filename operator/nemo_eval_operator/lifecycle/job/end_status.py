@@ -7,12 +7,11 @@ from typing import Final
 
 from nemo_eval_operator.clock import duration_text, parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import ConditionSet, Outcome, rerun_command
+from nemo_eval_operator.lifecycle import ConditionSet, Outcome, is_infrastructure, rerun_command
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, ResultsRef
 
 from .attempts import is_retryable
 from .facts import Stored
-from .failures import is_infrastructure
 from .score_line import summary_of
 from .scores import MAX_SCORES, metrics_without_scores, scores_of
 from .status_parts import progress_at, with_outcome

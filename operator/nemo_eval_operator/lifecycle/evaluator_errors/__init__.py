@@ -1,0 +1,6 @@
+"""What an evaluator's error means, as one pure table."""
+
+from .table import LOOK_UP_HINT, meaning_of
+from .terms import BreakerAction, Failure, Meaning, Operation, Retry
+
+__all__ = ["LOOK_UP_HINT", "BreakerAction", "Failure", "Meaning", "Operation", "Retry", "meaning_of"]

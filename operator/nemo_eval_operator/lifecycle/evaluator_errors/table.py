@@ -1,0 +1,210 @@
+"""Table of what an evaluator's error means, by the operation that failed: the one place that decides it.
+
+`evaluator/http/answers.py: refusal` maps an HTTP status code to an error class. `meaning_of` maps the class
+and the operation to everything else: reason, conditions, retry, circuit breaker, metric label and hint. The
+reconcilers, the circuit breaker and the functions that make a status only read it. The row of a 503 to a
+"create job" is `CREATE_JOB[Failure.GATEWAY_ERROR]`.
+
+The kinds spell some reasons differently, which is API: a NemoEvaluatorConnection says Busy, Unauthorized and
+Unreachable (`CHECK`) where jobs and benchmarks say EvaluatorBusy, EvaluatorUnauthorized and
+EvaluatorUnreachable (all other tables).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from nemo_eval_operator.evaluator.model import EvaluatorError, Fault, Unavailable
+from nemo_eval_operator.lifecycle.conditions import ConditionSet
+from nemo_eval_operator.lifecycle.infrastructure import is_infrastructure
+
+from .terms import BreakerAction, Failure, Meaning, Operation, Retry, failure_of
+
+__all__ = ["LOOK_UP_HINT", "meaning_of"]
+
+WORKING: Final = ConditionSet.WORKING
+STALLED: Final = ConditionSet.STALLED
+NOW: Final = Retry.NOW
+BACKOFF: Final = Retry.BACKOFF
+NEVER: Final = Retry.NEVER
+TRIP: Final = BreakerAction.TRIP
+PROBE: Final = BreakerAction.PROBE
+LEAVE: Final = BreakerAction.LEAVE
+
+LOOK_UP_HINT: Final = "Looking for the job in the evaluator before submitting again"
+WHICH_URL: Final = "Is this URL a NeMo Evaluator?"
+
+CONFIG_RECHECK_SECONDS: Final = 5.0
+"""Time for a config that the evaluator has lost to be created again."""
+
+Table = Mapping[Failure, Meaning]
+
+UNCERTAIN: Final = Meaning("SubmissionUncertain", WORKING, NOW, LEAVE, LOOK_UP_HINT)
+
+CREATE_JOB: Final[Table] = {
+    Failure.NO_CONNECTION: Meaning("EvaluatorUnreachable", WORKING, NOW, TRIP),
+    # An answer to a POST does not trip the breaker: reads may work, and the probe, a read, would reset it.
+    Failure.MISROUTED: Meaning("EvaluatorUnreachable", WORKING, BACKOFF, LEAVE),
+    Failure.UNAUTHORIZED: Meaning("EvaluatorUnauthorized", WORKING, BACKOFF, LEAVE),
+    Failure.BUSY: Meaning("EvaluatorBusy", WORKING, BACKOFF, LEAVE),
+    Failure.NO_ANSWER: replace(UNCERTAIN, breaker=PROBE),
+    Failure.GATEWAY_ERROR: UNCERTAIN,
+    Failure.SERVER_ERROR: UNCERTAIN,
+    Failure.MALFORMED: UNCERTAIN,
+    Failure.MISSING: Meaning(
+        "EvaluatorRefusing",
+        WORKING,
+        BACKOFF,
+        LEAVE,
+        "Tried again once the config is there",
+        CONFIG_RECHECK_SECONDS,
+        rechecks_config=True,
+    ),
+    Failure.UNSUPPORTED: Meaning(
+        "EvaluatorRefusing",
+        WORKING,
+        BACKOFF,
+        LEAVE,
+        WHICH_URL,
+        CONFIG_RECHECK_SECONDS,
+        rechecks_config=True,
+    ),
+    # What to correct depends on the job: `lifecycle/job/status.py` adds it.
+    Failure.CONFLICTING: Meaning("EvaluatorRejected", ConditionSet.FAILED, NEVER, LEAVE),
+    Failure.REJECTED: Meaning("EvaluatorRejected", ConditionSet.FAILED, NEVER, LEAVE),
+}
+
+CONFIG: Final[Table] = {
+    Failure.NO_CONNECTION: Meaning("EvaluatorUnreachable", WORKING, BACKOFF, TRIP),
+    Failure.MISROUTED: Meaning("EvaluatorUnreachable", WORKING, BACKOFF, TRIP),
+    Failure.UNAUTHORIZED: Meaning("EvaluatorUnauthorized", WORKING, BACKOFF, TRIP),
+    Failure.BUSY: Meaning("EvaluatorBusy", WORKING, BACKOFF, TRIP),
+    Failure.NO_ANSWER: Meaning("EvaluatorFailing", WORKING, BACKOFF, PROBE),
+    Failure.GATEWAY_ERROR: Meaning("EvaluatorFailing", WORKING, BACKOFF, LEAVE),
+    Failure.SERVER_ERROR: Meaning("EvaluatorFailing", WORKING, BACKOFF, LEAVE),
+    Failure.MALFORMED: Meaning("EvaluatorFailing", WORKING, BACKOFF, LEAVE),
+    Failure.MISSING: Meaning("EvaluatorRefusing", WORKING, BACKOFF, LEAVE, WHICH_URL),
+    Failure.UNSUPPORTED: Meaning("EvaluatorRefusing", WORKING, BACKOFF, LEAVE, WHICH_URL),
+    Failure.CONFLICTING: Meaning("ConfigInUse", WORKING, BACKOFF, LEAVE),
+    Failure.REJECTED: Meaning("EvaluatorRejected", STALLED, NEVER, LEAVE, "Correct spec.config"),
+}
+
+NOT_AN_EVALUATOR: Final = Meaning("NotAnEvaluator", STALLED, BACKOFF, TRIP, WHICH_URL)
+
+CHECK: Final[Table] = {
+    Failure.NO_CONNECTION: Meaning("Unreachable", WORKING, BACKOFF, TRIP),
+    Failure.MISROUTED: NOT_AN_EVALUATOR,
+    Failure.UNAUTHORIZED: Meaning("Unauthorized", STALLED, BACKOFF, TRIP),
+    Failure.BUSY: Meaning("Busy", WORKING, BACKOFF, TRIP),
+    Failure.NO_ANSWER: Meaning("Unreachable", WORKING, BACKOFF, TRIP),
+    Failure.GATEWAY_ERROR: Meaning("ServerError", WORKING, BACKOFF, TRIP),
+    Failure.SERVER_ERROR: Meaning("ServerError", WORKING, BACKOFF, TRIP),
+    Failure.MALFORMED: NOT_AN_EVALUATOR,
+    Failure.MISSING: NOT_AN_EVALUATOR,
+    Failure.UNSUPPORTED: NOT_AN_EVALUATOR,
+    Failure.CONFLICTING: NOT_AN_EVALUATOR,
+    Failure.REJECTED: NOT_AN_EVALUATOR,
+}
+
+FAULTS: Final[Mapping[Fault, ConditionSet]] = {
+    Fault.ADDRESS_FORBIDDEN: STALLED,
+    Fault.DNS: WORKING,
+    Fault.REFUSED: WORKING,
+    Fault.TLS: STALLED,
+    Fault.TIMEOUT: WORKING,
+}
+"""Conditions of a connection by what failed on the way to its evaluator; the fault is the reason."""
+
+SERVER_SIDE: Final = frozenset({Failure.NO_ANSWER, Failure.GATEWAY_ERROR, Failure.SERVER_ERROR})
+
+TRIPPING: Final = frozenset({Failure.NO_CONNECTION, Failure.MISROUTED, Failure.UNAUTHORIZED, Failure.BUSY})
+"""Failures that surely did not reach the evaluator: reads of other objects would fail in the same way."""
+
+NOT_ANSWERED: Final = frozenset({Failure.NO_CONNECTION, Failure.NO_ANSWER})
+
+NO_NEWS: Final[Table] = {
+    failure: Meaning(
+        None,
+        None,
+        BACKOFF,
+        TRIP if failure in TRIPPING else PROBE if failure is Failure.NO_ANSWER else LEAVE,
+    )
+    for failure in Failure
+}
+"""For operations whose failure changes no status: the breaker reports an outage to all objects."""
+
+READ_JOB: Final[Table] = {
+    failure: meaning
+    if failure in {*NOT_ANSWERED, Failure.BUSY, Failure.MISSING}
+    else replace(meaning, reason="RemoteStatusUnknown", standing=WORKING)
+    for failure, meaning in NO_NEWS.items()
+}
+"""The reason is set when it has happened several times in a row. MISSING: the job is gone (`RemoteGone`)."""
+
+CANCEL_JOB: Final[Table] = {
+    failure: meaning
+    if failure in NOT_ANSWERED
+    else replace(meaning, reason="CancelRefused", standing=WORKING)
+    for failure, meaning in NO_NEWS.items()
+}
+"""Where cancellation is MISSING, UNSUPPORTED or MISROUTED, the job is deleted instead before this applies."""
+
+POLL_JOBS: Final[Table] = {
+    failure: Meaning(None, None, BACKOFF, PROBE if failure in TRIPPING | SERVER_SIDE else LEAVE)
+    for failure in Failure
+}
+"""One answer of many says little, none of many says more: server errors are probed as well."""
+
+READ_RESULTS: Final[Table] = {
+    failure: Meaning("ResultsUnavailable", WORKING, BACKOFF, LEAVE) for failure in Failure
+}
+"""After ten failures that are no outage the reason is ResultsNotKept, and the job is stalled."""
+
+TABLES: Final[Mapping[Operation, Table]] = {
+    Operation.CREATE_JOB: CREATE_JOB,
+    Operation.FIND_JOBS: NO_NEWS,
+    Operation.READ_JOB: READ_JOB,
+    Operation.POLL_JOBS: POLL_JOBS,
+    Operation.CANCEL_JOB: CANCEL_JOB,
+    Operation.DELETE_JOB: NO_NEWS,
+    Operation.READ_RESULTS: READ_RESULTS,
+    Operation.READ_CONFIG: CONFIG,
+    Operation.CREATE_CONFIG: CONFIG,
+    Operation.UPDATE_CONFIG: CONFIG,
+    Operation.DELETE_CONFIG: CONFIG,
+    Operation.CHECK: CHECK,
+}
+
+OUTAGES: Final = frozenset({Failure.NO_CONNECTION, Failure.BUSY, Failure.NO_ANSWER, Failure.GATEWAY_ERROR})
+
+UNKNOWN: Final = frozenset(
+    {Failure.NO_ANSWER, Failure.GATEWAY_ERROR, Failure.SERVER_ERROR, Failure.MALFORMED}
+)
+"""Failures after which the evaluator may have done what was asked."""
+
+
+def meaning_of(error: EvaluatorError, operation: Operation) -> Meaning:
+    """Return what `error` means after `operation`."""
+    failure = failure_of(error)
+    meaning = TABLES[operation][failure]
+    if operation is Operation.CHECK and error.fault is not None:
+        meaning = Meaning(error.fault, FAULTS[error.fault], BACKOFF, TRIP)
+    if operation is Operation.CREATE_JOB and meaning.retry is NEVER and is_infrastructure(error.detail):
+        meaning = replace(meaning, retry=Retry.ATTEMPT)
+    wished = error.retry_after if isinstance(error, Unavailable) else None
+    return replace(
+        meaning,
+        retry_seconds=wished or meaning.retry_seconds,
+        may_have_acted=failure in UNKNOWN and not operation.is_read,
+        is_outage=failure in OUTAGES,
+        blames_object=failure in {Failure.CONFLICTING, Failure.REJECTED},
+        metric=_metric(failure),
+    )
+
+
+def _metric(failure: Failure) -> str:
+    if failure in TRIPPING:
+        return "unavailable"
+    return "unknown" if failure in UNKNOWN else "refused"
