@@ -65,14 +65,17 @@ async def _measure(
         )
         operator = list(processes)[-1]
         churn = asyncio.create_task(_churn(kube))
-        answers = await _ask(url, begun + options.seconds)
+        answers, failed = await _ask(url, begun + options.seconds)
         churn.cancel()
+        await asyncio.wait([churn])
         refused = await _refused(kube)
     answers.sort()
     print(f"{options.objects} objects, {EMPTY_LISTS:,} empty lists in each; {refused} say ObjectTooLarge")
     print(f"memory: {_kilobytes(operator, 'VmRSS') / 1024:.0f} MiB, at most {_peak(operator):.0f} MiB")
     p99 = answers[int(len(answers) * 0.99)]
-    print(f"health check, {len(answers)} times: p99 {p99:.3f} s, at most {answers[-1]:.3f} s")
+    print(
+        f"health check, {len(answers)} times: p99 {p99:.3f} s, at most {answers[-1]:.3f} s, failed {failed}"
+    )
 
 
 def _inflated(processes: Processes, workdir: Path, kubeconfig: Path) -> Path:
@@ -134,15 +137,19 @@ async def _churn(kube: httpx.AsyncClient) -> None:
                 )
 
 
-async def _ask(url: str, until: float) -> list[float]:
-    """How many seconds each health check took."""
+async def _ask(url: str, until: float) -> tuple[list[float], int]:
+    """How many seconds each health check took, and how many had no answer."""
     seconds: list[float] = []
+    failed = 0
     async with httpx.AsyncClient(timeout=60) as client:
         while (begun := time.monotonic()) < until:
-            await client.get(url)
+            try:
+                await client.get(url)
+            except httpx.TransportError:
+                failed += 1
             seconds.append(time.monotonic() - begun)
             await asyncio.sleep(PAUSE_SECONDS)
-    return seconds
+    return seconds, failed
 
 
 def _peak(process: Child) -> float:
