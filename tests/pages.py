@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from typing_extensions import override
 
 __all__ = [
     "DOCS",
@@ -45,6 +46,7 @@ class Block:
     title: str | None
     text: str
 
+    @override
     def __str__(self) -> str:
         return f"{page_name(self.page)}:{self.line}"
 
@@ -57,6 +59,7 @@ class Command:
     text: str
     output: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.block}: {self.text}"
 
