@@ -5,7 +5,7 @@ No I/O, no clock and no randomness. The modules here are shared by all kinds; ea
 """
 
 from .commands import adopt_command, rerun_command
-from .conditions import ConditionSet, Outcome, conditions_of, lasting_condition, reason_of, reason_of_absence
+from .conditions import ConditionSet, Outcome, conditions_of, lasting_condition, reason_of
 from .evaluator_errors import LOOK_UP_HINT, BreakerAction, Meaning, Operation, Retry, meaning_of
 from .events import (
     Event,
@@ -73,7 +73,6 @@ __all__ = [
     "read_connection",
     "read_job",
     "reason_of",
-    "reason_of_absence",
     "rerun_command",
     "uid_carried",
     "without_marks",

@@ -16,10 +16,9 @@ from enum import Enum
 from typing import Final
 
 from nemo_eval_operator.clock import timestamp
-from nemo_eval_operator.evaluator.model import Unauthorized, Unavailable
 from nemo_eval_operator.resources import Condition
 
-__all__ = ["ConditionSet", "Outcome", "conditions_of", "lasting_condition", "reason_of", "reason_of_absence"]
+__all__ = ["ConditionSet", "Outcome", "conditions_of", "lasting_condition", "reason_of"]
 
 
 class ConditionSet(Enum):
@@ -83,17 +82,6 @@ def lasting_condition(
         last_transition_time=since,
         observed_generation=generation,
     )
-
-
-def reason_of_absence(error: Unavailable) -> str:
-    """Why a call that had no effect had none: nobody there, not let in, or told to come back."""
-    match error:
-        case Unauthorized():
-            return "EvaluatorUnauthorized"
-        case Unavailable(status_code=429):
-            return "EvaluatorBusy"
-        case _:
-            return "EvaluatorUnreachable"
 
 
 def reason_of(conditions: Sequence[Condition]) -> str | None:

@@ -18,6 +18,7 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
+from nemo_eval_operator.lifecycle import Operation
 from nemo_eval_operator.lifecycle.benchmark import (
     BenchmarkFacts,
     ConfigGone,
@@ -387,7 +388,7 @@ class TestStatus:
     def test_only_a_refusal_is_for_a_person_to_mend(
         self, error: EvaluatorError, conditions: dict[str, str], reason: str
     ) -> None:
-        status = benchmark_status.failing(bench(meta={"generation": 3}), NOW, error)
+        status = benchmark_status.failing(bench(meta={"generation": 3}), NOW, error, Operation.CREATE_CONFIG)
         assert (told(status.conditions), status.conditions[0].reason) == (conditions, reason)
         assert error.detail in (status.message or "")
         assert status.observed_generation == 3
@@ -399,7 +400,7 @@ class TestStatus:
         self, error: EvaluatorError
     ) -> None:
         """An ingress answers 404 while the evaluator is rolled out: in progress, never failed."""
-        status = benchmark_status.failing(bench(), NOW, error)
+        status = benchmark_status.failing(bench(), NOW, error, Operation.CREATE_CONFIG)
         assert told(status.conditions) == WORKING
 
     def test_a_spec_that_cannot_be_sent_is_stalled(self) -> None:
@@ -411,7 +412,8 @@ class TestStatus:
         assert (told(status.conditions), status.conditions[0].reason) == (WORKING, "SecretNotFound")
 
     def test_a_failure_keeps_what_is_known_of_the_config(self) -> None:
-        status = benchmark_status.failing(bench(status=ready()), NOW, Unavailable("refused"))
+        error = Unavailable("refused")
+        status = benchmark_status.failing(bench(status=ready()), NOW, error, Operation.CREATE_CONFIG)
         assert (status.config, status.config_id) == ("team-a/qa", "eval-config-1")
         assert {entry.last_transition_time for entry in status.conditions} == {stamp(NOW)}
 

@@ -7,21 +7,14 @@ from datetime import datetime
 from typing import Final
 
 from nemo_eval_operator.clock import timestamp
-from nemo_eval_operator.evaluator.model import (
-    Conflicting,
-    EvaluatorError,
-    Missing,
-    Rejected,
-    RemoteConfig,
-    Unavailable,
-    Unsupported,
-)
+from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteConfig
 from nemo_eval_operator.lifecycle import (
     ConditionSet,
+    Operation,
     Outcome,
     adopt_command,
     conditions_of,
-    reason_of_absence,
+    meaning_of,
 )
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.lifecycle.requests import config_name
@@ -85,23 +78,11 @@ def taken(benchmark: NemoBenchmark, now: datetime, *, owner: str | None = None) 
     return _with(benchmark, now, Outcome(ConditionSet.STALLED, "ConfigExists", message))
 
 
-def failing(benchmark: NemoBenchmark, now: datetime, error: EvaluatorError) -> BenchmarkStatus:
-    """The evaluator did not take the config. A refusal is for a person to mend, the rest is retried."""
-    match error:
-        case Unavailable():
-            outcome = Outcome(ConditionSet.WORKING, reason_of_absence(error), error.detail)
-        case Conflicting():
-            outcome = Outcome(ConditionSet.WORKING, "ConfigInUse", error.detail)
-        case Missing() | Unsupported():
-            message = f"{error.detail}. Is this URL a NeMo Evaluator?"
-            outcome = Outcome(ConditionSet.WORKING, "EvaluatorRefusing", message)
-        case Rejected():
-            outcome = Outcome(
-                ConditionSet.STALLED, "EvaluatorRejected", f"{error.detail}. Correct spec.config"
-            )
-        case _:
-            outcome = Outcome(ConditionSet.WORKING, "EvaluatorFailing", error.detail)
-    return _with(benchmark, now, outcome)
+def failing(
+    benchmark: NemoBenchmark, now: datetime, error: EvaluatorError, operation: Operation
+) -> BenchmarkStatus:
+    """Return the status after an operation on the config has failed, as `lifecycle.evaluator_errors` says."""
+    return _with(benchmark, now, meaning_of(error, operation).outcome(error))
 
 
 def in_use(

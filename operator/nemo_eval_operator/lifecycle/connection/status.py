@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator.model import (
-    EvaluatorError,
-    Malformed,
-    Missing,
-    Rejected,
-    Unauthorized,
-    Unavailable,
-    Unsupported,
-)
+from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.lifecycle import (
     ConditionSet,
     Event,
+    Operation,
     Outcome,
     conditions_of,
     lasting_condition,
+    meaning_of,
     reason_of,
 )
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
@@ -40,40 +34,18 @@ OPEN_TO_ALL: Final = (
     "certificate authority in tls.ca instead"
 )
 
-FOR_A_PERSON: Final = frozenset({"AddressForbidden", "NotAnEvaluator", "TLSError", "Unauthorized"})
-"""What does not go away by itself."""
-
 
 def trouble_of(error: EvaluatorError, connection: NemoEvaluatorConnection) -> EvaluatorUnusable:
     """Why the evaluator did not answer as one, in one word and in its own.
 
     The same trouble keeps its first words: a server that numbers its errors is no reason to write each.
     """
-    reason, message, told = _reason(error), error.detail, connection.status
-    if told.observed_generation == connection.metadata.generation and reason == reason_of(told.conditions):
-        return EvaluatorUnusable(reason, told.message or message, stalled=reason in FOR_A_PERSON)
-    if reason == "NotAnEvaluator":
-        message += ". Is this URL a NeMo Evaluator?"
-    return EvaluatorUnusable(reason, message, stalled=reason in FOR_A_PERSON)
-
-
-def _reason(error: EvaluatorError) -> str:
-    if error.fault is not None:
-        return error.fault
-    match error:
-        case Unauthorized():
-            return "Unauthorized"
-        case Malformed() | Missing() | Unsupported() | Rejected():
-            return "NotAnEvaluator"
-        case EvaluatorError(status_code=429):
-            return "Busy"
-        case Unavailable(status_code=int()):
-            # A redirect, or a gateway that knows no such route.
-            return "NotAnEvaluator"
-        case EvaluatorError(status_code=int()):
-            return "ServerError"
-        case _:
-            return "Unreachable"
+    outcome, told = meaning_of(error, Operation.CHECK).outcome(error), connection.status
+    stalled = outcome.standing is ConditionSet.STALLED
+    current = told.observed_generation == connection.metadata.generation
+    if current and outcome.reason == reason_of(told.conditions):
+        return EvaluatorUnusable(outcome.reason, told.message or outcome.message, stalled=stalled)
+    return EvaluatorUnusable(outcome.reason, outcome.message, stalled=stalled)
 
 
 def standing(

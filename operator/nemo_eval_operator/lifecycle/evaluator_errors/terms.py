@@ -16,7 +16,7 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.lifecycle.conditions import ConditionSet
+from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome
 
 __all__ = ["BreakerAction", "Failure", "Meaning", "Operation", "Retry", "failure_of"]
 
@@ -139,6 +139,12 @@ class Meaning:
     def message(self, error: EvaluatorError) -> str:
         """Return the text for a condition: the error's own, then the hint."""
         return f"{error.detail}. {self.hint}" if self.hint else error.detail
+
+    def outcome(self, error: EvaluatorError) -> Outcome:
+        """Return the outcome to show on the object, for operations whose errors are shown."""
+        if self.reason is None or self.standing is None:
+            raise AssertionError(f"an error without a reason: {error}")
+        return Outcome(self.standing, self.reason, self.message(error))
 
 
 def failure_of(error: EvaluatorError) -> Failure:

@@ -26,8 +26,7 @@ def retrying(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatu
 def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
     """What a failed POST means; a refusal that blames the infrastructure is retried as a failed job is."""
     status = job_status.not_submitted(job, now, error)
-    refused = status.completion_time is not None
-    return _retry_after(job, now, status) if refused and may_retry_refused(job, error) else status
+    return _retry_after(job, now, status) if may_retry_refused(job, error) else status
 
 
 def _retry_after(job: NemoEvalJob, now: datetime, ended: EvalJobStatus) -> EvalJobStatus:

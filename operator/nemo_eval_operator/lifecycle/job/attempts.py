@@ -11,7 +11,14 @@ from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, is_infrastructure, reason_of
+from nemo_eval_operator.lifecycle import (
+    RERUN_ANNOTATION,
+    Operation,
+    Retry,
+    is_infrastructure,
+    meaning_of,
+    reason_of,
+)
 from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
 
 __all__ = [
@@ -74,7 +81,8 @@ def may_retry(job: NemoEvalJob, failed: RemoteJob) -> bool:
 
 def may_retry_refused(job: NemoEvalJob, error: EvaluatorError) -> bool:
     """Whether a submission that the evaluator refused is followed by another attempt."""
-    return is_infrastructure(error.detail) and (job.status.retries or 0) < job.spec.backoff_limit
+    again = meaning_of(error, Operation.CREATE_JOB).retry is Retry.ATTEMPT
+    return again and (job.status.retries or 0) < job.spec.backoff_limit
 
 
 def retry_delay(retries: int) -> timedelta:

@@ -7,7 +7,7 @@ from typing import Final
 
 from nemo_eval_operator.clock import duration_text, parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import ConditionSet, Outcome, is_infrastructure, rerun_command
+from nemo_eval_operator.lifecycle import ConditionSet, Operation, Outcome, Retry, meaning_of, rerun_command
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, ResultsRef
 
 from .attempts import is_retryable
@@ -38,8 +38,9 @@ def refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobSt
 
     One that blames the infrastructure may be retried, as spec.backoffLimit says (`attempt_status`).
     """
-    reason, message = "EvaluatorRejected", f"{error.detail}. {_correction(job)}"
-    if is_infrastructure(error.detail):
+    meaning = meaning_of(error, Operation.CREATE_JOB)
+    reason, message = meaning.outcome(error).reason, f"{meaning.message(error)}. {_correction(job)}"
+    if meaning.retry is Retry.ATTEMPT:
         retries = job.status.retries or 0
         exhausted = retries > 0 and retries >= job.spec.backoff_limit
         reason = "BackoffLimitExceeded" if exhausted else reason

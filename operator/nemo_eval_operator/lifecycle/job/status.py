@@ -9,21 +9,19 @@ from typing import Final
 from nemo_eval_operator.clock import micro_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import (
     CANCELLING,
-    Ambiguous,
     EvaluatorError,
-    Missing,
     RemoteJob,
-    Unavailable,
-    Unsupported,
     readable,
 )
 from nemo_eval_operator.lifecycle import (
+    LOOK_UP_HINT,
     ConditionSet,
+    Operation,
     Outcome,
     attempt_carried,
     lasting_condition,
+    meaning_of,
     reason_of,
-    reason_of_absence,
 )
 from nemo_eval_operator.resources import (
     EvalJobStatus,
@@ -169,21 +167,14 @@ def adopted(
 
 
 def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
-    """What a failed POST means: not reached, refused for good, refused for now, or unknown."""
-    match error:
-        case Ambiguous():
-            return uncertain(job, now, error)
-        case Unavailable():
-            retry = waiting(job, now, reason_of_absence(error), error.detail)
-        case Missing():
-            retry = waiting(
-                job, now, "EvaluatorRefusing", f"{error.detail}. Tried again once the config is there"
-            )
-        case Unsupported():
-            retry = waiting(job, now, "EvaluatorRefusing", f"{error.detail}. Is this URL a NeMo Evaluator?")
-        case _:
-            return refused(job, now, error)
-    return retry.model_copy(update={"submission": None})
+    """Return the status after a failed POST, as `lifecycle.evaluator_errors` says."""
+    meaning = meaning_of(error, Operation.CREATE_JOB)
+    if meaning.may_have_acted:
+        return uncertain(job, now, error)
+    if meaning.standing is ConditionSet.FAILED:
+        return refused(job, now, error)
+    status = with_outcome(job, now, Phase.PENDING, meaning.outcome(error))
+    return status.model_copy(update={"submission": None})
 
 
 def uncertain(job: NemoEvalJob, now: datetime, error: EvaluatorError | None = None) -> EvalJobStatus:
@@ -191,7 +182,7 @@ def uncertain(job: NemoEvalJob, now: datetime, error: EvaluatorError | None = No
     if error is None and reason_of(job.status.conditions) == "SubmissionUncertain":
         return observed(job)
     cause = error.detail if error else "the operator was interrupted while it submitted the job"
-    message = f"{cause}. Looking for the job in the evaluator before submitting again"
+    message = f"{cause}. {LOOK_UP_HINT}"
     return with_outcome(
         job, now, Phase.SUBMITTING, Outcome(ConditionSet.WORKING, "SubmissionUncertain", message)
     )

@@ -7,17 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator.model import (
-    Conflicting,
-    EvaluatorError,
-    Missing,
-    Rejected,
-    Unavailable,
-    Unsupported,
-)
+from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, key_of
-from nemo_eval_operator.lifecycle import event_of_moved_config, read_benchmark, read_job, reason_of
+from nemo_eval_operator.lifecycle import (
+    BreakerAction,
+    Operation,
+    Retry,
+    event_of_moved_config,
+    meaning_of,
+    read_benchmark,
+    read_job,
+    reason_of,
+)
 from nemo_eval_operator.lifecycle.benchmark import (
     BenchmarkFacts,
     check_config,
@@ -70,7 +72,7 @@ from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import Evaluator, EvaluatorResolver, Evaluators
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 
-from .remote_configs import do_config_step
+from .remote_configs import do_config_step, operation_of
 
 __all__ = ["BenchmarkReconciler"]
 
@@ -224,7 +226,7 @@ class BenchmarkReconciler:
                             facts = await do_config_step(step, client, benchmark, facts)
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
-                            return await self._put_off(benchmark, evaluator, error)
+                            return await self._put_off(benchmark, evaluator, error, operation_of(step))
                         await self._learn_of_failure(benchmark, evaluator, error)
                         facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
@@ -290,29 +292,27 @@ class BenchmarkReconciler:
             return ReadSecrets({}, []), ReadDatasets()
         return await self._secrets.read(benchmark), await self._datasets.read(benchmark)
 
-    async def _put_off(self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError) -> float:
-        """Say what the evaluator said, and when to ask again."""
-        if isinstance(error, Unavailable):
+    async def _put_off(
+        self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError, operation: Operation
+    ) -> float:
+        """Write what the error means, and return when to look again, or raise RetryLater."""
+        meaning = meaning_of(error, operation)
+        if meaning.breaker is BreakerAction.TRIP:
             evaluator.breaker.trip(error)
             evaluator.breaker.wait(key_of(benchmark))
         # An evaluator that has refused the config itself is reported as that, however its connection stands.
-        refused = isinstance(error, Rejected) and not isinstance(error, Missing | Unsupported)
-        stalled = None if refused else await self._resolver.stalled(evaluator.used)
+        stalled = None if meaning.blames_object else await self._resolver.stalled(evaluator.used)
 
         def outcome(latest: NemoBenchmark) -> BenchmarkStatus:
             if stalled is None:
-                return benchmark_status.failing(latest, _now(), error)
+                return benchmark_status.failing(latest, _now(), error, operation)
             return benchmark_status.without_evaluator(latest, _now(), stalled)
 
         recorded = await self._outcomes.record(benchmark, outcome)
         self._wake_jobs_of_change(benchmark, recorded)
-        match error:
-            case Conflicting() | Missing() | Unsupported():
-                raise RetryLater from error
-            case Rejected():
-                return RESYNC_SECONDS
-            case _:
-                raise RetryLater from error
+        if meaning.retry is Retry.NEVER:
+            return RESYNC_SECONDS
+        raise RetryLater(meaning.retry_seconds) from error
 
     async def _tell(self, benchmark: NemoBenchmark, status: BenchmarkStatus) -> None:
         """Write why the config is not in the evaluator; the jobs that wait for it repeat that."""

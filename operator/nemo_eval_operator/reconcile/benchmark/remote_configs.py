@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import Conflicting, Missing, RemoteConfig, Unsupported
+from nemo_eval_operator.lifecycle import Operation
 from nemo_eval_operator.lifecycle.benchmark import BenchmarkFacts, ConfigGone, config_trouble
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
 from nemo_eval_operator.lifecycle.requests import Tenancy, config_name, update_body
@@ -19,7 +20,7 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.resources import NemoBenchmark
 
-__all__ = ["ConfigStep", "do_config_step", "trouble_with_config"]
+__all__ = ["ConfigStep", "do_config_step", "operation_of", "trouble_with_config"]
 
 ConfigStep = ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | DeleteConfig
 
@@ -51,6 +52,19 @@ async def do_config_step(
             with suppress(Missing):
                 await client.delete_config(namespace, name)
             return replace(facts, remote=ConfigGone())
+
+
+def operation_of(step: ConfigStep) -> Operation:
+    """Return the operation that a step is for; a replacement fails where its creation does."""
+    match step:
+        case ObserveConfig():
+            return Operation.READ_CONFIG
+        case CreateConfig() | ReplaceConfig():
+            return Operation.CREATE_CONFIG
+        case UpdateConfig():
+            return Operation.UPDATE_CONFIG
+        case DeleteConfig():
+            return Operation.DELETE_CONFIG
 
 
 async def trouble_with_config(
