@@ -158,7 +158,7 @@ async def _work(
             slots=slots,
         )
         stack.push_async_callback(evaluators.aclose)
-        metrics.show_places(
+        metrics.show_slots(
             taken=lambda: sum(evaluator.slot_pool.running for evaluator in evaluators),
             waiting=lambda: sum(evaluator.slot_pool.waiting for evaluator in evaluators),
         )

@@ -50,7 +50,7 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(stack: OperatorStack, 
     assert status["phase"] == "Pending"
     assert "all 2 evaluator slots are in use" in status["message"]
     # A job that is just being looked at again may have left the line for a moment.
-    eventually(lambda: stack.metric("nemo_eval_operator_evaluator_places_waiting") == 3, "three in line")
+    eventually(lambda: stack.metric("nemo_eval_operator_evaluator_slots_waiting") == 3, "three in line")
 
     stack.kill(operator)
     scenario.apply(model_job("urgent", priority=100))
@@ -66,12 +66,12 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(stack: OperatorStack, 
     assert len(scenario.remote_jobs()) == len(names) + 1
     assert most_at_once(scenario) == LIMIT
     order = sorted(scenario.remote_jobs(), key=lambda job: str(job["created_at"]))
-    # Both places become free at once: of the two that get them, either may be submitted first.
+    # Both slots become free at once: of the two that get them, either may be submitted first.
     first = {job["custom_fields"]["k8s-name"] for job in order[LIMIT : 2 * LIMIT]}
-    assert "urgent" in first, "of those that got the first places"
+    assert "urgent" in first, "of those that got the first slots"
 
 
-def test_a_deleted_and_a_suspended_job_give_up_their_places(
+def test_a_deleted_and_a_suspended_job_give_up_their_slots(
     stack: OperatorStack, outspoken: StubModel
 ) -> None:
     outspoken.hush()

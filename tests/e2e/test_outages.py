@@ -16,8 +16,8 @@ from tests.e2e.scenario import (
 )
 from tests.e2e.stub_model import StubModel
 
-JOBS_LEFT = 'nemo_eval_operator_left_behind_total{kind="job"}'
-CONFIGS_LEFT = 'nemo_eval_operator_left_behind_total{kind="config"}'
+JOBS_LEFT = 'nemo_eval_operator_orphaned_total{kind="job"}'
+CONFIGS_LEFT = 'nemo_eval_operator_orphaned_total{kind="config"}'
 
 POST_SECONDS = 6
 """For which a submission is under way while the operator is stopped."""

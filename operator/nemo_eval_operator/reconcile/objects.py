@@ -155,7 +155,7 @@ class ObjectWriter:
     async def _tell_of_left_behind(self, thing: NemoBenchmark | NemoEvalJob, left_behind: str) -> None:
         is_job = isinstance(thing, NemoEvalJob)
         remote = thing.status.job_id if isinstance(thing, NemoEvalJob) else thing.status.config
-        self._metrics.left_behind(
+        self._metrics.orphaned(
             "job" if is_job else "config",
             namespace=thing.metadata.namespace,
             name=thing.metadata.name,

@@ -1,6 +1,6 @@
-"""What Prometheus may ask about: how much is done, how long it takes, what a deletion had to leave behind.
+"""Metrics of the operator: what it did, how long that took, and what deletions orphaned in evaluators.
 
-Names are unbounded, so they are no labels of a counter: only the last few are shown beside it.
+Names of objects are unbounded, so they are not labels of counters: only the last orphans are named.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import re
 import sys
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import time
 from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
@@ -31,7 +31,7 @@ LOOP_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 """Upper bounds in seconds."""
 
 PHASES: Final = frozenset({*Phase, "New"})
-"""Values of the label `phase`. New: no status was written yet."""
+"""Values of the label `phase`; New is a job without a status."""
 
 OTHER: Final = "other"
 """Value of a label in place of an unexpected one from outside: the number of a label's values is bounded."""
@@ -39,13 +39,13 @@ OTHER: Final = "other"
 STATUS_CODE: Final = re.compile("[1-5][0-9]{2}")
 
 MAX_REMOTE_CHARACTERS: Final = 256
-"""Shown of the name that something has in the evaluator."""
+"""Characters of an orphan's id or name in the evaluator that are shown."""
 
 MAX_NAMED: Final = 50
-"""Left-behind things that are named at a time; the events and the log name all of them."""
+"""Orphans that are shown by name at a time; events and the log name all of them."""
 
 
-class _LeftBehind(NamedTuple):
+class _Orphan(NamedTuple):
     kind: Literal["job", "config"]
     namespace: str
     name: str
@@ -55,86 +55,103 @@ class _LeftBehind(NamedTuple):
 class Metrics:
     """The operator's metrics; each operator has a registry of its own.
 
-    `object_names`: show what deletions left behind by the names of objects, which not everybody may list.
+    `object_names`: show orphans by the names of their objects, which not every reader may list.
     """
 
     def __init__(self, *, object_names: bool = False) -> None:
         self._registry = CollectorRegistry()
-        self._left_behind = Counter(
-            "nemo_eval_operator_left_behind",
-            "Jobs and configs that stayed in the evaluator when their object was deleted.",
-            ["kind"],
-            registry=self._registry,
+        self._orphaned = self._counter(
+            "orphaned", "Jobs and configs that stayed in the evaluator when their object was deleted.", "kind"
         )
         for kind in ("job", "config"):
-            self._left_behind.labels(kind)
+            self._orphaned.labels(kind)
         self._named = _Named()
         if object_names:
             self._registry.register(self._named)
         self._phases = _Phases()
         self._registry.register(self._phases)
-        self._submissions = self._counter("submissions", "POSTs of a job, by what came of them.", "outcome")
+        self._submissions = self._counter(
+            "submissions", "Submissions of jobs (POST requests), by outcome.", "outcome"
+        )
         self._adoptions = self._counter(
-            "adoptions", "Jobs found in the evaluator where another POST would have made a second one."
+            "adoptions", "Jobs recovered after a lost response instead of being submitted again."
         )
         self._duplicates = self._counter(
             "duplicates_cancelled", "Second jobs of one attempt that were found and cancelled."
         )
-        self._writes = self._counter("status_writes", "Statuses that were written.", "kind")
-        self._sweeps = self._counter("poll_sweeps", "Rounds in which the poller asked about due jobs.")
+        self._writes = self._counter("status_writes", "Writes of an object's status.", "kind")
+        self._poll_cycles = self._counter(
+            "poll_cycles", "Rounds in which a poller reads the jobs that are due."
+        )
         self._loop_restarts = self._counter(
             "loop_restarts",
-            "Loops that failed and were started again: gate, poller, admission and census of an evaluator, "
-            "watch of the Kubernetes API.",
+            "Loops that failed and were restarted: those of an evaluator's session (breaker, poller, slots, "
+            "recount) and the watch of the Kubernetes API.",
             "loop",
         )
-        self._poll_requests = self._counter("poll_requests", "Requests of those rounds.")
+        self._poll_requests = self._counter("poll_requests", "Requests sent in poll cycles.")
         self._calls = self._histogram(
             "evaluator_request_seconds",
-            "Evaluator calls until the whole answer, by route and class of the status code.",
+            "Duration of evaluator calls until the whole answer was read, by route and class of status code.",
             CALL_BUCKETS,
             "method",
             "route",
             "code",
         )
         self._submitted = self._histogram(
-            "submission_lag_seconds", "From an object's creation to its first submission.", LAG_BUCKETS
+            "submission_lag_seconds",
+            "Time from the creation of a NemoEvalJob to its first submission.",
+            LAG_BUCKETS,
         )
-        self._told = self._histogram(
-            "news_lag_seconds", "From what the poller saw of a job to the status that tells it.", LAG_BUCKETS
+        self._propagation = self._histogram(
+            "status_propagation_seconds",
+            "Time from a poller's observation of a change to the status that shows it.",
+            LAG_BUCKETS,
         )
         self._loop_lag = self._histogram(
-            "event_loop_lag_seconds", "How much too late the event loop woke a sleeper.", LOOP_BUCKETS
+            "event_loop_lag_seconds",
+            "Delay between a timer's due time and the moment the event loop ran it.",
+            LOOP_BUCKETS,
+        )
+        self._registry.register(
+            _OldNames(
+                {
+                    "left_behind": self._orphaned,
+                    "poll_sweeps": self._poll_cycles,
+                    "news_lag_seconds": self._propagation,
+                }
+            )
         )
 
-    def _counter(self, name: str, told: str, *labels: str) -> Counter:
-        return Counter(PREFIX + name, told, labels, registry=self._registry)
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, description, labels, registry=self._registry)
 
-    def _histogram(self, name: str, told: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(PREFIX + name, told, labels, buckets=buckets, registry=self._registry)
+    def _histogram(self, name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(PREFIX + name, description, labels, buckets=buckets, registry=self._registry)
 
     def show_queue(self, *, depth: Callable[[], float], oldest_wait: Callable[[], float]) -> None:
-        """Ask these two whenever Prometheus asks."""
-        for name, told, ask in (
-            ("queue_depth", "Objects that wait for a worker.", depth),
-            ("queue_oldest_wait_seconds", "How long the first of them has waited.", oldest_wait),
-        ):
-            Gauge(PREFIX + name, told, registry=self._registry).set_function(ask)
+        """Read these two at each scrape."""
+        self._gauge("queue_depth", "Objects that wait for a worker.", depth)
+        self._gauge("queue_oldest_wait_seconds", "How long the first of them has waited.", oldest_wait)
 
-    def show_places(self, *, taken: Callable[[], float], waiting: Callable[[], float]) -> None:
-        """Ask these two whenever Prometheus asks."""
-        for name, told, ask in (
-            ("evaluator_places_taken", "Jobs that run at the evaluator or are being submitted.", taken),
-            (
-                "evaluator_places_waiting",
-                "Jobs that wait for another to end (NEMO_MAX_RUNNING_JOBS).",
-                waiting,
-            ),
-        ):
-            Gauge(PREFIX + name, told, registry=self._registry).set_function(ask)
+    def show_slots(self, *, taken: Callable[[], float], waiting: Callable[[], float]) -> None:
+        """Read these two at each scrape."""
+        taken_slots = self._gauge(
+            "evaluator_slots_taken", "Jobs that run at the evaluator or are being submitted.", taken
+        )
+        waiting_jobs = self._gauge(
+            "evaluator_slots_waiting", "Jobs that wait for a slot (NEMO_MAX_RUNNING_JOBS).", waiting
+        )
+        old = {"evaluator_places_taken": taken_slots, "evaluator_places_waiting": waiting_jobs}
+        self._registry.register(_OldNames(old))
+
+    def _gauge(self, name: str, description: str, read: Callable[[], float]) -> Gauge:
+        gauge = Gauge(PREFIX + name, description, registry=self._registry)
+        gauge.set_function(read)
+        return gauge
 
     def job_seen(self, uid: str, phase: str | None) -> None:
-        """A watch event showed a NemoEvalJob in `phase`; None: it is gone."""
+        """Count a NemoEvalJob that a watch event showed in `phase`; None: it was deleted."""
         self._phases.see(uid, phase if phase is None or phase in PHASES else OTHER)
 
     def submission(self, outcome: str) -> None:
@@ -152,11 +169,11 @@ class Metrics:
     def status_written(self, kind: str) -> None:
         self._writes.labels(kind).inc()
 
-    def sweep(self) -> None:
-        self._sweeps.inc()
+    def poll_cycle(self) -> None:
+        self._poll_cycles.inc()
 
     def loop_restarted(self, loop: str) -> None:
-        """`loop` is one of a few words, never a name from outside."""
+        """Count a restart; `loop` is one of a few words, never a name from outside."""
         self._loop_restarts.labels(loop).inc()
 
     def evaluator_call(self, method: str, route: str, code: str, seconds: float) -> None:
@@ -167,23 +184,26 @@ class Metrics:
         self._calls.labels(method, route, _class_of(code)).observe(seconds)
 
     def poll_call(self, method: str, route: str, code: str, seconds: float) -> None:
-        """As evaluator_call, for a call of the poller."""
+        """Count a call of a poller, as evaluator_call does."""
         self._poll_requests.inc()
         self.evaluator_call(method, route, code, seconds)
 
-    def news_lag(self, seconds: float) -> None:
-        self._told.observe(seconds)
+    def status_propagated(self, seconds: float) -> None:
+        self._propagation.observe(seconds)
 
     def loop_lag(self, seconds: float) -> None:
         self._loop_lag.observe(max(0.0, seconds))
 
-    def left_behind(self, kind: Literal["job", "config"], *, namespace: str, name: str, remote: str) -> None:
-        """An object was let go although `remote` may still be in the evaluator; empty where unknown."""
-        self._left_behind.labels(kind).inc()
-        self._named.add(_LeftBehind(kind, namespace, name, one_line(remote, MAX_REMOTE_CHARACTERS)))
+    def orphaned(self, kind: Literal["job", "config"], *, namespace: str, name: str, remote: str) -> None:
+        """Count an object that was released although `remote` may still be in the evaluator.
+
+        `remote` is empty where the id is not known.
+        """
+        self._orphaned.labels(kind).inc()
+        self._named.add(_Orphan(kind, namespace, name, one_line(remote, MAX_REMOTE_CHARACTERS)))
 
     def exposition(self) -> bytes:
-        """Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
@@ -217,21 +237,40 @@ class _Phases(Collector):
 
 
 class _Named(Collector):
-    """The last few by name, each with the time at which it was left."""
+    """The last orphans by name, each with the time at which it was orphaned."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[_LeftBehind, float]] = deque(maxlen=MAX_NAMED)
+        self._recent: deque[tuple[_Orphan, float]] = deque(maxlen=MAX_NAMED)
 
-    def add(self, left: _LeftBehind) -> None:
+    def add(self, left: _Orphan) -> None:
         self._recent.append((left, time()))
 
     @override
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
-            "nemo_eval_operator_left_behind_timestamp_seconds",
-            f"When each of the last {MAX_NAMED} was left, by the object's name and the id in the evaluator.",
-            labels=_LeftBehind._fields,
+            PREFIX + "orphaned_timestamp_seconds",
+            f"When each of the last {MAX_NAMED} was orphaned, by object and id in the evaluator.",
+            labels=_Orphan._fields,
         )
         for left, at in dict(self._recent).items():
             family.add_metric(left, at)
         yield family
+
+
+class _OldNames(Collector):
+    """Metrics under the names that they had in 0.1, until the release after the next."""
+
+    def __init__(self, metrics: Mapping[str, Counter | Gauge | Histogram]) -> None:
+        self._metrics = metrics
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        for old, metric in self._metrics.items():
+            for family in metric.collect():
+                new = family.name
+                family.name, family.documentation = PREFIX + old, f"Deprecated: use {new}."
+                family.samples = [
+                    sample._replace(name=family.name + sample.name.removeprefix(new))
+                    for sample in family.samples
+                ]
+                yield family

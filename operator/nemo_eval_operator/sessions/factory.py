@@ -49,7 +49,7 @@ OBJECTS_PAGE_SECONDS: Final = 90.0
 SETTLED: Final = 0.9
 """Of NEMO_SETTLE_SECONDS: a call that may still act in the evaluator has to be given up before that."""
 
-LOOPS: Final = ("gate", "poller", "admission", "census")
+LOOPS: Final = ("breaker", "poller", "slots", "recount")
 
 Loop = Coroutine[Any, Any, None]
 
@@ -137,7 +137,7 @@ class EvaluatorFactory:
             EvaluatorClient(http, deadline=deadline, known=known, on_call=on_call)
             for on_call in (self.metrics.evaluator_call, self.metrics.poll_call)
         )
-        tracker = JobTracker(on_told=self.metrics.news_lag)
+        tracker = JobTracker(on_told=self.metrics.status_propagated)
         limit = connection.spec.max_running_jobs if connection else None
         shared = self.slots.of(used.url, own_limit=limit)
         slot_pool = SlotPool(self.queue, limit=limit, shared=shared)
@@ -147,7 +147,7 @@ class EvaluatorFactory:
         patience = zip(LOOPS, (calls, calls, ROUND_SECONDS, max(calls, OBJECTS_PAGE_SECONDS)), strict=True)
         beats = {name: self.heartbeats.add(f"{name}{suffix}", limit=seconds) for name, seconds in patience}
         look_at = self._look_at(used)
-        breaker = CircuitBreaker(client, self.queue, tracker, beats["gate"], on_change=look_at)
+        breaker = CircuitBreaker(client, self.queue, tracker, beats["breaker"], on_change=look_at)
         bulkhead = Bulkhead(
             used.connection or used.url, on_failure=self.metrics.loop_restarted, on_change=look_at
         )
@@ -169,10 +169,10 @@ class EvaluatorFactory:
             metrics=self.metrics,
         )
         loops: dict[str, Callable[[], Loop]] = {
-            "gate": breaker.run,
+            "breaker": breaker.run,
             "poller": poller.run,
-            "admission": partial(slot_pool.run, beats["admission"]),
-            "census": self._recount(evaluator, connection, beats["census"]).run,
+            "slots": partial(slot_pool.run, beats["slots"]),
+            "recount": self._recount(evaluator, connection, beats["recount"]).run,
         }
         return evaluator, [
             self.start(bulkhead.run(name, loop, beats[name]), f"{name}{suffix}")

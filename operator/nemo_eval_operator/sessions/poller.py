@@ -124,7 +124,7 @@ class Poller:
         """Sweep once, and return the seconds to wait until the next time: 0 unless nothing was answered."""
         pause = 0.0
         try:
-            await self.sweep()
+            await self.poll()
         except (Malformed, Rejected) as error:
             logger.warning("poll failed, next one in %.0f s: %s", PAUSE_AFTER_FAILURE_SECONDS, error)
             pause = PAUSE_AFTER_FAILURE_SECONDS
@@ -153,9 +153,9 @@ class Poller:
             # Those that come together are looked at together.
             await asyncio.sleep(min(self._interval, 1.0) * TOGETHER)
 
-    async def sweep(self) -> None:
+    async def poll(self) -> None:
         """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
-        self._metrics.sweep()
+        self._metrics.poll_cycle()
         self._jitter = spread(1.0)
         self._restore()
         due = self._tracker.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)

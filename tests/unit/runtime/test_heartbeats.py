@@ -67,7 +67,7 @@ async def test_a_gate_that_is_closed_for_long_is_not_missed() -> None:
         raise httpx.ConnectError("nobody", request=request)
 
     breaker = CircuitBreaker(
-        Scripted(unreachable).client, WorkQueue(), JobTracker(), heartbeats.add("gate", limit=5)
+        Scripted(unreachable).client, WorkQueue(), JobTracker(), heartbeats.add("breaker", limit=5)
     )
     running = asyncio.create_task(breaker.run())
     breaker.trip(Unavailable("nobody"))
@@ -84,7 +84,7 @@ async def test_an_idle_poller_is_not_missed() -> None:
         evaluator=evaluator,
         tracker=tracker,
         queue=queue,
-        breaker=CircuitBreaker(evaluator, queue, tracker, heartbeats.add("gate", limit=0)),
+        breaker=CircuitBreaker(evaluator, queue, tracker, heartbeats.add("breaker", limit=0)),
         interval=0.2,
         heartbeat=heartbeats.add("poller", limit=0),
         metrics=Metrics(),
@@ -111,7 +111,7 @@ async def test_a_poller_whose_question_is_never_answered_is_missed() -> None:
         evaluator=evaluator,
         tracker=tracker,
         queue=queue,
-        breaker=CircuitBreaker(evaluator, queue, tracker, heartbeats.add("gate", limit=0)),
+        breaker=CircuitBreaker(evaluator, queue, tracker, heartbeats.add("breaker", limit=0)),
         interval=0.2,
         heartbeat=heartbeats.add("poller", limit=0),
         metrics=Metrics(),

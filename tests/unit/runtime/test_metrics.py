@@ -17,8 +17,8 @@ from nemo_eval_operator.runtime.probes import Health, serve_probes
 from nemo_eval_operator.workqueue import WorkQueue
 from testbed.processes import free_port
 
-COUNTER = "nemo_eval_operator_left_behind_total"
-NAMED = "nemo_eval_operator_left_behind_timestamp_seconds"
+COUNTER = "nemo_eval_operator_orphaned_total"
+NAMED = "nemo_eval_operator_orphaned_timestamp_seconds"
 
 
 def samples(metrics: Metrics, name: str) -> list[tuple[dict[str, str], float]]:
@@ -37,9 +37,9 @@ def test_nothing_left_behind_is_zero_and_not_absent() -> None:
 
 def test_what_was_left_behind_is_counted_and_named() -> None:
     metrics = Metrics(object_names=True)
-    metrics.left_behind("job", namespace="team-a", name="qa-llama", remote="eval-1")
-    metrics.left_behind("config", namespace="team-a", name="qa", remote="team-a/qa")
-    metrics.left_behind("job", namespace="team-b", name="other", remote="")
+    metrics.orphaned("job", namespace="team-a", name="qa-llama", remote="eval-1")
+    metrics.orphaned("config", namespace="team-a", name="qa", remote="team-a/qa")
+    metrics.orphaned("job", namespace="team-b", name="other", remote="")
 
     assert samples(metrics, COUNTER) == [({"kind": "job"}, 2.0), ({"kind": "config"}, 1.0)]
     assert [labels for labels, _ in samples(metrics, NAMED)] == [
@@ -49,10 +49,30 @@ def test_what_was_left_behind_is_counted_and_named() -> None:
     ]
 
 
+def test_metrics_of_earlier_versions_keep_their_names_for_a_release() -> None:
+    metrics = Metrics()
+    metrics.show_slots(taken=lambda: 2.0, waiting=lambda: 1.0)
+    metrics.orphaned("job", namespace="team-a", name="qa", remote="eval-1")
+    metrics.poll_cycle()
+    metrics.status_propagated(0.2)
+    old_and_new = {
+        "left_behind_total": "orphaned_total",
+        "poll_sweeps_total": "poll_cycles_total",
+        "news_lag_seconds_bucket": "status_propagation_seconds_bucket",
+        "evaluator_places_taken": "evaluator_slots_taken",
+        "evaluator_places_waiting": "evaluator_slots_waiting",
+    }
+
+    for old, new in old_and_new.items():
+        shown = samples(metrics, f"nemo_eval_operator_{old}")
+        assert shown
+        assert shown == samples(metrics, f"nemo_eval_operator_{new}")
+
+
 def test_however_many_are_left_only_the_last_are_named() -> None:
     metrics = Metrics(object_names=True)
     for number in range(MAX_NAMED + 10):
-        metrics.left_behind("job", namespace="team-a", name=f"qa-{number}", remote="eval-1")
+        metrics.orphaned("job", namespace="team-a", name=f"qa-{number}", remote="eval-1")
 
     named = [labels["name"] for labels, _ in samples(metrics, NAMED)]
     assert named == [f"qa-{number}" for number in range(10, MAX_NAMED + 10)]
@@ -148,14 +168,14 @@ async def test_nothing_from_outside_adds_a_series_without_bound() -> None:
         ({"phase": "other"}, 999.0),
     ]
 
-    metrics.left_behind("job", namespace="team-a", name="qa", remote="eval-1\n" + "x" * 100_000)
+    metrics.orphaned("job", namespace="team-a", name="qa", remote="eval-1\n" + "x" * 100_000)
     [(labels, _)] = samples(metrics, NAMED)
     assert labels["remote"] == ("eval-1 " + "x" * 1_000)[:256]
 
 
 def test_no_name_of_an_object_is_shown_unless_the_administrator_wants_that() -> None:
     metrics = Metrics()
-    metrics.left_behind("job", namespace="team-canary", name="job-canary", remote="remote-canary")
+    metrics.orphaned("job", namespace="team-canary", name="job-canary", remote="remote-canary")
     shown = metrics.exposition().decode()
-    assert 'left_behind_total{kind="job"} 1.0' in shown
+    assert 'orphaned_total{kind="job"} 1.0' in shown
     assert "canary" not in shown

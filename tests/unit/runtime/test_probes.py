@@ -57,7 +57,7 @@ async def test_the_kubelet_may_ask_by_either_family_of_addresses(address: str) -
 
 async def test_a_stuck_loop_of_a_connection_does_not_name_the_connection() -> None:
     health, port = Health(), free_port()
-    for name in ("poller", "poller team-canary/main", "gate team-canary/main"):
+    for name in ("poller", "poller team-canary/main", "breaker team-canary/main"):
         health.heartbeats.add(name, limit=0).beat()
     async with (
         serve_probes(port, health, Metrics()),
@@ -65,7 +65,7 @@ async def test_a_stuck_loop_of_a_connection_does_not_name_the_connection() -> No
     ):
         alive = await http.get("/healthz")
 
-    assert set(alive.json()["overdueSeconds"]) == {"poller", "gate"}
+    assert set(alive.json()["overdueSeconds"]) == {"poller", "breaker"}
     assert "canary" not in alive.text
 
 

@@ -78,7 +78,7 @@ async def test_a_loop_that_fails_is_restarted_until_it_runs_and_is_cancelled_as_
 
 async def test_a_loop_that_has_run_for_a_while_counts_as_recovered(change: Change) -> None:
     one = bulkhead(change, proven=0.05)
-    task = asyncio.create_task(one.run("gate", Loop(RuntimeError()).run, Heartbeat(60)))
+    task = asyncio.create_task(one.run("breaker", Loop(RuntimeError()).run, Heartbeat(60)))
     await change.until(lambda: one.failure is not None)
     await change.until(lambda: one.failure is None)
     task.cancel()
@@ -93,7 +93,7 @@ async def test_a_loop_that_ends_as_it_should_is_not_restarted(change: Change) ->
         if len(results) == 1:
             raise RuntimeError
 
-    await one.run("census", take, Heartbeat(60))
+    await one.run("recount", take, Heartbeat(60))
     assert len(results) == 2
     assert one.failure is None
 
@@ -106,7 +106,7 @@ async def test_a_loop_that_waits_for_its_restart_does_not_count_as_stuck(change:
         heartbeat.beat()
         raise RuntimeError
 
-    task = asyncio.create_task(one.run("gate", fail, heartbeat))
+    task = asyncio.create_task(one.run("breaker", fail, heartbeat))
     await change.until(lambda: one.failure is not None)
     assert heartbeat.overdue == 0
     task.cancel()

@@ -124,10 +124,10 @@ class Stage:
     def follow(self, name: str, *, since: datetime = NOW, every: float = 0.0) -> None:
         self.tracker.follow(key(name), name, RUNNING, since=since, every=every)
 
-    async def sweep(self) -> Evaluator:
+    async def poll(self) -> Evaluator:
         """One sweep; the evaluator has only its requests."""
         self.evaluator.forget_requests()
-        await self.poller.sweep()
+        await self.poller.poll()
         return self.evaluator
 
     def wait(self, name: str) -> float:
@@ -155,14 +155,14 @@ def stage(
 
 
 async def test_few_jobs_are_asked_for_one_by_one() -> None:
-    asked = await stage(FEW).sweep()
+    asked = await stage(FEW).poll()
 
     assert sorted(asked.gets) == [f"eval-{number}" for number in range(FEW)]
     assert asked.lists == []
 
 
 async def test_many_jobs_are_on_one_list_for_each_live_state() -> None:
-    asked = await stage(MANY).sweep()
+    asked = await stage(MANY).poll()
 
     assert [params["filter[status]"] for params in asked.lists] == ["created", "pending", "running"]
     assert {params["page_size"] for params in asked.lists} == {"1000"}
@@ -170,7 +170,7 @@ async def test_many_jobs_are_on_one_list_for_each_live_state() -> None:
 
 
 async def test_ten_thousand_jobs_take_twelve_requests() -> None:
-    asked = await stage(10_000).sweep()
+    asked = await stage(10_000).poll()
 
     assert (len(asked.lists), len(asked.gets)) == (12, 0)
 
@@ -180,15 +180,15 @@ async def test_few_due_among_many_are_asked_for_one_by_one() -> None:
     for number in range(MANY):
         made.evaluator.add(f"slow-{number}")
         made.follow(f"slow-{number}", every=3600)
-    await made.sweep()
-    asked = await made.sweep()
+    await made.poll()
+    asked = await made.poll()
 
     assert sorted(asked.gets) == [f"eval-{number}" for number in range(FEW)]
     assert asked.lists == []
 
 
 async def test_without_jobs_nothing_is_asked() -> None:
-    asked = await stage(0).sweep()
+    asked = await stage(0).poll()
 
     assert (asked.gets, asked.lists) == ([], [])
 
@@ -196,7 +196,7 @@ async def test_without_jobs_nothing_is_asked() -> None:
 async def test_a_job_that_has_left_the_live_states_is_asked_for_and_reported() -> None:
     made = stage(MANY)
     made.evaluator.jobs["eval-7"]["status"] = "completed"
-    asked = await made.sweep()
+    asked = await made.poll()
 
     assert asked.gets == ["eval-7"]
     assert made.news() == ["eval-7"]
@@ -205,17 +205,17 @@ async def test_a_job_that_has_left_the_live_states_is_asked_for_and_reported() -
 async def test_a_job_is_not_asked_for_again_before_its_news_was_taken() -> None:
     made = stage(FEW)
     made.evaluator.jobs["eval-1"]["status"] = "completed"
-    assert "eval-1" in (await made.sweep()).gets
-    assert "eval-1" not in (await made.sweep()).gets
+    assert "eval-1" in (await made.poll()).gets
+    assert "eval-1" not in (await made.poll()).gets
 
     assert made.tracker.take_news(key("eval-1"), "eval-1")
-    assert "eval-1" in (await made.sweep()).gets
+    assert "eval-1" in (await made.poll()).gets
 
 
 async def test_a_job_that_stands_as_its_status_says_is_no_news() -> None:
     for count in (FEW, MANY):
         made = stage(count)
-        await made.sweep()
+        await made.poll()
         assert made.news() == []
 
 
@@ -223,9 +223,9 @@ async def test_a_job_is_gone_when_it_was_missed_twice() -> None:
     made = stage(MANY)
     del made.evaluator.jobs["eval-7"]
 
-    await made.sweep()
+    await made.poll()
     assert made.news() == []
-    await made.sweep()
+    await made.poll()
     assert made.news() == ["eval-7"]
     assert isinstance(made.tracker.take_news(key("eval-7"), "eval-7"), RemoteGone)
 
@@ -234,10 +234,10 @@ async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() 
     made = stage(MANY, Evaluator(heeds_filters=False))
     made.evaluator.add("long-ago", "completed")
 
-    first = await made.sweep()
+    first = await made.poll()
     assert len(first.lists) == 3
-    await made.sweep()
-    third = await made.sweep()
+    await made.poll()
+    third = await made.poll()
     assert [params.get("filter[status]") for params in third.lists] == [None]
     assert third.gets == []
 
@@ -245,10 +245,10 @@ async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() 
 async def test_a_job_that_ends_between_filter_and_answer_does_not_make_filters_ignored() -> None:
     made = stage(MANY)
     made.evaluator.late = {"eval-7"}
-    await made.sweep()
+    await made.poll()
     made.evaluator.late = set()
 
-    asked = await made.sweep()
+    asked = await made.poll()
     assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
 
 
@@ -256,10 +256,10 @@ async def test_filters_that_are_heeded_again_are_used_again() -> None:
     made = stage(MANY, Evaluator(heeds_filters=False), fallback=0)
     made.evaluator.add("long-ago", "completed")
     for _ in range(3):
-        await made.sweep()
+        await made.poll()
     made.evaluator.heeds_filters = True
 
-    asked = await made.sweep()
+    asked = await made.poll()
     assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
     assert asked.gets == []
 
@@ -267,7 +267,7 @@ async def test_filters_that_are_heeded_again_are_used_again() -> None:
 async def test_where_filters_are_ignored_a_finished_job_is_reported_from_the_list() -> None:
     made = stage(MANY, Evaluator(heeds_filters=False))
     made.evaluator.jobs["eval-7"]["status"] = "failed"
-    asked = await made.sweep()
+    asked = await made.poll()
 
     assert made.news() == ["eval-7"]
     assert asked.gets == []
@@ -276,10 +276,10 @@ async def test_where_filters_are_ignored_a_finished_job_is_reported_from_the_lis
 async def test_where_large_pages_are_refused_smaller_ones_are_asked_for() -> None:
     made = stage(250, Evaluator(largest_page=100))
 
-    first = await made.sweep()
+    first = await made.poll()
     assert first.gets == []
     assert [params["page_size"] for params in first.lists][:2] == ["1000", "100"]
-    second = await made.sweep()
+    second = await made.poll()
     assert [(params["filter[status]"], params["page_size"]) for params in second.lists] == [
         ("created", "100"),
         ("pending", "100"),
@@ -293,18 +293,18 @@ async def test_where_large_pages_are_refused_smaller_ones_are_asked_for() -> Non
 async def test_where_a_page_is_too_large_to_be_read_smaller_ones_are_asked_for() -> None:
     made = stage(300, Evaluator(padding="x" * 30_000))
 
-    assert (await made.sweep()).gets == []
-    second = await made.sweep()
+    assert (await made.poll()).gets == []
+    second = await made.poll()
     assert {params["page_size"] for params in second.lists} == {"100"}
     assert second.gets == []
 
 
 async def test_large_pages_are_asked_for_again_after_a_while() -> None:
     made = stage(250, Evaluator(largest_page=100), fallback=0)
-    await made.sweep()
+    await made.poll()
     made.evaluator.largest_page = 1000
 
-    assert {params["page_size"] for params in (await made.sweep()).lists} == {"1000"}
+    assert {params["page_size"] for params in (await made.poll()).lists} == {"1000"}
 
 
 async def test_an_evaluator_that_falls_silent_is_not_asked_for_every_job() -> None:
@@ -312,25 +312,25 @@ async def test_an_evaluator_that_falls_silent_is_not_asked_for_every_job() -> No
     for number in range(1, MANY):
         made.evaluator.jobs[f"eval-{number}"]["status"] = "completed"
     made.evaluator.silent = True
-    asked = await made.sweep()
+    asked = await made.poll()
 
     assert len(asked.gets) <= 8
     made.evaluator.silent = False
-    assert len((await made.sweep()).gets) >= MANY - 9
+    assert len((await made.poll()).gets) >= MANY - 9
 
 
 async def test_times_at_the_ends_of_time_are_no_times() -> None:
     made = stage(MANY)
     made.evaluator.jobs["eval-7"]["created_at"] = "0001-01-01T00:00:00Z"
     made.evaluator.jobs["eval-8"]["created_at"] = "9999-12-31T23:59:59-12:00"
-    assert (await made.sweep()).gets == []
-    assert (await made.sweep()).gets == ["eval-7"], "which a filter by time leaves out"
+    assert (await made.poll()).gets == []
+    assert (await made.poll()).gets == ["eval-7"], "which a filter by time leaves out"
 
 
 async def test_where_no_page_is_given_jobs_are_asked_for_one_by_one() -> None:
     made = stage(MANY, Evaluator(largest_page=0))
     for _ in range(5):
-        asked = await made.sweep()
+        asked = await made.poll()
         assert len(asked.gets) == MANY
 
 
@@ -341,12 +341,12 @@ async def test_lists_begin_with_the_oldest_job_that_is_due_by_the_evaluators_clo
     for number in range(MANY):
         made.evaluator.add(f"eval-{number}", created=NOW - behind)
         made.follow(f"eval-{number}")
-    first = await made.sweep()
+    first = await made.poll()
     assert {params.get("filter[created_at][gte]") for params in first.lists} == {None}
 
     made.evaluator.add("new", created=NOW - behind + timedelta(seconds=60))
     made.follow("new", since=NOW + timedelta(seconds=60))
-    second = await made.sweep()
+    second = await made.poll()
     since = (NOW - behind).replace(tzinfo=None).isoformat()
     assert {params["filter[created_at][gte]"] for params in second.lists} == {since}
     assert second.gets == []
@@ -354,11 +354,11 @@ async def test_lists_begin_with_the_oldest_job_that_is_due_by_the_evaluators_clo
 
 async def test_a_clock_that_is_set_back_costs_a_request_and_no_job() -> None:
     made = stage(MANY)
-    await made.sweep()
+    await made.poll()
     made.evaluator.add("new", created=NOW - timedelta(hours=1))
     made.follow("new")
 
-    assert (await made.sweep()).gets == ["new"]
+    assert (await made.poll()).gets == ["new"]
     assert made.news() == []
 
 
@@ -366,20 +366,20 @@ async def test_jobs_that_cannot_be_asked_for_stay_due() -> None:
     made = stage(FEW)
     made.evaluator.answers = False
     with pytest.raises(Unavailable):
-        await made.sweep()
+        await made.poll()
 
     made.evaluator.answers = True
-    assert len((await made.sweep()).gets) == FEW
+    assert len((await made.poll()).gets) == FEW
 
 
 async def test_a_list_is_used_for_all_that_are_on_it_due_or_not() -> None:
     made = stage(MANY)
     made.evaluator.add("slow")
     made.follow("slow", every=100)
-    await made.sweep()
+    await made.poll()
     made.tracker.schedule(next(job for job in made.tracker if job.job_id == "slow"), lambda _: 50)
     made.evaluator.jobs["slow"]["status_details"] = {"progress": 40}
-    asked = await made.sweep()
+    asked = await made.poll()
 
     assert asked.gets == []
     assert made.news() == ["slow"]
@@ -390,7 +390,7 @@ async def test_a_list_is_used_for_each_object_that_follows_the_same_remote_job()
     made = stage(MANY)
     for follower in ("another", "a-third"):
         made.tracker.follow(key(follower), "eval-0", JobSnapshot("queued", None), since=NOW)
-    evaluator = await made.sweep()
+    evaluator = await made.poll()
 
     assert evaluator.gets == []
     assert {"another", "a-third"} <= set(made.news())
@@ -401,7 +401,7 @@ async def test_jobs_that_were_seen_together_are_due_together() -> None:
     for number in range(MANY):
         made.evaluator.add(f"eval-{number}")
         made.follow(f"eval-{number}", every=100)
-    await made.sweep()
+    await made.poll()
     waits = [made.wait(job.job_id) for job in made.tracker]
 
     assert min(waits) > 80
@@ -453,7 +453,7 @@ async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_r
     waits = []
     for _ in range(8):
         made.tracker.schedule(odd, lambda _: 0)
-        assert "odd" in (await made.sweep()).gets
+        assert "odd" in (await made.poll()).gets
         made.tracker.take_news(key("odd"), "odd")
         waits.append(made.wait("odd"))
     assert 3 < waits[0] < 5
@@ -463,7 +463,7 @@ async def test_a_job_that_alone_cannot_be_asked_for_is_asked_for_more_and_more_r
     made.evaluator.broken.clear()
     made.evaluator.add("odd")
     made.tracker.schedule(odd, lambda _: 0)
-    await made.sweep()
+    await made.poll()
     assert made.wait("odd") < 3
 
 
@@ -493,7 +493,7 @@ async def test_the_poller_is_seen_to_live_at_each_page_also_without_a_job_on_it(
     """Else the operator is restarted although only its evaluator is slow."""
     evaluator = PagesOfNothing()
     heartbeat = CountingHeartbeat(evaluator)
-    asked = await stage(MANY, evaluator, heartbeat=heartbeat).sweep()
+    asked = await stage(MANY, evaluator, heartbeat=heartbeat).poll()
     assert len(asked.lists) == 150
     assert heartbeat.beats == set(range(151))
 

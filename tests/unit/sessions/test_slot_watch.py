@@ -111,7 +111,7 @@ class Stage:
         """The watch, and the polls that it causes: a job counts as gone when it is missed twice."""
         for _ in range(2):
             await self.watch.look()
-            await self.poller.sweep()
+            await self.poller.poll()
 
     def is_free(self) -> bool:
         turn = self.own.slot_pool.ask(waiting := job("waiting"))
@@ -341,7 +341,7 @@ async def test_a_slot_is_free_when_the_job_was_seen_to_end_whatever_can_be_writt
     stage.job_index.keep(own, stage.own)
     assert not stage.is_free()
 
-    await stage.poller.sweep()
+    await stage.poller.poll()
 
     assert stage.is_free()
     stage.job_index.note_place(own)
