@@ -1,4 +1,4 @@
-"""Times as Kubernetes writes them. What time it is always comes in as an argument."""
+"""Timestamps and durations in the formats of Kubernetes. The current time is always an argument."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["duration_text", "micro_timestamp", "parse_timestamp", "timestamp"]
 
 
 def timestamp(time: datetime) -> str:
-    """metav1.Time: RFC 3339, UTC, whole seconds."""
+    """Return metav1.Time: RFC 3339, UTC, whole seconds."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def micro_timestamp(time: datetime) -> str:
-    """metav1.MicroTime: RFC 3339, UTC, microseconds."""
+    """Return metav1.MicroTime: RFC 3339, UTC, microseconds."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -22,7 +22,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def duration_text(duration: timedelta) -> str:
-    """As kubectl shows ages: 42s, 3m10s, 2h5m."""
+    """Return a duration as kubectl prints ages: 42s, 3m10s, 2h5m."""
     seconds = max(0, int(duration.total_seconds()))
     hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
     if hours:

@@ -24,7 +24,7 @@ def _parsed(value: object) -> object:
 
 
 def _mapped(value: object) -> object:
-    """`a=x,a=y,b=z` as {a: (x, y), b: (z,)}. Raises ValueError."""
+    """Return `a=x,a=y,b=z` as {a: (x, y), b: (z,)}. Raises ValueError."""
     if not isinstance(value, str):
         return value
     pairs: dict[str, tuple[str, ...]] = {}

@@ -1,6 +1,6 @@
-"""httpx by way of aiohttp's connections, which need half the CPU of its own.
+"""httpx transport over aiohttp's connections, which need half the CPU of httpx's own.
 
-httpx asks the socket of every idle connection before each request, and parses HTTP in Python.
+httpx polls the socket of every idle connection before each request, and parses HTTP in Python.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ connection at its end may have arrived or not."""
 def transport_to(
     server: str, context: ssl.SSLContext, *, connections: int
 ) -> httpx.AsyncBaseTransport | None:
-    """By way of so many connections at most; None, httpx's own, where the environment names a proxy.
+    """Return a transport with `connections` at most; None, for httpx's own, where a proxy is configured.
 
-    ConnectError and ConnectTimeout mean what they mean to httpx: nothing of the request was sent.
+    ConnectError and ConnectTimeout mean, as in httpx, that nothing of the request was sent.
     """
     url, proxies = urlsplit(server), getproxies()
     if (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.hostname or ""):

@@ -1,6 +1,6 @@
-"""Let go of all objects before the operator is uninstalled: nobody would remove their finalizers later.
+"""Removal of the operator's finalizers before it is uninstalled: nothing would remove them later.
 
-Nothing is deleted, neither objects nor results nor what is in the evaluator. It may be run again.
+Neither objects nor results nor anything in the evaluator is deleted. It may be run again.
 """
 
 from __future__ import annotations
@@ -50,28 +50,28 @@ WRITERS: Final = 16
 """Objects let go at the same time: a quarter of what one client may ask of a small API server."""
 
 PROGRESS_OBJECTS: Final = 500
-"""Between two signs of life."""
+"""Objects between two lines of progress."""
 
 PASSES: Final = 10
 """Over all objects, until one finds nothing left to do: others may write while we read."""
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 10.0
-"""Before another pass, or before an API server that did not answer is asked again, where it is doubled each
-time. The whole has a time-out."""
+"""Longest pause in seconds before another pass, and before a request that was not answered is repeated, where
+pauses double. The whole command has a time-out."""
 
 PODS_PATIENCE_SECONDS: Final = 90.0
-"""For the operator's pods to end: twice their grace period, as a pod of a lost node never will."""
+"""Seconds for the operator's pods to end: twice their grace period, since a pod of a lost node never ends."""
 
 PODS_RECHECK_SECONDS: Final = 2.0
 
 LEASE_PATIENCE_SECONDS: Final = 60
-"""For a Lease that has a holder to run out; one that lasts longer is kept."""
+"""Seconds for a held Lease to expire; one that lasts longer is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which objects: as the operator's settings of these names."""
+    """Objects that are released, in the terms of the operator's settings of these names."""
 
     namespaces: tuple[str, ...]
     selector: LabelSelector
@@ -79,7 +79,7 @@ class Scope:
 
 @dataclass(slots=True)
 class Released:
-    """What came of it."""
+    """Result of the command."""
 
     found: set[ObjectKey] = field(default_factory=set)
     """Objects that had the finalizer."""
@@ -198,7 +198,7 @@ class _Held:
 
 
 async def _pass(kube: KubeClient, plural: str, scope: Scope, released: Released, say: Say) -> bool:
-    """One look at all objects of a kind; True where another one is needed."""
+    """Release all objects of a kind once; return True where another pass is needed."""
     try:
         held = iter(await _patiently(lambda: _held(kube, plural, scope), say))
     except Outdated:
@@ -238,7 +238,7 @@ def _left_running(document: JsonObject) -> str | None:
 
 
 async def _release(kube: KubeClient, thing: _Held, released: Released, say: Say) -> bool:
-    """Remove the finalizer of one object; True where somebody wrote since it was read."""
+    """Remove the finalizer of one object; return True where it was written since it was read."""
     key, remaining = thing.key, [name for name in thing.meta.finalizers if name != FINALIZER]
     # Said before it is done: should the answer get lost, the object looks like one that never had it.
     if thing.left_running is not None and key not in released.left_running:
@@ -261,7 +261,7 @@ async def _release(kube: KubeClient, thing: _Held, released: Released, say: Say)
 
 
 async def _patiently(call: Callable[[], Awaitable[Answer]], say: Say) -> Answer:
-    """Ask again while the API server does not answer; whoever calls us has the time-out."""
+    """Repeat the request while the API server does not answer; the caller has the time-out."""
     pause = pauses(first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)
     while True:
         try:

@@ -1,13 +1,13 @@
-"""Kopf's watches, which are kept running inside the process whatever the API server answers.
+"""Kopf's watches, which are restarted inside the process after any answer of the API server.
 
-Kopf itself goes on after a watch that has expired (410) or was closed. It retries requests that are refused
+Kopf itself continues after a watch that has expired (410) or was closed. It retries requests that are refused
 or not answered (403, 429, 5xx) as often as `networking.error_backoffs` says, which is without an end here, so
 that a kind that cannot be watched for a while does not concern the other kinds.
 
 Everything else ends Kopf: an ERROR event with another code, a line that is cut, a proxy's HTML page. Its
 public API has no hook for errors of a watch, and does not let one watch be restarted alone, so all of Kopf is
 restarted, by the two functions that it offers for embedding. It lists everything again then, as after a 410;
-events of objects that have not changed meanwhile are dropped by `handlers`.
+events of objects that have not changed are dropped by `handlers`.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 MAX_PAUSE_SECONDS: Final = 60.0
 
 PROVEN_SECONDS: Final = 120.0
-"""After which a failure counts as the first again: listing ten thousand objects takes half a minute."""
+"""Seconds after which a failure counts as the first again: a list of 10,000 objects takes half a minute."""
 
 PAGE_SIZE: Final = 100
 """Objects in a page of Kopf's lists. Where all have 1.5 MB, the API server reads a page in some seconds."""
 
 CANCELLATIONS: Final = 10
-"""How often a task of Kopf that does not end is cancelled."""
+"""Number of times that a task of Kopf that does not end is cancelled."""
 
 CANCELLATION_SECONDS: Final = 1.0
-"""Between two cancellations of a task of Kopf."""
+"""Seconds between two cancellations of a task of Kopf."""
 
 KOPF_DIRECTORY: Final = str(Path(kopf.__file__).parent)
 
@@ -99,7 +99,7 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
 
 
 def _is_not_found(error: BaseException) -> bool:
-    """Whether the API server has no such kind; Kopf's own class of that error is not public."""
+    """Return whether the API server does not have the kind; Kopf's class of that error is not public."""
     return getattr(error, "status", None) == HTTPStatus.NOT_FOUND
 
 
@@ -143,7 +143,7 @@ async def _end_tasks_of_kopf() -> None:
 
 
 def _is_of_kopf(task: asyncio.Task[Any]) -> bool:
-    """Whether the task runs Kopf's own code: not, for example, a connection's poller, which started later."""
+    """Return whether the task runs Kopf's own code, and not, for example, a connection's poller."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and code.co_filename.startswith(KOPF_DIRECTORY)
 

@@ -1,4 +1,4 @@
-"""What Kopf calls. A handler names the object that something happened to, and returns."""
+"""Kopf handlers: each queues the key of the object that changed, and returns."""
 
 from .changes import Changes
 from .comparing import NoDiffBase

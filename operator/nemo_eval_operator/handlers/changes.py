@@ -1,7 +1,6 @@
-"""Which objects there are, and which watch events are worth a look: not the echoes of our own status writes.
+"""Filter of watch events: echoes of the operator's own status writes do not queue their object.
 
-An echo that queued its object would cut short the backoff of whatever wrote the
-status, and cost a read for each write.
+An echo that did would cut short a backoff, and cost a read for each write.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ __all__ = ["Changes"]
 class _Known(NamedTuple):
     key: ObjectKey
     digest: int | None
-    """None: the watch has not shown it yet."""
+    """Digest of spec and metadata; None until the watch has shown the object."""
 
 
 class Changes:
@@ -34,7 +33,7 @@ class Changes:
             self._latest.setdefault(key, uid)
 
     def worth_a_look(self, uid: str, key: ObjectKey, digest: int) -> bool:
-        """True for a new object, a change of spec or metadata, a lost status and a deletion."""
+        """Return whether the object is new, changed in spec or metadata, without its status, or deleted."""
         before = self._known.get(uid)
         self._known[uid] = _Known(key, digest)
         self._latest[key] = uid

@@ -24,4 +24,4 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
     @override
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Nothing to keep."""
+        """Store nothing."""

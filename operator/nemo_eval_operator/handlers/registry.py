@@ -28,12 +28,12 @@ __all__ = ["Context", "build_registry"]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the handlers need; Kopf hands it to them as `memo`."""
+    """Dependencies of the handlers; Kopf passes it to them as `memo`."""
 
     queue: WorkQueue
     credentials: Credentials
     is_noted: Callable[[str, str], bool]
-    """Whether a NemoEvalJob, by uid and resourceVersion, is known to need no look."""
+    """Return whether a NemoEvalJob, by uid and resourceVersion, is known to be up to date."""
     watch_liveness: WatchLiveness
     metrics: Metrics
     changes: Changes = field(default_factory=Changes)
@@ -83,7 +83,7 @@ def build_registry() -> kopf.OperatorRegistry:
 
 
 def connection_info(credentials: Credentials) -> kopf.ConnectionInfo:
-    """Kopf's own client gets in the same way as ours; it asks again when its token is refused."""
+    """Return credentials for Kopf's client; Kopf requests them again when its token is refused."""
     scheme, _, token = (credentials.authorization() or "").partition(" ")
     certificate, private_key = credentials.certificate or (None, None)
     return kopf.ConnectionInfo(

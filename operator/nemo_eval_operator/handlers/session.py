@@ -24,7 +24,7 @@ CHUNK_BYTES: Final = 64 * 1024
 
 
 def session_for(info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-    """What Kopf would make of `info` itself, but for the tables. Belongs to the running event loop."""
+    """Return the session that Kopf would create from `info`, with tables, for the running event loop."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
         headers=info.as_http_headers(),
@@ -35,9 +35,9 @@ def session_for(info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
 
 
 class _TableSession:
-    """As much of a ClientSession as Kopf uses.
+    """The part of a ClientSession that Kopf uses.
 
-    Equal to another with the same credentials, so that Kopf notices a login that brought nothing new.
+    Sessions with the same credentials are equal, so that Kopf notices a login without new credentials.
     """
 
     def __init__(self, session: aiohttp.ClientSession, info: kopf.ConnectionInfo) -> None:
@@ -66,7 +66,7 @@ class _TableSession:
 
 
 class _TableResponse:
-    """As much of a successful ClientResponse as Kopf uses; `content` is itself."""
+    """The part of a successful ClientResponse that Kopf uses; `content` is the response itself."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response

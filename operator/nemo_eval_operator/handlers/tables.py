@@ -1,7 +1,7 @@
-"""Reads lists and watch events as tables: the columns of `kubectl get`, and the start of the metadata.
+"""Lists and watch events read as tables: the columns of `kubectl get`, and the start of the metadata.
 
 The API server makes a table where the client accepts one. So neither spec nor status is sent along, and
-whatever an object holds costs the operator only a search through the bytes of its metadata. Labels,
+a large object costs the operator only a search through the bytes of its metadata. Labels,
 annotations and managedFields are not parsed: a digest says whether labels or annotations have changed.
 In a table, metadata is in the order of the API's own types, with everything that can be long at its end, and
 a quotation mark inside a string is escaped, so that the names of members cannot be mistaken.
@@ -24,13 +24,13 @@ LABELS_AND_ANNOTATIONS: Final = (b',"labels":{', b',"annotations":{')
 AFTER_THEM: Final = (b',"ownerReferences":[', b',"finalizers":[', b',"managedFields":[')
 
 MAX_OTHER_BYTES: Final = 1024 * 1024
-"""Of an answer or a watch event that is not a table, which then is an error's."""
+"""Bytes of an answer or a watch event that is not a table, but an error."""
 
 SEEN: Final = "seen"
 """The member of an object, as handed to Kopf, that holds what was read of its columns."""
 
 Document = dict[str, Any]
-"""As Kopf has it."""
+"""An object in the form that Kopf expects."""
 
 
 class UnexpectedAnswer(Exception):
@@ -38,7 +38,7 @@ class UnexpectedAnswer(Exception):
 
 
 class Sighting(NamedTuple):
-    """What one list or watch event says of an object."""
+    """State of an object in one list or watch event."""
 
     uid: str
     namespace: str
@@ -52,7 +52,7 @@ class Sighting(NamedTuple):
 
 
 def sighting_of(document: Mapping[str, Any]) -> Sighting:
-    """`document`: an object as `read_list` and `read_events` make them."""
+    """Return the state in `document`, an object made by `read_list` or `read_events`."""
     meta, seen = document.get("metadata", {}), document.get(SEEN, {})
     phase, priority = seen.get("Phase"), seen.get("Priority")
     digest = (
@@ -150,7 +150,7 @@ def _object(row: bytes, columns: Sequence[str]) -> Document:
 
 
 def _first(row: bytes, members: Sequence[bytes], begin: int) -> int | None:
-    """Where the first of `members`, which are in the order in which they are written, begins."""
+    """Return where the first of `members`, in the order in which they are written, begins."""
     found = (row.find(member, begin) for member in members)
     return next((position for position in found if position >= 0), None)
 

@@ -22,10 +22,10 @@ __all__ = ["forget_vanished", "keep_forgetting_vanished"]
 logger = logging.getLogger(__name__)
 
 FIRST_COMPARISON_SECONDS: Final = 60.0
-"""Before the first comparison: objects may have been deleted between the start's own list and the watch."""
+"""Seconds before the first comparison: objects may have been deleted between the first list and the watch."""
 
 COMPARISON_SECONDS: Final = 900.0
-"""Between two comparisons. Until then a vanished object costs its memory and wrong counts in the metrics."""
+"""Seconds between two comparisons. Until then a vanished object occupies memory and is counted in metrics."""
 
 
 async def keep_forgetting_vanished(

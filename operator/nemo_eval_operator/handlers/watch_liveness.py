@@ -1,6 +1,7 @@
-"""Whether the watches live, judged by our own writes: each has to come back as an event.
+"""Liveness of the watches: each write of the operator has to come back as a watch event.
 
-Kopf's watch cannot be asked, and a dead one looks like a quiet cluster. Nothing extra is sent for this.
+Kopf does not report whether a watch works, and a dead watch looks like a quiet cluster. This check sends no
+requests.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from nemo_eval_operator.runtime.heartbeats import Heartbeats
 __all__ = ["WatchLiveness"]
 
 ECHO_SECONDS: Final = 180.0
-"""Kopf opens a watch anew that was silent for 70 s; this is for the watch that stays dead after that."""
+"""Seconds after which a missing event counts as a stuck watch. Kopf reopens one that is silent for 70 s."""
 
 
 class WatchLiveness:
-    """One heartbeat for each watch: of a kind, in the whole cluster or in each of some namespaces."""
+    """Heartbeats of the watches: one for each kind, in the whole cluster or in each of some namespaces."""
 
     def __init__(self, heartbeats: Heartbeats, *, namespaces: bool, seconds: float = ECHO_SECONDS) -> None:
         self._heartbeats = heartbeats

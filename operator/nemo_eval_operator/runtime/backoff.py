@@ -1,4 +1,4 @@
-"""Pauses between tries, and the jitter that keeps those who wait from coming all at once."""
+"""Pauses between retries, with jitter so that waiting objects do not retry all at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 __all__ = ["RestartPauses", "pause_after", "pauses", "spread"]
 
 MAX_DOUBLINGS: Final = 10
-"""Beyond this only the limit of a pause has a say, however long the trouble lasts."""
+"""Doublings of a pause after which only its limit matters."""
 
 
 def pause_after(failures: int, *, first: float, longest: float) -> float:
-    """Seconds to wait after so many failures in a row: doubled by each, of which jitter takes up to half."""
+    """Return the seconds to wait after `failures` in a row: doubled by each, less up to half by jitter."""
     ceiling = min(longest, first * (1 << min(failures - 1, MAX_DOUBLINGS)))
     return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
 
@@ -45,5 +45,5 @@ class RestartPauses:
 
 
 def spread(seconds: float) -> float:
-    """`seconds`, up to a tenth more or less: what began together need not stay together."""
+    """Return `seconds`, up to a tenth more or less, so that periodic work does not stay in step."""
     return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, guards nothing

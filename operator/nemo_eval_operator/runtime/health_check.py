@@ -1,4 +1,4 @@
-"""What `nemo-eval-operator health` asks a running operator, as a container engine's HEALTHCHECK does."""
+"""Check of a running operator's /healthz, for the command `health` and a container's HEALTHCHECK."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic.alias_generators import to_camel
 __all__ = ["Unhealthy", "check_health"]
 
 MAX_BODY_CHARACTERS: Final = 200
-"""Of an answer that is not the operator's, in the message."""
+"""Characters that are shown of an answer that is not the operator's."""
 
 
 class Unhealthy(Exception):
-    """The operator does not answer, or says that a part of it is stuck; the message says which."""
+    """The operator does not answer, or reports that a loop is stuck; the message names it."""
 
 
 class _Answer(BaseModel):
@@ -25,7 +25,7 @@ class _Answer(BaseModel):
 
 
 def check_health(port: int, *, timeout: float) -> None:
-    """Ask /healthz on `port` of this machine, for `timeout` seconds at most. Raises Unhealthy."""
+    """Request /healthz on `port` of this machine, for `timeout` seconds at most. Raises Unhealthy."""
     url = f"http://127.0.0.1:{port}/healthz"
     try:
         # Never by a proxy, whatever the environment says: the operator is in this very container.

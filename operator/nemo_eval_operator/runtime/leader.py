@@ -1,12 +1,12 @@
-"""Leader election by a Lease: of several operators one works, the others stand by.
+"""Leader election by a Lease: one of several operators works, the others stand by.
 
 client-go's algorithm on our own client. `kubernetes.leaderelection` and its asyncio twin (37.0) would not do:
 their calls have no time-out, so a leader whose renewal hangs leads on after its lease has run out; a refused
 connection, being no ApiException, ends the election and in the twin leaves the work running without a lease;
 deadlines follow the wall clock; a crash of the work goes on being renewed; nothing is released at the end.
 
-By whose clock? Each process counts from what it saw itself, by its own monotonic clock: a standby from when
-it saw the last renewal, the leader from before it sent that. So the leader gives up first, however far apart
+Each process measures time by its own monotonic clock: a standby from when it saw the last renewal, the
+leader from before it sent that. So the leader gives up first, however far apart
 the clocks of their nodes are.
 """
 
@@ -32,13 +32,13 @@ __all__ = ["Election", "LeaseConfig", "LeaseLost", "claim"]
 logger = logging.getLogger(__name__)
 
 JITTER: Final = 1.2
-"""Pauses are up to so many times as long as agreed, so that standbys do not knock together."""
+"""Factor by which pauses may be longer than configured, so that candidates do not contend in lockstep."""
 
 HURRY: Final = 4
-"""So many times faster than agreed a leader tries again whose renewal failed: its time is short."""
+"""Factor by which a leader whose renewal failed retries faster: its time is short."""
 
 RELEASE_SECONDS: Final = 2.0
-"""A lease that cannot be given back in this time runs out by itself."""
+"""Seconds for releasing the lease; one that is not released expires by itself."""
 
 
 class LeaseLost(Exception):
@@ -47,21 +47,21 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseConfig:
-    """Which lease, for whom, and its times in seconds: retry < renew_deadline < duration."""
+    """The lease, its holder, and its times in seconds: retry < renew_deadline < duration."""
 
     namespace: str
     name: str
     identity: str
     duration: int
-    """After the last renewal that a standby saw, it takes over."""
+    """Seconds after the last observed renewal when a standby takes over."""
     renew_deadline: float
-    """After the last renewal that succeeded, the leader gives up."""
+    """Seconds after its last successful renewal when the leader stops."""
     retry: float
-    """Between two tries to acquire or renew."""
+    """Seconds between two attempts to acquire or renew."""
 
 
 def claim(seen: LeaseSpec | None, terms: LeaseConfig, *, expired: bool, now: datetime) -> LeaseSpec | None:
-    """What to write in order to hold the lease from now on; None while it is another's."""
+    """Return the spec to write in order to hold the lease; None while another process holds it."""
     time = micro_timestamp(now)
     holder = seen.holder_identity if seen is not None else None
     if seen is not None and holder == terms.identity:
@@ -78,41 +78,41 @@ def claim(seen: LeaseSpec | None, terms: LeaseConfig, *, expired: bool, now: dat
 
 
 class Election:
-    """One candidate. `leading` waits for the lease, `renew` keeps it, and until then nobody may work."""
+    """One candidate. `leading` waits for the lease, `renew` keeps it; without the lease no work may run."""
 
     def __init__(
         self, leases: LeaseClient, terms: LeaseConfig, *, on_reached: Callable[[], None] = lambda: None
     ) -> None:
-        """`on_reached` is called after each look at the lease, and each write of it, that worked."""
+        """Create a candidate; `on_reached` is called after each successful read or write of the lease."""
         self._on_reached = on_reached
         self._leases = leases
         self._terms = terms
         self._lease: Lease | None = None
         self._seen_at = 0.0
-        """When `_lease` was first seen as it is."""
+        """Monotonic time at which `_lease` was first observed in its current state."""
         self._held_until = 0.0
         self._outdated = False
-        """Somebody else wrote the lease, or we did and never got the answer."""
+        """Another process wrote the lease, or this one did and received no answer."""
 
     @property
     def held(self) -> bool:
-        """Whether no other process can be leading at this moment."""
+        """Return whether no other process can be leading at this moment."""
         return _now() < self._held_until
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
-        """The block begins when the lease is ours. At its end, when all work is over, it is given back."""
+        """Enter the block when the lease is acquired; release the lease at its end, when work is over."""
         terms = self._terms
-        logger.info("standing by for lease %s/%s as %s", terms.namespace, terms.name, terms.identity)
+        logger.info("waiting to acquire lease %s/%s as %s", terms.namespace, terms.name, terms.identity)
         await self._acquire()
-        logger.info("leading: lease %s/%s is ours", terms.namespace, terms.name)
+        logger.info("acquired lease %s/%s, started leading", terms.namespace, terms.name)
         try:
             yield
         finally:
             await self._release()
 
     async def renew(self) -> NoReturn:
-        """Renew for ever. Raises LeaseLost before another process can take over."""
+        """Renew until cancelled. Raises LeaseLost before another process can take over."""
         while True:
             await asyncio.sleep(self._terms.retry)
             try:
@@ -123,9 +123,9 @@ class Election:
                 raise LeaseLost(f"not renewed for {self._terms.renew_deadline:.0f} s") from error
 
     async def refuse_unless_held(self, request: httpx.Request) -> None:
-        """For an HTTP client: nothing is sent without the lease, not even by a process that was frozen.
+        """Refuse to send a request without the lease, even in a process that was frozen (hook of httpx).
 
-        To the caller the server was not reached, which is the truth.
+        The caller sees a connection error, since the server was not reached.
         """
         if not self.held:
             raise httpx.ConnectError("not sent: the lease is not held any more", request=request)
@@ -137,7 +137,7 @@ class Election:
             await asyncio.sleep(self._pause())
 
     async def _try(self) -> bool:
-        """One try to acquire or renew. Raises LeaseLost where a lease that was ours is another's."""
+        """Try once to acquire or renew. Raises LeaseLost where another process has taken over the lease."""
         try:
             async with asyncio.timeout(self._terms.renew_deadline / 2):
                 acquired = await self._claim()
@@ -167,7 +167,7 @@ class Election:
         return True
 
     async def _look(self) -> None:
-        """See whose it is. A record that has changed starts its term anew."""
+        """Read the lease. A record that has changed restarts its term."""
         lease = await self._leases.get(self._terms.namespace, self._terms.name)
         if lease != self._lease:
             self._lease, self._seen_at = lease, _now()
@@ -186,7 +186,7 @@ class Election:
         self._seen_at = _now()
 
     def _expires_in(self) -> float:
-        """Seconds for which another may still rely on the lease. Its own word counts, not our settings."""
+        """Return the seconds for which the holder may still rely on the lease, by its own duration."""
         if self._lease is None:
             return 0.0
         return self._seen_at + (self._lease.spec.lease_duration_seconds or 0) - _now()
@@ -199,7 +199,7 @@ class Election:
         return min(pause, left) if left > 0 else pause
 
     async def _release(self) -> None:
-        """Without a holder the next one need not wait."""
+        """Clear the holder, so that the next candidate need not wait."""
         if not self.held or self._lease is None:
             return
         self._held_until = 0.0
@@ -216,5 +216,5 @@ def _said(error: Exception) -> str:
 
 
 def _now() -> float:
-    """By the monotonic clock, which is the same in each thread."""
+    """Return the monotonic time, which is the same in each thread."""
     return time.monotonic()

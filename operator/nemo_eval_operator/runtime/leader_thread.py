@@ -1,4 +1,4 @@
-"""Keeps the lease in a thread of its own, with its own event loop and its own connections.
+"""Renewal of the lease in a thread of its own, with its own event loop and connections.
 
 A renewal must not wait for the work of the operator: an event loop that is busy for seconds would
 cost the lease. The work's clients still ask `Election.held` before each request, which compares monotonic
@@ -19,7 +19,7 @@ from .leader import RELEASE_SECONDS, Election, LeaseLost
 __all__ = ["Leadership", "leading"]
 
 END_SECONDS: Final = RELEASE_SECONDS + 3.0
-"""For the thread to give the lease back and end. One that takes longer ends with the process."""
+"""Seconds for the thread to release the lease and end. A thread that takes longer ends with the process."""
 
 ValueT = TypeVar("ValueT")
 

@@ -33,7 +33,7 @@ CONTINUED: Final = "    | "
 
 
 class TextFormatter(logging.Formatter):
-    """One line for each record; the lines of a trace are indented, so that none passes for a record."""
+    """Format of one line per record; lines of a trace are indented, so that none looks like a record."""
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -49,7 +49,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object for each record."""
+    """Format of one JSON object per record."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -79,7 +79,7 @@ def configure_logging(log_format: LogFormat, level: str) -> None:
 
 
 def _is_reported_once(record: logging.LogRecord) -> bool:
-    """Whether no other line says the same: `watching` reports what ended Kopf, once for all of its tasks."""
+    """Return whether no other line reports the same: `watching` logs once what ended all tasks of Kopf."""
     return not (record.exc_info and record.name in TASKS_OF_KOPF)
 
 

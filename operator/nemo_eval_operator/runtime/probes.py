@@ -1,7 +1,7 @@
-"""What the kubelet and Prometheus ask over HTTP: /healthz, /readyz and /metrics, on one port.
+"""HTTP endpoints for the kubelet and Prometheus: /healthz, /readyz and /metrics, on one port.
 
-Everyone who reaches the port may ask, so the answers hold no names of objects; /metrics may hold them, and
-then a token can be required for it.
+Every client that reaches the port is answered, so the answers hold no names of objects; /metrics may hold
+them, and then a token can be required for it.
 
 Not Kopf's own endpoint: it is there only while Kopf runs, so not in a standby, and knows only Kopf's probes.
 """
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class State(StrEnum):
-    """How far the process has come."""
+    """State of the process, shown by /readyz."""
 
     STARTING = "starting"  # the CRDs are not served yet
     STANDBY = "standby"  # another process holds the lease
@@ -40,13 +40,13 @@ READY = {State.STANDBY, State.ACTIVE}
 
 
 class Health:
-    """What the probes tell of the process."""
+    """Health of the process, as the probes report it."""
 
     def __init__(self) -> None:
         self.state = State.STARTING
         self.heartbeats = Heartbeats()
         self.obstacle: Callable[[], str | None] = lambda: None
-        """What keeps a standby from taking over at once, without names of objects."""
+        """Returns what keeps a standby from taking over at once, without names of objects; None: nothing."""
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def serve_probes(
         if late:
             logger.error("loops are late: %s", ", ".join(f"{name} by {late[name]:.1f}s" for name in late))
         # A loop of a connection is called "poller NAMESPACE/NAME"; the name is for the log only. Its
-        # evaluator may keep it waiting, and must not thereby have everybody's operator restarted.
+        # evaluator may delay it, and must not have the operator of all tenants restarted.
         overdue: dict[str, float] = {}
         stuck = any("/" not in name for name in late)
         for name, seconds in late.items():
@@ -102,7 +102,7 @@ async def serve_probes(
 
 
 def _is_bearer_of(authorization: str | None, token_file: Path) -> bool:
-    """Whether the header carries the file's token, which is read each time: a Secret's file changes."""
+    """Return whether the header carries the file's token; it is read each time, as a Secret may change."""
     try:
         token = token_file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:

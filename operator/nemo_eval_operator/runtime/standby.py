@@ -1,7 +1,7 @@
-"""Whether a standby could take over at once, for /readyz.
+"""Readiness of a standby: /readyz fails when it could not take over at once.
 
-A standby sends only what shows that it could: it reads the Lease, in the thread that would acquire it, and
-lists one object of each kind with the credentials that it would watch them with.
+A standby reads the Lease, in the thread that would acquire it, and lists one object of each kind with the
+credentials that its watches would use.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["Takeover"]
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 5.0
-"""Between two checks of the Kubernetes API, and the time-out of each."""
+"""Seconds between two checks of the Kubernetes API, and the time-out of each."""
 
 OUTDATED_SECONDS: Final = 3 * CHECK_SECONDS
-"""After which the last check no longer counts: the loop that makes them is stuck."""
+"""Seconds after which the last check no longer counts: the loop of checks is stuck."""
 
 
 class Takeover:
-    """What would keep this process from taking over. Safe to use from the lease's thread and the main one."""
+    """Obstacles to taking over. Safe to use from the lease's thread and the main thread."""
 
     def __init__(self, *, lease_seconds: float) -> None:
-        """`lease_seconds`: for how long a look at the Lease counts."""
+        """Create the check; a read of the Lease counts for `lease_seconds`."""
         self._lease_seconds = lease_seconds
         self._lease_at = float("-inf")
         self._checked_at = float("-inf")

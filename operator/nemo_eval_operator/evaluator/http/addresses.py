@@ -1,7 +1,7 @@
-"""Where a connection that users may write must not lead: clouds' metadata, the node, ourselves.
+"""Addresses that a connection must not lead to: cloud metadata, the node and the operator itself.
 
-Pure. It is asked about the address that is about to be connected to, so a name that resolves
-otherwise a moment later changes nothing.
+Pure. The address is checked that is about to be connected to, so a name that resolves differently a
+moment later changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["address_of", "refusal_of_address", "refusal_of_host"]
 METADATA_NAMES: Final = frozenset(
     {"instance-data", "metadata", "metadata.goog", "metadata.google.internal", "metadata.azure.internal"}
 )
-"""Names by which clouds serve credentials to whoever asks. They are refused unresolved."""
+"""Names at which clouds serve credentials to every client. They are refused without being resolved."""
 
 METADATA_ADDRESSES: Final = (
     IPv6Network("fd00:ec2::/32"),
@@ -32,8 +32,8 @@ METADATA_ADDRESSES: Final = (
     IPv4Network("168.63.129.16/32"),
     IPv4Network("192.0.0.192/32"),
 )
-"""Metadata services outside the link-local range: AWS (EKS hands out pod identities beside it) and Google by
-IPv6, Scaleway by IPv6, Alibaba, Azure, Oracle."""
+"""Metadata services outside the link-local range: AWS (and the pod identities of EKS), Google and Scaleway by
+IPv6, Alibaba, Azure, Oracle."""
 
 NAT64: Final = IPv6Network("64:ff9b::/96")
 """IPv4 addresses through a translator (RFC 6052): the way to IPv4 from a cluster with IPv6 only, so the
@@ -55,14 +55,14 @@ ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 A tunnel may lead to the IPv4 address, so that is judged too."""
 
 NUMERIC: Final = re.compile(r"[0-9a-fA-FxX.]+")
-"""What may be an IPv4 address in a form that resolvers understand, such as 10.1 and 0xa000001."""
+"""Pattern of IPv4 addresses in the forms that resolvers accept, such as 10.1 and 0xa000001."""
 
 THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
 """The sender's own network (RFC 1122); Linux connects 0.0.0.0 to itself."""
 
 
 def refusal_of_host(host: str) -> str | None:
-    """Why a name is not even resolved; None where its addresses decide."""
+    """Return why a host name is refused without resolving it; None where its addresses decide."""
     name = host.rstrip(".").lower()
     if name in METADATA_NAMES:
         return f"{name} is a cloud's metadata service"
@@ -70,7 +70,7 @@ def refusal_of_host(host: str) -> str | None:
 
 
 def refusal_of_address(text: str, *, loopback: bool) -> str | None:
-    """Why this address is not connected to; None where it may be. `loopback`: our own machine may be."""
+    """Return why this address is refused; None where it is allowed. `loopback` allows the own machine."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
         address = _translated(address)
@@ -120,7 +120,7 @@ def _translated(address: IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def _is_one_host(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the address can be that of one host: not unspecified, multicast, broadcast or reserved."""
+    """Return whether the address can be one host's: not unspecified, multicast, broadcast or reserved."""
     if isinstance(address, IPv6Address):
         return not (address.is_unspecified or address.is_multicast or address.is_site_local)
     return not (address in THIS_NETWORK or address.is_multicast or address.is_reserved)

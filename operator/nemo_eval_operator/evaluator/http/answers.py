@@ -1,4 +1,4 @@
-"""One answer of the evaluator: read within bounds, sorted by its code, its text fit to be shown."""
+"""One answer of the evaluator: read within bounds, classified by its status code, its text masked."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MAX_REFUSAL_BYTES: Final = 64 * 1024
 """Read of an error's body; 1,000 characters of it are shown."""
 
 MAX_REFUSAL_PARTS: Final = 10_000
-"""In an error's body that is read as JSON; a longer one is shown as text."""
+"""Parts of an error's body that is read as JSON; a longer one is shown as text."""
 
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
 """A server may wish for patience, but not for the rest of the day."""
 
 MAX_EXCERPT_CHARACTERS: Final = 200
-"""Shown of a body that is not NeMo's, such as a gateway's page."""
+"""Characters that are shown of a body that is not NeMo's, such as a gateway's page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Answer:
         return document
 
     def malformed(self, problem: ValidationError | str) -> Malformed:
-        """What is wrong with a success; values are named by their place and not shown."""
+        """Return the error for a 2xx answer with an unexpected body; only paths of values are shown."""
         if isinstance(problem, ValidationError):
             first = problem.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "body"
@@ -126,7 +126,7 @@ class Answer:
                 return Ambiguous(detail, status_code=code)
 
     def _speaks_nemo(self) -> bool:
-        """Whether the evaluator itself said 404: an ingress without an evaluator behind it says so too."""
+        """Return whether a 404 is the evaluator's own; an ingress without a backend answers 404 too."""
         try:
             body = parsed(self.content, self.max_parts)
         except (Unreadable, TooLarge):
@@ -150,7 +150,7 @@ class Answer:
                 return " ".join(self.known.hide(text).split())[:MAX_EXCERPT_CHARACTERS]
 
     def _retry_after(self) -> float | None:
-        """Seconds from a Retry-After header; its date form is rare here and counts as not sent."""
+        """Return the seconds of a Retry-After header; its date form is rare here and is ignored."""
         value = self.headers.get("Retry-After", "")
         return min(float(value), MAX_RETRY_AFTER_SECONDS) if value.isascii() and value.isdigit() else None
 

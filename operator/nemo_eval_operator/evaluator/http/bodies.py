@@ -1,4 +1,4 @@
-"""Bodies of answers, read and parsed within bounds: a server must not be able to use up our memory."""
+"""Bodies of answers, read and parsed within bounds: a server must not exhaust the operator's memory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ MIN_CHUNK_BYTES: Final = 64
 
 
 class TooLarge(Exception):
-    """There is more than fits into the bounds."""
+    """The body exceeds the bounds."""
 
 
 class Unreadable(Exception):
@@ -59,7 +59,7 @@ class Unreadable(Exception):
 
 
 async def read_body(response: httpx.Response, limit: int, *, cut: bool = False) -> bytes:
-    """The body of a streamed response; of a longer one its first `limit` bytes (`cut`), or TooLarge."""
+    """Return the body; of a longer one its first `limit` bytes if `cut`, else raise TooLarge."""
     body, chunks = bytearray(), 0
     async for chunk in response.aiter_bytes():
         body += chunk
@@ -72,7 +72,7 @@ async def read_body(response: httpx.Response, limit: int, *, cut: bool = False) 
 
 
 def parsed(content: bytes, max_parts: int) -> JsonValue:
-    """The JSON in `content`; NaN and infinities pass, as Python servers write them.
+    """Return the JSON in `content`; NaN and infinities pass, as Python servers write them.
 
     Raises TooLarge, Unreadable.
     """
@@ -86,7 +86,7 @@ def parsed(content: bytes, max_parts: int) -> JsonValue:
 
 
 def _with_whole_characters(content: bytes) -> bytes:
-    """`content` with U+FFFD for each half of a character, in linear time. Raises TooLarge."""
+    """Return `content` with U+FFFD for each half of a character, in linear time. Raises TooLarge."""
     if b"\\ud" not in content and b"\\uD" not in content:
         return content
     if PLACEHOLDER[:1] in content:

@@ -1,7 +1,7 @@
-"""The one place where whatever an evaluator sends, or makes a library raise, becomes an EvaluatorError.
+"""The one place where unexpected exceptions about an evaluator's answer become an EvaluatorError.
 
-`client` knows many failures and gives each its meaning. This is for unexpected ones: a
-parser that raises UnicodeEncodeError must not end the loop that made the call.
+Known failures get their meaning in `client`. This is for the others: a parser that raises UnicodeEncodeError
+must not end the loop that made the call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What failed on the way to an evaluator, found among the causes of a library's exception."""
+"""Faults on the way to an evaluator, found among the causes of a library's exception."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What failed on the way to an evaluator, in words for a person.
+"""Descriptions of network failures for users.
 
-HTTP libraries name the address again, and put their own classes and options around the cause:
+HTTP libraries repeat the address, and put their own classes and options around the cause:
 `Cannot connect to host a.test:443 ssl:default [Connect call failed ('10.0.0.1', 443)]`.
 """
 
@@ -25,7 +25,7 @@ MAX_CAUSES: Final = 10
 """Causes that are looked at: an error may have been raised from itself."""
 
 ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
-"""How asyncio lists the errors of several addresses of one name."""
+"""Pattern by which asyncio lists the errors of several addresses of one name."""
 
 
 def words_for(error: Exception) -> str:

@@ -35,7 +35,7 @@ MAX_SECRET_LINES: Final = 256
 4,096 bits has 52."""
 
 MAX_KEPT: Final = 4
-"""How often these limits are kept of one object: a job's values, its benchmark's, and earlier versions."""
+"""Sets of values within these limits of one object: its own, its benchmark's, and earlier versions."""
 
 MAX_TENANT_CHARACTERS: Final = 1024 * 1024
 """Limit of the values of all objects of a namespace; beyond it, the objects seen longest ago lose theirs."""
@@ -47,17 +47,17 @@ MIN_SPECIFIC_CHARACTERS: Final = 8
 MIN_RANDOM_CHARACTERS: Final = 16
 
 CHANGES_IN_RANDOM: Final = 5
-"""At least one in so many letters and digits of a random value is of another kind than the one before it."""
+"""Characters of a random value among which at least one is of another kind than the one before it."""
 
 
 def is_word(value: str) -> bool:
-    """Whether `value` may stand in texts by chance, as the placeholders `ollama` and `not-needed` do."""
+    """Return whether `value` may occur by chance, as the placeholders `ollama` and `not-needed` do."""
     shortest = MIN_SPECIFIC_CHARACTERS if any(map(str.isdecimal, value)) else MIN_RANDOM_CHARACTERS
     return len(value) < shortest
 
 
 def is_random(value: str) -> bool:
-    """Whether `value` looks generated: long, without blanks, and with letters and digits mixed."""
+    """Return whether `value` looks generated: long, without blanks, letters and digits mixed."""
     kinds = [(one.isdecimal(), one.isupper()) for one in value if one.isalnum()]
     changes = sum(one != other for one, other in pairwise(kinds))
     whole = len(value) >= MIN_RANDOM_CHARACTERS and not any(map(str.isspace, value))
@@ -65,7 +65,7 @@ def is_random(value: str) -> bool:
 
 
 def fits(values: Iterable[str]) -> bool:
-    """Whether these values of one object can all be kept in mind."""
+    """Return whether these values of one object are few and short enough to be masked."""
     texts = list(values)
     if sum(map(len, texts)) > MAX_SECRET_CHARACTERS:
         return False
@@ -74,7 +74,7 @@ def fits(values: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """Of one object: those that were read from Secrets, and those that stand in its spec."""
+    """Secret values of one object: those read from Secrets, and those written in its spec."""
 
     read: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
@@ -89,12 +89,12 @@ class _Values:
 
 @dataclass(slots=True)
 class _Tenant:
-    """What is kept of one namespace, the object that was seen longest ago first."""
+    """Values of one namespace, by object, the least recently seen object first."""
 
     objects: OrderedDict[Hashable, _Values] = field(default_factory=OrderedDict)
     characters: int = 0
     shared: Counter[str] = field(default_factory=Counter)
-    """How many of its objects have each line that is masked for others too."""
+    """Number of its objects that have each line which is masked for others too."""
 
 
 class KnownSecrets:
@@ -159,7 +159,7 @@ class KnownSecrets:
             del self._tenants[tenant]
 
     def of(self, owner: Hashable) -> Redactor:
-        """What to mask in texts about `owner`; of an unknown one, in texts about no single object."""
+        """Return the redactor for texts about `owner`; for an unknown owner the one for all other texts."""
         tenant = self._tenants.get(self._tenant_of.get(owner, ""))
         values = _Values() if tenant is None else tenant.objects[owner]
         return Redactor(_Lines((*values.read, *values.plain)), self._credentials, self._shared)
@@ -194,11 +194,11 @@ class Redactor:
     shared: SecretIndex
 
     def hide(self, message: str) -> str:
-        """`message` with a mask in place of each value."""
+        """Return `message` with a mask in place of each value."""
         return masked(message, self._spans(message, self.own.all, self.credentials.all))
 
     def hide_in_name(self, name: str) -> str:
-        """`name`, a path for example, with a mask in place of values that are not words."""
+        """Return `name`, for example a path, with a mask in place of values that are not words."""
         return masked(name, self._specific(name))
 
     def hide_in(self, document: JsonValue) -> JsonValue:
@@ -207,12 +207,12 @@ class Redactor:
         return self._hidden(document) if self._specific(whole) else document
 
     def is_in_id(self, identifier: str) -> bool:
-        """Whether an id, which is never masked, holds a value that is not a word."""
+        """Return whether an id, which is never masked, holds a value that is not a word."""
         own = (value in identifier for value in self.own.values if not is_word(value))
         return any(own) or bool(self.credentials.specific.spans(identifier))
 
     def is_in_names(self, document: JsonValue) -> bool:
-        """Whether a key, which is never masked, holds a value that looks random."""
+        """Return whether a key, which is never masked, holds a value that looks random."""
         names = "\n".join(_keys(document))
         return bool(self.own.random.spans(names) or self.credentials.random.spans(names))
 

@@ -21,14 +21,14 @@ SECRET_SHAPES: Final = re.compile(
     r"(?P<scheme>\b(?:bearer|basic)\s+)\S+|\b(?:sk|hf|nvapi|ghp|glpat)[-_][\w-]{6,}|(?P<userinfo>://)[^/@\s]+@",
     re.IGNORECASE,
 )
-"""What credentials look like; evaluators and model endpoints quote them in their messages."""
+"""Pattern of credentials; evaluators and model endpoints quote them in their messages."""
 
 CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-"""What moves a terminal's cursor or turns its text around: none of it is for people to read."""
+"""Characters that move a terminal's cursor or reverse its text; no readable text needs them."""
 
 
 def redacted(text: str) -> str:
-    """`text` without what looks like a credential."""
+    """Return `text` with a mask in place of everything that looks like a credential."""
     return SECRET_SHAPES.sub(lambda found: f"{found['scheme'] or found['userinfo'] or ''}{MASK}", text)
 
 

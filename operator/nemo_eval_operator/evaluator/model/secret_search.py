@@ -21,7 +21,7 @@ from .redaction import CONTROLS, MASK
 __all__ = ["MIN_SECRET_CHARACTERS", "SecretIndex", "Span", "masked"]
 
 MIN_SECRET_CHARACTERS: Final = 6
-"""A shorter value is a word: masking it would spoil every text that has it, and protect nothing."""
+"""Length below which a value is not masked: it would be found in ordinary words, and protects nothing."""
 
 SHORT_TAIL, SHORT_WINDOW = MIN_SECRET_CHARACTERS, 3
 LONG_TAIL, LONG_WINDOW = 16, 12
@@ -84,7 +84,7 @@ class SecretIndex:
                 self._tails_of(form).add(form)
 
     def spans(self, text: str) -> list[Span]:
-        """Where in `text` the values are, in no order; they may overlap."""
+        """Return the spans of the values in `text`, in no order; they may overlap."""
         return [*self._long.spans(text, self._forms), *self._short.spans(text, self._forms)]
 
     def _tails_of(self, form: str) -> _Tails:
@@ -97,9 +97,9 @@ class _Tails:
     def __init__(self, tail: int, window: int) -> None:
         self._tail, self._window, self._step = tail, window, tail - window + 1
         self._offsets: dict[str, int] = {}
-        """For each window at which places in a tail it stands, as bits."""
+        """Positions of each window in tails, as bits."""
         self._lengths: dict[str, tuple[int, ...]] = {}
-        """Of the forms with a tail, longest first."""
+        """Lengths of the forms with a tail, longest first."""
 
     @property
     def windows(self) -> int:
@@ -143,7 +143,7 @@ class _Tails:
 
 
 def masked(text: str, spans: Iterable[Span]) -> str:
-    """`text` with a mask in place of each span; of overlapping ones there is one."""
+    """Return `text` with a mask in place of each span; overlapping spans get one mask."""
     parts, copied, last = list[str](), 0, -1
     for begin, end in sorted(spans):
         if begin > last:
