@@ -1,8 +1,8 @@
-"""The running operator: watches, workers and the loops of each evaluator, in one task group.
+"""Supervises the running operator: watches, workers and the loops of each evaluator, in one task group.
 
-Watches (`watching`) and loops of evaluators (`reconcile.bulkhead`) are restarted when they fail. If anything
-else fails, all stop and the process ends, and so it is when the lease is lost: a pod that restarts is better
-than one that does nothing and looks healthy.
+`wiring` builds the parts. Watches (`watching`) and loops of evaluators (`sessions.bulkhead`) are restarted
+when they fail. If anything else fails, all stop and the process ends, and so it is when the lease is lost: a
+pod that restarts is better than one that does nothing and looks healthy.
 """
 
 from __future__ import annotations
@@ -13,47 +13,25 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Final
 
 import httpx
 
-from nemo_eval_operator.reconcile import (
-    BenchmarkReconciler,
-    BenchmarkWaiters,
-    ConnectionReconciler,
-    FastPath,
-    JobIndex,
-    JobReconciler,
-    Lanes,
-    SecretReader,
-)
 from nemo_eval_operator.runtime.leader import Election, LeaseConfig
 from nemo_eval_operator.runtime.leader_thread import Leadership, leading
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.runtime.probes import Health, State, serve_probes
 from nemo_eval_operator.runtime.standby import Takeover
-from nemo_eval_operator.sessions import (
-    HEADERS,
-    CredentialsReader,
-    EvaluatorFactory,
-    EvaluatorResolver,
-    Evaluators,
-    JobLists,
-    SecretStore,
-    SharedSlots,
-)
-from nemo_eval_operator.workqueue import Shares, WorkQueue
 
-from .handlers import Changes, Context, WatchLiveness, keep_forgetting_vanished
-from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, ObjectKey, http_client, pod_namespace
+from .handlers import WatchLiveness, keep_forgetting_vanished
+from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, http_client, pod_namespace
 from .resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from .settings import Settings
-from .transport import transport_to
 from .watching import watch_until_stopped
+from .wiring import Inputs, Operator, build_operator, evaluator_http
 
 __all__ = ["run_operator"]
 
@@ -67,9 +45,6 @@ CRD_RECHECK_SECONDS: Final = 2.0
 
 DRAIN_MARGIN_SECONDS: Final = 5.0
 """Beyond the longest call to the evaluator, for writing down what came of it."""
-
-POLLER_CONNECTIONS: Final = 16
-"""Connections to the evaluator beside one for each worker, so that nobody waits for one."""
 
 LOOP_LAG_SECONDS: Final = 1.0
 """Between two looks at how late the event loop is."""
@@ -117,134 +92,78 @@ async def _work(
     metrics: Metrics,
     leadership: Leadership | None,
 ) -> None:
-    """Until a signal. When this returns or raises, nothing of it goes on."""
+    """Watch and reconcile until a signal. When this returns or raises, nothing of it goes on."""
     election = leadership.election if leadership else None
-    heartbeats = health.heartbeats
-    watch_liveness = WatchLiveness(heartbeats, namespaces=bool(settings.namespaces))
+    watch_liveness = WatchLiveness(health.heartbeats, namespaces=bool(settings.namespaces))
     async with AsyncExitStack() as stack:
-        kube = KubeClient(
-            await stack.enter_async_context(http_client(credentials)), on_write=watch_liveness.expect
-        )
-        http = await stack.enter_async_context(_evaluator_http(settings, election))
+        api = await stack.enter_async_context(http_client(credentials))
+        http = await stack.enter_async_context(evaluator_http(settings, election))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        lanes, waiting = Lanes(), BenchmarkWaiters()
-        shares = Shares(workers=settings.workers, per_evaluator=settings.workers_per_evaluator)
-        queue = WorkQueue(shares=shares, lane_of=lanes.lane_of)
-        metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
-        slots = SharedSlots(
-            queue,
-            limit=settings.max_running_jobs,
-            own_url=str(http.base_url),
-            namespace=pod_namespace(),
-        )
-        factory = EvaluatorFactory(
+        inputs = Inputs(
             settings=settings,
-            kube=kube,
-            queue=queue,
-            slots=slots,
-            lists=JobLists(kube, settings.namespaces, settings.selector),
-            heartbeats=heartbeats,
+            credentials=credentials,
+            kube=KubeClient(api, on_write=watch_liveness.expect),
+            http=http,
+            election=election,
+            heartbeats=health.heartbeats,
             metrics=metrics,
-            guards=[election.refuse_unless_held] if election else [],
+            watch_liveness=watch_liveness,
             start=lambda loop, name: tasks.create_task(loop, name=name),
         )
-        own, background = factory.own(http)
-        store = SecretStore(kube, require_label=settings.require_secret_label)
-        evaluators = Evaluators(
-            own,
-            queue=queue,
-            credentials=CredentialsReader(kube, store, loopback=settings.allow_loopback_connections),
-            open_connection=factory.connection,
-            slots=slots,
-        )
-        stack.push_async_callback(evaluators.aclose)
-        metrics.show_slots(
-            taken=lambda: sum(evaluator.slot_pool.running for evaluator in evaluators),
-            waiting=lambda: sum(evaluator.slot_pool.waiting for evaluator in evaluators),
-        )
-        job_index = JobIndex(evaluators=evaluators, waiting=waiting, lanes=lanes)
-        resolver, secrets = EvaluatorResolver(kube, evaluators), SecretReader(kube, store)
-        settle, tenancy = timedelta(seconds=settings.settle_seconds), settings.tenancy
-        benchmarks = BenchmarkReconciler(
-            kube=kube,
-            evaluators=evaluators,
-            resolver=resolver,
-            queue=queue,
-            waiting=waiting,
-            lanes=lanes,
-            secrets=secrets,
-            metrics=metrics,
-            selector=settings.selector,
-            tenancy=tenancy,
-            hosts=settings.allowed_model_hosts,
-        )
-        jobs = JobReconciler(
-            kube=kube,
-            evaluators=evaluators,
-            resolver=resolver,
-            queue=queue,
-            job_index=job_index,
-            waiting=waiting,
-            secrets=secrets,
-            metrics=metrics,
-            selector=settings.selector,
-            settle=settle,
-            tenancy=tenancy,
-            hosts=settings.allowed_model_hosts,
-        )
-        connections = ConnectionReconciler(
-            kube=kube,
-            evaluators=evaluators,
-            resolver=resolver,
-            queue=queue,
-            metrics=metrics,
-            selector=settings.selector,
-            namespaces=settings.namespaces,
-        )
-
-        reconcile = _by_kind(benchmarks, connections, jobs)
-        counts = connections.keep_counts(heartbeats.add("connections", limit=COUNTS_LIMIT_SECONDS))
-        background += [
-            *factory.watch_slots(own, evaluators),
-            tasks.create_task(counts, name="connections"),
-            tasks.create_task(_measure_loop_lag(metrics), name="loop-lag"),
-        ]
-        for name in (f"worker-{number}" for number in range(shares.loops)):
-            heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
-            background.append(tasks.create_task(queue.work(reconcile, heartbeat=heartbeat), name=name))
-        if leadership is not None:
-            # Beside the workers: its failure cancels them at once, while Kopf takes its time.
-            background.append(tasks.create_task(leadership.lost(), name="lease"))
-        changes = Changes()
-        notes = FastPath(
-            job_index=job_index, evaluators=evaluators, queue=queue, settle=settle, on_listed=changes.expect
-        )
-        context = Context(
-            queue=queue,
-            credentials=credentials,
-            is_noted=notes.is_noted,
-            watch_liveness=watch_liveness,
-            metrics=metrics,
-            changes=changes,
-        )
-        noting = tasks.create_task(notes.take_all(kube, settings.namespaces, settings.selector), name="notes")
-        background.append(noting)
-        comparing = keep_forgetting_vanished(context, kube, settings.namespaces, settings.selector)
-        background.append(tasks.create_task(comparing, name="vanished"))
-        await asyncio.wait({noting}, timeout=NOTES_HEAD_START_SECONDS)
-        await watch_until_stopped(
-            context,
-            namespaces=settings.namespaces,
-            selector=settings.selector,
-            on_restart=lambda: metrics.loop_restarted("watch"),
-            until_served=lambda: _until_served(kube, credentials.server),
-        )
+        operator = build_operator(inputs)
+        stack.push_async_callback(operator.evaluators.aclose)
+        background = operator.loops + _start_loops(inputs, operator, leadership)
+        noting = _start_listing(inputs, operator)
+        background += noting
+        await asyncio.wait(noting[:1], timeout=NOTES_HEAD_START_SECONDS)
+        await _watch(inputs, operator)
         _cancel_on_signals()
         health.state = State.STOPPING
-        await queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
-        evaluators.stop()
+        await operator.queue.drain(settings.request_timeout_seconds + DRAIN_MARGIN_SECONDS)
+        operator.evaluators.stop()
         for task in background:
             task.cancel()
+
+
+def _start_loops(
+    inputs: Inputs, operator: Operator, leadership: Leadership | None
+) -> list[asyncio.Task[None]]:
+    """Start the workers and what runs in addition to them."""
+    heartbeats, start = inputs.heartbeats, inputs.start
+    counts = heartbeats.add("connections", limit=COUNTS_LIMIT_SECONDS)
+    loops = [
+        start(operator.connections.keep_counts(counts), "connections"),
+        start(_measure_loop_lag(inputs.metrics), "loop-lag"),
+    ]
+    for name in (f"worker-{number}" for number in range(operator.shares.loops)):
+        heartbeat = heartbeats.add(name, limit=RECONCILIATION_SECONDS)
+        loops.append(start(operator.queue.work(operator.reconcile, heartbeat=heartbeat), name))
+    if leadership is not None:
+        # Beside the workers: its failure cancels them at once, while Kopf takes its time.
+        loops.append(start(leadership.lost(), "lease"))
+    return loops
+
+
+def _start_listing(inputs: Inputs, operator: Operator) -> list[asyncio.Task[None]]:
+    """Start to read the first list of jobs, and to compare the known objects with lists now and then."""
+    kube, settings = inputs.kube, inputs.settings
+    scope = (kube, settings.namespaces, settings.selector)
+    return [
+        inputs.start(operator.fast_path.take_all(*scope), "notes"),
+        inputs.start(keep_forgetting_vanished(operator.context, *scope), "vanished"),
+    ]
+
+
+async def _watch(inputs: Inputs, operator: Operator) -> None:
+    """Run Kopf until a signal."""
+    settings = inputs.settings
+    await watch_until_stopped(
+        operator.context,
+        namespaces=settings.namespaces,
+        selector=settings.selector,
+        on_restart=lambda: inputs.metrics.loop_restarted("watch"),
+        until_served=lambda: _until_served(inputs.kube, inputs.credentials.server),
+    )
 
 
 def _log_scope(settings: Settings, server: str) -> None:
@@ -258,23 +177,8 @@ def _log_scope(settings: Settings, server: str) -> None:
     logger.info("watching %s at %s, evaluator %s", watched, server, evaluator)
 
 
-def _by_kind(
-    benchmarks: BenchmarkReconciler, connections: ConnectionReconciler, jobs: JobReconciler
-) -> Callable[[ObjectKey], Awaitable[float | None]]:
-    async def reconcile(key: ObjectKey) -> float | None:
-        match key.plural:
-            case NemoBenchmark.PLURAL:
-                return await benchmarks.reconcile(key)
-            case NemoEvaluatorConnection.PLURAL:
-                return await connections.reconcile(key)
-            case _:
-                return await jobs.reconcile(key)
-
-    return reconcile
-
-
 async def _measure_loop_lag(metrics: Metrics) -> None:
-    """For ever."""
+    """Run until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + LOOP_LAG_SECONDS
@@ -326,18 +230,3 @@ async def _missing(kube: KubeClient, server: str, plural: str) -> str | None:
     except KubeUnavailable as error:
         return f"waiting for the Kubernetes API at {server}: {error}"
     return None if served else f"the API server does not serve {plural} yet: apply crds/"
-
-
-def _evaluator_http(settings: Settings, election: Election | None) -> httpx.AsyncClient:
-    url, connections = str(settings.evaluator_url), settings.workers + POLLER_CONNECTIONS
-    context = httpx.create_ssl_context()
-    return httpx.AsyncClient(
-        base_url=url,
-        transport=transport_to(url, context, connections=connections),
-        verify=context,
-        headers=HEADERS,
-        timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
-        limits=httpx.Limits(max_connections=connections),
-        follow_redirects=False,
-        event_hooks={"request": [election.refuse_unless_held]} if election else {},
-    )
