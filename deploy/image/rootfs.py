@@ -17,10 +17,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-# Of the dependencies: an asyncio copy of the official client, and its classes for the APIs of most groups.
+# Of the dependencies: an asyncio copy of the official client, and its classes for the APIs of all groups.
 # They are more than half of all that is installed; tests/e2e/test_package.py runs the operator without them.
 PACKAGES_UNUSED: Final = ("kubernetes/aio", "kubernetes/client/api/*_v[0-9]*_api.py")
-PACKAGES_USED: Final = ("kubernetes/client/api/core_v1_api.py",)
 
 # Dependencies bring commands of their own, and uv what activates an environment in a shell.
 COMMANDS_USED: Final = ("nemo-", "python")
@@ -48,9 +47,8 @@ GROUP: Final = "nonroot:x:65532:\n"
 
 def prune(venv: Path) -> None:
     (packages,) = venv.glob("lib/python3*/site-packages")
-    used = {path for pattern in PACKAGES_USED for path in packages.glob(pattern)}
     for pattern in PACKAGES_UNUSED:
-        found = set(packages.glob(pattern)) - used
+        found = set(packages.glob(pattern))
         if not found:
             sys.exit(f"{packages} has no {pattern} (any more): look what takes its room now")
         for path in found:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from kubernetes import client
 from pydantic import TypeAdapter
-from urllib3.exceptions import HTTPError
 
 from nemo_eval_operator.evaluator.model import readable
 from nemo_eval_operator.json_types import JsonObject
-from nemo_eval_operator.kube.kubeconfig import context_namespace, load_kubeconfig
+from nemo_eval_operator.kube import Credentials, KubeClient, KubeError, ObjectKey, http_client
+from nemo_eval_operator.kube.kubeconfig import context_namespace
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.lifecycle.job import partly
-from nemo_eval_operator.resources import EVALJOB_PLURAL, GROUP, VERSION, NemoEvalJob, Score
+from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob, Score
 from nemo_eval_operator.samples_view import ViewedSample, as_csv, samples_of
 
-__all__ = ["NoResults", "fetch", "results_csv", "results_lines"]
+__all__ = ["NoResults", "fetch", "read_results", "results_csv", "results_lines"]
 
 MAX_CELL_CHARACTERS: Final = 60
 
 HEADINGS: Final = ("TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN")
 
 TIMEOUT_SECONDS: Final = 30.0
-"""Of each call to the API server."""
+"""For both calls to the API server."""
 
 _json_object = TypeAdapter(JsonObject)
 
@@ -35,30 +35,40 @@ class NoResults(Exception):
 
 
 def fetch(kubeconfig: Path | None, namespace: str | None, name: str) -> tuple[NemoEvalJob, str]:
-    """The job and its results document. Raises NoResults, KubeConfigMissing.
+    """Return the job and its results document. Raises NoResults, KubeConfigMissing.
 
     `namespace` None: that of the kubeconfig's context.
     """
-    api = client.ApiClient(load_kubeconfig(kubeconfig))
-    namespace = namespace or context_namespace(kubeconfig)
+    credentials = Credentials.of_kubeconfig(kubeconfig)
+    key = ObjectKey(EVALJOB_PLURAL, namespace or context_namespace(kubeconfig), name)
     try:
-        found = client.CustomObjectsApi(api).get_namespaced_custom_object(
-            GROUP, VERSION, namespace, EVALJOB_PLURAL, name, _request_timeout=TIMEOUT_SECONDS
+        return asyncio.run(_fetch(credentials, key))
+    except KubeError as error:
+        raise NoResults(f"NemoEvalJob {name} in {key.namespace}: {error}") from error
+    except TimeoutError as error:
+        raise NoResults(f"the Kubernetes API did not answer within {TIMEOUT_SECONDS:.0f}s") from error
+
+
+async def _fetch(credentials: Credentials, key: ObjectKey) -> tuple[NemoEvalJob, str]:
+    async with asyncio.timeout(TIMEOUT_SECONDS), http_client(credentials) as http:
+        return await read_results(KubeClient(http), key)
+
+
+async def read_results(kube: KubeClient, key: ObjectKey) -> tuple[NemoEvalJob, str]:
+    """Return the job and its results document. Raises NoResults, KubeError."""
+    found, _ = await kube.read(key)
+    if found is None:
+        raise NoResults(f"NemoEvalJob {key.name} was not found in namespace {key.namespace}")
+    job, _ = read_job(found)
+    reference = job.status.results_ref
+    if reference is None or reference.config_map is None or reference.key is None:
+        raise NoResults(
+            f"{key.name} has no results: {job.status.message or 'it has not been reconciled yet'}"
         )
-        job, _ = read_job(_json_object.validate_python(found))
-        reference = job.status.results_ref
-        if reference is None or reference.config_map is None or reference.key is None:
-            raise NoResults(
-                f"{name} has no results: {job.status.message or 'it has not been reconciled yet'}"
-            )
-        config_map = client.CoreV1Api(api).read_namespaced_config_map(
-            reference.config_map, namespace, _request_timeout=TIMEOUT_SECONDS
-        )
-    except client.ApiException as error:
-        raise NoResults(f"{name} in {namespace}: {error.reason}") from error
-    except HTTPError as error:
-        raise NoResults(f"the Kubernetes API does not answer: {error}") from error
-    document = (config_map.data or {}).get(reference.key)
+    config_map = await kube.read_config_map(key.namespace, reference.config_map)
+    if config_map is None:
+        raise NoResults(f"ConfigMap {reference.config_map} was not found in namespace {key.namespace}")
+    document = config_map.texts.get(reference.key)
     if document is None:
         raise NoResults(f"ConfigMap {reference.config_map} has no key {reference.key}")
     return job, document

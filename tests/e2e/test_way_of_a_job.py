@@ -63,7 +63,7 @@ def test_generations_and_scores_are_read_by_one_command(scenario: Scenario) -> N
     assert "Capital of Italy? -> Milan" in shown.output
     assert json.loads(whole.output) == scenario.results("readable")
     assert missing.exit_code == 1
-    assert "Not Found" in missing.stderr
+    assert missing.stderr == f"NemoEvalJob nothing was not found in namespace {scenario.namespace}\n"
 
 
 def test_a_data_task_needs_no_model(scenario: Scenario) -> None:

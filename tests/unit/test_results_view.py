@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.kube.kubeconfig import context_namespace
-from nemo_eval_operator.results_view import results_csv, results_lines
+from nemo_eval_operator.results_view import NoResults, read_results, results_csv, results_lines
 from tests.unit.lifecycle.objects import evaljob
+from tests.unit.reconcile.api_server import CONFIG_MAPS, ApiServer
 
 
 def test_table_says_on_how_many_rows_a_value_stands() -> None:
@@ -144,3 +146,27 @@ def test_the_namespace_is_that_of_the_context(
     }
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
     assert context_namespace(tmp_path / "kubeconfig") == namespace
+
+
+async def test_results_that_are_not_there_are_named() -> None:
+    api, key = ApiServer(), ObjectKey("nemoevaljobs", "team-a", "llama")
+    with pytest.raises(NoResults, match="NemoEvalJob llama was not found in namespace team-a"):
+        await read_results(api.client, key)
+
+    job = evaljob().model_dump(mode="json", by_alias=True, exclude_none=True)
+    api.put("nemoevaljobs", "llama", job)
+    with pytest.raises(NoResults, match="llama has no results: it has not been reconciled yet"):
+        await read_results(api.client, key)
+
+    job["status"] = {"resultsRef": {"configMap": "llama-results", "key": "results.json"}}
+    with pytest.raises(NoResults, match="ConfigMap llama-results was not found in namespace team-a"):
+        await read_results(api.client, key)
+
+    meta = {"name": "llama-results", "namespace": "team-a", "uid": "1", "resourceVersion": "1"}
+    api.documents[f"{CONFIG_MAPS}/llama-results"] = {"metadata": meta, "data": {"other": "{}"}}
+    with pytest.raises(NoResults, match="ConfigMap llama-results has no key"):
+        await read_results(api.client, key)
+
+    api.config_map("llama-results")["data"] = {"results.json": "{}"}
+    read, document = await read_results(api.client, key)
+    assert (read.metadata.name, document) == (evaljob().metadata.name, "{}")

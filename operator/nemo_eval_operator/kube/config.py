@@ -58,6 +58,11 @@ class Credentials:
         """
         if kubeconfig is None and (found := _of_the_pod()):
             return found
+        return cls.of_kubeconfig(kubeconfig)
+
+    @classmethod
+    def of_kubeconfig(cls, kubeconfig: Path | None) -> Credentials:
+        """Return those of the kubeconfig, else of $KUBECONFIG or ~/.kube/config. Raises KubeConfigMissing."""
         # Imported here: the official client takes seconds of CPU, which a pod that starts does not have.
         from .kubeconfig import load_kubeconfig  # noqa: PLC0415
 
