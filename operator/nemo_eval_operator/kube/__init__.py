@@ -1,4 +1,4 @@
-"""The Kubernetes API, as far as Kopf does not speak it for us. Knows nothing of the evaluator."""
+"""Client of the Kubernetes API for everything except watching. Independent of the evaluator."""
 
 from .client import ConfigMap, KubeClient, OwnerReference, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the Kubernetes API: the paths' parts, what an answer is, what a refusal means."""
+"""One HTTP exchange with the Kubernetes API: parts of paths, bounds of answers, and what a refusal means."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FIELD_MANAGER: Final = "nemo-eval-operator"
 WRITES: Final = frozenset({"PATCH", "POST", "PUT"})
 
 SMALL_BYTES: Final = 256 * 1024
-"""Of an answer that any number of calls may hold at the same time."""
+"""Bytes of an answer that any number of calls may hold at the same time."""
 
 LARGE_ANSWERS: Final = 2
 """Answers beyond that which are read at the same time, by one client."""
 
 MAX_ANSWER_PARTS: Final = 50_000
-"""In one document that is parsed as a whole. A Secret of 1 MiB could have 150,000 names."""
+"""Parts of one document that is parsed as a whole. A Secret of 1 MiB could have 150,000 names."""
 
 
 class AnswerTooLarge(Exception):
@@ -43,14 +43,14 @@ class _Details(BaseModel):
 
 
 class _Refusal(BaseModel):
-    """metav1.Status, as far as it tells one refusal from another."""
+    """The fields of metav1.Status that distinguish refusals."""
 
     message: str = ""
     details: _Details = _Details()
 
 
 class ApiServer:
-    """Asked by way of `http`. Raises KubeError and nothing else."""
+    """Client of the API server over `http`. Raises only KubeError."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http

@@ -18,13 +18,13 @@ from nemo_eval_operator.transport import transport_to
 __all__ = ["Credentials", "KubeConfigMissing", "http_client", "pod_namespace"]
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-"""Seconds. The API server ends a plain request after 60."""
+"""Time-outs in seconds. The API server ends a plain request after 60."""
 
 CONNECTIONS: Final = 64
 """Half of what API priority and fairness gives a workload on a small server."""
 
 TOKEN_SECONDS: Final = 5.0
-"""For which a token is used before its source is asked again, which takes longer than to build a request. One
+"""Seconds for which a token is used before its source is read again, which costs more than a request. A token
 that is refused is replaced at once."""
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")

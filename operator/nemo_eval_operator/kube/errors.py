@@ -1,10 +1,10 @@
-"""What can go wrong between us and the Kubernetes API.
+"""Errors of the Kubernetes API, sorted by what a caller may do next.
 
 KubeError
-├── ObjectGone      404, or another object now bears the name
-├── Outdated        409: somebody wrote since we read; 410: a list's rest is too old. Read again
+├── ObjectGone      404, or another object has the name now
+├── Outdated        409: written since it was read; 410: the rest of a list is too old. Read again
 ├── ObjectTooLarge  more than this operator reads of one object
-├── KubeRefused     other 4xx: our request or our RBAC is wrong
+├── KubeRefused     other 4xx: the request or the RBAC is wrong
 └── KubeUnavailable no answer, 429 or 5xx: try again later
 """
 
@@ -20,15 +20,15 @@ class KubeError(Exception):
 
 
 class ObjectGone(KubeError):
-    """The object that was read is no longer there."""
+    """The object that was read no longer exists."""
 
 
 class Outdated(KubeError):
-    """A resourceVersion is not the latest, the name to create exists, or a list has to begin anew."""
+    """A resourceVersion is not the latest, the name to create exists, or a list has to be restarted."""
 
 
 class KubeRefused(KubeError):
-    """The API server said no, and will again."""
+    """The API server refuses the request, and would refuse it again."""
 
 
 class KubeUnavailable(KubeError):

@@ -15,7 +15,7 @@ __all__ = ["context_namespace", "load_kubeconfig"]
 
 
 def load_kubeconfig(path: Path | None) -> client.Configuration:
-    """Return what a kubeconfig says: the named one, else $KUBECONFIG or ~/.kube/config.
+    """Return the configuration of a kubeconfig: the named one, else $KUBECONFIG or ~/.kube/config.
 
     Raises KubeConfigMissing.
     """

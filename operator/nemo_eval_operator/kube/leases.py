@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class LeaseSpec(_Part):
-    """Who holds it, and for how long after each renewal. Times are MicroTimes, kept as text."""
+    """Holder of a lease and its duration after each renewal. Times are MicroTimes, kept as text."""
 
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None
@@ -41,7 +41,7 @@ class _Meta(_Part):
 
 
 class Lease(_Part):
-    """One Lease as it was read or written; what else it holds is left alone."""
+    """A Lease as it was read or written; its other fields are kept."""
 
     metadata: _Meta
     spec: LeaseSpec = LeaseSpec()

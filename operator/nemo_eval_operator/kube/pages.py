@@ -27,7 +27,7 @@ PAGE_PARTS: Final = 200_000
 """JSON values in one page that is parsed as a whole, some 15 MB in memory at worst."""
 
 SHRINK: Final = 8
-"""So many times fewer objects are asked for after a page that is too large, and more after a small one."""
+"""Factor by which the page size shrinks after a page that is too large, and grows after a small one."""
 
 
 class Pages:

@@ -23,10 +23,10 @@ from .errors import KubeUnavailable
 __all__ = ["Weighed", "item_of", "metadata_in", "parts_at_most", "rest_of_page", "values_in", "weighed"]
 
 MAX_REST_BYTES: Final = 768 * 1024
-"""Of metadata without managedFields, and of status: annotations may have 256 KiB, which grow by escapes."""
+"""Bytes of metadata without managedFields, and of status: 256 KiB of annotations grow by escapes."""
 
 KEPT_LABELS: Final = 1_000
-"""Of an object whose metadata has too many parts."""
+"""Labels that are kept of an object whose metadata has too many parts."""
 
 OWN_ANNOTATIONS: Final = "evaluator.nemo.dev/"
 
@@ -44,7 +44,7 @@ _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """One object. `problem`: why it is too large; then `document` has metadata and status, and no spec."""
+    """One object. `problem` says why it is too large; then `document` has metadata and status only."""
 
     document: JsonObject
     problem: str | None = None
@@ -146,7 +146,7 @@ def _members(content: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _ends_with_one_object(content: bytes) -> bool:
-    """Whether it is one object, so that what was taken for the status is not a part of the spec."""
+    """Return whether it is one object, so that the supposed status is not a part of the spec."""
     if len(content) > MAX_REST_BYTES or parts_at_most(content) > MAX_PARTS:
         return False
     try:

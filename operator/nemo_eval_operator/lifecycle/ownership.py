@@ -1,4 +1,4 @@
-"""Our marks: how an object of ours is known again, in Kubernetes and in the evaluator.
+"""Ownership marks by which the operator recognises its objects, in Kubernetes and in the evaluator.
 
 The evaluator's `custom_fields` are the only client-supplied place that configs and
 jobs both echo; their values are strings.
@@ -49,10 +49,10 @@ MAX_ATTEMPT_DIGITS: Final = 9
 """Others may write our marks too; Python refuses to read a number of thousands of digits."""
 
 MAX_OWNER_CHARACTERS: Final = 200
-"""Shown of what a mark says, which others may have written."""
+"""Characters that are shown of a mark's text, which others may have written."""
 
 OBJECT_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-"""What Kubernetes takes as an object's name; a mark that says something else was written by others."""
+"""Pattern of names that Kubernetes accepts; a mark with another text was not written by the operator."""
 
 GITOPS_MARKS: Final = (
     "argocd.argoproj.io/tracking-id",
@@ -80,9 +80,9 @@ class Ownership(Enum):
     OWN = auto()
     UNMARKED = auto()
     SAME_NAMESPACE = auto()
-    """Of another object of this Kubernetes namespace, or of an earlier one of the same name."""
+    """Owned by another object of this Kubernetes namespace, or by an earlier one of the same name."""
     FOREIGN = auto()
-    """Of another Kubernetes namespace or cluster, or of one that the mark does not name."""
+    """Owned by another Kubernetes namespace or cluster, or by one that the mark does not name."""
 
 
 def mark_of_object(meta: ObjectMeta, *, cluster: str = "") -> dict[str, str]:
@@ -101,7 +101,7 @@ def mark_of_attempt(
 
 
 def ownership_of(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta, *, cluster: str = "") -> Ownership:
-    """Whose config has these `custom_fields`, as `meta`'s object sees it.
+    """Return who owns a config with these `custom_fields`, relative to the object with `meta`.
 
     The namespace decides before the uid. Marks of earlier releases may lack it: then the uid decides, and a
     config with another uid is foreign, since nothing says which namespace has it. Namespaces of two clusters
@@ -157,9 +157,9 @@ def uid_carried(custom_fields: Mapping[str, JsonValue]) -> str | None:
 
 
 def attempt_carried(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) -> int | None:
-    """The number of this object's attempt that a remote job is; None where it is none of its.
+    """Return which attempt of this object a remote job is; None where it belongs to another object.
 
-    Uid and number, not the nonce: whoever submitted the attempt, and however often, it is one evaluation.
+    Uid and number count, not the nonce: an attempt is one evaluation, however often it was submitted.
     """
     number = custom_fields.get(mark_keys.ATTEMPT)
     if not is_owned_by(custom_fields, meta) or not isinstance(number, str):
@@ -168,7 +168,7 @@ def attempt_carried(custom_fields: Mapping[str, JsonValue], meta: ObjectMeta) ->
 
 
 def is_claimed(meta: ObjectMeta) -> bool:
-    """Whether this very object was made ready for submission before; a copy of it has another uid."""
+    """Return whether this object was prepared for submission before; a copy of it has another uid."""
     return meta.annotations.get(CLAIM_ANNOTATION) == meta.uid
 
 
@@ -187,7 +187,7 @@ def claimed_evaluator(meta: ObjectMeta) -> EvaluatorUsed | None:
 
 
 def may_take_over(meta: ObjectMeta) -> bool:
-    """Whether a person has allowed the object to overwrite a config that is not its own."""
+    """Return whether the object's annotation allows it to overwrite a config that is not its own."""
     return meta.annotations.get(ADOPT_ANNOTATION) == "true"
 
 

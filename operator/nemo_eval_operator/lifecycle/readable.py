@@ -1,7 +1,7 @@
-"""What can still be read of an object that cannot be read whole: enough to let it go in an orderly way.
+"""Objects that do not match the model are read as far as possible: enough to release them in an orderly way.
 
-The CRD keeps such objects out; one may yet come of a newer version of the CRD, or where no schema can
-tell text from a number.
+The CRD refuses such objects; a newer version of the CRD may allow them, and some schemas cannot distinguish
+text from a number.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_job(document: JsonObject) -> tuple[NemoEvalJob, ValidationError | None]
 
 
 def read_benchmark(document: JsonObject) -> tuple[NemoBenchmark, ValidationError | None]:
-    """As read_job. The stand-in's config is the one that status names, else that of the object's own name."""
+    """Read a benchmark, as read_job does. The stand-in has the config of status, or of the object's name."""
     status = _readable_status(BenchmarkStatus, document.get("status"))
     try:
         return NemoBenchmark.model_validate({**document, "status": status}), None
@@ -57,7 +57,7 @@ def read_benchmark(document: JsonObject) -> tuple[NemoBenchmark, ValidationError
 
 
 def read_connection(document: JsonObject) -> tuple[NemoEvaluatorConnection, ValidationError | None]:
-    """As read_job. The stand-in leads nowhere."""
+    """Read a connection, as read_job does. The stand-in has no usable URL."""
     readable = {**document, "status": _readable_status(ConnectionStatus, document.get("status"))}
     try:
         return NemoEvaluatorConnection.model_validate(readable), None
@@ -73,7 +73,7 @@ def _readable_status(model: type[BaseModel], status: JsonValue) -> JsonObject:
 def _readable(
     model: type[BaseModel], base: JsonObject, part: JsonValue, fields: tuple[str, ...]
 ) -> JsonObject:
-    """`base` and those of the fields of `part` with which it still fits the model."""
+    """Return `base` and those fields of `part` with which it still matches the model."""
     kept = dict(base)
     given = part if isinstance(part, dict) else {}
     for name in fields:

@@ -28,7 +28,7 @@ __all__ = ["ConfigMapMissing", "DatasetReader", "ReadDatasets"]
 
 
 class ConfigMapMissing(Exception):
-    """A ConfigMap or its key does not exist; says what to create."""
+    """A ConfigMap or its key does not exist; the message says what to create."""
 
     reason: ClassVar[str] = "ConfigMapNotFound"
 

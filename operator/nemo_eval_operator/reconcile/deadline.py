@@ -18,15 +18,15 @@ __all__ = ["limit"]
 logger = logging.getLogger(__name__)
 
 LAST_TRY_SECONDS: Final = 5.0
-"""What a deletion that is found late, or has no time of its own, still gives the evaluator to answer."""
+"""Seconds that a deletion which is found late still gives the evaluator to answer."""
 
 
 @asynccontextmanager
 async def limit(left: float | None) -> AsyncIterator[None]:
-    """Give up what is done inside after `left` seconds; None, where nothing is being deleted: never.
+    """Limit the block to `left` seconds; None, where nothing is being deleted: no limit.
 
-    Raises Ambiguous then. In a deletion every unexpected exception becomes Ambiguous too: it would come again
-    at each try, and its object would never be let go. Trouble of the Kubernetes API stays what it is.
+    Raises Ambiguous after that. In a deletion every unexpected exception becomes Ambiguous too: it would
+    recur at each retry, and its object would never be released. Errors of the Kubernetes API are not changed.
     """
     try:
         async with asyncio.timeout(None if left is None else max(LAST_TRY_SECONDS, left)):

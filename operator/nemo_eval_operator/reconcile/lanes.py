@@ -1,4 +1,4 @@
-"""Which share of the workers an object takes up: that of the evaluator it is about."""
+"""Lanes of the work queue: all objects about one evaluator share a lane and its share of workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN_LANE: Final = "own"
 
 
 def lane_at(used: EvaluatorUsed) -> str:
-    """Of all that asks this evaluator."""
+    """Return the lane of all objects about this evaluator."""
     return used.connection or OWN_LANE
 
 

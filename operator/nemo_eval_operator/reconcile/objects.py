@@ -1,7 +1,7 @@
-"""The one way in which the operator writes to its objects: status, finalizer, event.
+"""All writes of the operator to its objects: status, finalizer, event.
 
-A status is written under the preconditions of the object that it was decided on;
-the event that tells of it is derived from the change, so there is one for each.
+A status is written under the preconditions of the object that it was decided on; its event is derived from
+the change, so there is one for each.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 MAX_PATH_PARTS: Final = 6
-"""Shown of a path that is too deep, as spec.config.params.extra: whose field it is."""
+"""Parts that are shown of a path that is too deep, such as spec.config.params.extra."""
 
 FINALIZER_RECHECK_SECONDS: Final = 60.0
-"""Most between two tries to add a finalizer that Kubernetes refused; an edit of the object is an event."""
+"""Seconds between two attempts to add a finalizer that Kubernetes refused; an edit is an event."""
 
 ResourceT = TypeVar("ResourceT", NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection)
 OwnedT = TypeVar("OwnedT", NemoBenchmark, NemoEvalJob)
-"""Of a thing in the evaluator."""
+"""Kinds of objects that own a resource in the evaluator."""
 
 _json_object = TypeAdapter(JsonObject)
 
@@ -71,7 +71,7 @@ class FinalizerRefused(Exception):
 
 
 class ObjectWriter:
-    """Writes statuses, finalizers and events. `on_recorded` hears of each job whose status was written."""
+    """Writer of statuses, finalizers and events. `on_recorded` receives each job whose status was written."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class ObjectWriter:
     async def record(
         self, thing: ResourceT, status: BenchmarkStatus | EvalJobStatus | ConnectionStatus
     ) -> ResourceT:
-        """Write `status` where it differs, tell of the change, and return the object as it is now.
+        """Write `status` where it differs, post the event of the change, and return the updated object.
 
-        Raises Outdated where somebody else wrote first, ObjectGone where the object is gone.
+        Raises Outdated where the object was written since it was read, ObjectGone where it was deleted.
         """
         if status == thing.status:
             return thing
@@ -128,7 +128,7 @@ class ObjectWriter:
         return _as_written(thing, written)
 
     async def remove_finalizer(self, thing: OwnedT, *, left_behind: str | None = None) -> OwnedT:
-        """Let the object go; what stays in the evaluator against the user's wish is told and counted."""
+        """Release the object; event and metric report what stays in the evaluator against the user's wish."""
         remaining = [name for name in thing.metadata.finalizers if name != FINALIZER]
         written = await self._kube.replace_finalizers(key_of(thing), thing.metadata, remaining)
         if left_behind is not None:
@@ -197,12 +197,12 @@ def _log_success(job: NemoEvalJob) -> None:
 
 
 def _as_written(thing: ResourceT, written: JsonObject) -> ResourceT:
-    """The object after a write of ours: its precondition says that the spec is still the same."""
+    """Return the object after a write, whose precondition ensured that the spec is unchanged."""
     return thing.model_copy(update={"metadata": ObjectMeta.model_validate(written["metadata"])})
 
 
 class Problem(NamedTuple):
-    """Why an object cannot be handled, for its condition."""
+    """Reason and message of a condition: why an object cannot be reconciled."""
 
     reason: str
     message: str
@@ -215,7 +215,7 @@ def problem_of(unreadable: ValidationError | None, too_large: ObjectTooLarge | N
 
 
 def is_selected(document: JsonObject, selector: LabelSelector) -> bool:
-    """Whether the object is ours: a key may come from a job that names it, or be older than its labels."""
+    """Return whether the selector matches: a key may come from a job, or be older than its labels."""
     return selector.matches(ObjectMeta.model_validate(document.get("metadata")).labels)
 
 

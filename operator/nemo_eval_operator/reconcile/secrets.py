@@ -1,7 +1,7 @@
-"""Reads the Secrets that specs name, at the moment they are used.
+"""Secrets that specs name, read at the moment they are used.
 
-The operator may only `get` single Secrets: it neither lists nor watches them. So a change is
-noticed when somebody reads: at each submission, and for benchmarks every minute.
+The operator may only `get` single Secrets: it neither lists nor watches them. So a change is noticed at the
+next read: at each submission, and for benchmarks every minute.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from nemo_eval_operator.sessions import SecretStore, WithheldSecret
 __all__ = ["SECRET_RECHECK_SECONDS", "Given", "ReadSecrets", "SecretMissing", "SecretReader", "remember"]
 
 SECRET_RECHECK_SECONDS: Final = 30.0
-"""How long a Secret that was missing goes unnoticed at most: somebody is waiting for it."""
+"""Seconds between two reads of a Secret that is missing."""
 
 
 class SecretMissing(Exception):
-    """What spec.valuesFrom names is not there, may not be read or cannot be used; says what to do.
+    """A Secret in spec.valuesFrom is missing, not readable or not usable; the message says what to do.
 
-    `reason` is that of a condition.
+    `reason` is the reason of the condition.
     """
 
     def __init__(self, message: str, *, reason: str = "SecretNotFound") -> None:
@@ -44,7 +44,7 @@ class SecretMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What an evaluator is given for an object: values read from Secrets, and plain ones in the spec."""
+    """Values that an evaluator receives for an object: read from Secrets, and plain ones in the spec."""
 
     read: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ReadSecrets:
-    """What was read: the values by their target path, of which versions they are, and all that is masked."""
+    """Values by target path, the versions of their Secrets, and everything that is masked."""
 
     values: SecretValues
     versions: list[SecretVersion]
@@ -63,7 +63,7 @@ class ReadSecrets:
 
 
 def remember(client: EvaluatorClient, key: ObjectKey, given: Given) -> None:
-    """From now on no text about the object shows what the evaluator behind `client` is given for it."""
+    """Mask in all texts about the object what the evaluator behind `client` receives for it."""
     client.known.keep(key, key.namespace, read=given.read, plain=given.plain)
 
 
@@ -75,7 +75,7 @@ class SecretReader:
         self._store = store or SecretStore(kube)
 
     async def read(self, thing: NemoBenchmark | NemoEvalJob) -> ReadSecrets:
-        """What spec.valuesFrom of `thing` names. Raises SecretMissing, which says what to create."""
+        """Read the values of spec.valuesFrom. Raises SecretMissing, which says what to create."""
         secrets = await self._fetch(thing)
         values: dict[str, str] = {}
         for index, source in enumerate(thing.spec.values_from):
@@ -99,7 +99,7 @@ class SecretReader:
         return ReadSecrets(values, _versions(secrets), _given(thing, secrets))
 
     async def given(self, benchmark: NemoBenchmark) -> Given:
-        """What the evaluator was given for a benchmark, as far as it is still there."""
+        """Return what the evaluator received for a benchmark, as far as the Secrets still exist."""
         return _given(benchmark, await self._fetch(benchmark))
 
     async def versions(self, benchmark: NemoBenchmark) -> list[SecretVersion]:
@@ -107,7 +107,7 @@ class SecretReader:
         return _versions(await self._fetch(benchmark))
 
     async def recall(self, job: NemoEvalJob) -> Given:
-        """What the evaluator was given for `job`, read again: this process may have started since.
+        """Read again what the evaluator received for `job`: this process may have started since.
 
         A value that was rotated before that, while the job ran, is no longer known.
         """

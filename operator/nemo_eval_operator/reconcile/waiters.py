@@ -1,4 +1,4 @@
-"""Which jobs wait for which benchmark, so that they go on the moment it is ready."""
+"""Jobs that wait for a benchmark, so that they are reconciled when it becomes ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restarts the loops of one evaluator when they fail, so that no failure of theirs reaches another evaluator.
+"""Bulkhead around the loops of one evaluator: failed loops are restarted, and do not affect other evaluators.
 
 A loop that raises is logged with its trace, counted, and started again after a pause that grows. Until it
 has run for a while, `failure` says so in the status of the evaluator's connection.
@@ -51,7 +51,7 @@ class Bulkhead:
 
     @property
     def failure(self) -> str | None:
-        """Which loops fail, in a sentence for people; None while all of them run."""
+        """Return which loops fail, as a sentence for users; None while all of them run."""
         if not self._failing:
             return None
         loops = ", ".join(f"{name} ({kind})" for name, kind in sorted(self._failing.items()))

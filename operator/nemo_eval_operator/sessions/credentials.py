@@ -24,13 +24,13 @@ PRIVATE_KEY: Final = "tls.key"
 
 
 class CredentialsMissing(Exception):
-    """Something that the connection names is not there, or is not usable; says what and where."""
+    """A Secret, ConfigMap or key that the connection names is missing or unusable; the message names it."""
 
     def __init__(self, message: str, *, stalled: bool = False, gone: bool = False) -> None:
         self.reason = "ConnectionNotReady"
         self.stalled = stalled
         self.gone = gone
-        """Whether the Secret, ConfigMap or key does not exist, as after a deletion."""
+        """True where the Secret, ConfigMap or key does not exist, as after a deletion."""
         super().__init__(message)
 
 
@@ -43,7 +43,7 @@ class CredentialsReader:
         self._loopback = loopback
 
     async def exists(self, connection: NemoEvaluatorConnection) -> bool:
-        """Whether the connection, of which this may be an old copy, was not deleted.
+        """Return whether the connection, of which this may be an old copy, still exists.
 
         Raises KubeError.
         """

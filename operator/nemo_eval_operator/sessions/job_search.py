@@ -23,24 +23,24 @@ from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 __all__ = ["Found", "JobSearch", "LookUpPostponed"]
 
 GATHER_SECONDS: Final = 0.1
-"""From the first look-up to the sweep, for those that come at the same time."""
+"""Seconds from the first look-up to the sweep, so that look-ups at the same time share one."""
 
 REST_SECONDS: Final = 1.0
-"""Between two sweeps of one evaluator, at least."""
+"""Least seconds between two sweeps of one evaluator."""
 
 SWEEP_SHARE: Final = 1
-"""How many times as long as its last sweep took an evaluator rests from them."""
+"""Pause after a sweep of an evaluator, as a multiple of its duration."""
 
 NAMESPACE_REST_SECONDS: Final = 5.0
-"""Between two sweeps that one namespace causes."""
+"""Seconds between two sweeps that one namespace causes."""
 
 NAMESPACE_SHARE: Final = 9
-"""How many times as long as its sweep took a namespace waits before it causes another one."""
+"""Pause before a namespace causes another sweep, as a multiple of the duration of its last one."""
 
 MAX_NAMESPACE_REST_SECONDS: Final = 600.0
 
 ANSWER_SECONDS: Final = 30.0
-"""For how long an answer is kept for its object to fetch it."""
+"""Seconds for which an answer is kept until its object fetches it."""
 
 MAX_FOUND: Final = 100
 """Remote jobs kept for one object; two are a rare mishap."""
@@ -64,7 +64,7 @@ class LookUpPostponed(RetryLater):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a sweep that began at `begun` found for one object."""
+    """Result of a sweep for one object; the sweep began at `begun`."""
 
     begun: datetime
     jobs: list[RemoteJob]
@@ -95,9 +95,9 @@ class JobSearch:
         self._answers: dict[ObjectKey, _Answer] = {}
         self._sweeping = False
         self._next_sweep = 0.0
-        """By the event loop's clock."""
+        """Time of the next sweep, by the event loop's clock."""
         self._next_turns: dict[str, float] = {}
-        """When a namespace may cause a sweep again."""
+        """Times at which each namespace may cause a sweep again."""
 
     async def find(
         self, client: EvaluatorClient, key: ObjectKey, uid: str, *, since: datetime, pick: Pick

@@ -1,4 +1,4 @@
-"""Which jobs run already, counted at the start: before that none may be added to them."""
+"""Recount of the jobs that run already, at the start: no job is submitted before it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIRST_RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 30.0
 
 RECOUNT_SECONDS: Final = 10.0
-"""Before all is counted again: tenants can cause it by changing their connections."""
+"""Least seconds between two recounts: tenants can cause them by changing their connections."""
 
 MAX_COUNTS: Final = 5
 """Attempts to compare the evaluator's jobs with the objects. An evaluator without a usable list of jobs must
@@ -45,7 +45,7 @@ class SlotRecount:
     slots: SharedSlots
     turns: RecountTurns
     connection: ObjectMeta | None
-    """Of the connection that leads to the evaluator; None for the operator's own."""
+    """Metadata of the connection that leads to the evaluator; None for the operator's own."""
     namespaces: Sequence[str]
     cluster: str
     settle: float
@@ -84,7 +84,7 @@ class SlotRecount:
 
     @property
     def _counts_shared(self) -> bool:
-        """Whether what this evaluator lists decides about shared slots.
+        """Return whether this evaluator's list decides about shared slots.
 
         Those of the administrator's evaluator are counted by its own client alone, whichever connection its
         jobs were submitted by: another path of its host could list jobs that do not exist.

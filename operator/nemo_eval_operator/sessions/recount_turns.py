@@ -1,4 +1,4 @@
-"""When the connections of a namespace may count their running jobs.
+"""Rate limit for recounts of running jobs by the connections of a namespace.
 
 A count reads all jobs of the operator and those of the evaluator, and each edit of a connection's URL,
 time-outs or poll interval causes one. So a namespace has some counts in reserve, and beyond them one in a
@@ -25,7 +25,7 @@ FIRST_COUNTS: Final = 200
 """Connections of one namespace that count once after a start of the operator besides the reserve."""
 
 REST_SECONDS: Final = 60.0
-"""After which a namespace may make one more count."""
+"""Seconds after which a namespace may make one more count."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class _Account:
     left: float
     """Counts in reserve."""
     at: float
-    """When that was true, by the event loop's clock."""
+    """Time of that balance, by the event loop's clock."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
 
@@ -69,7 +69,7 @@ class RecountTurns:
             account.waiting -= 1
 
     def _is_first(self, connection: ObjectMeta) -> bool:
-        """Whether this is the first count of a connection that is older than this start."""
+        """Return whether this is the first count of a connection that is older than this start."""
         created = connection.creation_timestamp
         if created is None or created > self._started:
             return False

@@ -19,14 +19,14 @@ class WithheldSecret:
 
 
 class SecretStore:
-    """`require_label`: read Secrets only that carry the label of lifecycle/secret_guard.py."""
+    """Reader of Secrets; with `require_label` only of those that carry the label of `secret_guard`."""
 
     def __init__(self, kube: KubeClient, *, require_label: bool = False) -> None:
         self._kube = kube
         self._require_label = require_label
 
     async def get(self, namespace: str, name: str) -> Secret | WithheldSecret | None:
-        """The Secret as it is now; None where there is no such Secret. Raises KubeError."""
+        """Return the current Secret; None where it does not exist. Raises KubeError."""
         secret = await self._kube.get_secret(namespace, name)
         if secret is None or not self._require_label or is_released(secret.labels):
             return secret

@@ -24,9 +24,10 @@ LOCALHOST: Final = "127.0.0.1"
 
 
 class SharedSlots:
-    """`limit` places at each server; None: no limit. `own_url` is the operator's NVIDIA_EVALUATOR_URL.
+    """Slots of all servers, `limit` at each; None: no limit.
 
-    `namespace` is that of the operator's pod, in which short names of Services are resolved.
+    `own_url` is the operator's NVIDIA_EVALUATOR_URL; `namespace` is that of its pod, in which short names of
+    Services are resolved.
     """
 
     def __init__(
@@ -54,15 +55,15 @@ class SharedSlots:
         return slots
 
     def are_at(self, slots: Slots, url: str) -> bool:
-        """Whether these are the places at `url`."""
+        """Return whether these are the slots at `url`."""
         return self._servers.get(self._server_of(url)) is slots
 
     def is_own(self, url: str) -> bool:
-        """Whether the operator's own evaluator is at `url`."""
+        """Return whether the operator's own evaluator is at `url`."""
         return self._server_of(url) == self._own
 
     def leads_to_own(self, url: str) -> bool:
-        """Whether requests to `url` reach the operator's own evaluator, not only its host and port.
+        """Return whether requests to `url` reach the operator's own evaluator, not only its host and port.
 
         Another path may lead to another server, whose ids and states say nothing about jobs of this one.
         """

@@ -1,13 +1,13 @@
-"""Frees the slots of the administrator's evaluator whose jobs have ended, whatever their connections do.
+"""Release of slots at the administrator's evaluator whose jobs have ended.
 
 A tenant's connection to the administrator's evaluator takes slots of the administrator's limit. When its URL
 or its credentials are changed while its jobs run, it no longer sees them end, and others would wait for these
-slots. So a job that has a slot there and that was not reported for a while is followed by the operator's own
-client too. A submission whose outcome is not looked up in time is looked for among the live jobs.
+slots. So a job that has a slot there and was not reported for a while is read by the operator's own client
+too. A submission whose outcome is not looked up in time is looked for among the live jobs.
 
 A slot that was given to a job which no worker comes to is given to the next one.
 
-This frees slots only: what an object's status says remains the business of its own connection.
+This frees slots only: status is written from what the object's own connection reports.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = ["SlotWatch"]
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 15.0
-"""Between two looks at the slots that are taken."""
+"""Seconds between two checks of the slots that are taken."""
 
 UNSEEN_SECONDS: Final = 60.0
-"""Without a report of a remote job, after which the operator's own client follows it too."""
+"""Seconds without a report of a remote job, after which the operator's own client reads it too."""
 
 COUNT_SECONDS: Final = 60.0
-"""Between two reads of the evaluator's live jobs, at least."""
+"""Least seconds between two reads of the evaluator's live jobs."""
 
 UNUSED_SECONDS: Final = 60.0
-"""In which a job that was given a slot has to be submitted: slow evaluators may keep workers from it."""
+"""Seconds in which a job that was given a slot has to be submitted: slow evaluators may delay its worker."""
 
 SLOTS: Final = "slots"
 """Stands for a plural in the keys of the followed jobs."""
@@ -62,7 +62,7 @@ class _Slot:
 
 
 class SlotWatch:
-    """The slots of `own`, the operator's own evaluator. `evaluators` are all, which may share them.
+    """Watch of the slots of `own`, the operator's own evaluator; `evaluators` may share them.
 
     `places` says which do. `settle` is how many seconds after a submission its job may still appear.
     """

@@ -1,9 +1,9 @@
-"""How many workers may be busy at once with the objects of one evaluator, one namespace, and in all.
+"""Shares of workers: how many may be busy with the objects of one evaluator, of one namespace, and in total.
 
 A reconciliation begins with reads from the Kubernetes API and may then call an evaluator, which can take as
 long as that evaluator likes. The two kinds of work have separate budgets: a worker that calls an evaluator
 does not count among those for first reads, and calls to the operator's own evaluator do not count among those
-to connections. Whatever the connections of a namespace do, the first call of another one finds a worker.
+to connections. A namespace cannot keep the first call of another namespace from a worker.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MAX_CONNECTION_CALLS: Final = 192
 are kept for namespaces whose connections have no worker yet."""
 
 LANE_SHARE: Final = 0.75
-"""Of a namespace's workers, those that one of its connections may have."""
+"""Share of a namespace's workers that one of its connections may use."""
 
 
 class Shares:
-    """Counts busy workers by lane, and says where one more may start.
+    """Counts busy workers by lane, and decides where one more may start.
 
     A connection's lane is NAMESPACE/NAME; all lanes of one namespace share the bound `per_evaluator`. A lane
     without a slash is one evaluator's alone, with the same bound. None: no bound.
@@ -43,7 +43,7 @@ class Shares:
 
     @property
     def loops(self) -> int:
-        """Workers that can be busy at the same time. Raises ValueError where there is no bound."""
+        """Return how many workers can be busy at the same time. Raises ValueError where there is no bound."""
         if self._workers is None or self._per_evaluator is None:
             raise ValueError("the number of workers is not limited")
         return 2 * self._workers + self._per_evaluator + max(MAX_CONNECTION_CALLS, self._workers)
@@ -57,13 +57,13 @@ class Shares:
         self._count(lane, namespace, -1)
 
     def may_read(self, namespace: str) -> bool:
-        """Whether one more object of this namespace may be read; its first one also beyond NEMO_WORKERS."""
+        """Return whether one more object of the namespace may be read; its first also beyond NEMO_WORKERS."""
         if self._workers is None:
             return True
         return self._reads < (self._workers if self._reading[namespace] else 2 * self._workers)
 
     def may_call(self, lane: str) -> bool:
-        """Whether one more worker may call the evaluator of this lane."""
+        """Return whether one more worker may call the evaluator of this lane."""
         if self._per_evaluator is None:
             return True
         if not is_connection(lane):
@@ -72,7 +72,7 @@ class Shares:
         return self._lanes[lane] < of_lane and self.has_room(group_of(lane))
 
     def has_room(self, group: str) -> bool:
-        """Whether one more worker may call any evaluator of this group."""
+        """Return whether one more worker may call any evaluator of this group."""
         if self._per_evaluator is None or self._workers is None or not is_connection(group):
             return True
         limit = self._workers if self._groups[group] else max(MAX_CONNECTION_CALLS, self._workers)
@@ -89,13 +89,13 @@ class Shares:
 
 
 def group_of(lane: str) -> str:
-    """What shares a bound: the lanes of one namespace, and apart from them the checks of its connections."""
+    """Return the group of lanes that share a bound: a namespace, or the checks of its connections."""
     namespace, slash, name = lane.partition("/")
     return f"{namespace}/*" if slash and name else lane
 
 
 def is_connection(lane: str) -> bool:
-    """Whether the lane, or the group, is one of connections and not the operator's own evaluator's."""
+    """Return whether the lane or group belongs to connections, not to the operator's own evaluator."""
     return "/" in lane
 
 

@@ -1,4 +1,4 @@
-"""Which hosts a spec may have the evaluator call: the administrator's allow-list, as a pure decision.
+"""The administrator's allow-list of hosts that a spec may have the evaluator call.
 
 A target's or judge's URL is called by the evaluator, with the credentials that the spec names. With an
 allow-list, each URL below `config` and `target` must name a host that one of its patterns matches, and a URL
@@ -22,7 +22,7 @@ from .target_paths import Step, UnusableSpec, parse, shown
 __all__ = ["AllowedHosts", "HostNotAllowed", "check_hosts"]
 
 _PATTERN: Final = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-"""`host.example.com`, `*.example.com` for all hosts below it, or an IPv4 address."""
+"""Allowed hosts: `host.example.com`, `*.example.com` for all hosts below it, or an IPv4 address."""
 
 _URL: Final = re.compile(
     r"https?://(?P<host>[a-z0-9]([-a-z0-9._]*[a-z0-9])?\.?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
@@ -66,7 +66,7 @@ MAX_NAMED: Final = 5
 
 
 class HostNotAllowed(UnusableSpec):
-    """A URL of the spec names a host that the administrator does not allow; says where and what to do."""
+    """A URL of the spec names a host that is not allowed; the message says where and what to do."""
 
     reason: ClassVar[str] = "HostNotAllowed"
 
@@ -87,7 +87,7 @@ class AllowedHosts:
         return bool(self.patterns)
 
     def allow(self, host: str) -> bool:
-        """Whether `host` is one of the patterns or below one that begins with `*.`."""
+        """Return whether `host` is one of the patterns or below one that begins with `*.`."""
         name = host.lower().strip("[]").removesuffix(".")
         return any(
             name.endswith(pattern[1:]) if pattern.startswith("*.") else name == pattern
@@ -137,7 +137,7 @@ def _texts(node: JsonValue, place: tuple[Step, ...]) -> Iterator[tuple[tuple[Ste
 
 
 def _urls(key: str, text: str) -> Iterator[str]:
-    """What of `text` the evaluator may take for a URL."""
+    """Return the parts of `text` that the evaluator may read as a URL."""
     bare, holds_text = text.translate(_IGNORED_BY_PARSERS), bool(_HOLDS_TEXT.search(key))
     if not bare or (holds_text and len(text.split()) > 1):
         return

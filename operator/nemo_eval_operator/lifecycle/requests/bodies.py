@@ -1,7 +1,7 @@
-"""What is sent to the evaluator for an object: the bodies of its config and of its job.
+"""Bodies of configs and jobs, as they are sent to the evaluator.
 
-NeMo's own part of a spec is passed on as it was written; only what is named here
-is added. Secret values arrive as an argument and leave in the body, nowhere else.
+NeMo's part of a spec is passed on as it was written; only the operator's marks and the values of Secrets are
+added. Secret values arrive as an argument and leave in the body, nowhere else.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def job_body(
 
 
 def carries_config(job: NemoEvalJob, secrets: SecretValues) -> bool:
-    """Whether this run changes something in its benchmark's config, so that a copy of it has to travel."""
+    """Return whether this run changes its benchmark's config, so that the job has to embed a changed copy."""
     changed = job.spec.sampling_params is not None or sample_limit(job) is not None
     return changed or any(map(_is_of_config, secrets))
 
@@ -96,7 +96,7 @@ def sample_limit(job: NemoEvalJob) -> int | None:
 
 
 def _is_of_config(path: str) -> bool:
-    """Whether a target path of a job fills its config, not its target."""
+    """Return whether a target path of a job leads into its config, not into its target."""
     return path.startswith("config.")
 
 
@@ -119,7 +119,7 @@ def config_in_full(
 
 
 def model_name(job: NemoEvalJob) -> str | None:
-    """What `kubectl get` shows as the model: its name, the endpoint's model_id, or the kind of target."""
+    """Return the model for `kubectl get`: its name, the endpoint's model_id, or the target's type."""
     target = job.spec.target
     if job.spec.model is not None or target is None:
         return job.spec.model

@@ -25,10 +25,10 @@ from nemo_eval_operator.json_types import JsonObject
 __all__ = ["MAX_DATASET_BYTES", "BadRows", "DatasetRows", "rows_in"]
 
 MAX_DATASET_BYTES: Final = 1024**2
-"""Of the text, and of its rows as JSON lines."""
+"""Bytes of a dataset, both as its text and as JSON Lines."""
 
 MAX_ROWS: Final = 10_000
-"""As many as spec.target.rows may have."""
+"""Rows of a dataset: the limit of spec.target.rows."""
 
 MAX_VALUES: Final = 50_000
 """JSON values (objects, lists and scalars, counted recursively) in all rows."""
@@ -44,7 +44,7 @@ _SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv")
 
 
 class BadRows(Exception):
-    """The text is not a data set, or too large; says where and what to change."""
+    """The text is not a dataset, or too large; the message says where and what to change."""
 
 
 @dataclass(frozen=True)

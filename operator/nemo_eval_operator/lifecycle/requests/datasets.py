@@ -40,18 +40,17 @@ PartT = TypeVar("PartT", Retriever, Rag)
 MEDIA_TYPE: Final = "application/jsonl"
 
 MAX_RECORDED_BYTES: Final = 16 * 1024
-"""Of rows that config.json shows; of more it has count and digest."""
+"""Bytes of rows that config.json shows; of larger datasets it has count and digest."""
 
 MAX_TARGET_PARTS: Final = 50_000
-"""Of the rows of a target, as answers are counted (`evaluator.parts_of`): each answer about the job repeats
-them. Braces count four."""
+"""Parts of a target's rows, counted by `parts_of` as in answers: each answer about the job repeats them."""
 
 MAX_REFS: Final = 16
 """Data sets with a configMapRef in one object: each is a call to the API server."""
 
 
 class UnusableDataset(UnusableSpec):
-    """A configMapRef cannot be used as it is; says which one, and what to change."""
+    """A configMapRef cannot be used as it is; the message says which one, and what to change."""
 
     reason: ClassVar[str] = "InvalidDataset"
 
@@ -122,7 +121,7 @@ def with_rows_recorded(thing: OwnedT, datasets: Datasets) -> OwnedT:
 TARGET_DATASET: Final = "spec.target.dataset"
 
 _Replace = Callable[[Dataset, ConfigMapKeyRef, str], Dataset]
-"""From a data set with a configMapRef, and the path of that, to what takes its place."""
+"""Function from a dataset with a configMapRef, and its path, to the dataset that replaces it."""
 
 
 def _replaced(thing: OwnedT, replace: _Replace, datasets: Datasets) -> OwnedT:
@@ -149,7 +148,7 @@ def _in_config(config: EvaluationConfig, replace: _Replace) -> EvaluationConfig:
 
 
 def _in_parts_of_target(target: EvaluationTarget, replace: _Replace) -> EvaluationTarget:
-    """`target` with the data sets of its retriever and its RAG pipeline replaced."""
+    """Return `target` with the datasets of its retriever and its RAG pipeline replaced."""
     update: dict[str, Retriever | Rag] = {}
     if target.retriever is not None:
         update["retriever"] = _in_part(target.retriever, "spec.target.retriever.dataset", replace)

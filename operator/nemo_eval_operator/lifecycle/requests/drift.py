@@ -21,7 +21,7 @@ from nemo_eval_operator.json_types import JsonObject
 __all__ = ["digest_of", "drifted_paths", "keeps_secret", "leftover_paths", "update_body"]
 
 MANAGED_FIELDS: Final = ("params", "tasks", "groups", "description", "project")
-"""Where a key that we did not send is a remainder of an earlier spec, not the server's own."""
+"""Fields in which an additional key is a remainder of an earlier spec, not a default of the server."""
 
 SERVER_FIELDS: Final = frozenset(
     {
@@ -40,11 +40,11 @@ SERVER_FIELDS: Final = frozenset(
         "version_tags",
     }
 )
-"""What the server adds to a nested dataset or model."""
+"""Fields that the server adds to a nested dataset or model."""
 
 
 def drifted_paths(desired: JsonValue, actual: JsonValue) -> Iterator[str]:
-    """Paths at which `actual` lacks or contradicts what `desired` says."""
+    """Return the paths at which `actual` lacks or contradicts a value of `desired`."""
     return (path for path, _ in _differences(desired, actual, ""))
 
 
@@ -61,7 +61,7 @@ def digest_of(desired: JsonObject, actual: JsonObject) -> str:
 
 
 def keeps_secret(desired: JsonObject, actual: JsonObject) -> bool:
-    """Whether the evaluator still has a secret that `desired` does not mention."""
+    """Return whether the evaluator still has a secret that `desired` does not mention."""
     return any(_value_at(actual, path) == MASK for path in leftover_paths(desired, actual))
 
 

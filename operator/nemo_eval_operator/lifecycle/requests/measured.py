@@ -64,7 +64,7 @@ def measured_config(
 
 
 def config_document(job: NemoEvalJob) -> str | None:
-    """What the results ConfigMap holds under CONFIG_KEY; None where the submission was not recorded."""
+    """Return the text for CONFIG_KEY of the results ConfigMap; None where the submission was not recorded."""
     measured = job.status.benchmark
     if measured is None:
         return None

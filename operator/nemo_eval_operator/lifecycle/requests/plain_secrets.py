@@ -1,7 +1,7 @@
-"""Credentials that stand in a spec in plain text, where everybody who may read the object reads them.
+"""Credentials that are written in a spec in plain text, readable by every reader of the object.
 
-They work, since what NVIDIA's documentation shows can be pasted. The object's owner is told of the
-better way, once for each generation of the spec.
+They work, so that examples of NVIDIA's documentation can be pasted. A warning event for each generation of
+the spec says how to use a Secret instead.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SECRET_KEYS: Final = frozenset({"api_key", "hf_token"})
 """The keys whose values NeMo itself masks, wherever they stand."""
 
 SECRET_SUFFIXES: Final = ("_api_key", "_token", "password")
-"""Of keys in the free-form parameters of harnesses, e.g. rapid_api_key."""
+"""Endings of keys that hold credentials in free-form parameters of harnesses, e.g. rapid_api_key."""
 
 PARAMETERS: Final = frozenset({"params", "extra", "api_endpoint"})
 
 DATA: Final = frozenset({"rows", "custom_fields"})
-"""The user's own data: a column named "api_key" is no credential."""
+"""Fields with the user's own data: a column named "api_key" is not a credential."""
 
 MAX_NAMED: Final = 5
 

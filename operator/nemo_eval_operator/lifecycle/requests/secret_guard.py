@@ -1,7 +1,7 @@
-"""Whether the operator may read a Secret that an object names: the guard of NEMO_REQUIRE_SECRET_LABEL.
+"""Guard of NEMO_REQUIRE_SECRET_LABEL: whether the operator may read a Secret that an object names.
 
-Who may create jobs chooses both the Secret and the URL that its value is sent to, so without a guard that is
-as good as reading every Secret of the namespace. With it, the Secret's owner has to release it by a label. It
+The author of a job chooses both the Secret and the URL that its value is sent to, which without a guard is
+equivalent to reading every Secret of the namespace. With it, the owner has to release a Secret by a label. It
 is a label, not an annotation, since labels can be selected: `kubectl get secrets --selector` lists what is
 released, and an admission policy can match it.
 """
@@ -18,7 +18,7 @@ ALLOW_LABEL: Final = "evaluator.nemo.dev/allow"
 
 
 def is_released(labels: Mapping[str, str]) -> bool:
-    """Whether the owner of the Secret with these labels lets the operator read it."""
+    """Return whether the labels of a Secret allow the operator to read it."""
     return labels.get(ALLOW_LABEL) == "true"
 
 

@@ -25,9 +25,9 @@ _INDEX: Final = re.compile(r"\[([0-9]{1,5})\]")
 
 
 class UnusableSpec(Exception):
-    """A field of a spec cannot be sent to the evaluator; says which one, and what to change.
+    """A field of a spec cannot be sent to the evaluator; the message says which one, and what to change.
 
-    `reason` is that of the condition which reports it.
+    `reason` is the reason of the condition that reports it.
     """
 
     reason: ClassVar[str] = "InvalidSpec"
@@ -75,7 +75,7 @@ def place(body: JsonObject, path: str, value: str) -> None:
 
 
 def _enter(node: JsonValue, step: Step, empty: JsonValue, path: str, walked: list[Step]) -> JsonValue:
-    """What is at `step` of `node`; `empty`, put there, where there is nothing."""
+    """Return the value at `step` of `node`; where there is none, set it to `empty` first."""
     match node, step:
         case dict(), str() if node.get(step) is not None:
             return node[step]

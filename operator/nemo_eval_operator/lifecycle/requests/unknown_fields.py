@@ -94,5 +94,5 @@ def most_like(name: str, declared: list[str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    """Without what distinguishes `filesUrl` from `files_url`."""
+    """Return the name without the differences between `filesUrl` and `files_url`."""
     return name.lower().replace("_", "").replace("-", "")

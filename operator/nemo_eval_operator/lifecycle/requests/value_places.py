@@ -1,4 +1,4 @@
-"""Whether the places that spec.valuesFrom names can hold a value of a Secret. Pure; no Secret is read.
+"""Check of target paths in spec.valuesFrom: each has to lead to a place for a text. No Secret is read.
 
 A path that leads to a number, or to a field that does not exist, would otherwise be reported by the evaluator
 as a fault of the config, or would have no effect.

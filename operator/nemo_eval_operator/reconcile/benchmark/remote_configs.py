@@ -28,9 +28,9 @@ ConfigStep = ObserveConfig | CreateConfig | UpdateConfig | ReplaceConfig | Delet
 async def do_config_step(
     step: ConfigStep, client: EvaluatorClient, benchmark: NemoBenchmark, facts: BenchmarkFacts
 ) -> BenchmarkFacts:
-    """What is known of the benchmark's config afterwards. Raises EvaluatorError.
+    """Execute a step and return what is known of the benchmark's config afterwards. Raises EvaluatorError.
 
-    What was written is read again: jobs are submitted while the config reads as it did then.
+    A written config is read again: jobs are submitted while the config is as it was read then.
     """
     namespace, name = config_name(benchmark)
     match step:
@@ -70,7 +70,7 @@ def operation_of(step: ConfigStep) -> Operation:
 async def trouble_with_config(
     client: EvaluatorClient, benchmark: NemoBenchmark, tenancy: Tenancy
 ) -> BenchmarkUnusable | None:
-    """Why a job must not refer to the benchmark's config now. Raises EvaluatorError."""
+    """Return why a job must not refer to the benchmark's config now. Raises EvaluatorError."""
     return config_trouble(benchmark, await _observe(client, *config_name(benchmark)), tenancy)
 
 
@@ -84,7 +84,7 @@ async def _observe(client: EvaluatorClient, namespace: str, name: str) -> Remote
 async def _create(
     client: EvaluatorClient, namespace: str, name: str, facts: BenchmarkFacts
 ) -> BenchmarkFacts:
-    """One that is there already, as after a POST whose answer was lost, is compared like any other."""
+    """Create the config. One that exists already, as after a POST whose answer was lost, is compared."""
     try:
         await client.create_config(facts.desired)
     except Conflicting:

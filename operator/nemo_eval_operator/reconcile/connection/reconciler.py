@@ -44,14 +44,14 @@ __all__ = ["ConnectionReconciler"]
 logger = logging.getLogger(__name__)
 
 RESYNC_SECONDS: Final = 60.0
-"""How often an evaluator that nobody uses is asked whether it is there, and Secrets are read anew."""
+"""Seconds between two checks of an unused evaluator, and between two reads of Secrets."""
 
 COUNTS_SECONDS: Final = 3.0
-"""Between two looks at the numbers of jobs. Each change of them is a write, so not at each job."""
+"""Seconds between two comparisons of the numbers of jobs. Each change of them is a write of status."""
 
 
 NEEDS_RECHECK_SECONDS: Final = 2.0
-"""Between two counts of the objects that need a deleted connection: a person waits for its deletion."""
+"""Seconds between two counts of the objects that need a deleted connection: a user waits for its deletion."""
 
 NEEDS_SHARE: Final = 9
 """A count that takes long is repeated after this many times its own duration, a tenth of the time."""
@@ -61,7 +61,7 @@ MAX_NAMESPACES: Final = 10
 
 
 class ConnectionReconciler:
-    """Looks at one connection at a time. Of one that another operator takes care of, no status is written."""
+    """Reconciler of connections. It writes no status of a connection that another operator manages."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class ConnectionReconciler:
         self._told: dict[ObjectKey, tuple[int, int]] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Seconds until it wants to be looked at again. Raises RetryLater, KubeError."""
+        """Reconcile the connection; return the seconds until the next time. Raises RetryLater, KubeError."""
         document, too_large = await self._kube.read(key)
         if document is None:
             self._evaluators.close(key, f"NemoEvaluatorConnection {key.namespace}/{key.name} is gone")
@@ -135,7 +135,7 @@ class ConnectionReconciler:
         if ours:
             await self._tell(key, connection, evaluator, trouble)
         if trouble is not None:
-            # Also of a Secret or certificate that somebody mends nobody tells us.
+            # A corrected Secret or certificate causes no event.
             raise RetryLater(at_most=SECRET_RECHECK_SECONDS)
         return spread(RESYNC_SECONDS)
 
@@ -155,7 +155,7 @@ class ConnectionReconciler:
         return pause
 
     async def _holds(self, connection: NemoEvaluatorConnection, deleted: datetime) -> AsyncIterator[Hold]:
-        """Of jobs and benchmarks in the watched namespaces that may use the connection."""
+        """Return the jobs and benchmarks of the watched namespaces that hold the connection."""
         for namespace in self._namespaces_of(connection):
             for plural in (EVALJOB_PLURAL, BENCHMARK_PLURAL):
                 async for document in self._kube.list_all(plural, namespace):
@@ -166,7 +166,7 @@ class ConnectionReconciler:
                         yield hold
 
     def _namespaces_of(self, connection: NemoEvaluatorConnection) -> Sequence[str | None]:
-        """None is the whole cluster."""
+        """Return the namespaces to read; None is the whole cluster."""
         allowed = {connection.metadata.namespace, *connection.spec.allowed_namespaces}
         if self._namespaces:
             return [namespace for namespace in self._namespaces if connection.allows_namespace(namespace)]
@@ -177,7 +177,7 @@ class ConnectionReconciler:
     async def _trouble_of(
         self, evaluator: Evaluator | EvaluatorUnusable, connection: NemoEvaluatorConnection
     ) -> EvaluatorUnusable | None:
-        """Why the evaluator does not answer. While its gate is closed, that one probes and nobody else."""
+        """Return why the evaluator does not answer. While its breaker is open, only the breaker probes it."""
         if isinstance(evaluator, EvaluatorUnusable):
             return evaluator
         breaker = evaluator.breaker
@@ -226,7 +226,7 @@ class ConnectionReconciler:
                 self._queue.add(key_of(sibling))
 
     async def keep_counts(self, heartbeat: Heartbeat) -> None:
-        """For ever: queue the connections whose numbers of jobs have changed."""
+        """Queue the connections whose numbers of jobs have changed, until cancelled."""
         while True:
             heartbeat.rest(COUNTS_SECONDS)
             await asyncio.sleep(COUNTS_SECONDS)
