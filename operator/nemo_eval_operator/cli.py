@@ -69,9 +69,9 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         str | None,
         typer.Option(
             help=(
-                "Label selector: take care of the jobs and benchmarks that it matches, and of no others. "
+                "Label selector: reconcile only matching jobs and benchmarks. "
                 "Labels that it names must not change to what no operator matches: the object's finalizer "
-                "would stay, and hold up its deletion for ever."
+                "would stay and block its deletion."
             ),
             show_default="all objects",
         ),
@@ -103,7 +103,8 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         typer.Option(help="Port of /healthz, /readyz and /metrics; 0 turns it off.", show_default="8080"),
     ] = None,
     log_format: Annotated[
-        LogFormat | None, typer.Option(help="For collectors or for people.", show_default="json")
+        LogFormat | None,
+        typer.Option(help="json for log collectors, console for reading.", show_default="json"),
     ] = None,
     log_level: Annotated[
         str | None, typer.Option(help="debug, info, warning or error.", show_default="info")
@@ -238,7 +239,9 @@ def release(
     ] = None,
     lease_name: Annotated[
         str | None,
-        typer.Option(help="Lease by which a running operator is noticed.", show_default="nemo-eval-operator"),
+        typer.Option(
+            help="Lease that shows whether an operator is running.", show_default="nemo-eval-operator"
+        ),
     ] = None,
     lease_namespace: Annotated[
         str | None, typer.Option(help="Namespace of that Lease.", show_default="any")
@@ -256,7 +259,7 @@ def release(
         typer.Option(help="Kubeconfig file; default: the pod's service account, else kubectl's own."),
     ] = None,
 ) -> None:
-    """Free all objects from the operator's finalizer, before it is uninstalled.
+    """Remove the operator's finalizer from all objects before it is uninstalled.
 
     Without an operator such an object could never be deleted. Nothing else is changed: objects, results
     and what is in the evaluator stay, and jobs that run there go on; they are named. It may be repeated.
@@ -380,9 +383,9 @@ def health(
     ] = 8080,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.1, max=60)] = 5.0,
 ) -> None:
-    """Ask the operator on this machine whether it is well; exit code 1 and the reason if not.
+    """Check the operator on this machine; if it is unhealthy, print the reason and exit with 1.
 
-    For the HEALTHCHECK of a container engine. Kubernetes asks over HTTP by itself.
+    For the HEALTHCHECK of a container engine. Kubernetes probes over HTTP itself.
     """
     from nemo_eval_operator.runtime.health_check import Unhealthy, check_health
 

@@ -63,10 +63,10 @@ class Settings(BaseSettings):
         (), description="Namespaces to watch, separated by commas; empty: all."
     )
     selector: Annotated[LabelSelector, NoDecode, BeforeValidator(_parsed)] = Field(
-        LabelSelector(), description="Label selector: take care of what it matches only, jobs and benchmarks."
+        LabelSelector(), description="Label selector: reconcile only matching jobs and benchmarks."
     )
     leader_elect: bool = Field(
-        False, description="Work only while holding a Lease, so that others may stand by."
+        False, description="Reconcile only while holding a Lease, so that other replicas can stand by."
     )
     lease_name: str = Field(
         "nemo-eval-operator", description="Name of the Lease; each shard of operators needs its own."
@@ -87,49 +87,49 @@ class Settings(BaseSettings):
         2.0,
         ge=0.2,
         le=600,
-        description="Seconds between two looks at a young job; five times as many at one that runs for long.",
+        description="Seconds between two polls of a new job; five times as long once it has run for minutes.",
     )
     request_timeout_seconds: float = Field(
-        30.0, gt=0, le=600, description="Seconds after which a call to the evaluator is given up."
+        30.0, gt=0, le=600, description="Time-out of a request to the evaluator, in seconds."
     )
     settle_seconds: float = Field(
         120.0,
         ge=0,
         le=3600,
         description=(
-            "Seconds after a submission without an answer in which its job may still appear; "
-            "only then is it submitted again. Longer than request_timeout_seconds."
+            "Grace period in seconds after a submission without a response: the job may still appear in the "
+            "evaluator, and is not submitted again before. Longer than request_timeout_seconds."
         ),
     )
     max_running_jobs: int | None = Field(
         None,
         ge=1,
         description=(
-            "Jobs of this operator that an evaluator may run at once, by all connections to its URL "
-            "together; default: no limit. A connection's own limit replaces it, but not at the operator's "
-            "own evaluator."
+            "Maximum number of jobs that this operator runs at once on an evaluator, counting all "
+            "connections to its URL; default: no limit. A connection's own limit replaces it, but not "
+            "for the operator's own evaluator."
         ),
     )
     workers: int = Field(
         24,
         ge=1,
         le=256,
-        description="Objects read at the same time; and as many that call the evaluators of connections.",
+        description="Objects reconciled at the same time; the same number for evaluators of connections.",
     )
     workers_per_evaluator: int = Field(
         16,
         ge=1,
         le=256,
         description=(
-            "Objects that call the operator's own evaluator at the same time, submissions included; and as "
-            "many for all connections of one namespace together."
+            "Objects that call the operator's own evaluator at the same time, submissions included; the same "
+            "number again for all connections of one namespace together."
         ),
     )
     allow_loopback_connections: bool = Field(
         False,
         description=(
-            "Whether a NemoEvaluatorConnection may lead to this very machine. For laptops: in a cluster it "
-            "is how a tenant would reach what runs beside the operator."
+            "Whether a NemoEvaluatorConnection may have a loopback address. For laptops only: in a cluster a "
+            "tenant could use it to reach other programs beside the operator."
         ),
     )
     cluster_name: str = Field(
@@ -137,8 +137,8 @@ class Settings(BaseSettings):
         max_length=63,
         pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
         description=(
-            "Name of this cluster in the marks of configs and jobs. Needed where several clusters share an "
-            "evaluator: it keeps apart their namespaces of equal names. Set it before the first benchmark."
+            "Name of this cluster, stored with its configs and jobs. Needed if several clusters share an "
+            "evaluator: it tells their namespaces of the same name apart. Set it before the first benchmark."
         ),
     )
     namespace_map: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(_mapped)] = Field(
@@ -152,8 +152,8 @@ class Settings(BaseSettings):
     allow_foreign_adoption: bool = Field(
         False,
         description=(
-            "Whether the annotation evaluator.nemo.dev/adopt also takes over configs that another Kubernetes "
-            "namespace or cluster has marked as its own. For a migration only."
+            "Whether the annotation evaluator.nemo.dev/adopt also takes over configs that belong to another "
+            "Kubernetes namespace or cluster. For migrations only."
         ),
     )
     require_secret_label: bool = Field(
@@ -172,15 +172,15 @@ class Settings(BaseSettings):
     )
     metrics_object_names: bool = Field(
         False,
-        description="Show in /metrics by name what deletions left in the evaluator.",
+        description="Whether /metrics names the objects whose jobs or configs may remain in the evaluator.",
     )
     metrics_token_file: Path | None = Field(
         None,
         description="File with the bearer token that /metrics requires; default: none is required.",
     )
-    log_format: LogFormat = Field(LogFormat.JSON, description="json for collectors, console for people.")
+    log_format: LogFormat = Field(LogFormat.JSON, description="json for log collectors, console for reading.")
     log_level: str = Field(
-        "INFO", pattern="(?i)^(debug|info|warning|error)$", description="Least level logged."
+        "INFO", pattern="(?i)^(debug|info|warning|error)$", description="Minimum log level."
     )
 
     @field_validator("namespaces", mode="before")

@@ -1,0 +1,46 @@
+"""The page of the command line, from the Typer application."""
+
+from typing import Any, Final
+
+import typer.main
+
+from nemo_eval_operator.cli import app
+from testbed.reference.markdown import GENERATED, cell, table
+
+__all__ = ["command_line_page"]
+
+_HEAD: Final = """\
+# Command line
+
+`nemo-eval-operator` is installed from a checkout of this repository (`pip install .`). It is also the entry
+point of the operator's image.
+
+"""
+
+
+def command_line_page() -> str:
+    """Return the page."""
+    group: Any = typer.main.get_command(app)
+    return (
+        GENERATED + "\n" + _HEAD + "\n".join(_section(name, group.commands[name]) for name in group.commands)
+    )
+
+
+def _section(name: str, command: Any) -> str:
+    rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
+    listed = table(("argument or option", "default", "meaning"), rows) if rows else ""
+    return f"## {name}\n\n{_paragraphs(command.help)}\n\n{listed}"
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(cell(paragraph) for paragraph in text.split("\n\n"))
+
+
+def _row(parameter: Any) -> tuple[str, str, str]:
+    names = [*parameter.opts, *parameter.secondary_opts]
+    shown = parameter.show_default
+    default = parameter.default if shown is True or shown is None else shown
+    absent = default is None or default in ([], (), False, "")
+    named = ", ".join(f"`{name}`" for name in names) + (" (required)" if parameter.required else "")
+    environment = f" Variable: `{parameter.envvar}`." if parameter.envvar else ""
+    return named, "" if absent else cell(str(default)), f"{cell(parameter.help or '')}{environment}"
