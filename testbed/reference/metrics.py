@@ -22,7 +22,7 @@ def metrics_page() -> str:
     """Return the page."""
     metrics = Metrics(object_names=True)
     metrics.show_queue(depth=lambda: 0, oldest_wait=lambda: 0)
-    metrics.show_places(taken=lambda: 0, waiting=lambda: 0)
+    metrics.show_slots(taken=lambda: 0, waiting=lambda: 0)
     return GENERATED + "\n" + _HEAD + table(("metric", "type", "meaning"), sorted(_rows(metrics)))
 
 
