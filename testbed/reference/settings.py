@@ -62,3 +62,5 @@ def _constraints(field: FieldInfo) -> Iterator[str]:
                 yield f"at most {bound}"
             case MaxLen(max_length=bound):
                 yield f"at most {bound} characters"
+            case _:
+                pass
