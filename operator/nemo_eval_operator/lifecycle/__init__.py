@@ -6,7 +6,15 @@ No I/O, no clock and no randomness. The modules here are shared by all kinds; ea
 
 from .commands import adopt_command, rerun_command
 from .conditions import ConditionSet, Outcome, conditions_of, lasting_condition, reason_of
-from .evaluator_errors import LOOK_UP_HINT, BreakerAction, Meaning, Operation, Retry, meaning_of
+from .evaluator_errors import (
+    CONFIG_RECHECK_SECONDS,
+    LOOK_UP_HINT,
+    BreakerAction,
+    Meaning,
+    Operation,
+    Retry,
+    meaning_of,
+)
 from .events import (
     Event,
     event_of_change,
@@ -37,6 +45,7 @@ from .ownership import (
 from .readable import read_benchmark, read_connection, read_job
 
 __all__ = [
+    "CONFIG_RECHECK_SECONDS",
     "FINALIZER",
     "LOOK_UP_HINT",
     "RERUN_ANNOTATION",

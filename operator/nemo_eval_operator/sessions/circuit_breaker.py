@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
-from nemo_eval_operator.evaluator.model import Ambiguous, EvaluatorError, Unavailable
+from nemo_eval_operator.evaluator.model import EvaluatorError, Unavailable
 from nemo_eval_operator.kube import ObjectKey
+from nemo_eval_operator.lifecycle import BreakerAction, Operation, meaning_of
 from nemo_eval_operator.runtime.backoff import pauses
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.workqueue import WorkQueue
@@ -77,14 +78,17 @@ class CircuitBreaker:
         if changed:
             self._on_change()
 
-    async def record_failure(self, error: EvaluatorError) -> None:
-        """Close if a failed call says that nobody can be reached; where it does not say, ask."""
-        if isinstance(error, Unavailable):
-            self.trip(error)
-        elif isinstance(error, Ambiguous) and error.status_code is None:
-            await self.trip_if_unreachable(error)
+    async def record_failure(self, error: EvaluatorError, operation: Operation) -> None:
+        """Trip, probe first or do nothing, as `lifecycle.evaluator_errors` says."""
+        match meaning_of(error, operation).breaker:
+            case BreakerAction.TRIP:
+                self.trip(error)
+            case BreakerAction.PROBE:
+                await self._trip_if_unreachable(error)
+            case BreakerAction.LEAVE:
+                pass
 
-    async def trip_if_unreachable(self, error: EvaluatorError) -> None:
+    async def _trip_if_unreachable(self, error: EvaluatorError) -> None:
         """Close unless the evaluator answers otherwise: one job's trouble is not everybody's."""
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):

@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Final
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
@@ -24,6 +23,7 @@ from nemo_eval_operator.evaluator.model import (
     Rejected,
     RemoteJob,
 )
+from nemo_eval_operator.lifecycle import BreakerAction, Operation, meaning_of
 from nemo_eval_operator.lifecycle.job import RemoteGone, poll_seconds, rest_seconds
 from nemo_eval_operator.runtime.backoff import spread
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
@@ -125,13 +125,13 @@ class Poller:
         pause = 0.0
         try:
             await self.poll()
-        except (Malformed, Rejected) as error:
-            logger.warning("poll failed, next one in %.0f s: %s", PAUSE_AFTER_FAILURE_SECONDS, error)
-            pause = PAUSE_AFTER_FAILURE_SECONDS
         except EvaluatorError as error:
             self._heartbeat.beat()
-            await self._breaker.trip_if_unreachable(error)
+            await self._breaker.record_failure(error, Operation.POLL_JOBS)
             pause = self._interval
+            if meaning_of(error, Operation.POLL_JOBS).breaker is BreakerAction.LEAVE:
+                logger.warning("poll failed, next one in %.0f s: %s", PAUSE_AFTER_FAILURE_SECONDS, error)
+                pause = PAUSE_AFTER_FAILURE_SECONDS
         self._report_unclear()
         return pause
 
@@ -295,8 +295,8 @@ class Poller:
         if self._breaker.outage is not None:
             return
         for followed, error in failed:
-            answered = error.status_code is not None and error.status_code != HTTPStatus.TOO_MANY_REQUESTS
-            if answered and self._tracker.report_unclear(followed, error.detail):
+            unclear = meaning_of(error, Operation.READ_JOB).reason is not None
+            if unclear and self._tracker.report_unclear(followed, error.detail):
                 self._queue.add(followed.key, urgent=True)
 
     async def _get(self, followed: TrackedJob) -> None:

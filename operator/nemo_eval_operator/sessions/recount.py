@@ -10,6 +10,7 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.kube import KubeClient, KubeError
+from nemo_eval_operator.lifecycle import Operation
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.resources import NemoEvalJob, ObjectMeta
 from nemo_eval_operator.runtime.backoff import pauses
@@ -132,7 +133,7 @@ class SlotRecount:
             except (EvaluatorError, KubeError) as error:
                 self.heartbeat.beat()
                 if isinstance(error, EvaluatorError):
-                    await breaker.record_failure(error)
+                    await breaker.record_failure(error, Operation.FIND_JOBS)
                 logger.warning(
                     "%s: jobs without an object are not counted (attempt %d of %d): %s",
                     used.connection or used.url,

@@ -173,6 +173,7 @@ async def test_all_names_taken_is_for_a_person_to_mend() -> None:
         answering_raw(b"default backend", 404),
         answering(401, {"detail": "who are you"}),
         answering(500, {"detail": "oh"}),
+        answering(200, WHOLE, Content_Encoding="compress"),
     ],
     ids=[
         "garbage",
@@ -184,6 +185,7 @@ async def test_all_names_taken_is_for_a_person_to_mend() -> None:
         "gateway",
         "unauthorized",
         "broken",
+        "in an encoding that was not requested",
     ],
 )
 async def test_what_does_not_mend_is_reported_in_the_end(evaluator: Scripted) -> None:

@@ -1,6 +1,15 @@
 """What an evaluator's error means, as one pure table."""
 
-from .table import LOOK_UP_HINT, meaning_of
+from .table import CONFIG_RECHECK_SECONDS, LOOK_UP_HINT, meaning_of
 from .terms import BreakerAction, Failure, Meaning, Operation, Retry
 
-__all__ = ["LOOK_UP_HINT", "BreakerAction", "Failure", "Meaning", "Operation", "Retry", "meaning_of"]
+__all__ = [
+    "CONFIG_RECHECK_SECONDS",
+    "LOOK_UP_HINT",
+    "BreakerAction",
+    "Failure",
+    "Meaning",
+    "Operation",
+    "Retry",
+    "meaning_of",
+]

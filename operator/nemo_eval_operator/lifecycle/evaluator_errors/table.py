@@ -22,7 +22,7 @@ from nemo_eval_operator.lifecycle.infrastructure import is_infrastructure
 
 from .terms import BreakerAction, Failure, Meaning, Operation, Retry, failure_of
 
-__all__ = ["LOOK_UP_HINT", "meaning_of"]
+__all__ = ["CONFIG_RECHECK_SECONDS", "LOOK_UP_HINT", "meaning_of"]
 
 WORKING: Final = ConditionSet.WORKING
 STALLED: Final = ConditionSet.STALLED

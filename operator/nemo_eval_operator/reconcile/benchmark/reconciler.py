@@ -11,7 +11,6 @@ from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import (
-    BreakerAction,
     Operation,
     Retry,
     event_of_moved_config,
@@ -227,7 +226,7 @@ class BenchmarkReconciler:
                     except EvaluatorError as error:
                         if benchmark.metadata.deletion_timestamp is None:
                             return await self._put_off(benchmark, evaluator, error, operation_of(step))
-                        await self._learn_of_failure(benchmark, evaluator, error)
+                        await self._learn_of_failure(benchmark, evaluator, error, operation_of(step))
                         facts = replace(facts, failed=True)
         logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
@@ -246,12 +245,12 @@ class BenchmarkReconciler:
         return recorded
 
     async def _learn_of_failure(
-        self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError
+        self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError, operation: Operation
     ) -> None:
         """Of many deletions only the first few may find out by themselves that nobody answers."""
         logger.info("%s: %s", key_of(benchmark), error)
         if release_benchmark_seconds(benchmark, _now()):
-            await evaluator.breaker.record_failure(error)
+            await evaluator.breaker.record_failure(error, operation)
 
     async def _facts(
         self,
@@ -297,8 +296,8 @@ class BenchmarkReconciler:
     ) -> float:
         """Write what the error means, and return when to look again, or raise RetryLater."""
         meaning = meaning_of(error, operation)
-        if meaning.breaker is BreakerAction.TRIP:
-            evaluator.breaker.trip(error)
+        await evaluator.breaker.record_failure(error, operation)
+        if evaluator.breaker.outage is not None:
             evaluator.breaker.wait(key_of(benchmark))
         # An evaluator that has refused the config itself is reported as that, however its connection stands.
         stalled = None if meaning.blames_object else await self._resolver.stalled(evaluator.used)

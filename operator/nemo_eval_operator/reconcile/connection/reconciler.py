@@ -12,7 +12,7 @@ from typing import Final
 from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, key_of
-from nemo_eval_operator.lifecycle import FINALIZER, read_benchmark, read_connection, read_job
+from nemo_eval_operator.lifecycle import FINALIZER, Operation, read_benchmark, read_connection, read_job
 from nemo_eval_operator.lifecycle.connection import Hold, Needs, hold_of, needs_of
 from nemo_eval_operator.lifecycle.connection import status as connection_status
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
@@ -185,7 +185,7 @@ class ConnectionReconciler:
             try:
                 await evaluator.client.check()
             except EvaluatorError as error:
-                breaker.trip(error)
+                await breaker.record_failure(error, Operation.CHECK)
         if breaker.error is not None:
             return connection_status.trouble_of(breaker.error, connection)
         if (failure := evaluator.bulkhead.failure) is not None:

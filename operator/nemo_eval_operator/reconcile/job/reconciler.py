@@ -7,9 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
-from nemo_eval_operator.evaluator.model import EvaluatorError, JobStatus, RemoteJob, Unavailable
+from nemo_eval_operator.evaluator.model import EvaluatorError, JobStatus, RemoteJob
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated, key_of
-from nemo_eval_operator.lifecycle import event_of_ignored_rerun, event_of_ignored_ttl, read_job
+from nemo_eval_operator.lifecycle import (
+    Operation,
+    event_of_ignored_rerun,
+    event_of_ignored_ttl,
+    meaning_of,
+    read_job,
+)
 from nemo_eval_operator.lifecycle.connection import is_bound
 from nemo_eval_operator.lifecycle.job import (
     BenchmarkUnusable,
@@ -74,7 +80,7 @@ from nemo_eval_operator.workqueue import RetryLater, WaitInLane, WorkQueue
 from .benchmark_of_job import BenchmarkOfJob
 from .index import JobIndex
 from .job_finder import JobFinder
-from .remote_jobs import RemoteJobs
+from .remote_jobs import RemoteJobs, operation_of
 from .request import RequestPreparer
 from .results import ResultsKeeper, ResultsNotKept
 from .submission import Submitter
@@ -263,9 +269,9 @@ class JobReconciler:
             raise LookUpPostponed(later.seconds if left is None else min(later.seconds, left)) from later
         except EvaluatorError as error:
             if job.metadata.deletion_timestamp is None:
-                self._put_off(job, evaluator, error)
+                await self._put_off(job, evaluator, error, operation_of(step))
             # A deletion is bounded: what could not be done is weighed, not repeated for ever.
-            await self._learn_of_failure(job, evaluator, error)
+            await self._learn_of_failure(job, evaluator, error, operation_of(step))
             return job, replace(facts, failed=True)
 
     async def _advance(
@@ -298,7 +304,7 @@ class JobReconciler:
         try:
             refusal = await self._remote_jobs.cancel(client, job, job_id)
         except EvaluatorError as error:
-            if error.status_code is not None:
+            if meaning_of(error, Operation.CANCEL_JOB).reason is not None:
                 await self._objects.record(job, job_status.cancel_refused(job, datetime.now(UTC), error))
             raise
         remote = await self._remote_jobs.observe(client, job_id)
@@ -391,14 +397,16 @@ class JobReconciler:
                 evaluator.tracker.saw(key_of(job), remote)
                 return remote
         except EvaluatorError as error:
-            await self._learn_of_failure(job, evaluator, error)
+            await self._learn_of_failure(job, evaluator, error, Operation.READ_JOB)
             return None
 
-    async def _learn_of_failure(self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError) -> None:
+    async def _learn_of_failure(
+        self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError, operation: Operation
+    ) -> None:
         """Of many deletions only the first few may find out by themselves that nobody answers."""
         logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
         if release_job_seconds(job, datetime.now(UTC)) != 0:
-            await evaluator.breaker.record_failure(error)
+            await evaluator.breaker.record_failure(error, operation)
 
     async def _collect(self, job: NemoEvalJob, job_id: str, evaluator: Evaluator) -> Stored:
         """Fetch and keep the results. A crash or a failure here repeats the fetch, nothing else."""
@@ -420,11 +428,13 @@ class JobReconciler:
             # It is where it is, and whoever closes that evaluator wakes it.
             self._resolver.untrack(key_of(job))
 
-    def _put_off(self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError) -> NoReturn:
-        """A call failed that may simply be repeated, after a backoff."""
+    async def _put_off(
+        self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError, operation: Operation
+    ) -> NoReturn:
+        """Repeat a failed call after a backoff, or as soon as an evaluator that is away answers again."""
         logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
-        if isinstance(error, Unavailable):
-            evaluator.breaker.trip(error)
+        await evaluator.breaker.record_failure(error, operation)
+        if evaluator.breaker.outage is not None:
             evaluator.breaker.wait(key_of(job))
         self._keep(job, evaluator)
-        raise RetryLater from error
+        raise RetryLater(meaning_of(error, operation).retry_seconds) from error

@@ -13,16 +13,35 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
     Unsupported,
 )
-from nemo_eval_operator.lifecycle import Event
+from nemo_eval_operator.lifecycle import Event, Operation
 from nemo_eval_operator.lifecycle.job import RemoteGone
+from nemo_eval_operator.lifecycle.steps import CancelJob, CollectResults, DeleteJob, FindJob, SubmitJob
 from nemo_eval_operator.reconcile.objects import ObjectWriter
 from nemo_eval_operator.resources import NemoEvalJob
 
-__all__ = ["RemoteJobs"]
+__all__ = ["RemoteJobs", "operation_of"]
 
 logger = logging.getLogger(__name__)
 
 NOT_FOUND = 404
+
+
+def operation_of(step: object) -> Operation:
+    """Return the operation that a step of a job is for."""
+    match step:
+        case SubmitJob():
+            # The POST's own errors are handled where it is made.
+            return Operation.READ_CONFIG
+        case FindJob():
+            return Operation.FIND_JOBS
+        case CancelJob():
+            return Operation.CANCEL_JOB
+        case DeleteJob():
+            return Operation.DELETE_JOB
+        case CollectResults():
+            return Operation.READ_RESULTS
+        case _:
+            return Operation.READ_JOB
 
 
 class RemoteJobs:

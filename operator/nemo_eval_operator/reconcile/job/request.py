@@ -14,6 +14,7 @@ from nemo_eval_operator.evaluator.model import (
 )
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import key_of
+from nemo_eval_operator.lifecycle import CONFIG_RECHECK_SECONDS
 from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.lifecycle.requests import (
     AllowedHosts,
@@ -50,9 +51,6 @@ __all__ = ["RequestPreparer"]
 
 INVALID_RETRY_SECONDS: Final = 60.0
 """A spec that cannot be used is tried again only in case that its benchmark was mended."""
-
-REFUSED_RETRY_SECONDS: Final = 5.0
-"""Time for a config that the evaluator has lost to be created again."""
 
 
 class RequestPreparer:
@@ -155,7 +153,7 @@ class RequestPreparer:
         self._queue.add(key_of(benchmark))
         status = job_status.waiting(job, datetime.now(UTC), trouble.reason, trouble.message)
         await self._objects.record(job, status)
-        raise RetryLater(at_most=REFUSED_RETRY_SECONDS)
+        raise RetryLater(at_most=CONFIG_RECHECK_SECONDS)
 
     async def _job_body(
         self,

@@ -11,6 +11,7 @@ from typing import Final
 from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
 from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, Oversized, Redactor, Results
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference, key_of
+from nemo_eval_operator.lifecycle import Operation, meaning_of
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
     DRY_RUN_LABEL,
@@ -38,9 +39,6 @@ GIVEN_UP_RETRY_SECONDS: Final = 300.0
 
 SMALL_RESULTS_BYTES: Final = 1024**2
 """What fits into a ConfigMap, and so nearly all results."""
-
-OUTAGE_CODES: Final = frozenset({None, 429, 502, 503, 504})
-"""Nobody answered, or a gateway for it: an outage, which is waited for however long it takes."""
 
 
 class ResultsNotKept(Exception):
@@ -74,7 +72,8 @@ class ResultsKeeper:
             tried, tries = self._tries.get(key, (job_id, 0))
             if tried != job_id:
                 tries = 0
-            if not isinstance(error, EvaluatorError) or error.status_code not in OUTAGE_CODES:
+            waits = isinstance(error, EvaluatorError) and meaning_of(error, Operation.READ_RESULTS).is_outage
+            if not waits:
                 tries += 1
             self._tries[key] = (job_id, tries)
             raise ResultsNotKept(error, given_up=tries >= MAX_TRIES) from error

@@ -9,16 +9,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from nemo_eval_operator.evaluator.model import (
-    Ambiguous,
-    EvaluatorError,
-    Missing,
-    RemoteJob,
-    Unavailable,
-    Unsupported,
-)
+from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import ObjectKey, key_of
+from nemo_eval_operator.lifecycle import Operation, Retry, meaning_of
 from nemo_eval_operator.lifecycle.job import attempt_status
 from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.reconcile.objects import ObjectWriter
@@ -28,7 +22,7 @@ from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import CircuitBreaker, Evaluator
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 
-from .request import REFUSED_RETRY_SECONDS, RequestPreparer
+from .request import RequestPreparer
 
 __all__ = ["Submitter"]
 
@@ -112,7 +106,7 @@ class Submitter:
         try:
             remote = await evaluator.client.about(key_of(job)).create_job(body)
         except EvaluatorError as error:
-            self._metrics.submission(_outcome(error))
+            self._metrics.submission(meaning_of(error, Operation.CREATE_JOB).metric)
             job = await self._outcomes.record(job, partial(_not_submitted, error=error))
             return await self._after_failure(job, benchmark, evaluator.breaker, error)
         self._metrics.submission("accepted")
@@ -129,24 +123,14 @@ class Submitter:
         breaker: CircuitBreaker,
         error: EvaluatorError,
     ) -> NemoEvalJob:
-        """The job, if there is more to decide about it at once; raises RetryLater if time has to pass."""
-        match error:
-            case Unavailable(status_code=None):
-                # Nobody is there: one probe for all who wait.
-                breaker.trip(error)
-                return job
-            case Unavailable():
-                raise RetryLater(error.retry_after or 0.0) from error
-            case Ambiguous(status_code=None):
-                # Where nobody answers, one submission has waited for that long enough.
-                await breaker.trip_if_unreachable(error)
-                return job
-            case Missing() | Unsupported():
-                if benchmark is not None:
-                    self._queue.add(key_of(benchmark))
-                raise RetryLater(REFUSED_RETRY_SECONDS) from error
-            case _:
-                return job
+        """Return the job to decide about it again at once; raise RetryLater where time has to pass first."""
+        meaning = meaning_of(error, Operation.CREATE_JOB)
+        await breaker.record_failure(error, Operation.CREATE_JOB)
+        if meaning.rechecks_config and benchmark is not None:
+            self._queue.add(key_of(benchmark))
+        if meaning.retry is Retry.BACKOFF:
+            raise RetryLater(meaning.retry_seconds) from error
+        return job
 
 
 def _submitted(job: NemoEvalJob, *, remote: RemoteJob) -> EvalJobStatus:
@@ -155,14 +139,3 @@ def _submitted(job: NemoEvalJob, *, remote: RemoteJob) -> EvalJobStatus:
 
 def _not_submitted(job: NemoEvalJob, *, error: EvaluatorError) -> EvalJobStatus:
     return attempt_status.not_submitted(job, datetime.now(UTC), error)
-
-
-def _outcome(error: EvaluatorError) -> str:
-    """For the count: whether a job may have come of it."""
-    match error:
-        case Unavailable():
-            return "unavailable"
-        case Ambiguous():
-            return "unknown"
-        case _:
-            return "refused"
