@@ -21,9 +21,9 @@ from nemo_eval_operator.resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, La
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import EvaluatorResolver
 from nemo_eval_operator.workqueue import WorkQueue
+from tests.unit.reconcile.answers import KEY, Evaluator, Stage, answer, manifest
 from tests.unit.reconcile.objects_api import ObjectsApi
 from tests.unit.reconcile.one_evaluator import one_evaluator
-from tests.unit.reconcile.test_every_answer import KEY, Evaluator, Stage, answer, manifest
 
 
 def deleted_when_claimed(manifest: dict[str, Any]) -> ObjectsApi:

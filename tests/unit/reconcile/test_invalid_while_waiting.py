@@ -9,8 +9,8 @@ import pytest
 
 from nemo_eval_operator.evaluator.model import Unavailable
 from tests.unit.lifecycle.objects import evaljob, followed
+from tests.unit.reconcile.answers import Evaluator, Stage, answer, manifest
 from tests.unit.reconcile.objects_api import ObjectsApi
-from tests.unit.reconcile.test_every_answer import Evaluator, Stage, answer, manifest
 
 MASKED_CONFIG = {"config": {"type": "gsm8k", "params": {"extra": {"hf_token": "******"}}}}
 MASKED_TARGET = {

@@ -18,9 +18,7 @@ from nemo_eval_operator.resources import BENCHMARK_PLURAL, LabelSelector
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import EvaluatorResolver
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
-from tests.unit.reconcile.objects_api import ObjectsApi
-from tests.unit.reconcile.one_evaluator import one_evaluator
-from tests.unit.reconcile.test_every_answer import (
+from tests.unit.reconcile.answers import (
     EVERY,
     KEY,
     REFUSED,
@@ -34,6 +32,8 @@ from tests.unit.reconcile.test_every_answer import (
     on,
     remote,
 )
+from tests.unit.reconcile.objects_api import ObjectsApi
+from tests.unit.reconcile.one_evaluator import one_evaluator
 
 
 @pytest.fixture(autouse=True)

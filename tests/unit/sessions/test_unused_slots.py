@@ -10,8 +10,8 @@ import pytest
 
 from nemo_eval_operator.kube import KubeError
 from nemo_eval_operator.lifecycle import FINALIZER
+from tests.unit.reconcile.answers import Evaluator, Stage, answer, manifest
 from tests.unit.reconcile.objects_api import ObjectsApi
-from tests.unit.reconcile.test_every_answer import Evaluator, Stage, answer, manifest
 
 
 def staged() -> Stage:
