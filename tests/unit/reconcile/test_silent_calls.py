@@ -8,8 +8,7 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from tests.unit.reconcile.objects_api import ObjectsApi
-from tests.unit.reconcile.test_every_answer import (
+from tests.unit.reconcile.answers import (
     JOBS,
     Evaluator,
     Stage,
@@ -20,6 +19,7 @@ from tests.unit.reconcile.test_every_answer import (
     on,
     remote,
 )
+from tests.unit.reconcile.objects_api import ObjectsApi
 
 SILENCE = broken(httpx.ReadTimeout("timed out"))
 
