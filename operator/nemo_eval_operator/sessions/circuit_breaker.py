@@ -89,7 +89,12 @@ class CircuitBreaker:
                 pass
 
     async def _trip_if_unreachable(self, error: EvaluatorError) -> None:
-        """Close unless the evaluator answers otherwise: one job's trouble is not everybody's."""
+        """Probe once, and trip unless the evaluator answers: one job's trouble need not be another's.
+
+        While the breaker is tripped already, `run` probes for all.
+        """
+        if self.outage is not None:
+            return
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 await self._evaluator.check()

@@ -47,6 +47,15 @@ async def test_only_what_the_table_says_trips_it(error: EvaluatorError, operatio
     }[action]
 
 
+async def test_failures_during_an_outage_send_no_probes_of_their_own() -> None:
+    gone = breaking(httpx.ConnectError("refused"))
+    breaker = breaker_of(gone)
+    breaker.trip(Unavailable("refused"))
+    for operation in Operation:
+        await breaker.record_failure(Ambiguous("no answer"), operation)
+    assert not gone.requests
+
+
 async def test_a_probe_that_fails_as_well_gives_the_reason() -> None:
     breaker = breaker_of(answering(401, {"detail": "who are you"}))
     await breaker.record_failure(Ambiguous("no answer"), Operation.READ_JOB)

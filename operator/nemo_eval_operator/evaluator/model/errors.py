@@ -1,4 +1,6 @@
-"""What can go wrong between us and a NeMo Evaluator, sorted by what a caller may do next.
+"""Errors of calls to a NeMo Evaluator, sorted by what a caller may do next.
+
+What each means for each operation is one table, `lifecycle/evaluator_errors/table.py`.
 
 EvaluatorError
 ├── Rejected              terminal: the evaluator understood and said no (4xx)
