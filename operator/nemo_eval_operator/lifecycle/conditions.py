@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Final
 
 from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import Condition
 
 __all__ = ["ConditionSet", "Outcome", "conditions_of", "lasting_condition", "reason_of"]
@@ -41,7 +42,7 @@ class Outcome:
     """A standing with its reason (CamelCase, for machines) and message (for people)."""
 
     standing: ConditionSet
-    reason: str
+    reason: Reason
     message: str
 
     def __post_init__(self) -> None:
@@ -60,7 +61,7 @@ def conditions_of(
         return Condition(
             type=kind,
             status=status,
-            reason=outcome.reason,
+            reason=outcome.reason.value,
             message=outcome.message,
             last_transition_time=kept,
             observed_generation=generation,
@@ -70,20 +71,20 @@ def conditions_of(
 
 
 def lasting_condition(
-    kind: str, message: str, *, previous: Sequence[Condition], generation: int, now: datetime
+    kind: Reason, message: str, *, previous: Sequence[Condition], generation: int, now: datetime
 ) -> Condition:
     """One that is true and stands beside the verdict's; kept since when it is."""
     since = next((old.last_transition_time for old in previous if old.type == kind), timestamp(now))
     return Condition(
-        type=kind,
+        type=kind.value,
         status="True",
-        reason=kind,
+        reason=kind.value,
         message=message,
         last_transition_time=since,
         observed_generation=generation,
     )
 
 
-def reason_of(conditions: Sequence[Condition]) -> str | None:
-    """The reason that the last verdict gave: all its conditions carry the same one."""
-    return conditions[0].reason if conditions else None
+def reason_of(conditions: Sequence[Condition]) -> Reason | None:
+    """Return the reason of the last outcome, which all its conditions carry; None where it is not known."""
+    return Reason.read(conditions[0].reason) if conditions else None

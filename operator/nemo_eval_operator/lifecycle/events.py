@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from nemo_eval_operator.reasons import EventType, Reason
 from nemo_eval_operator.resources import BenchmarkStatus, Condition, NemoEvalJob
 
+from .conditions import reason_of
 from .ownership import owned_by_gitops
 
 __all__ = [
@@ -24,52 +26,24 @@ class Event:
     """A Kubernetes event to be: type, reason and message."""
 
     type: Literal["Normal", "Warning"]
-    reason: str
+    reason: Reason
     message: str
 
 
-TROUBLE = frozenset(
-    {
-        "BackOff",
-        "BenchmarkNotFound",
-        "CancelRefused",
-        "ConnectionNotFound",
-        "ConnectionNotReady",
-        "ConnectionRefused",
-        "DNSError",
-        "EvaluatorFailing",
-        "EvaluatorRefusing",
-        "EvaluatorUnauthorized",
-        "EvaluatorUnreachable",
-        "RemoteStatusUnknown",
-        "ResultsUnavailable",
-        "SecretNotAllowed",
-        "SecretNotFound",
-        "SecretTooLarge",
-        "ServerError",
-        "SubmissionUncertain",
-        "TimedOut",
-    }
-)
-"""Reasons that a person should see although the operator goes on by itself."""
-
-QUIET = frozenset({"BenchmarkReconciling", "Queued", "QueuedInEvaluator", "Submitting"})
-"""Steps on the way that every job may take: status tells of them, and each event is a write."""
-
 SMOOTH: Final = frozenset(
     {
-        ("Submitting", "Running"),
-        ("Running", "Completed"),
-        ("Running", "DryRunCompleted"),
-        ("QueuedInEvaluator", "Running"),
-        ("QueuedInEvaluator", "Completed"),
-        ("QueuedInEvaluator", "DryRunCompleted"),
+        (Reason.SUBMITTING, Reason.RUNNING),
+        (Reason.RUNNING, Reason.COMPLETED),
+        (Reason.RUNNING, Reason.DRY_RUN_COMPLETED),
+        (Reason.QUEUED_IN_EVALUATOR, Reason.RUNNING),
+        (Reason.QUEUED_IN_EVALUATOR, Reason.COMPLETED),
+        (Reason.QUEUED_IN_EVALUATOR, Reason.DRY_RUN_COMPLETED),
         # Of an outage each running job's status tells: ten thousand events would tell nothing more.
-        ("Running", "EvaluatorUnreachable"),
-        ("QueuedInEvaluator", "EvaluatorUnreachable"),
-        ("EvaluatorUnreachable", "Running"),
+        (Reason.RUNNING, Reason.EVALUATOR_UNREACHABLE),
+        (Reason.QUEUED_IN_EVALUATOR, Reason.EVALUATOR_UNREACHABLE),
+        (Reason.EVALUATOR_UNREACHABLE, Reason.RUNNING),
         # That its status is clear again, the object says; one event tells that it was not.
-        ("RemoteStatusUnknown", "Running"),
+        (Reason.REMOTE_STATUS_UNKNOWN, Reason.RUNNING),
     }
 )
 """Steps of a job that nothing is wrong with: status tells of them, and each event is a write."""
@@ -81,7 +55,7 @@ def event_of_moved_config(before: BenchmarkStatus, after: BenchmarkStatus) -> Ev
     if old is None or new is None or old == new:
         return None
     message = f"the config is kept at {new.url} now; config {before.config} at {old.url} is left as it is"
-    return Event("Normal", "EvaluatorChanged", message)
+    return Event("Normal", Reason.EVALUATOR_CHANGED, message)
 
 
 def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
@@ -94,7 +68,7 @@ def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | Non
         f"spec.ttlSecondsAfterFinished is ignored: {owner} says that a GitOps tool owns this object "
         "and would create it again"
     )
-    return Event("Normal", "TTLIgnored", message)
+    return Event("Normal", Reason.TTL_IGNORED, message)
 
 
 def event_of_ignored_rerun(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
@@ -103,16 +77,17 @@ def event_of_ignored_rerun(before: NemoEvalJob, after: NemoEvalJob) -> Event | N
     if not asked or after.status.completion_time is None:
         return None
     message = "spec.cancel is true and cannot be taken back: create a new NemoEvalJob to evaluate once more"
-    return Event("Warning", "RerunIgnored", message)
+    return Event("Warning", Reason.RERUN_IGNORED, message)
 
 
 def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> Event | None:
     """The event of the step from one list of conditions to the next."""
     if not after:
         return None
-    reason, message = after[0].reason, after[0].message
-    was = before[0].reason if before else None
-    if reason in QUIET or was == reason or (was, reason) in SMOOTH:
+    reason, message = reason_of(after), after[0].message
+    was = reason_of(before)
+    if reason is None or reason.event is EventType.NONE or was is reason or (was, reason) in SMOOTH:
         return None
     stalled = any(condition.type == "Stalled" for condition in after)
-    return Event("Warning" if stalled or reason in TROUBLE else "Normal", reason, message)
+    warns = stalled or reason.event is EventType.WARNING
+    return Event("Warning" if warns else "Normal", reason, message)

@@ -22,6 +22,7 @@ from nemo_eval_operator.lifecycle.requests import (
     rows_in,
 )
 from nemo_eval_operator.nemo import ConfigMapKeyRef
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import ConfigMapVersion, NemoBenchmark, NemoEvalJob
 
 __all__ = ["ConfigMapMissing", "DatasetReader", "ReadDatasets"]
@@ -30,7 +31,7 @@ __all__ = ["ConfigMapMissing", "DatasetReader", "ReadDatasets"]
 class ConfigMapMissing(Exception):
     """A ConfigMap or its key does not exist; the message says what to create."""
 
-    reason: ClassVar[str] = "ConfigMapNotFound"
+    reason: ClassVar[Reason] = Reason.CONFIG_MAP_NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import AnyResource, KubeClient, KubeError, KubeRefused, ObjectTooLarge, key_of
 from nemo_eval_operator.lifecycle import FINALIZER, Event, claim_of, event_of_change
 from nemo_eval_operator.lifecycle.requests import event_of_plain_secrets, event_of_unknown_fields
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     BenchmarkStatus,
     ConnectionStatus,
@@ -62,7 +63,7 @@ class FinalizerRefused(Exception):
     """Kubernetes refuses the operator's finalizer or annotations, as where the metadata is too large."""
 
     def __init__(self, refusal: KubeRefused) -> None:
-        self.reason = "FinalizerRefused"
+        self.reason = Reason.FINALIZER_REFUSED
         super().__init__(
             "Kubernetes refused to add the operator's finalizer and annotations, without which nothing is "
             f"created in an evaluator: {refusal}. If that is about this object's metadata, correct it; else "
@@ -162,7 +163,7 @@ class ObjectWriter:
             remote=remote or "",
         )
         message = f"left behind in the evaluator: {left_behind}"
-        await self.tell(thing, Event("Warning", "LeftInEvaluator", message))
+        await self.tell(thing, Event("Warning", Reason.LEFT_IN_EVALUATOR, message))
 
     async def delete(self, thing: OwnedT) -> None:
         await self._kube.delete(key_of(thing), thing.metadata.uid)
@@ -204,14 +205,14 @@ def _as_written(thing: ResourceT, written: JsonObject) -> ResourceT:
 class Problem(NamedTuple):
     """Reason and message of a condition: why an object cannot be reconciled."""
 
-    reason: str
+    reason: Reason
     message: str
 
 
 def problem_of(unreadable: ValidationError | None, too_large: ObjectTooLarge | None) -> Problem | None:
     if too_large is not None:
-        return Problem("ObjectTooLarge", str(too_large))
-    return None if unreadable is None else Problem("InvalidSpec", first_problem(unreadable))
+        return Problem(Reason.OBJECT_TOO_LARGE, str(too_large))
+    return None if unreadable is None else Problem(Reason.INVALID_SPEC, first_problem(unreadable))
 
 
 def is_selected(document: JsonObject, selector: LabelSelector) -> bool:

@@ -16,6 +16,7 @@ from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, fits
 from nemo_eval_operator.kube import KubeClient, ObjectKey, Secret
 from nemo_eval_operator.lifecycle.requests import SecretValues, not_released, plain_secrets
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     BENCHMARK_PLURAL,
     NemoBenchmark,
@@ -37,7 +38,7 @@ class SecretMissing(Exception):
     `reason` is the reason of the condition.
     """
 
-    def __init__(self, message: str, *, reason: str = "SecretNotFound") -> None:
+    def __init__(self, message: str, *, reason: Reason = Reason.SECRET_NOT_FOUND) -> None:
         self.reason = reason
         super().__init__(message)
 
@@ -84,7 +85,7 @@ class SecretReader:
             if isinstance(secret, WithheldSecret):
                 field = f"spec.valuesFrom[{index}].secretKeyRef"
                 message = not_released(field, thing.metadata.namespace, reference.name)
-                raise SecretMissing(message, reason="SecretNotAllowed")
+                raise SecretMissing(message, reason=Reason.SECRET_NOT_ALLOWED)
             value = None if secret is None else secret.values.get(reference.key)
             if value is not None:
                 values[source.target_path] = value
@@ -94,7 +95,7 @@ class SecretReader:
             raise SecretMissing(
                 f"spec.valuesFrom: the values have more than {MAX_SECRET_CHARACTERS:,} characters or "
                 f"{MAX_SECRET_LINES} lines together. Refer to keys that hold credentials alone",
-                reason="SecretTooLarge",
+                reason=Reason.SECRET_TOO_LARGE,
             )
         return ReadSecrets(values, _versions(secrets), _given(thing, secrets))
 

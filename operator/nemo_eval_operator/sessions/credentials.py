@@ -12,6 +12,7 @@ from nemo_eval_operator.evaluator.http import Access, Certificates
 from nemo_eval_operator.evaluator.model import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, fits
 from nemo_eval_operator.kube import KubeClient, KubeRefused, key_of
 from nemo_eval_operator.lifecycle.requests import not_released
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import KeyRef, NemoEvaluatorConnection, ObjectMeta
 
 from .secret_store import SecretStore, WithheldSecret
@@ -27,7 +28,7 @@ class CredentialsMissing(Exception):
     """A Secret, ConfigMap or key that the connection names is missing or unusable; the message names it."""
 
     def __init__(self, message: str, *, stalled: bool = False, gone: bool = False) -> None:
-        self.reason = "ConnectionNotReady"
+        self.reason = Reason.CONNECTION_NOT_READY
         self.stalled = stalled
         self.gone = gone
         """True where the Secret, ConfigMap or key does not exist, as after a deletion."""

@@ -23,6 +23,7 @@ from nemo_eval_operator.evaluator.http import (
 from nemo_eval_operator.kube import KubeError, ObjectKey, key_of
 from nemo_eval_operator.lifecycle.connection import connection_name, evaluator_of_record
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
     EvaluatorUsed,
@@ -210,7 +211,7 @@ class Evaluators:
             entry, generation = self._entries.get(key), connection.metadata.generation
             now = asyncio.get_running_loop().time()
             if entry is not None and entry.uid == connection.metadata.uid and generation < entry.generation:
-                return EvaluatorUnusable("ConnectionNotReady", "it was changed a moment ago")
+                return EvaluatorUnusable(Reason.CONNECTION_NOT_READY, "it was changed a moment ago")
             known = entry is not None and entry.generation == generation and not afresh
             if entry is not None and known and now - entry.read_at < CREDENTIALS_SECONDS:
                 return entry.opened.evaluator
@@ -226,7 +227,7 @@ class Evaluators:
                     trace_of(error),
                 )
                 said = f"it cannot be used: internal error ({type(error).__name__}), see the operator's log"
-                return EvaluatorUnusable("InternalError", said)
+                return EvaluatorUnusable(Reason.INTERNAL_ERROR, said)
             finally:
                 self._renewing.discard(key)
 
@@ -244,7 +245,7 @@ class Evaluators:
             # Deleted together with its Secrets: what it still runs is cancelled with what was read of them.
             access, exists = entry.access, True
         if not exists or key not in self._renewing:
-            return EvaluatorUnusable("ConnectionNotFound", "it was deleted a moment ago")
+            return EvaluatorUnusable(Reason.CONNECTION_NOT_FOUND, "it was deleted a moment ago")
         terms, meta = ConnectionSettings.of(connection), connection.metadata
         if entry is not None and entry.terms != terms:
             self._close(key, f"NemoEvaluatorConnection {connection_name(connection)} was changed")
@@ -266,9 +267,9 @@ class Evaluators:
                 entry.opened.evaluator.breaker.probe_soon()
                 logger.info("connection %s: credentials or certificates are new", connection_name(connection))
         except UnusableCertificate as error:
-            return EvaluatorUnusable("ConnectionNotReady", f"spec.tls: {error}", stalled=True)
+            return EvaluatorUnusable(Reason.CONNECTION_NOT_READY, f"spec.tls: {error}", stalled=True)
         except UnusableUrl as error:
-            return EvaluatorUnusable("ConnectionNotReady", f"spec.url: {error}", stalled=True)
+            return EvaluatorUnusable(Reason.CONNECTION_NOT_READY, f"spec.url: {error}", stalled=True)
         entry.opened.evaluator.client.known.use(access.secrets)
         entry.access, entry.uid, entry.generation, entry.read_at = access, meta.uid, meta.generation, now
         self._allow(connection, entry.opened.evaluator)

@@ -26,6 +26,7 @@ from nemo_eval_operator.lifecycle.connection import (
 )
 from nemo_eval_operator.lifecycle.connection import status as connection_status
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
     EvaluatorRef,
@@ -135,9 +136,9 @@ class EvaluatorResolver:
                 return problem
         self._depending.put(key, used.connection if used else None)
         chosen = await self._as_recorded(used, namespace, starts=True)
-        if isinstance(chosen, EvaluatorUnusable) and chosen.reason == "EvaluatorChanged":
+        if isinstance(chosen, EvaluatorUnusable) and chosen.reason == Reason.EVALUATOR_CHANGED:
             said = f"NemoBenchmark {benchmark.metadata.name} is not ready: its evaluator has moved"
-            return EvaluatorUnusable("BenchmarkNotReady", said)
+            return EvaluatorUnusable(Reason.BENCHMARK_NOT_READY, said)
         return chosen
 
     async def of_benchmark(self, benchmark: NemoBenchmark) -> Chosen:
@@ -243,7 +244,7 @@ class EvaluatorResolver:
         try:
             found = (await self._listed(key.namespace)).by_name.get(key.name)
         except KubeRefused as error:
-            return EvaluatorUnusable("ConnectionNotReady", f"{name} may not be read: {error}")
+            return EvaluatorUnusable(Reason.CONNECTION_NOT_READY, f"{name} may not be read: {error}")
         if found is None:
             return not_found(name) if key.namespace == namespace else not_allowed(name, namespace)
         return found if found.allows_namespace(namespace) else not_allowed(name, namespace)

@@ -42,6 +42,7 @@ from nemo_eval_operator.lifecycle.steps import (
     UpdateConfig,
     WriteStatus,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, NemoEvalJob, SecretVersion
 from tests.unit.lifecycle.objects import (
     HELD,
@@ -408,7 +409,9 @@ class TestStatus:
         assert (told(status.conditions), status.conditions[0].reason) == (STALLED, "InvalidSpec")
 
     def test_a_missing_secret_is_waited_for(self) -> None:
-        status = benchmark_status.source_missing(bench(), NOW, "SecretNotFound", "there is no Secret hf")
+        status = benchmark_status.source_missing(
+            bench(), NOW, Reason.SECRET_NOT_FOUND, "there is no Secret hf"
+        )
         assert (told(status.conditions), status.conditions[0].reason) == (WORKING, "SecretNotFound")
 
     def test_a_failure_keeps_what_is_known_of_the_config(self) -> None:

@@ -22,6 +22,7 @@ from nemo_eval_operator.evaluator.model import (
     Unavailable,
 )
 from nemo_eval_operator.lifecycle import BreakerAction, Operation, Retry, meaning_of
+from nemo_eval_operator.reasons import Reason
 
 
 def answered(code: int, body: bytes = b"{}", *, retry_after: str = "") -> EvaluatorError:
@@ -253,7 +254,11 @@ def test_a_connection_says_what_failed_on_the_way(
 ) -> None:
     meaning = meaning_of(error("failed", fault=fault), Operation.CHECK)
     assert meaning.standing is not None
-    assert (meaning.reason, meaning.standing.name, meaning.breaker) == (fault, conditions, BreakerAction.TRIP)
+    assert (meaning.reason, meaning.standing.name, meaning.breaker) == (
+        Reason(fault),
+        conditions,
+        BreakerAction.TRIP,
+    )
     assert (
         meaning_of(Unavailable("failed", fault=fault), Operation.CREATE_JOB).reason == "EvaluatorUnreachable"
     )

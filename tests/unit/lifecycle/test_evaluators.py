@@ -33,6 +33,7 @@ from nemo_eval_operator.lifecycle.steps import (
     SubmitJob,
     WriteStatus,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import ConnectionStatus, EvaluatorUsed, NemoEvaluatorConnection
 from tests.unit.lifecycle.objects import (
     HELD,
@@ -52,7 +53,7 @@ from tests.unit.lifecycle.objects import (
 HERE = EvaluatorUsed(url="http://here.test", connection="team-a/main")
 THERE = EvaluatorUsed(url="http://there.test", connection="team-a/main")
 CHANGED = moved(HERE, THERE.url)
-GONE = EvaluatorUnusable("ConnectionNotFound", "there is no NemoEvaluatorConnection team-a/main")
+GONE = EvaluatorUnusable(Reason.CONNECTION_NOT_FOUND, "there is no NemoEvaluatorConnection team-a/main")
 
 RECORD = HERE.model_dump(by_alias=True)
 

@@ -8,12 +8,13 @@ import pytest
 
 from nemo_eval_operator.lifecycle import Event, event_of_change, event_of_ignored_ttl
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import Condition
 from tests.unit.lifecycle.objects import NOW, evaljob, finished, followed
 
 
 def conditions(standing: ConditionSet, reason: str) -> list[Condition]:
-    return conditions_of(Outcome(standing, reason, "why"), previous=(), generation=1, now=NOW)
+    return conditions_of(Outcome(standing, Reason(reason), "why"), previous=(), generation=1, now=NOW)
 
 
 OWNED: dict[str, Any] = {"labels": {"helm.toolkit.fluxcd.io/name": "evals"}}
@@ -46,9 +47,9 @@ class TestEvents:
         self, standing: ConditionSet, reason: str, kind: Any
     ) -> None:
         after = conditions(standing, reason)
-        assert event_of_change([], after) == Event(kind, reason, "why")
+        assert event_of_change([], after) == Event(kind, Reason(reason), "why")
         assert event_of_change(conditions(ConditionSet.WORKING, "BackOff"), after) == Event(
-            kind, reason, "why"
+            kind, Reason(reason), "why"
         )
 
     def test_the_same_reason_is_not_told_twice(self) -> None:
@@ -73,20 +74,20 @@ class TestEvents:
         )
         assert event_of_change(running, unseen) is None
         assert event_of_change(unseen, running) is None
-        assert event_of_change(unseen, ended) == Event("Normal", "Completed", "why")
+        assert event_of_change(unseen, ended) == Event("Normal", Reason.COMPLETED, "why")
 
     def test_a_good_end_after_trouble_is_worth_one(self) -> None:
         after = conditions(ConditionSet.COMPLETE, "Completed")
         before = conditions(ConditionSet.WORKING, "ResultsUnavailable")
-        assert event_of_change(before, after) == Event("Normal", "Completed", "why")
+        assert event_of_change(before, after) == Event("Normal", Reason.COMPLETED, "why")
 
     def test_a_submission_that_went_wrong_is_worth_one_and_so_is_its_good_end(self) -> None:
         submitting, uncertain, running = (
             conditions(ConditionSet.WORKING, reason)
             for reason in ("Submitting", "SubmissionUncertain", "Running")
         )
-        assert event_of_change(submitting, uncertain) == Event("Warning", "SubmissionUncertain", "why")
-        assert event_of_change(uncertain, running) == Event("Normal", "Running", "why")
+        assert event_of_change(submitting, uncertain) == Event("Warning", Reason.SUBMISSION_UNCERTAIN, "why")
+        assert event_of_change(uncertain, running) == Event("Normal", Reason.RUNNING, "why")
 
     @pytest.mark.parametrize(
         ("meta", "ttl", "status", "told"),

@@ -31,6 +31,7 @@ from nemo_eval_operator.lifecycle.steps import (
     SubmitJob,
     WriteStatus,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 from tests.unit.lifecycle.objects import (
     HELD,
@@ -53,8 +54,8 @@ from tests.unit.lifecycle.objects import (
     working,
 )
 
-MISSING = BenchmarkUnusable("BenchmarkNotFound", "there is no NemoBenchmark qa in team-a")
-UNREADY = BenchmarkUnusable("BenchmarkNotReady", "NemoBenchmark qa is not ready: drafting")
+MISSING = BenchmarkUnusable(Reason.BENCHMARK_NOT_FOUND, "there is no NemoBenchmark qa in team-a")
+UNREADY = BenchmarkUnusable(Reason.BENCHMARK_NOT_READY, "NemoBenchmark qa is not ready: drafting")
 OUTAGE = "cannot connect to http://evaluator.test: refused"
 
 

@@ -20,6 +20,7 @@ from nemo_eval_operator.evaluator.model import (
 from nemo_eval_operator.lifecycle.job import end_status
 from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.lifecycle.job.status_parts import observed
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, Progress
 from tests.unit.lifecycle.objects import (
     COMPLETE,
@@ -47,7 +48,7 @@ RUNNING = evaljob(meta={"generation": 4}, status=followed())
 
 TRANSITIONS: dict[str, tuple[EvalJobStatus, str, str, dict[str, str]]] = {
     "waiting": (
-        job_status.waiting(NEW, NOW, "BenchmarkNotFound", "there is none"),
+        job_status.waiting(NEW, NOW, Reason.BENCHMARK_NOT_FOUND, "there is none"),
         "Pending",
         "BenchmarkNotFound",
         WORKING,

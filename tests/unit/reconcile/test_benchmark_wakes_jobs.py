@@ -13,6 +13,7 @@ from nemo_eval_operator.lifecycle import FINALIZER, event_of_change
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
 from nemo_eval_operator.lifecycle.requests import Tenancy
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader
 from nemo_eval_operator.reconcile.job.benchmark_of_job import BenchmarkOfJob
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, EVALJOB_PLURAL, LabelSelector
@@ -114,7 +115,9 @@ async def test_of_a_benchmark_that_was_not_reconciled_yet_a_job_posts_no_event()
         Outcome(ConditionSet.WORKING, found.reason, found.message), previous=[], generation=1, now=NOW
     )
     assert event_of_change([], first) is None
-    rejected = Outcome(ConditionSet.WORKING, "BenchmarkNotReady", "NemoBenchmark qa is not ready: refused")
+    rejected = Outcome(
+        ConditionSet.WORKING, Reason.BENCHMARK_NOT_READY, "NemoBenchmark qa is not ready: refused"
+    )
     event = event_of_change(first, conditions_of(rejected, previous=first, generation=1, now=NOW))
     assert event is not None
     assert event.reason == "BenchmarkNotReady"
@@ -124,7 +127,9 @@ async def test_a_job_learns_that_the_rows_of_its_benchmark_were_deleted() -> Non
     rows = {"configMapRef": {"name": "questions", "key": "rows.json"}}
     stage = Stage(document(config={"type": "custom", "tasks": {"t": {"type": "data", "dataset": rows}}}))
     assert stage.kube.manifest is not None
-    ready = conditions_of(Outcome(ConditionSet.READY, "InEvaluator", ""), previous=[], generation=1, now=NOW)
+    ready = conditions_of(
+        Outcome(ConditionSet.READY, Reason.CONFIG_READY, ""), previous=[], generation=1, now=NOW
+    )
     stage.kube.manifest["status"] = {
         "observedGeneration": 1,
         "conditions": [condition.to_manifest() for condition in ready],

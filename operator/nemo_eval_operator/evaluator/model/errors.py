@@ -19,6 +19,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from nemo_eval_operator.reasons import Reason
+
 from .redaction import readable
 
 __all__ = [
@@ -42,11 +44,11 @@ MAX_DETAIL_CHARACTERS: Final = 1_000
 class Fault(StrEnum):
     """What on the way to an evaluator failed, in words for a condition's reason."""
 
-    ADDRESS_FORBIDDEN = "AddressForbidden"
-    DNS = "DNSError"
-    REFUSED = "ConnectionRefused"
-    TLS = "TLSError"
-    TIMEOUT = "TimedOut"
+    ADDRESS_FORBIDDEN = Reason.ADDRESS_FORBIDDEN
+    DNS = Reason.DNS_ERROR
+    REFUSED = Reason.CONNECTION_REFUSED
+    TLS = Reason.TLS_ERROR
+    TIMEOUT = Reason.TIMED_OUT
 
 
 class EvaluatorError(Exception):

@@ -37,6 +37,7 @@ from nemo_eval_operator.lifecycle.steps import (
     UpdateConfig,
     WriteStatus,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     BenchmarkDeletionPolicy,
     BenchmarkStatus,
@@ -237,7 +238,7 @@ def config_trouble(
         case RemoteConfig():
             return None
     return BenchmarkUnusable(
-        "BenchmarkNotReady", f"NemoBenchmark {benchmark.metadata.name} is not ready: {problem}"
+        Reason.BENCHMARK_NOT_READY, f"NemoBenchmark {benchmark.metadata.name} is not ready: {problem}"
     )
 
 

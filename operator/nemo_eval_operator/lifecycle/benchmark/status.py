@@ -18,6 +18,7 @@ from nemo_eval_operator.lifecycle import (
 )
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.lifecycle.requests import config_name
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, SecretVersion
 
 __all__ = [
@@ -48,7 +49,7 @@ def ready(
     """
     name = "/".join(config_name(benchmark))
     but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
-    outcome = Outcome(ConditionSet.READY, "ConfigReady", f"the evaluator has it as config {name}{but}")
+    outcome = Outcome(ConditionSet.READY, Reason.CONFIG_READY, f"the evaluator has it as config {name}{but}")
     return _with(benchmark, now, outcome).model_copy(
         update={
             "config": name,
@@ -75,7 +76,7 @@ def taken(benchmark: NemoBenchmark, now: datetime, *, owner: str | None = None) 
             f"Choose another spec.config.name, or let this object take it over and overwrite it: "
             f"{adopt_command(benchmark)}"
         )
-    return _with(benchmark, now, Outcome(ConditionSet.STALLED, "ConfigExists", message))
+    return _with(benchmark, now, Outcome(ConditionSet.STALLED, Reason.CONFIG_EXISTS, message))
 
 
 def failing(
@@ -93,7 +94,7 @@ def in_use(
         f"config {benchmark.status.config} is used by {used_by(users)}. It is deleted when they have ended, "
         f"or left in the evaluator at {timestamp(until)}"
     )
-    return _with(benchmark, now, Outcome(ConditionSet.WORKING, "ConfigInUse", message))
+    return _with(benchmark, now, Outcome(ConditionSet.WORKING, Reason.CONFIG_IN_USE, message))
 
 
 def used_by(users: Sequence[str]) -> str:
@@ -104,7 +105,7 @@ def used_by(users: Sequence[str]) -> str:
 
 
 def invalid(
-    benchmark: NemoBenchmark, now: datetime, message: str, *, reason: str = "InvalidSpec"
+    benchmark: NemoBenchmark, now: datetime, message: str, *, reason: Reason = Reason.INVALID_SPEC
 ) -> BenchmarkStatus:
     return _with(benchmark, now, Outcome(ConditionSet.STALLED, reason, message))
 
@@ -117,7 +118,7 @@ def without_evaluator(
     return _with(benchmark, now, Outcome(standing, unusable.reason, unusable.message))
 
 
-def source_missing(benchmark: NemoBenchmark, now: datetime, reason: str, message: str) -> BenchmarkStatus:
+def source_missing(benchmark: NemoBenchmark, now: datetime, reason: Reason, message: str) -> BenchmarkStatus:
     """A Secret or ConfigMap that the spec names is not there, or may not be read."""
     return _with(benchmark, now, Outcome(ConditionSet.WORKING, reason, message))
 

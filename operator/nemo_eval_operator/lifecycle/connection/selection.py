@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from nemo_eval_operator.lifecycle import claimed_evaluator
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, status_was_lost
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     EvaluatorRef,
     EvaluatorUsed,
@@ -71,7 +72,7 @@ def moved(used: EvaluatorUsed, url: str) -> EvaluatorUnusable:
         "looked for nowhere else: set the URL back until this has ended, or delete this object, which leaves "
         "the remote job where it is"
     )
-    return EvaluatorUnusable("EvaluatorChanged", message, stalled=True)
+    return EvaluatorUnusable(Reason.EVALUATOR_CHANGED, message, stalled=True)
 
 
 def mismatch(wanted: str, benchmark: NemoBenchmark) -> EvaluatorUnusable | None:
@@ -85,16 +86,16 @@ def mismatch(wanted: str, benchmark: NemoBenchmark) -> EvaluatorUnusable | None:
         f"spec.evaluatorRef is {wanted}, but the config of NemoBenchmark {benchmark.metadata.name} is kept "
         f"by {where}: leave evaluatorRef out of a new NemoEvalJob, or refer to a benchmark of that evaluator"
     )
-    return EvaluatorUnusable("EvaluatorMismatch", message, stalled=True)
+    return EvaluatorUnusable(Reason.EVALUATOR_MISMATCH, message, stalled=True)
 
 
 def not_found(name: str) -> EvaluatorUnusable:
-    return EvaluatorUnusable("ConnectionNotFound", f"there is no NemoEvaluatorConnection {name}")
+    return EvaluatorUnusable(Reason.CONNECTION_NOT_FOUND, f"there is no NemoEvaluatorConnection {name}")
 
 
 def terminating(name: str) -> EvaluatorUnusable:
     message = f"NemoEvaluatorConnection {name} is being deleted: nothing new is started on it"
-    return EvaluatorUnusable("ConnectionTerminating", message)
+    return EvaluatorUnusable(Reason.CONNECTION_TERMINATING, message)
 
 
 def not_allowed(name: str, namespace: str) -> EvaluatorUnusable:
@@ -106,4 +107,4 @@ def not_allowed(name: str, namespace: str) -> EvaluatorUnusable:
         f"NemoEvaluatorConnection {name} does not exist or does not allow namespace {namespace}: its owner "
         "can add the namespace to spec.allowedNamespaces there"
     )
-    return EvaluatorUnusable("ConnectionNotAllowed", message, stalled=True)
+    return EvaluatorUnusable(Reason.CONNECTION_NOT_ALLOWED, message, stalled=True)

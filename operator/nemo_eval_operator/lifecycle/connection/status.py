@@ -18,6 +18,7 @@ from nemo_eval_operator.lifecycle import (
     reason_of,
 )
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import Condition, ConnectionStatus, NemoEvaluatorConnection
 
 from .deletion import Needs
@@ -25,9 +26,9 @@ from .selection import connection_name, defaults_among
 
 __all__ = ["events_of_connection", "standing", "trouble_of", "unreadable", "why_stalled"]
 
-DEFAULT_CONFLICT: Final = "DefaultConflict"
-INSECURE: Final = "InsecureSkipVerify"
-IN_USE: Final = "ConnectionInUse"
+DEFAULT_CONFLICT: Final = Reason.DEFAULT_CONFLICT
+INSECURE: Final = Reason.INSECURE_SKIP_VERIFY
+IN_USE: Final = Reason.CONNECTION_IN_USE
 
 OPEN_TO_ALL: Final = (
     "tls.insecureSkipVerify is true: whoever is in between reads the credentials. Name the evaluator's "
@@ -63,7 +64,7 @@ def standing(
     `needs`: of a connection that is deleted, the objects that still need it.
     """
     if trouble is None:
-        outcome = Outcome(ConditionSet.READY, "Reachable", f"the evaluator answers at {connection.url}")
+        outcome = Outcome(ConditionSet.READY, Reason.REACHABLE, f"the evaluator answers at {connection.url}")
     else:
         kind = ConditionSet.STALLED if trouble.stalled else ConditionSet.WORKING
         outcome = Outcome(kind, trouble.reason, trouble.message)
@@ -80,7 +81,7 @@ def standing(
 
 
 def unreadable(
-    connection: NemoEvaluatorConnection, now: datetime, problem: str, *, reason: str = "InvalidSpec"
+    connection: NemoEvaluatorConnection, now: datetime, problem: str, *, reason: Reason = Reason.INVALID_SPEC
 ) -> ConnectionStatus:
     return _with(connection, now, Outcome(ConditionSet.STALLED, reason, problem), {})
 
@@ -91,7 +92,8 @@ def why_stalled(connection: NemoEvaluatorConnection) -> EvaluatorUnusable | None
         is_current = condition.observed_generation == connection.metadata.generation
         if is_current and condition.type == "Stalled" and condition.status == "True":
             message = f"NemoEvaluatorConnection {connection_name(connection)}: {condition.message}"
-            return EvaluatorUnusable(condition.reason, message, stalled=True)
+            reason = Reason.read(condition.reason) or Reason.CONNECTION_NOT_READY
+            return EvaluatorUnusable(reason, message, stalled=True)
     return None
 
 
@@ -99,17 +101,18 @@ def events_of_connection(before: ConnectionStatus, after: ConnectionStatus) -> l
     """The warnings that have become true."""
     held = {condition.type for condition in before.conditions}
     return [
-        Event("Warning", condition.type, condition.message)
+        Event("Warning", warning, condition.message)
         for condition in after.conditions
-        if condition.type in {DEFAULT_CONFLICT, INSECURE} and condition.type not in held
+        for warning in (DEFAULT_CONFLICT, INSECURE)
+        if condition.type == warning and warning not in held
     ]
 
 
 def _warnings(
     connection: NemoEvaluatorConnection, siblings: Sequence[NemoEvaluatorConnection]
-) -> dict[str, str]:
+) -> dict[Reason, str]:
     """Messages of further conditions by their type."""
-    warnings: dict[str, str] = {}
+    warnings: dict[Reason, str] = {}
     defaults = defaults_among(siblings)
     if connection.spec.default and len(defaults) > 1:
         names = ", ".join(other.metadata.name for other in defaults)
@@ -123,7 +126,7 @@ def _warnings(
 
 
 def _with(
-    connection: NemoEvaluatorConnection, now: datetime, outcome: Outcome, warnings: dict[str, str]
+    connection: NemoEvaluatorConnection, now: datetime, outcome: Outcome, warnings: dict[Reason, str]
 ) -> ConnectionStatus:
     generation, previous = connection.metadata.generation, connection.status.conditions
     conditions: list[Condition] = conditions_of(outcome, previous=previous, generation=generation, now=now)

@@ -19,6 +19,7 @@ from typing import Final
 from nemo_eval_operator.evaluator.model import EvaluatorError, Fault, Unavailable
 from nemo_eval_operator.lifecycle.conditions import ConditionSet
 from nemo_eval_operator.lifecycle.infrastructure import is_infrastructure
+from nemo_eval_operator.reasons import Reason
 
 from .terms import BreakerAction, Failure, Meaning, Operation, Retry, failure_of
 
@@ -41,20 +42,20 @@ CONFIG_RECHECK_SECONDS: Final = 5.0
 
 Table = Mapping[Failure, Meaning]
 
-UNCERTAIN: Final = Meaning("SubmissionUncertain", WORKING, NOW, LEAVE, LOOK_UP_HINT)
+UNCERTAIN: Final = Meaning(Reason.SUBMISSION_UNCERTAIN, WORKING, NOW, LEAVE, LOOK_UP_HINT)
 
 CREATE_JOB: Final[Table] = {
-    Failure.NO_CONNECTION: Meaning("EvaluatorUnreachable", WORKING, NOW, TRIP),
+    Failure.NO_CONNECTION: Meaning(Reason.EVALUATOR_UNREACHABLE, WORKING, NOW, TRIP),
     # An answer to a POST does not trip the breaker: reads may work, and the probe, a read, would reset it.
-    Failure.MISROUTED: Meaning("EvaluatorUnreachable", WORKING, BACKOFF, LEAVE),
-    Failure.UNAUTHORIZED: Meaning("EvaluatorUnauthorized", WORKING, BACKOFF, LEAVE),
-    Failure.BUSY: Meaning("EvaluatorBusy", WORKING, BACKOFF, LEAVE),
+    Failure.MISROUTED: Meaning(Reason.EVALUATOR_UNREACHABLE, WORKING, BACKOFF, LEAVE),
+    Failure.UNAUTHORIZED: Meaning(Reason.EVALUATOR_UNAUTHORIZED, WORKING, BACKOFF, LEAVE),
+    Failure.BUSY: Meaning(Reason.EVALUATOR_BUSY, WORKING, BACKOFF, LEAVE),
     Failure.NO_ANSWER: replace(UNCERTAIN, breaker=PROBE),
     Failure.GATEWAY_ERROR: UNCERTAIN,
     Failure.SERVER_ERROR: UNCERTAIN,
     Failure.MALFORMED: UNCERTAIN,
     Failure.MISSING: Meaning(
-        "EvaluatorRefusing",
+        Reason.EVALUATOR_REFUSING,
         WORKING,
         BACKOFF,
         LEAVE,
@@ -63,7 +64,7 @@ CREATE_JOB: Final[Table] = {
         rechecks_config=True,
     ),
     Failure.UNSUPPORTED: Meaning(
-        "EvaluatorRefusing",
+        Reason.EVALUATOR_REFUSING,
         WORKING,
         BACKOFF,
         LEAVE,
@@ -72,35 +73,35 @@ CREATE_JOB: Final[Table] = {
         rechecks_config=True,
     ),
     # What to correct depends on the job: `lifecycle/job/status.py` adds it.
-    Failure.CONFLICTING: Meaning("EvaluatorRejected", ConditionSet.FAILED, NEVER, LEAVE),
-    Failure.REJECTED: Meaning("EvaluatorRejected", ConditionSet.FAILED, NEVER, LEAVE),
+    Failure.CONFLICTING: Meaning(Reason.EVALUATOR_REJECTED, ConditionSet.FAILED, NEVER, LEAVE),
+    Failure.REJECTED: Meaning(Reason.EVALUATOR_REJECTED, ConditionSet.FAILED, NEVER, LEAVE),
 }
 
 CONFIG: Final[Table] = {
-    Failure.NO_CONNECTION: Meaning("EvaluatorUnreachable", WORKING, BACKOFF, TRIP),
-    Failure.MISROUTED: Meaning("EvaluatorUnreachable", WORKING, BACKOFF, TRIP),
-    Failure.UNAUTHORIZED: Meaning("EvaluatorUnauthorized", WORKING, BACKOFF, TRIP),
-    Failure.BUSY: Meaning("EvaluatorBusy", WORKING, BACKOFF, TRIP),
-    Failure.NO_ANSWER: Meaning("EvaluatorFailing", WORKING, BACKOFF, PROBE),
-    Failure.GATEWAY_ERROR: Meaning("EvaluatorFailing", WORKING, BACKOFF, LEAVE),
-    Failure.SERVER_ERROR: Meaning("EvaluatorFailing", WORKING, BACKOFF, LEAVE),
-    Failure.MALFORMED: Meaning("EvaluatorFailing", WORKING, BACKOFF, LEAVE),
-    Failure.MISSING: Meaning("EvaluatorRefusing", WORKING, BACKOFF, LEAVE, WHICH_URL),
-    Failure.UNSUPPORTED: Meaning("EvaluatorRefusing", WORKING, BACKOFF, LEAVE, WHICH_URL),
-    Failure.CONFLICTING: Meaning("ConfigInUse", WORKING, BACKOFF, LEAVE),
-    Failure.REJECTED: Meaning("EvaluatorRejected", STALLED, NEVER, LEAVE, "Correct spec.config"),
+    Failure.NO_CONNECTION: Meaning(Reason.EVALUATOR_UNREACHABLE, WORKING, BACKOFF, TRIP),
+    Failure.MISROUTED: Meaning(Reason.EVALUATOR_UNREACHABLE, WORKING, BACKOFF, TRIP),
+    Failure.UNAUTHORIZED: Meaning(Reason.EVALUATOR_UNAUTHORIZED, WORKING, BACKOFF, TRIP),
+    Failure.BUSY: Meaning(Reason.EVALUATOR_BUSY, WORKING, BACKOFF, TRIP),
+    Failure.NO_ANSWER: Meaning(Reason.EVALUATOR_FAILING, WORKING, BACKOFF, PROBE),
+    Failure.GATEWAY_ERROR: Meaning(Reason.EVALUATOR_FAILING, WORKING, BACKOFF, LEAVE),
+    Failure.SERVER_ERROR: Meaning(Reason.EVALUATOR_FAILING, WORKING, BACKOFF, LEAVE),
+    Failure.MALFORMED: Meaning(Reason.EVALUATOR_FAILING, WORKING, BACKOFF, LEAVE),
+    Failure.MISSING: Meaning(Reason.EVALUATOR_REFUSING, WORKING, BACKOFF, LEAVE, WHICH_URL),
+    Failure.UNSUPPORTED: Meaning(Reason.EVALUATOR_REFUSING, WORKING, BACKOFF, LEAVE, WHICH_URL),
+    Failure.CONFLICTING: Meaning(Reason.CONFIG_IN_USE, WORKING, BACKOFF, LEAVE),
+    Failure.REJECTED: Meaning(Reason.EVALUATOR_REJECTED, STALLED, NEVER, LEAVE, "Correct spec.config"),
 }
 
-NOT_AN_EVALUATOR: Final = Meaning("NotAnEvaluator", STALLED, BACKOFF, TRIP, WHICH_URL)
+NOT_AN_EVALUATOR: Final = Meaning(Reason.NOT_AN_EVALUATOR, STALLED, BACKOFF, TRIP, WHICH_URL)
 
 CHECK: Final[Table] = {
-    Failure.NO_CONNECTION: Meaning("Unreachable", WORKING, BACKOFF, TRIP),
+    Failure.NO_CONNECTION: Meaning(Reason.UNREACHABLE, WORKING, BACKOFF, TRIP),
     Failure.MISROUTED: NOT_AN_EVALUATOR,
-    Failure.UNAUTHORIZED: Meaning("Unauthorized", STALLED, BACKOFF, TRIP),
-    Failure.BUSY: Meaning("Busy", WORKING, BACKOFF, TRIP),
-    Failure.NO_ANSWER: Meaning("Unreachable", WORKING, BACKOFF, TRIP),
-    Failure.GATEWAY_ERROR: Meaning("ServerError", WORKING, BACKOFF, TRIP),
-    Failure.SERVER_ERROR: Meaning("ServerError", WORKING, BACKOFF, TRIP),
+    Failure.UNAUTHORIZED: Meaning(Reason.UNAUTHORIZED, STALLED, BACKOFF, TRIP),
+    Failure.BUSY: Meaning(Reason.BUSY, WORKING, BACKOFF, TRIP),
+    Failure.NO_ANSWER: Meaning(Reason.UNREACHABLE, WORKING, BACKOFF, TRIP),
+    Failure.GATEWAY_ERROR: Meaning(Reason.SERVER_ERROR, WORKING, BACKOFF, TRIP),
+    Failure.SERVER_ERROR: Meaning(Reason.SERVER_ERROR, WORKING, BACKOFF, TRIP),
     Failure.MALFORMED: NOT_AN_EVALUATOR,
     Failure.MISSING: NOT_AN_EVALUATOR,
     Failure.UNSUPPORTED: NOT_AN_EVALUATOR,
@@ -138,7 +139,7 @@ NO_NEWS: Final[Table] = {
 READ_JOB: Final[Table] = {
     failure: meaning
     if failure in {*NOT_ANSWERED, Failure.BUSY, Failure.MISSING}
-    else replace(meaning, reason="RemoteStatusUnknown", standing=WORKING)
+    else replace(meaning, reason=Reason.REMOTE_STATUS_UNKNOWN, standing=WORKING)
     for failure, meaning in NO_NEWS.items()
 }
 """The reason is set when it has happened several times in a row. MISSING: the job is gone (`RemoteGone`)."""
@@ -146,7 +147,7 @@ READ_JOB: Final[Table] = {
 CANCEL_JOB: Final[Table] = {
     failure: meaning
     if failure in NOT_ANSWERED
-    else replace(meaning, reason="CancelRefused", standing=WORKING)
+    else replace(meaning, reason=Reason.CANCEL_REFUSED, standing=WORKING)
     for failure, meaning in NO_NEWS.items()
 }
 """Where cancellation is MISSING, UNSUPPORTED or MISROUTED, the job is deleted instead before this applies."""
@@ -158,7 +159,7 @@ POLL_JOBS: Final[Table] = {
 """One answer of many says little, none of many says more: server errors are probed as well."""
 
 READ_RESULTS: Final[Table] = {
-    failure: Meaning("ResultsUnavailable", WORKING, BACKOFF, LEAVE) for failure in Failure
+    failure: Meaning(Reason.RESULTS_UNAVAILABLE, WORKING, BACKOFF, LEAVE) for failure in Failure
 }
 """After ten failures that are no outage the reason is ResultsNotKept, and the job is stalled."""
 
@@ -190,7 +191,7 @@ def meaning_of(error: EvaluatorError, operation: Operation) -> Meaning:
     failure = failure_of(error)
     meaning = TABLES[operation][failure]
     if operation is Operation.CHECK and error.fault is not None:
-        meaning = Meaning(error.fault, FAULTS[error.fault], BACKOFF, TRIP)
+        meaning = Meaning(Reason(error.fault), FAULTS[error.fault], BACKOFF, TRIP)
     if operation is Operation.CREATE_JOB and meaning.retry is NEVER and is_infrastructure(error.detail):
         meaning = replace(meaning, retry=Retry.ATTEMPT)
     wished = error.retry_after if isinstance(error, Unavailable) else None

@@ -17,6 +17,7 @@ from nemo_eval_operator.evaluator.model import (
     Unsupported,
 )
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome
+from nemo_eval_operator.reasons import Reason
 
 __all__ = ["BreakerAction", "Failure", "Meaning", "Operation", "Retry", "failure_of"]
 
@@ -115,7 +116,7 @@ class BreakerAction(StrEnum):
 class Meaning:
     """What an error of one operation means."""
 
-    reason: str | None
+    reason: Reason | None
     """Reason on the object; None: its status does not change."""
     standing: ConditionSet | None
     """Conditions on the object; None with `reason`."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
 from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 from . import status as job_status
@@ -36,20 +37,22 @@ def _retry_after(job: NemoEvalJob, now: datetime, ended: EvalJobStatus) -> EvalJ
         f"{ended.message}. Retry {retries} of {job.spec.backoff_limit}, attempt {fresh.attempt}, "
         f"follows at {timestamp(now + retry_delay(retries))}"
     )
-    return waiting(job.model_copy(update={"status": fresh}), now, "BackOff", message)
+    return waiting(job.model_copy(update={"status": fresh}), now, Reason.BACK_OFF, message)
 
 
 def backing_off(job: NemoEvalJob, now: datetime, due: datetime) -> EvalJobStatus:
-    if reason_of(job.status.conditions) == "BackOff":
+    if reason_of(job.status.conditions) == Reason.BACK_OFF:
         return observed(job)
-    return waiting(job, now, "BackOff", f"attempt {job.status.attempt}, a retry, follows at {timestamp(due)}")
+    return waiting(
+        job, now, Reason.BACK_OFF, f"attempt {job.status.attempt}, a retry, follows at {timestamp(due)}"
+    )
 
 
 def rerun(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     """Another attempt, as the annotation asks for; the run counts anew, its history stays."""
     fresh = next_attempt(job, job.status, now).model_copy(update={"start_time": None, "retries": None})
     message = f"attempt {fresh.attempt} starts: {RERUN_ANNOTATION} was set to {fresh.rerun!r}"
-    return waiting(job.model_copy(update={"status": fresh}), now, "Rerun", message)
+    return waiting(job.model_copy(update={"status": fresh}), now, Reason.RERUN, message)
 
 
 def rerun_ignored(job: NemoEvalJob, _now: datetime) -> EvalJobStatus:

@@ -17,7 +17,6 @@ from nemo_eval_operator.lifecycle import (
     Retry,
     is_infrastructure,
     meaning_of,
-    reason_of,
 )
 from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
 
@@ -104,7 +103,7 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
     entry = AttemptRecord(
         number=number,
         job_id=ended.job_id,
-        outcome=reason_of(ended.conditions) or "Unknown",
+        outcome=ended.conditions[0].reason if ended.conditions else "Unknown",
         start_time=_started(ended),
         completion_time=ended.completion_time or timestamp(now),
         evaluator=ended.evaluator,

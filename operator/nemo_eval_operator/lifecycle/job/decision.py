@@ -27,6 +27,7 @@ from nemo_eval_operator.lifecycle.steps import (
     WriteStatus,
     write_or_wait,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, end_status
@@ -80,7 +81,9 @@ def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
     if isinstance(facts.evaluator, EvaluatorUnusable):
         return write_or_wait(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
     if facts.outage is not None:
-        return write_or_wait(job, job_status.waiting(job, facts.now, "EvaluatorUnreachable", facts.outage))
+        return write_or_wait(
+            job, job_status.waiting(job, facts.now, Reason.EVALUATOR_UNREACHABLE, facts.outage)
+        )
     due = retry_due(job)
     if due is not None and facts.now < due:
         sooner = due if deadline is None else min(due, deadline)

@@ -8,6 +8,7 @@ from typing import Final
 from nemo_eval_operator.clock import duration_text, parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
 from nemo_eval_operator.lifecycle import ConditionSet, Operation, Outcome, Retry, meaning_of, rerun_command
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, ResultsRef
 
 from .attempts import is_retryable
@@ -43,7 +44,7 @@ def refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobSt
     if meaning.retry is Retry.ATTEMPT:
         retries = job.status.retries or 0
         exhausted = retries > 0 and retries >= job.spec.backoff_limit
-        reason = "BackoffLimitExceeded" if exhausted else reason
+        reason = Reason.BACKOFF_LIMIT_EXCEEDED if exhausted else reason
         count = f" (after spec.backoffLimit={retries} retries)" if exhausted else ""
         message = f"{error.detail}{count}. To start another attempt: {rerun_command(job)}"
     status = _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, reason, message))
@@ -70,9 +71,11 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
     count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
     message = f"{count}{_without(stored)}{_limited(job)}; {where}{cut}"
-    outcome = Outcome(ConditionSet.COMPLETE, "Completed", message)
+    outcome = Outcome(ConditionSet.COMPLETE, Reason.COMPLETED, message)
     if job.spec.dry_run:
-        outcome = Outcome(ConditionSet.COMPLETE, "DryRunCompleted", f"dry run, not a result: {message}")
+        outcome = Outcome(
+            ConditionSet.COMPLETE, Reason.DRY_RUN_COMPLETED, f"dry run, not a result: {message}"
+        )
     return _ended(job, now, Phase.SUCCEEDED, outcome).model_copy(
         update={
             "progress": progress_at(100, samples),
@@ -105,9 +108,9 @@ def _limited(job: NemoEvalJob) -> str:
 
 
 def failed(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
-    retries, reason, count = job.status.retries or 0, "EvaluationFailed", ""
+    retries, reason, count = job.status.retries or 0, Reason.EVALUATION_FAILED, ""
     if retries and retries >= job.spec.backoff_limit and is_retryable(job, remote):
-        reason, count = "BackoffLimitExceeded", f", after spec.backoffLimit={retries} retries"
+        reason, count = Reason.BACKOFF_LIMIT_EXCEEDED, f", after spec.backoffLimit={retries} retries"
     said = remote.readable_message or "the evaluator gave no message"
     message = f"{said} (remote job {remote.id}{count})"
     return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, reason, message))
@@ -123,7 +126,7 @@ def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobSt
         f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself; to start "
         f"another attempt: {rerun_command(job)}"
     )
-    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, "ExternalJobLost", message))
+    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, Reason.EXTERNAL_JOB_LOST, message))
 
 
 def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJobStatus:
@@ -137,12 +140,12 @@ def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJo
 
 def deadline_exceeded(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     message = f"cancelled after spec.activeDeadlineSeconds={job.spec.active_deadline_seconds}"
-    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, "DeadlineExceeded", message))
+    return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, Reason.DEADLINE_EXCEEDED, message))
 
 
 def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
     """No result was delivered, so whoever waits for one has to learn of it: Failed, reason Cancelled."""
-    status = _ended(job, now, Phase.CANCELLED, Outcome(ConditionSet.FAILED, "Cancelled", message))
+    status = _ended(job, now, Phase.CANCELLED, Outcome(ConditionSet.FAILED, Reason.CANCELLED, message))
     return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
 
 
@@ -156,8 +159,12 @@ def results_pending(
     message = f"the evaluation completed, its results are not here yet: {problem}"
     if given_up:
         message += f". Remote job {job.status.job_id} still has them; the operator keeps retrying"
-        return with_outcome(job, now, Phase.RUNNING, Outcome(ConditionSet.STALLED, "ResultsNotKept", message))
-    return with_outcome(job, now, Phase.RUNNING, Outcome(ConditionSet.WORKING, "ResultsUnavailable", message))
+        return with_outcome(
+            job, now, Phase.RUNNING, Outcome(ConditionSet.STALLED, Reason.RESULTS_NOT_KEPT, message)
+        )
+    return with_outcome(
+        job, now, Phase.RUNNING, Outcome(ConditionSet.WORKING, Reason.RESULTS_UNAVAILABLE, message)
+    )
 
 
 def _ended(job: NemoEvalJob, now: datetime, phase: Phase, outcome: Outcome) -> EvalJobStatus:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nemo_eval_operator.evaluator.model import CANCELLING, RemoteJob, Results
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark
 
 from .slots import SlotDecision
@@ -26,7 +27,7 @@ __all__ = [
 class BenchmarkUnusable:
     """The benchmark that the job refers to is missing or not ready; says why."""
 
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -37,7 +38,7 @@ class EvaluatorUnusable:
     `stalled`: a person has to change something before it can.
     """
 
-    reason: str
+    reason: Reason
     message: str
     stalled: bool = False
 

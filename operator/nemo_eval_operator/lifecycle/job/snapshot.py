@@ -6,21 +6,10 @@ from typing import Final, NamedTuple
 
 from nemo_eval_operator.evaluator.model import CANCELLING, JobStatus, RemoteJob
 from nemo_eval_operator.lifecycle import reason_of
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, Phase
 
 __all__ = ["JobSnapshot", "snapshot_in_status", "snapshot_of"]
-
-
-OUT_OF_SIGHT: Final = frozenset(
-    {
-        "ConnectionNotAllowed",
-        "ConnectionNotFound",
-        "ConnectionNotReady",
-        "EvaluatorChanged",
-        "EvaluatorUnreachable",
-    }
-)
-"""Reasons of an object whose remote job cannot be asked about: that it runs as before is news then."""
 
 
 LIVE: Final = frozenset({"active", "queued", "unclear"})
@@ -79,14 +68,14 @@ def snapshot_in_status(status: EvalJobStatus) -> JobSnapshot:
     percent = status.progress.percent if status.progress else None
     samples = _rounded(status.progress.samples_processed) if status.progress else None
     match reason_of(status.conditions):
-        case reason if reason in OUT_OF_SIGHT:
+        case reason if reason is not None and reason.hides_remote_job:
             state = "out of sight"
-        case "ResultsUnavailable" | "ResultsNotKept":
+        case Reason.RESULTS_UNAVAILABLE | Reason.RESULTS_NOT_KEPT:
             # Fetching them again has a backoff of its own, which the poller must not cut short.
             state = JobStatus.COMPLETED.value
-        case "RemoteStatusUnknown":
+        case Reason.REMOTE_STATUS_UNKNOWN:
             state = "unclear"
-        case "QueuedInEvaluator":
+        case Reason.QUEUED_IN_EVALUATOR:
             state = "queued"
         case _:
             state = CANCELLING if status.phase is Phase.CANCELLING else "active"

@@ -23,6 +23,7 @@ from nemo_eval_operator.lifecycle import (
     meaning_of,
     reason_of,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     EvalJobStatus,
     EvaluatorUsed,
@@ -61,16 +62,11 @@ __all__ = [
 MAX_WORD_CHARACTERS: Final = 64
 """Shown of a status that the evaluator reports."""
 
-REMOTE_STATUS_UNKNOWN: Final = "RemoteStatusUnknown"
+REMOTE_STATUS_UNKNOWN: Final = Reason.REMOTE_STATUS_UNKNOWN
 """Reason, and condition: present since and while the evaluator does not say how the remote job stands."""
 
-RETRIED: Final = frozenset(
-    {"EvaluatorBusy", "EvaluatorRefusing", "EvaluatorUnauthorized", "EvaluatorUnreachable"}
-)
-"""Reasons after which the same submission is simply made again."""
 
-
-def waiting(job: NemoEvalJob, now: datetime, reason: str, message: str) -> EvalJobStatus:
+def waiting(job: NemoEvalJob, now: datetime, reason: Reason, message: str) -> EvalJobStatus:
     """Not submitted yet, for a reason outside the job."""
     return with_outcome(job, now, Phase.PENDING, Outcome(ConditionSet.WORKING, reason, message))
 
@@ -88,7 +84,9 @@ def queued(job: NemoEvalJob, now: datetime, slot_decision: Queued) -> EvalJobSta
         else f"all {slot_decision.limit} evaluator slots are"
     )
     message = f"{place}: {slots} in use"
-    return waiting(job, now, "Queued", message).model_copy(update={"queue_position": slot_decision.place})
+    return waiting(job, now, Reason.QUEUED, message).model_copy(
+        update={"queue_position": slot_decision.place}
+    )
 
 
 def without_evaluator(job: NemoEvalJob, now: datetime, unusable: EvaluatorUnusable) -> EvalJobStatus:
@@ -103,12 +101,16 @@ def without_evaluator(job: NemoEvalJob, now: datetime, unusable: EvaluatorUnusab
 
 def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     message = "spec.suspend is true; the job will be submitted when it is set to false"
-    status = with_outcome(job, now, Phase.SUSPENDED, Outcome(ConditionSet.SUSPENDED, "Suspended", message))
+    status = with_outcome(
+        job, now, Phase.SUSPENDED, Outcome(ConditionSet.SUSPENDED, Reason.SUSPENDED, message)
+    )
     # As in batch/v1: the time of activeDeadlineSeconds starts anew when the job is resumed.
     return status.model_copy(update={"start_time": None})
 
 
-def invalid(job: NemoEvalJob, now: datetime, message: str, *, reason: str = "InvalidSpec") -> EvalJobStatus:
+def invalid(
+    job: NemoEvalJob, now: datetime, message: str, *, reason: Reason = Reason.INVALID_SPEC
+) -> EvalJobStatus:
     """The spec cannot be turned into a request."""
     return with_outcome(job, now, Phase.PENDING, Outcome(ConditionSet.STALLED, reason, message))
 
@@ -124,10 +126,13 @@ def submitting(
 
     A further try after a failed one changes no condition: only its outcome is news.
     """
-    if reason_of(job.status.conditions) in RETRIED:
+    reason = reason_of(job.status.conditions)
+    if reason is not None and reason.retried:
         status = observed(job).model_copy(update={"phase": Phase.SUBMITTING})
     else:
-        outcome = Outcome(ConditionSet.WORKING, "Submitting", "the job is being submitted to the evaluator")
+        outcome = Outcome(
+            ConditionSet.WORKING, Reason.SUBMITTING, "the job is being submitted to the evaluator"
+        )
         status = with_outcome(job, now, Phase.SUBMITTING, outcome)
     return status.model_copy(
         update={
@@ -179,12 +184,12 @@ def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> Eva
 
 def uncertain(job: NemoEvalJob, now: datetime, error: EvaluatorError | None = None) -> EvalJobStatus:
     """A POST may or may not have been carried out; it is looked for before another is made."""
-    if error is None and reason_of(job.status.conditions) == "SubmissionUncertain":
+    if error is None and reason_of(job.status.conditions) == Reason.SUBMISSION_UNCERTAIN:
         return observed(job)
     cause = error.detail if error else "the operator was interrupted while it submitted the job"
     message = f"{cause}. {LOOK_UP_HINT}"
     return with_outcome(
-        job, now, Phase.SUBMITTING, Outcome(ConditionSet.WORKING, "SubmissionUncertain", message)
+        job, now, Phase.SUBMITTING, Outcome(ConditionSet.WORKING, Reason.SUBMISSION_UNCERTAIN, message)
     )
 
 
@@ -203,10 +208,10 @@ def _live(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatus:
     if remote.is_queued:
         message = f"the evaluator has accepted it as {remote.id} and has not started it yet"
         return with_outcome(
-            job, now, Phase.PENDING, Outcome(ConditionSet.WORKING, "QueuedInEvaluator", message)
+            job, now, Phase.PENDING, Outcome(ConditionSet.WORKING, Reason.QUEUED_IN_EVALUATOR, message)
         )
     message = f"the evaluator runs it as {remote.id}"
-    return with_outcome(job, now, Phase.RUNNING, Outcome(ConditionSet.WORKING, "Running", message))
+    return with_outcome(job, now, Phase.RUNNING, Outcome(ConditionSet.WORKING, Reason.RUNNING, message))
 
 
 def unclear(job: NemoEvalJob, now: datetime, problem: str) -> EvalJobStatus:
@@ -227,18 +232,20 @@ def unclear(job: NemoEvalJob, now: datetime, problem: str) -> EvalJobStatus:
 def out_of_sight(job: NemoEvalJob, now: datetime, outage: str) -> EvalJobStatus:
     """The remote job goes on, but the evaluator cannot be asked about it."""
     message = f"remote job {job.status.job_id} cannot be followed: {outage}"
-    outcome = Outcome(ConditionSet.WORKING, "EvaluatorUnreachable", message)
+    outcome = Outcome(ConditionSet.WORKING, Reason.EVALUATOR_UNREACHABLE, message)
     return with_outcome(job, now, job.status.phase or Phase.RUNNING, outcome)
 
 
 def cancelling(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     message = f"cancellation of remote job {job.status.job_id} was requested"
-    return with_outcome(job, now, Phase.CANCELLING, Outcome(ConditionSet.WORKING, "Cancelling", message))
+    return with_outcome(job, now, Phase.CANCELLING, Outcome(ConditionSet.WORKING, Reason.CANCELLING, message))
 
 
 def cancel_requested(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     """Cancellation is about to be requested; that it was refused before is shown until it is accepted."""
-    return observed(job) if reason_of(job.status.conditions) == "CancelRefused" else cancelling(job, now)
+    return (
+        observed(job) if reason_of(job.status.conditions) == Reason.CANCEL_REFUSED else cancelling(job, now)
+    )
 
 
 def cancel_refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
@@ -247,7 +254,9 @@ def cancel_refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> Ev
         f"the evaluator does not cancel remote job {job.status.job_id}: {error.detail}. The operator keeps "
         "requesting it"
     )
-    return with_outcome(job, now, Phase.CANCELLING, Outcome(ConditionSet.WORKING, "CancelRefused", message))
+    return with_outcome(
+        job, now, Phase.CANCELLING, Outcome(ConditionSet.WORKING, Reason.CANCEL_REFUSED, message)
+    )
 
 
 def _progress(remote: RemoteJob, before: Progress | None) -> Progress | None:

@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.reasons import Reason
 
 from .target_paths import Step, UnusableSpec, parse, shown
 
@@ -68,7 +69,7 @@ MAX_NAMED: Final = 5
 class HostNotAllowed(UnusableSpec):
     """A URL of the spec names a host that is not allowed; the message says where and what to do."""
 
-    reason: ClassVar[str] = "HostNotAllowed"
+    reason: ClassVar[Reason] = Reason.HOST_NOT_ALLOWED
 
 
 class AllowedHosts:

@@ -24,6 +24,7 @@ from nemo_eval_operator.nemo import (
     Rag,
     Retriever,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .dataset_rows import MAX_DATASET_BYTES, DatasetRows
@@ -52,7 +53,7 @@ MAX_REFS: Final = 16
 class UnusableDataset(UnusableSpec):
     """A configMapRef cannot be used as it is; the message says which one, and what to change."""
 
-    reason: ClassVar[str] = "InvalidDataset"
+    reason: ClassVar[Reason] = Reason.INVALID_DATASET
 
 
 def dataset_refs(thing: NemoBenchmark | NemoEvalJob) -> dict[str, ConfigMapKeyRef]:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from nemo_eval_operator.evaluator.model import MASK
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import Event
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 from .target_paths import Step, parse, shown
@@ -57,7 +58,7 @@ def event_of_plain_secrets(thing: NemoBenchmark | NemoEvalJob | NemoEvaluatorCon
         f"Secret and refer to it: spec.valuesFrom: [{{secretKeyRef: {{name: SECRET, key: KEY}}, "
         f"targetPath: {target}}}]"
     )
-    return Event("Warning", "PlainTextSecret", message)
+    return Event("Warning", Reason.PLAIN_TEXT_SECRET, message)
 
 
 def mask_plain_secrets(config: JsonObject) -> None:

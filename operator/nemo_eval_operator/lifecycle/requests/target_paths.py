@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.reasons import Reason
 
 __all__ = ["Step", "UnusableSpec", "UnusableTargetPath", "parse", "place", "shown"]
 
@@ -30,7 +31,7 @@ class UnusableSpec(Exception):
     `reason` is the reason of the condition that reports it.
     """
 
-    reason: ClassVar[str] = "InvalidSpec"
+    reason: ClassVar[Reason] = Reason.INVALID_SPEC
 
 
 class UnusableTargetPath(UnusableSpec):

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from nemo_eval_operator.evaluator.model import readable
 from nemo_eval_operator.lifecycle import Event
 from nemo_eval_operator.nemo import OpenModel
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 from .target_paths import Step, shown
@@ -66,7 +67,7 @@ def event_of_unknown_fields(thing: NemoBenchmark | NemoEvalJob | NemoEvaluatorCo
         f"unknown: {named}{more}. Unknown fields are sent to the evaluator as they are, and it may ignore "
         "them; correct the name if it is a typo"
     )
-    return Event("Warning" if any(found.values()) else "Normal", "UnknownField", message)
+    return Event("Warning" if any(found.values()) else "Normal", Reason.UNKNOWN_FIELD, message)
 
 
 def _in(node: object, *, place: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], str | None]]:

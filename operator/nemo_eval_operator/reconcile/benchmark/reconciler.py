@@ -39,6 +39,7 @@ from nemo_eval_operator.lifecycle.requests import (
     with_rows,
 )
 from nemo_eval_operator.lifecycle.steps import AddFinalizer, RemoveFinalizer, RequeueAfter, WriteStatus
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.datasets import ConfigMapMissing, DatasetReader, ReadDatasets
 from nemo_eval_operator.reconcile.deadline import limit
 from nemo_eval_operator.reconcile.lanes import Lanes, lane_at
@@ -197,7 +198,7 @@ class BenchmarkReconciler:
             async with limit(release_benchmark_seconds(benchmark, _now())):
                 return await self._resolver.of_benchmark(benchmark)
         except EvaluatorError as error:
-            return EvaluatorUnusable("InternalError", error.detail)
+            return EvaluatorUnusable(Reason.INTERNAL_ERROR, error.detail)
 
     async def _step_by_step(
         self, benchmark: NemoBenchmark, facts: BenchmarkFacts, evaluator: Evaluator | None

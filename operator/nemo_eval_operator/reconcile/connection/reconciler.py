@@ -16,6 +16,7 @@ from nemo_eval_operator.lifecycle import FINALIZER, Operation, read_benchmark, r
 from nemo_eval_operator.lifecycle.connection import Hold, Needs, hold_of, needs_of
 from nemo_eval_operator.lifecycle.connection import status as connection_status
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.objects import (
     FINALIZER_RECHECK_SECONDS,
     FinalizerRefused,
@@ -189,7 +190,7 @@ class ConnectionReconciler:
         if breaker.error is not None:
             return connection_status.trouble_of(breaker.error, connection)
         if (failure := evaluator.bulkhead.failure) is not None:
-            return EvaluatorUnusable("InternalError", failure)
+            return EvaluatorUnusable(Reason.INTERNAL_ERROR, failure)
         return None
 
     async def _tell(

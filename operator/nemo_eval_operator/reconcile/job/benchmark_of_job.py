@@ -12,6 +12,7 @@ from nemo_eval_operator.lifecycle.benchmark import (
     was_reconciled,
 )
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.datasets import DatasetReader
 from nemo_eval_operator.reconcile.objects import first_problem
 from nemo_eval_operator.reconcile.secrets import SecretReader
@@ -44,28 +45,38 @@ class BenchmarkOfJob:
         try:
             document = await self._kube.get(key)
         except ObjectTooLarge as problem:
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {problem}")
+            return BenchmarkUnusable(Reason.BENCHMARK_NOT_READY, f"NemoBenchmark {key.name}: {problem}")
         if document is None:
             return BenchmarkUnusable(
-                "BenchmarkNotFound", f"there is no NemoBenchmark {key.name} in {key.namespace}"
+                Reason.BENCHMARK_NOT_FOUND, f"there is no NemoBenchmark {key.name} in {key.namespace}"
             )
         try:
             benchmark = NemoBenchmark.model_validate(document)
         except ValidationError as error:
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name}: {first_problem(error)}")
+            return BenchmarkUnusable(
+                Reason.BENCHMARK_NOT_READY, f"NemoBenchmark {key.name}: {first_problem(error)}"
+            )
         if not was_reconciled(benchmark):
             said = "it has not been reconciled yet"
-            return BenchmarkUnusable("BenchmarkReconciling", f"NemoBenchmark {key.name} is not ready: {said}")
+            return BenchmarkUnusable(
+                Reason.BENCHMARK_RECONCILING, f"NemoBenchmark {key.name} is not ready: {said}"
+            )
         if not was_ready(benchmark) or benchmark.metadata.deletion_timestamp is not None:
             said = benchmark.status.message or "it is not in the evaluator"
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+            return BenchmarkUnusable(
+                Reason.BENCHMARK_NOT_READY, f"NemoBenchmark {key.name} is not ready: {said}"
+            )
         if has_new_secrets(benchmark, await self._secrets.versions(benchmark)):
             self._queue.add(key)
             said = "its Secrets were changed or deleted; it is being reconciled"
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+            return BenchmarkUnusable(
+                Reason.BENCHMARK_NOT_READY, f"NemoBenchmark {key.name} is not ready: {said}"
+            )
         if has_new_config_maps(benchmark, await self._datasets.versions(benchmark)):
             self._queue.add(key)
             said = "its ConfigMaps were changed or deleted; it is being reconciled"
-            return BenchmarkUnusable("BenchmarkNotReady", f"NemoBenchmark {key.name} is not ready: {said}")
+            return BenchmarkUnusable(
+                Reason.BENCHMARK_NOT_READY, f"NemoBenchmark {key.name} is not ready: {said}"
+            )
         self._waiting.drop(benchmark=key, job=key_of(job))
         return benchmark

@@ -16,6 +16,7 @@ from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle import Event
 from nemo_eval_operator.lifecycle.job import LookUp, pick_marked
 from nemo_eval_operator.lifecycle.steps import FindJob
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.objects import ObjectWriter
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.runtime.metrics import Metrics
@@ -82,13 +83,13 @@ class JobFinder:
                 f"remote jobs of the same attempt that were not cancelled: {left}. Cancel in the evaluator "
                 f"all with k8s-uid {job.metadata.uid} in their custom_fields, except {found[0].id}"
             )
-            await self._objects.tell(job, Event("Warning", "DuplicatesRunning", message))
+            await self._objects.tell(job, Event("Warning", Reason.DUPLICATES_RUNNING, message))
 
     async def _cancel_duplicate(self, job: NemoEvalJob, job_id: str, client: EvaluatorClient) -> None:
         what = f"remote job {job_id} is a second one of the same attempt"
         if (refusal := await self._remote_jobs.cancel(client, job, job_id)) is not None:
             message = f"{what}, and the evaluator does not cancel it: {refusal.detail}"
-            await self._objects.tell(job, Event("Warning", "CancelRefused", message))
+            await self._objects.tell(job, Event("Warning", Reason.CANCEL_REFUSED, message))
             return
         self._metrics.duplicate_cancelled()
-        await self._objects.tell(job, Event("Warning", "DuplicateCancelled", f"{what}: cancelled"))
+        await self._objects.tell(job, Event("Warning", Reason.DUPLICATE_CANCELLED, f"{what}: cancelled"))

@@ -49,6 +49,7 @@ from nemo_eval_operator.lifecycle.steps import (
     SubmitJob,
     WriteStatus,
 )
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.datasets import DatasetReader
 from nemo_eval_operator.reconcile.deadline import limit
 from nemo_eval_operator.reconcile.lanes import OWN_LANE, lane_at
@@ -362,7 +363,7 @@ class JobReconciler:
             async with limit(release_job_seconds(job, datetime.now(UTC))):
                 return await self._resolver.of_job(job, benchmark)
         except EvaluatorError as error:
-            return EvaluatorUnusable("InternalError", error.detail)
+            return EvaluatorUnusable(Reason.INTERNAL_ERROR, error.detail)
 
     async def _with_message(self, job: NemoEvalJob, facts: Facts, evaluator: Evaluator | None) -> Facts:
         """Mask what the evaluator's text must not show: it is about to be written into status."""

@@ -16,6 +16,7 @@ from nemo_eval_operator.evaluator.model import (
 from nemo_eval_operator.lifecycle import Event, Operation
 from nemo_eval_operator.lifecycle.job import RemoteGone
 from nemo_eval_operator.lifecycle.steps import CancelJob, CollectResults, DeleteJob, FindJob, SubmitJob
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.objects import ObjectWriter
 from nemo_eval_operator.resources import NemoEvalJob
 
@@ -91,4 +92,4 @@ class RemoteJobs:
             return
         await self.delete(evaluator, job_id)
         message = f"this evaluator cannot cancel ({error.detail}): remote job {job_id} was deleted instead"
-        await self._objects.tell(job, Event("Warning", "CancelUnsupported", message))
+        await self._objects.tell(job, Event("Warning", Reason.CANCEL_UNSUPPORTED, message))
