@@ -70,6 +70,19 @@ class Metrics:
             self._registry.register(self._named)
         self._phases = _Phases()
         self._registry.register(self._phases)
+        self._add_counters()
+        self._add_histograms()
+        self._registry.register(
+            _OldNames(
+                {
+                    "left_behind": self._orphaned,
+                    "poll_sweeps": self._poll_cycles,
+                    "news_lag_seconds": self._propagation,
+                }
+            )
+        )
+
+    def _add_counters(self) -> None:
         self._submissions = self._counter(
             "submissions", "Submissions of jobs (POST requests), by outcome.", "outcome"
         )
@@ -90,6 +103,8 @@ class Metrics:
             "loop",
         )
         self._poll_requests = self._counter("poll_requests", "Requests sent in poll cycles.")
+
+    def _add_histograms(self) -> None:
         self._calls = self._histogram(
             "evaluator_request_seconds",
             "Duration of evaluator calls until the whole answer was read, by route and class of status code.",
@@ -112,15 +127,6 @@ class Metrics:
             "event_loop_lag_seconds",
             "Delay between a timer's due time and the moment the event loop ran it.",
             LOOP_BUCKETS,
-        )
-        self._registry.register(
-            _OldNames(
-                {
-                    "left_behind": self._orphaned,
-                    "poll_sweeps": self._poll_cycles,
-                    "news_lag_seconds": self._propagation,
-                }
-            )
         )
 
     def _counter(self, name: str, description: str, *labels: str) -> Counter:
