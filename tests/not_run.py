@@ -19,6 +19,8 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"kubectl apply -f deploy/samples": "needs the demo's model; make demo applies them",
     r"kubectl apply --server-side -f crds/": "the fixture has applied them",
     r"kubectl delete .*--all-namespaces": "deletes objects of other tests; see tests/e2e/test_teardown.py",
+    r"kubectl .*nemo-eval-system\b.*": "needs an installed operator; tests/e2e/test_install.py installs it",
+    r"kubectl patch nejob .*cancel.*": "refused once the run has ended; tests/e2e/test_way_of_a_job.py",
     r"kubectl patch configmap argocd-cm .*": "tests/integration/test_gitops_manifests.py patches one",
     r"nemo-eval-operator release-finalizers .*": "tests/e2e/test_release_finalizers.py runs it",
     r"nemo-local-evaluator run gsm8k\.yaml .*": "tests/integration/test_local_evaluator_harness.py does",

@@ -22,7 +22,7 @@ __all__ = ["MODELS", "NAMESPACE", "HelpfulModel", "Shell"]
 NAMESPACE: Final = "team-a"
 """The namespace that pages use in their commands."""
 
-MODELS: Final = ("my-model", "my-judge", "meta/llama-3.1-8b-instruct")
+MODELS: Final = ("smollm2-135m-instruct", "my-model", "my-judge", "meta/llama-3.1-8b-instruct")
 """Registered models that pages use."""
 
 _TIMEOUT_SECONDS: Final = 120
