@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
 from nemo_eval_operator.kube.weighing import weighed
-from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
+from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES, ObjectMeta
 
 KEY = ObjectKey("nemoevaljobs", "team-a", "qa")
 STATUS = {"jobId": "eval-1", "phase": "Running"}
@@ -176,3 +177,30 @@ async def test_lists_have_smaller_pages_where_objects_are_large_and_miss_none() 
     ]
     assert min(kube.limits) == 1
     assert kube.limits[-1] > 1
+
+
+async def test_a_write_is_answered_with_metadata_alone() -> None:
+    """HTTP answers are freed by the garbage collector only: many of 1.3 MB would be in memory together."""
+    accepted: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        accepted.append(request.headers["Accept"])
+        return httpx.Response(200, json={"metadata": {"name": "large", "resourceVersion": "2"}})
+
+    http = httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(answer))
+    client, meta = KubeClient(http), ObjectMeta(name="large", uid="u", resource_version="1")
+    await client.replace_status(KEY, meta, {})
+    await client.replace_finalizers(KEY, meta, [])
+
+    assert accepted == ["application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"] * 2
+
+
+async def test_what_is_known_of_a_large_object_does_not_keep_its_bytes() -> None:
+    large = manifest({"x": [[]] * 430_000})
+    with pytest.raises(ObjectTooLarge) as raised:
+        await Kube(large).client.get(KEY)
+
+    frames = [frame for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
+    of_client = [frame for frame in frames if frame.f_code.co_name == "get"]
+    assert of_client
+    assert not any(isinstance(value, bytes) for frame in of_client for value in frame.f_locals.values())

@@ -125,6 +125,8 @@ class KubeClient:
         if content is None:
             return None
         found = _weighed(content, key.path)
+        # The exception is kept while the object is handled, and with it this frame.
+        del content
         if found.problem is not None:
             self._too_large.add(key)
             raise ObjectTooLarge(found.problem, found.document)
@@ -327,8 +329,12 @@ class KubeClient:
         ]
         # The API server needs a second of CPU to patch one that is too large: one such write at a time.
         async with self._heavy if key in self._too_large else nullcontext():
+            # Metadata alone: an HTTP answer is freed by the garbage collector only, and may have 1.3 MB.
             written = await self._server.send(
-                "PATCH", key.path + subresource, body=[*preconditions, *operations], headers=JSON_PATCH
+                "PATCH",
+                key.path + subresource,
+                body=[*preconditions, *operations],
+                headers={**JSON_PATCH, **METADATA},
             )
         document = metadata_in(written.content)
         if self._on_write is not None:
