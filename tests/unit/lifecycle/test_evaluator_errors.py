@@ -297,6 +297,13 @@ def test_the_message_is_the_evaluators_and_a_hint(error: str, operation: str, hi
     assert message == (f"{caught.detail}. {hint}" if hint else caught.detail)
 
 
+def test_the_reasons_after_which_a_submission_is_repeated_are_marked_as_such() -> None:
+    """A further try changes no condition: `Reason.retried` says so, and the table which errors lead to it."""
+    meanings = [meaning_of(error, Operation.CREATE_JOB) for error in ERRORS.values()]
+    repeated = {m.reason for m in meanings if m.retry in {Retry.NOW, Retry.BACKOFF} and not m.may_have_acted}
+    assert repeated == {reason for reason in Reason if reason.retried}
+
+
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_job_whose_config_may_be_gone_has_it_verified(error: str) -> None:
     meaning = meaning_of(ERRORS[error], Operation.CREATE_JOB)
