@@ -14,7 +14,7 @@ _FINALIZER: Final = "evaluator.nemo.dev/finalizer"
 
 
 class Step(StrEnum):
-    """One request of the way of a job; see docs/architecture.md, "The way of one job"."""
+    """One request in the lifecycle of a job; see docs/architecture.md, "Lifecycle of a job"."""
 
     CLAIM = "add finalizer"
     INTENT = "write intent"
