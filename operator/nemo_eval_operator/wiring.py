@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -17,8 +18,8 @@ from nemo_eval_operator.reconcile import (
     FastPath,
     JobIndex,
     JobReconciler,
-    Lanes,
     SecretReader,
+    lane_of,
 )
 from nemo_eval_operator.runtime.heartbeats import Heartbeats
 from nemo_eval_operator.runtime.leader import Election
@@ -34,7 +35,7 @@ from nemo_eval_operator.sessions import (
     SecretStore,
     SharedSlots,
 )
-from nemo_eval_operator.workqueue import Shares, WorkQueue
+from nemo_eval_operator.workqueue import ObjectStates, Shares, WorkQueue
 
 from .handlers import Changes, Context, WatchLiveness
 from .kube import Credentials, KubeClient, ObjectKey, pod_namespace
@@ -86,7 +87,6 @@ class Operator:
 class _Queueing:
     queue: WorkQueue
     shares: Shares
-    lanes: Lanes
     waiting: BenchmarkWaiters
 
 
@@ -151,11 +151,12 @@ def evaluator_http(settings: Settings, election: Election | None) -> httpx.Async
 
 
 def _queueing(inputs: Inputs) -> _Queueing:
-    settings, lanes = inputs.settings, Lanes()
+    settings, states = inputs.settings, ObjectStates()
+    states.on_forget(inputs.kube.forget)
     shares = Shares(workers=settings.workers, per_evaluator=settings.workers_per_evaluator)
-    queue = WorkQueue(shares=shares, lane_of=lanes.lane_of)
+    queue = WorkQueue(shares=shares, lane_of=partial(lane_of, states), states=states)
     inputs.metrics.show_queue(depth=queue.depth, oldest_wait=queue.oldest_wait)
-    return _Queueing(queue=queue, shares=shares, lanes=lanes, waiting=BenchmarkWaiters())
+    return _Queueing(queue=queue, shares=shares, waiting=BenchmarkWaiters())
 
 
 def _sessions(inputs: Inputs, queueing: _Queueing) -> _Sessions:
@@ -181,7 +182,7 @@ def _sessions(inputs: Inputs, queueing: _Queueing) -> _Sessions:
         evaluators=evaluators,
         resolver=EvaluatorResolver(kube, evaluators),
         secrets=SecretReader(kube, store),
-        job_index=JobIndex(evaluators=evaluators, waiting=queueing.waiting, lanes=queueing.lanes),
+        job_index=JobIndex(evaluators=evaluators, waiting=queueing.waiting),
         loops=[*loops, *factory.watch_slots(own, evaluators)],
     )
 
@@ -237,7 +238,6 @@ def _benchmarks(inputs: Inputs, queueing: _Queueing, sessions: _Sessions) -> Ben
         resolver=sessions.resolver,
         queue=queueing.queue,
         waiting=queueing.waiting,
-        lanes=queueing.lanes,
         secrets=sessions.secrets,
         metrics=inputs.metrics,
         selector=settings.selector,

@@ -99,6 +99,10 @@ class KubeClient:
         self._too_large: set[ObjectKey] = set()
         self._heavy = asyncio.Semaphore(1)
 
+    def forget(self, key: ObjectKey) -> None:
+        """Keep nothing of an object that is gone or is another operator's."""
+        self._too_large.discard(key)
+
     async def serves(self, plural: str) -> bool:
         """Whether the API server knows the kind yet."""
         document = await self._server.get(API) or {}

@@ -5,7 +5,7 @@ from .connection.reconciler import ConnectionReconciler
 from .job.fast_path import FastPath
 from .job.index import JobIndex
 from .job.reconciler import JobReconciler
-from .lanes import Lanes
+from .lanes import lane_of
 from .secrets import SecretReader
 from .waiters import BenchmarkWaiters
 
@@ -16,6 +16,6 @@ __all__ = [
     "FastPath",
     "JobIndex",
     "JobReconciler",
-    "Lanes",
     "SecretReader",
+    "lane_of",
 ]

@@ -6,8 +6,9 @@ from typing import Final
 
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.resources import CONNECTION_PLURAL, EvaluatorUsed
+from nemo_eval_operator.workqueue import ObjectStates
 
-__all__ = ["OWN_LANE", "Lanes", "lane_at"]
+__all__ = ["OWN_LANE", "lane_at", "lane_of", "put_in_lane"]
 
 OWN_LANE: Final = "own"
 """No connection's, whose names have a slash."""
@@ -18,27 +19,20 @@ def lane_at(used: EvaluatorUsed) -> str:
     return used.connection or OWN_LANE
 
 
-class Lanes:
-    """Lanes of connections, by object.
+def lane_of(states: ObjectStates, key: ObjectKey) -> str:
+    """Return the lane of a connection that an object's reconciliation begins in; empty for all others.
 
-    One that is about the operator's own, or that was not looked at yet, has none: it takes one up
+    One that is about the operator's own evaluator, or that was not reconciled yet, takes up a lane
     (`WorkQueue.enter`) once it is known.
     """
+    if key.plural == CONNECTION_PLURAL:
+        # They have to tell how it is, however busy an evaluator keeps jobs; each namespace its own.
+        return f"{key.namespace}/"
+    return states.read(key).lane
 
-    def __init__(self) -> None:
-        self._by_key: dict[ObjectKey, str] = {}
 
-    def lane_of(self, key: ObjectKey) -> str:
-        if key.plural == CONNECTION_PLURAL:
-            # They have to tell how it is, however busy an evaluator keeps jobs; each namespace its own.
-            return f"{key.namespace}/"
-        return self._by_key.get(key, "")
-
-    def put(self, key: ObjectKey, used: EvaluatorUsed | None) -> None:
-        if used is None or used.connection is None:
-            self._by_key.pop(key, None)
-        else:
-            self._by_key[key] = used.connection
-
-    def forget(self, key: ObjectKey) -> None:
-        self._by_key.pop(key, None)
+def put_in_lane(states: ObjectStates, key: ObjectKey, used: EvaluatorUsed | None) -> None:
+    """Let later reconciliations of the object begin in the lane of its evaluator."""
+    lane = "" if used is None or used.connection is None else used.connection
+    if lane != states.read(key).lane:
+        states.of(key).lane = lane

@@ -108,6 +108,10 @@ class CircuitBreaker:
     def wait(self, key: ObjectKey) -> None:
         self._waiting.add(key)
 
+    def forget(self, key: ObjectKey) -> None:
+        """Do not queue the object when the evaluator is reachable again."""
+        self._waiting.discard(key)
+
     def probe_soon(self) -> None:
         """What kept the evaluator out of reach may be mended: do not wait out the backoff."""
         self._hurry.set()

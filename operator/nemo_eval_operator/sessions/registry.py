@@ -138,6 +138,8 @@ class Evaluators:
         self._slots = slots or SharedSlots(queue, limit=None, own_url=own.used.url)
         self.own = own
         self._queue = queue
+        self.states = queue.states
+        self.states.on_forget(self.forget)
         self._credentials = credentials
         self._open = open_connection
         self._entries: dict[ObjectKey, _Entry] = {}
@@ -166,6 +168,7 @@ class Evaluators:
             if evaluator is not but:
                 evaluator.tracker.forget(job)
                 evaluator.waiting.discard(job)
+                evaluator.breaker.forget(job)
                 if but is not None:
                     evaluator.slot_pool.leave_for(job, but.slot_pool)
                 elif not runs:

@@ -35,6 +35,7 @@ from nemo_eval_operator.resources import (
     NemoEvalJob,
     NemoEvaluatorConnection,
 )
+from nemo_eval_operator.workqueue import ObjectStates
 
 from .registry import Evaluators, connection_key
 
@@ -83,21 +84,24 @@ class _Listed:
 class _Dependents:
     """Which objects depend on which connection, both ways."""
 
-    def __init__(self) -> None:
-        self._chosen: dict[ObjectKey, str] = {}
+    def __init__(self, states: ObjectStates) -> None:
+        self._states = states
+        states.on_forget(self.discard)
         self._objects: dict[str, dict[ObjectKey, None]] = {}
 
     def put(self, key: ObjectKey, connection: str | None) -> None:
         """The object names that connection, or (None) the default of its namespace."""
         name = f"{key.namespace}/" if connection is None else connection
-        if self._chosen.get(key) != name:
+        state = self._states.of(key)
+        if state.connection != name:
             self.discard(key)
-            self._chosen[key] = name
+            state.connection = name
             self._objects.setdefault(name, {})[key] = None
 
     def discard(self, key: ObjectKey) -> None:
-        name = self._chosen.pop(key, None)
+        name = self._states.read(key).connection
         if name is not None:
+            self._states.of(key).connection = None
             del self._objects[name][key]
             if not self._objects[name]:
                 del self._objects[name]
@@ -116,7 +120,7 @@ class EvaluatorResolver:
         self._lists: dict[str, _Listed] = {}
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By namespace: all workers ask at once, and one of them reads for all."""
-        self._depending = _Dependents()
+        self._depending = _Dependents(evaluators.states)
         """Objects that may still choose another evaluator."""
 
     async def of_job(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> Chosen:

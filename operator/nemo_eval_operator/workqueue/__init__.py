@@ -1,7 +1,8 @@
 """Work queue of object keys: fair between namespaces, one worker per object, retries with backoff."""
 
 from .fair_queue import FairQueue
+from .object_states import ObjectState, ObjectStates
 from .queue import RetryLater, WaitInLane, WorkQueue
 from .shares import Shares
 
-__all__ = ["FairQueue", "RetryLater", "Shares", "WaitInLane", "WorkQueue"]
+__all__ = ["FairQueue", "ObjectState", "ObjectStates", "RetryLater", "Shares", "WaitInLane", "WorkQueue"]

@@ -79,7 +79,8 @@ class FairQueue:
         self._compact_at[namespace] = max(MIN_COMPACTED, 2 * len(heap))
 
     def discard(self, key: ObjectKey) -> None:
-        self._slots.pop(key, None)
+        if self._slots.pop(key, None) and len(self._namespaces[key.namespace]) <= MIN_COMPACTED:
+            self._compact(key.namespace)
 
     def holds_others_than(self, namespace: str) -> bool:
         """Whether a key of another namespace is in line."""

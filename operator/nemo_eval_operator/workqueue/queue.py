@@ -19,6 +19,7 @@ from nemo_eval_operator.runtime.backoff import pause_after
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
 from .fair_queue import FairQueue
+from .object_states import ObjectStates
 from .shares import FIRST_READS, Shares, group_of, is_connection
 
 __all__ = ["Reconcile", "RetryLater", "WaitInLane", "WorkQueue"]
@@ -67,8 +68,14 @@ class WorkQueue:
     """
 
     def __init__(
-        self, *, lane_of: Callable[[ObjectKey], str] = lambda _: FIRST_READS, shares: Shares | None = None
+        self,
+        *,
+        lane_of: Callable[[ObjectKey], str] = lambda _: FIRST_READS,
+        shares: Shares | None = None,
+        states: ObjectStates | None = None,
     ) -> None:
+        self.states = states or ObjectStates()
+        """What is kept of each object."""
         self._lane_of = lane_of
         self._shares = shares or Shares()
         self._lanes: dict[str, FairQueue] = {}
@@ -80,14 +87,12 @@ class WorkQueue:
         """As many as there are keys that a worker may take, or more."""
         self._queued: dict[ObjectKey, float] = {}
         """Since when, by the monotonic clock; the first has waited longest."""
-        self._priorities: dict[ObjectKey, int] = {}
         self._active: dict[ObjectKey, str] = {}
         """With the lane of each."""
         self._left = asyncio.Event()
         """Set when a key leaves its lane, and then replaced."""
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
-        self._failures: dict[ObjectKey, int] = {}
         self._closed = False
         self._submitting: set[ObjectKey] = set()
         self._submitted = asyncio.Event()
@@ -97,10 +102,9 @@ class WorkQueue:
 
     def prioritise(self, key: ObjectKey, priority: int) -> None:
         """From now on, whoever adds `key` adds it with this priority; 0, that of all others, is forgotten."""
-        if priority:
-            self._priorities[key] = priority
-        else:
-            self._priorities.pop(key, None)
+        if priority != self.states.read(key).priority:
+            self.states.of(key).priority = priority
+            self.states.tidy(key)
 
     def add(self, key: ObjectKey, *, urgent: bool = False) -> None:
         """Reconcile `key` as soon as a worker is free; once, however often it is added before that.
@@ -130,6 +134,10 @@ class WorkQueue:
     def holds(self, key: ObjectKey) -> bool:
         """Whether `key` is waiting for a worker, with one, or to be looked at later."""
         return key in self._queued or key in self._active or key in self._timers
+
+    def is_idle(self) -> bool:
+        """Whether no key is with a worker or waits for one; some may be due later."""
+        return not self._queued and not self._active
 
     async def enter(self, key: ObjectKey, lane: str) -> None:
         """Count `key`, which is at work, in `lane` from now on; to be called before what may be slow.
@@ -218,7 +226,7 @@ class WorkQueue:
                 self._turns.append(group)
             self._lanes_of[group].append(lane)
         self._queued[key] = time.monotonic()
-        self._lanes[lane].put(key, (not urgent, -self._priorities.get(key, 0), ""))
+        self._lanes[lane].put(key, (not urgent, -self.states.read(key).priority, ""))
         self._ready.release()
 
     def _wake(self) -> None:
@@ -285,15 +293,18 @@ class WorkQueue:
             logger.exception("reconciling %s failed", key)
             self._back_off(key)
         else:
-            self._failures.pop(key, None)
+            if self.states.read(key).failures:
+                self.states.of(key).failures = 0
+            self.states.tidy(key)
             if rest is not None:
                 self.add_after(key, rest)
 
     def _back_off(
         self, key: ObjectKey, *, at_least: float = 0.0, at_most: float = MAX_BACKOFF_SECONDS
     ) -> None:
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = pause_after(failures, first=FIRST_BACKOFF_SECONDS, longest=at_most)
+        state = self.states.of(key)
+        state.failures += 1
+        pause = pause_after(state.failures, first=FIRST_BACKOFF_SECONDS, longest=at_most)
         self.add_after(key, max(at_least, pause))
 
     def _drop_timer(self, key: ObjectKey) -> None:

@@ -14,7 +14,7 @@ from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.lifecycle.requests import Tenancy
-from nemo_eval_operator.reconcile import BenchmarkWaiters, JobIndex, JobReconciler, Lanes, SecretReader
+from nemo_eval_operator.reconcile import BenchmarkWaiters, JobIndex, JobReconciler, SecretReader
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import EvaluatorResolver
@@ -192,7 +192,7 @@ class Stage:
             evaluators=evaluators,
             resolver=EvaluatorResolver(self.kube.client, evaluators),
             queue=self.queue,
-            job_index=JobIndex(evaluators=evaluators, waiting=waiting, lanes=Lanes()),
+            job_index=JobIndex(evaluators=evaluators, waiting=waiting),
             waiting=waiting,
             secrets=SecretReader(self.kube.client),
             metrics=self.metrics,

@@ -14,7 +14,7 @@ from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, condi
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
 from nemo_eval_operator.lifecycle.requests import Tenancy
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader
+from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, SecretReader
 from nemo_eval_operator.reconcile.job.benchmark_of_job import BenchmarkOfJob
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, EVALJOB_PLURAL, LabelSelector
 from nemo_eval_operator.runtime.metrics import Metrics
@@ -49,7 +49,6 @@ class Stage:
             resolver=EvaluatorResolver(self.kube.client, evaluators),
             queue=self.queue,
             waiting=waiting,
-            lanes=Lanes(),
             secrets=secrets,
             metrics=Metrics(),
             selector=LabelSelector(),

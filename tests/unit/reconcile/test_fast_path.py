@@ -10,7 +10,7 @@ import pytest
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import KubeClient, ObjectKey
-from nemo_eval_operator.reconcile import BenchmarkWaiters, FastPath, JobIndex, Lanes
+from nemo_eval_operator.reconcile import BenchmarkWaiters, FastPath, JobIndex
 from nemo_eval_operator.resources import LabelSelector
 from nemo_eval_operator.workqueue import WorkQueue
 from tests.unit.lifecycle import objects
@@ -29,7 +29,7 @@ class Stage:
         self.queue = WorkQueue()
         evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient()), self.queue)
         self.tracker, self.slot_pool = evaluators.own.tracker, evaluators.own.slot_pool
-        job_index = JobIndex(evaluators=evaluators, waiting=BenchmarkWaiters(), lanes=Lanes())
+        job_index = JobIndex(evaluators=evaluators, waiting=BenchmarkWaiters())
         settle = timedelta(seconds=45)
         self.listed: list[tuple[str, ObjectKey]] = []
         self.notes = FastPath(

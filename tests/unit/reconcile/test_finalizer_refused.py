@@ -14,7 +14,6 @@ from nemo_eval_operator.reconcile import (
     BenchmarkReconciler,
     BenchmarkWaiters,
     ConnectionReconciler,
-    Lanes,
     SecretReader,
 )
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, LabelSelector
@@ -66,7 +65,6 @@ async def test_so_are_a_benchmark_and_a_connection(plural: str) -> None:
         resolver=resolver,
         queue=queue,
         waiting=BenchmarkWaiters(),
-        lanes=Lanes(),
         secrets=SecretReader(kube.client),
         metrics=metrics,
         selector=selector,

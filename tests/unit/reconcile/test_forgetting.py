@@ -11,7 +11,8 @@ from nemo_eval_operator.evaluator.http import Access, EvaluatorClient
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.lifecycle.requests import Tenancy
-from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader
+from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, SecretReader
+from nemo_eval_operator.reconcile.lanes import put_in_lane
 from nemo_eval_operator.resources import (
     BENCHMARK_PLURAL,
     CONNECTION_PLURAL,
@@ -40,7 +41,7 @@ CONNECTION = ObjectKey(CONNECTION_PLURAL, "team-a", "gpu")
 
 async def test_nothing_is_kept_of_a_benchmark_that_leaves_the_selector() -> None:
     api = ObjectsApi(benchmark().model_dump(mode="json", by_alias=True))
-    queue, lanes, waiting = WorkQueue(), Lanes(), BenchmarkWaiters()
+    queue, waiting = WorkQueue(), BenchmarkWaiters()
     evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), queue)
     resolver = EvaluatorResolver(api.client, evaluators)
     benchmarks = BenchmarkReconciler(
@@ -49,21 +50,20 @@ async def test_nothing_is_kept_of_a_benchmark_that_leaves_the_selector() -> None
         resolver=resolver,
         queue=queue,
         waiting=waiting,
-        lanes=lanes,
         secrets=SecretReader(api.client),
         metrics=Metrics(),
         selector=LabelSelector.parse("shard=another"),
         tenancy=Tenancy(),
     )
     await resolver.of_benchmark(benchmark())
-    lanes.put(BENCHMARK, EvaluatorUsed(url=URL, connection="team-a/gpu"))
+    put_in_lane(queue.states, BENCHMARK, EvaluatorUsed(url=URL, connection="team-a/gpu"))
     waiting.add(benchmark=BENCHMARK, job=JOB)
     assert resolver.depending_on(CONNECTION) == [BENCHMARK]
 
     await benchmarks.reconcile(BENCHMARK)
 
     assert resolver.depending_on(CONNECTION) == []
-    assert lanes.lane_of(BENCHMARK) == ""
+    assert BENCHMARK not in queue.states
     assert queue.holds(JOB), "it waits for another operator's benchmark now, and has to look for itself"
 
 

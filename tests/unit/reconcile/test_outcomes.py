@@ -13,7 +13,7 @@ from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import KubeUnavailable, ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.lifecycle.requests import Tenancy
-from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, Lanes, SecretReader, outcomes
+from nemo_eval_operator.reconcile import BenchmarkReconciler, BenchmarkWaiters, SecretReader, outcomes
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, LabelSelector
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import EvaluatorResolver
@@ -212,7 +212,6 @@ class BenchmarkStage:
             resolver=EvaluatorResolver(self.kube.client, evaluators),
             queue=queue,
             waiting=BenchmarkWaiters(),
-            lanes=Lanes(),
             secrets=SecretReader(self.kube.client),
             metrics=Metrics(),
             selector=LabelSelector(),

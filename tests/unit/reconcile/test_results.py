@@ -16,6 +16,7 @@ from nemo_eval_operator.lifecycle.job import Stored, config_map_names, results_d
 from nemo_eval_operator.reconcile.job.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.workqueue import ObjectStates
 from tests.unit.evaluator.scripted import Scripted, answering, answering_raw
 from tests.unit.lifecycle.objects import EM, UID, evaljob, followed
 from tests.unit.reconcile.api_server import CONFIG_MAPS, ApiServer
@@ -31,7 +32,7 @@ class Keeper:
 
     def __init__(self, server: ApiServer, evaluator: Scripted) -> None:
         self._client = evaluator.client
-        self._keeper = ResultsKeeper(server.client, SecretReader(server.client))
+        self._keeper = ResultsKeeper(server.client, SecretReader(server.client), ObjectStates())
 
     async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         return await self._keeper.collect(self._client, job, job_id)

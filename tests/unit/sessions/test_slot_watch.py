@@ -12,7 +12,7 @@ from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import RemoteJob, Unauthorized
 from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle.job import Admitted, JobSnapshot, Queued
-from nemo_eval_operator.reconcile import BenchmarkWaiters, JobIndex, Lanes
+from nemo_eval_operator.reconcile import BenchmarkWaiters, JobIndex
 from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.runtime.metrics import Metrics
@@ -58,7 +58,7 @@ class Stage:
         self.own, self.mine = self._evaluator(), self._evaluator(connection="team-a/mine")
         self.evil = self._evaluator(url=f"{URL}/evil", connection="team-b/evil")
         self.evaluators = Evaluators(self.own, queue=self.queue, slots=slots)
-        self.job_index = JobIndex(evaluators=self.evaluators, waiting=BenchmarkWaiters(), lanes=Lanes())
+        self.job_index = JobIndex(evaluators=self.evaluators, waiting=BenchmarkWaiters())
         self.watch = SlotWatch(
             self.own,
             [self.own, self.mine, self.evil],

@@ -42,7 +42,7 @@ from nemo_eval_operator.lifecycle.steps import AddFinalizer, RemoveFinalizer, Re
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.reconcile.datasets import ConfigMapMissing, DatasetReader, ReadDatasets
 from nemo_eval_operator.reconcile.deadline import limit
-from nemo_eval_operator.reconcile.lanes import Lanes, lane_at
+from nemo_eval_operator.reconcile.lanes import lane_at, put_in_lane
 from nemo_eval_operator.reconcile.objects import (
     FINALIZER_RECHECK_SECONDS,
     FinalizerRefused,
@@ -103,7 +103,6 @@ class BenchmarkReconciler:
         resolver: EvaluatorResolver,
         queue: WorkQueue,
         waiting: BenchmarkWaiters,
-        lanes: Lanes,
         secrets: SecretReader,
         metrics: Metrics,
         selector: LabelSelector,
@@ -117,7 +116,6 @@ class BenchmarkReconciler:
         self._resolver = resolver
         self._queue = queue
         self._waiting = waiting
-        self._lanes = lanes
         self._selector = selector
         self._secrets = secrets
         self._datasets = DatasetReader(kube)
@@ -153,9 +151,7 @@ class BenchmarkReconciler:
 
     def _forget(self, key: ObjectKey) -> None:
         """The object is gone, or another operator's."""
-        self._resolver.untrack(key)
-        self._lanes.forget(key)
-        self._evaluators.forget(key)
+        self._queue.states.forget(key)
         self._wake_jobs(key)
 
     async def _pursue(self, benchmark: NemoBenchmark) -> float | None:
@@ -185,7 +181,7 @@ class BenchmarkReconciler:
             await self._tell(benchmark, benchmark_status.without_evaluator(benchmark, _now(), chosen))
             return spread(EVALUATOR_RECHECK_SECONDS)
         used = chosen if isinstance(chosen, EvaluatorUsed) else None
-        self._lanes.put(key_of(benchmark), used)
+        put_in_lane(self._queue.states, key_of(benchmark), used)
         evaluator = self._evaluators.find(used) if used is not None else None
         if evaluator is not None:
             await self._queue.enter(key_of(benchmark), lane_at(evaluator.used))

@@ -82,25 +82,22 @@ class ConnectionReconciler:
         self._selector = selector
         self._namespaces = namespaces
         self._objects = ObjectWriter(kube, metrics)
-        self._known: dict[ObjectKey, tuple[str, int]] = {}
-        """uid and generation of each connection when it was looked at last."""
-        self._told: dict[ObjectKey, tuple[int, int]] = {}
+        self._states = queue.states
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Reconcile the connection; return the seconds until the next time. Raises RetryLater, KubeError."""
         document, too_large = await self._kube.read(key)
         if document is None:
             self._evaluators.close(key, f"NemoEvaluatorConnection {key.namespace}/{key.name} is gone")
-            self._told.pop(key, None)
-            if key in self._known:
+            if self._states.read(key).generation is not None:
                 await self._wake(key)
-                del self._known[key]
+            self._states.forget(key)
             return None
         connection, unreadable = read_connection(document)
         meta = connection.metadata
-        if self._known.get(key) != (meta.uid, meta.generation):
+        if self._states.read(key).generation != (meta.uid, meta.generation):
             await self._wake(key)
-            self._known[key] = (meta.uid, meta.generation)
+            self._states.of(key).generation = (meta.uid, meta.generation)
         watched = not self._namespaces or key.namespace in self._namespaces
         ours = watched and is_selected(document, self._selector)
         try:
@@ -213,7 +210,7 @@ class ConnectionReconciler:
         )
         before = connection.status
         connection = await self._objects.record(connection, status)
-        self._told[key] = counts
+        self._states.of(key).counts = counts
         for event in connection_status.events_of_connection(before, status):
             await self._objects.tell(connection, event)
 
@@ -236,7 +233,7 @@ class ConnectionReconciler:
                 if name is None:
                     continue
                 key = connection_key(name)
-                if key in self._told and self._told[key] != _counts(evaluator):
+                if self._states.read(key).counts not in {None, _counts(evaluator)}:
                     self._queue.add(key)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nemo_eval_operator.kube import ObjectKey, key_of
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import occupies, run_of, snapshot_in_status
-from nemo_eval_operator.reconcile.lanes import Lanes
+from nemo_eval_operator.reconcile.lanes import put_in_lane
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.sessions import Evaluator, Evaluators
@@ -16,10 +16,10 @@ __all__ = ["JobIndex"]
 class JobIndex:
     """Brings it all up to date with an object. All of it can be lost: it comes from the objects again."""
 
-    def __init__(self, *, evaluators: Evaluators, waiting: BenchmarkWaiters, lanes: Lanes) -> None:
+    def __init__(self, *, evaluators: Evaluators, waiting: BenchmarkWaiters) -> None:
         self._evaluators = evaluators
-        self._waiting = waiting
-        self._lanes = lanes
+        self._states = evaluators.states
+        self._states.on_forget(waiting.forget)
 
     def keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:
         """Follow the job's remote job at `evaluator` where it may be running, with its place there."""
@@ -27,7 +27,7 @@ class JobIndex:
         # What cannot be followed at the moment may run all the same, and keeps its place.
         home = evaluator or (self._evaluators.find(evaluator_of_record(job)) if occupies(job) else None)
         self._evaluators.forget(key, but=home, runs=occupies(job))
-        self._lanes.put(key, home.used if home else None)
+        put_in_lane(self._states, key, home.used if home else None)
         self._keep_running(job)
         if evaluator is None:
             if home is not None:
@@ -87,6 +87,4 @@ class JobIndex:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
         if not ended:
             self._evaluators.vanished(key)
-        self._evaluators.forget(key)
-        self._waiting.forget(key)
-        self._lanes.forget(key)
+        self._states.forget(key)

@@ -44,6 +44,7 @@ class JobFinder:
         self._remote_jobs = remote_jobs
         self._queue = queue
         self._metrics = metrics
+        queue.states.on_forget(self.forget)
         self._searches: WeakKeyDictionary[EvaluatorClient, JobSearch] = WeakKeyDictionary()
 
     async def find(self, job: NemoEvalJob, step: FindJob, evaluator: Evaluator) -> LookUp:

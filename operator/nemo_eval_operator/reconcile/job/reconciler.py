@@ -130,7 +130,7 @@ class JobReconciler:
         self._benchmark_of = BenchmarkOfJob(kube, queue, waiting, secrets)
         self._objects = ObjectWriter(kube, metrics, on_recorded=job_index.keep_place)
         self._outcomes = OutcomeWriter(kube, self._objects)
-        self._results = ResultsKeeper(kube, secrets)
+        self._results = ResultsKeeper(kube, secrets, queue.states)
         self._remote_jobs = RemoteJobs(self._objects)
         self._finder = JobFinder(
             objects=self._objects, remote_jobs=self._remote_jobs, queue=queue, metrics=metrics
@@ -189,10 +189,6 @@ class JobReconciler:
     def _forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
         self._job_index.forget(key, ended=ended)
-        self._resolver.untrack(key)
-        self._submitter.forget(key)
-        self._finder.forget(key)
-        self._results.forget(key)
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)

@@ -10,7 +10,7 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
 from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, Oversized, Redactor, Results
-from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, OwnerReference, key_of
+from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference, key_of
 from nemo_eval_operator.lifecycle import Operation, meaning_of
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
@@ -24,6 +24,7 @@ from nemo_eval_operator.lifecycle.job import (
 from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, config_document
 from nemo_eval_operator.reconcile.secrets import SecretReader, remember
 from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.workqueue import ObjectStates
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
@@ -53,11 +54,10 @@ class ResultsNotKept(Exception):
 class ResultsKeeper:
     """Keeps results; keeping the same twice, as after a crash, changes nothing."""
 
-    def __init__(self, kube: KubeClient, secrets: SecretReader) -> None:
+    def __init__(self, kube: KubeClient, secrets: SecretReader, states: ObjectStates) -> None:
         self._kube = kube
         self._secrets = secrets
-        self._tries: dict[ObjectKey, tuple[str, int]] = {}
-        """The remote job, and how often its results could not be kept."""
+        self._states = states
         self._one_at_a_time = asyncio.Lock()
         """For large results of connections' evaluators: those of all workers would not fit into memory."""
         self._one_of_own = asyncio.Lock()
@@ -69,20 +69,17 @@ class ResultsKeeper:
         try:
             stored = await self._fetch_and_keep(evaluator, job, job_id)
         except (EvaluatorError, KubeRefused) as error:
-            tried, tries = self._tries.get(key, (job_id, 0))
+            tried, tries = self._states.read(key).results_tries or (job_id, 0)
             if tried != job_id:
                 tries = 0
             waits = isinstance(error, EvaluatorError) and meaning_of(error, Operation.READ_RESULTS).is_outage
             if not waits:
                 tries += 1
-            self._tries[key] = (job_id, tries)
+            self._states.of(key).results_tries = (job_id, tries)
             raise ResultsNotKept(error, given_up=tries >= MAX_TRIES) from error
-        self.forget(key)
+        if self._states.read(key).results_tries is not None:
+            self._states.of(key).results_tries = None
         return stored
-
-    def forget(self, key: ObjectKey) -> None:
-        """Its results are kept, or nobody wants them any more."""
-        self._tries.pop(key, None)
 
     async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         try:

@@ -11,7 +11,7 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
 from nemo_eval_operator.json_types import JsonObject
-from nemo_eval_operator.kube import ObjectKey, key_of
+from nemo_eval_operator.kube import key_of
 from nemo_eval_operator.lifecycle import Operation, Retry, meaning_of
 from nemo_eval_operator.lifecycle.job import attempt_status
 from nemo_eval_operator.lifecycle.job import status as job_status
@@ -49,8 +49,6 @@ class Submitter:
         self._requests = requests
         self._queue = queue
         self._metrics = metrics
-        self._quiet: dict[ObjectKey, tuple[str, datetime]] = {}
-        """The time of an intent, and since when nothing was heard of it."""
 
     def last_submission_at(self, job: NemoEvalJob, breaker: CircuitBreaker) -> datetime | None:
         """When by our own clock the last submission ended, or when we first saw that there was one.
@@ -59,17 +57,14 @@ class Submitter:
         """
         key, submission = key_of(job), job.status.submission
         if submission is None or job.status.job_id is not None:
-            self._quiet.pop(key, None)
+            if self._queue.states.read(key).submission is not None:
+                self._queue.states.of(key).submission = None
             return None
-        written, since = self._quiet.get(key, ("", datetime.now(UTC)))
-        if written != submission.time:
-            since = datetime.now(UTC)
-        self._quiet[key] = (submission.time, since)
+        state = self._queue.states.of(key)
+        if state.submission is None or state.submission[0] != submission.time:
+            state.submission = (submission.time, datetime.now(UTC))
+        since = state.submission[1]
         return max(since, breaker.reachable_since or since)
-
-    def forget(self, key: ObjectKey) -> None:
-        """The object is gone, or another operator's."""
-        self._quiet.pop(key, None)
 
     async def submit(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, *, claim: bool
