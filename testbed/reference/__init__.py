@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from testbed.reference.command_line import command_line_page
+from testbed.reference.conditions import conditions_page
 from testbed.reference.kinds import kind_pages
 from testbed.reference.metrics import metrics_page
 from testbed.reference.settings import settings_page
@@ -23,6 +24,7 @@ def reference_pages() -> Mapping[str, str]:
     return {
         **kind_pages(),
         "cli.md": command_line_page(),
+        "conditions.md": conditions_page(),
         "metrics.md": metrics_page(),
         "settings.md": settings_page(),
     }
