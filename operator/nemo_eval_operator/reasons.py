@@ -78,7 +78,7 @@ class Reason(StrEnum):
     CANCELLED = "Cancelled"
     CANCELLING = "Cancelling"
     CANCEL_REFUSED = _Traits("CancelRefused", event=WARNING)
-    CANCEL_UNSUPPORTED = _Traits("CancelUnsupported", event=WARNING)
+    CANCEL_UNSUPPORTED = "CancelUnsupported"
     COMPLETED = "Completed"
     CONFIG_EXISTS = "ConfigExists"
     CONFIG_IN_USE = "ConfigInUse"
@@ -91,11 +91,11 @@ class Reason(StrEnum):
     CONNECTION_REFUSED = _Traits("ConnectionRefused", event=WARNING)
     CONNECTION_TERMINATING = "ConnectionTerminating"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
-    DEFAULT_CONFLICT = _Traits("DefaultConflict", event=WARNING)
+    DEFAULT_CONFLICT = "DefaultConflict"
     DNS_ERROR = _Traits("DNSError", event=WARNING)
     DRY_RUN_COMPLETED = "DryRunCompleted"
-    DUPLICATES_RUNNING = _Traits("DuplicatesRunning", event=WARNING)
-    DUPLICATE_CANCELLED = _Traits("DuplicateCancelled", event=WARNING)
+    DUPLICATES_RUNNING = "DuplicatesRunning"
+    DUPLICATE_CANCELLED = "DuplicateCancelled"
     EVALUATION_FAILED = "EvaluationFailed"
     EVALUATOR_BUSY = _Traits("EvaluatorBusy", retried=True)
     EVALUATOR_CHANGED = _Traits("EvaluatorChanged", hides_remote_job=True)
@@ -110,20 +110,20 @@ class Reason(StrEnum):
     EXTERNAL_JOB_LOST = "ExternalJobLost"
     FINALIZER_REFUSED = "FinalizerRefused"
     HOST_NOT_ALLOWED = "HostNotAllowed"
-    INSECURE_SKIP_VERIFY = _Traits("InsecureSkipVerify", event=WARNING)
+    INSECURE_SKIP_VERIFY = "InsecureSkipVerify"
     INTERNAL_ERROR = "InternalError"
     INVALID_DATASET = "InvalidDataset"
     INVALID_SPEC = "InvalidSpec"
-    LEFT_IN_EVALUATOR = _Traits("LeftInEvaluator", event=WARNING)
+    LEFT_IN_EVALUATOR = "LeftInEvaluator"
     NOT_AN_EVALUATOR = "NotAnEvaluator"
     OBJECT_TOO_LARGE = "ObjectTooLarge"
-    PLAIN_TEXT_SECRET = _Traits("PlainTextSecret", event=WARNING)
+    PLAIN_TEXT_SECRET = "PlainTextSecret"
     QUEUED = _Traits("Queued", event=NONE)
     QUEUED_IN_EVALUATOR = _Traits("QueuedInEvaluator", event=NONE)
     REACHABLE = "Reachable"
     REMOTE_STATUS_UNKNOWN = _Traits("RemoteStatusUnknown", event=WARNING)
     RERUN = "Rerun"
-    RERUN_IGNORED = _Traits("RerunIgnored", event=WARNING)
+    RERUN_IGNORED = "RerunIgnored"
     RESULTS_NOT_KEPT = "ResultsNotKept"
     RESULTS_UNAVAILABLE = _Traits("ResultsUnavailable", event=WARNING)
     RUNNING = "Running"

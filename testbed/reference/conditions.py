@@ -66,11 +66,11 @@ def conditions_page() -> str:
             parts += [
                 table(head, ((f"`{one.reason}`", cell(one.meaning), cell(one.action)) for one in own)),
             ]
-    parts += ["\n## Events\n\nEvents whose reason no condition has.\n\n"]
-    head = ("reason", "kinds", "meaning", "what to do")
+    parts += ["\n## Events\n\nEvents that are posted besides changes of conditions.\n\n"]
+    columns = ("reason", "kinds", "meaning", "what to do")
     parts += [
         table(
-            head,
+            columns,
             (
                 (f"`{event.reason}`", ", ".join(event.kinds), cell(event.meaning), cell(event.action))
                 for event in EVENT_ENTRIES

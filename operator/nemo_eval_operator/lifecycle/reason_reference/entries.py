@@ -30,7 +30,7 @@ class ConditionEntry:
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """What a reason of an event that no condition has means. Plain text."""
+    """What an event means that is posted besides changes of conditions. Plain text."""
 
     reason: Reason
     kinds: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Entries of events whose reason is not a condition's."""
+"""Entries of events that are posted besides changes of conditions."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ EVENT_ENTRIES: Final = (
         (JOB,),
         "More remote jobs of the same attempt were found than could be cancelled at once.",
         "Cancel them in the evaluator as the message says.",
+    ),
+    EventEntry(
+        Reason.EVALUATOR_CHANGED,
+        (BENCHMARK,),
+        "The config is kept in another evaluator now; the one in the former evaluator is left unchanged.",
+        "Delete it there if it is not needed.",
     ),
     EventEntry(
         Reason.LEFT_IN_EVALUATOR,
