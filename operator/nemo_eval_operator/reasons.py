@@ -117,7 +117,7 @@ class Reason(StrEnum):
     LEFT_IN_EVALUATOR = "LeftInEvaluator"
     NOT_AN_EVALUATOR = "NotAnEvaluator"
     OBJECT_TOO_LARGE = "ObjectTooLarge"
-    PLAIN_TEXT_SECRET = "PlainTextSecret"
+    PLAIN_TEXT_SECRET = "PlainTextSecret"  # noqa: S105 - a reason
     QUEUED = _Traits("Queued", event=NONE)
     QUEUED_IN_EVALUATOR = _Traits("QueuedInEvaluator", event=NONE)
     REACHABLE = "Reachable"

@@ -62,9 +62,9 @@ def conditions_page() -> str:
         parts += [f"\n## {kind}\n\n", _conditions(entry for entry in entries if entry.conditions)]
         if own := [entry for entry in entries if not entry.conditions]:
             parts += ["\nConditions of their own, `True` while they hold, with their name as the reason:\n\n"]
-            head = ("condition", "meaning", "what to do")
+            single = ("condition", "meaning", "what to do")
             parts += [
-                table(head, ((f"`{one.reason}`", cell(one.meaning), cell(one.action)) for one in own)),
+                table(single, ((f"`{one.reason}`", cell(one.meaning), cell(one.action)) for one in own)),
             ]
     parts += ["\n## Events\n\nEvents that are posted besides changes of conditions.\n\n"]
     columns = ("reason", "kinds", "meaning", "what to do")

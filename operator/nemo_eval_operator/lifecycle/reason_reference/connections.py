@@ -15,7 +15,7 @@ __all__ = ["CONNECTION_ENTRIES"]
 WORKING: Final = (ConditionSet.WORKING,)
 STALLED: Final = (ConditionSet.STALLED,)
 
-RETRIED: Final = "Check that the evaluator runs and can be reached from the operator; jobs continue when it answers."
+RETRIED: Final = "Check that the evaluator runs and can be reached; jobs continue when it answers."
 
 CONNECTION_ENTRIES: Final = (
     ConditionEntry(Reason.REACHABLE, (ConditionSet.READY,), "The evaluator answers.", ""),
