@@ -2,7 +2,8 @@
 
 from .fair_queue import FairQueue
 from .object_states import ObjectState, ObjectStates
-from .queue import RetryLater, WaitInLane, WorkQueue
+from .queue import WorkQueue
+from .retries import RetryLater, WaitInLane
 from .shares import Shares
 
 __all__ = ["FairQueue", "ObjectState", "ObjectStates", "RetryLater", "Shares", "WaitInLane", "WorkQueue"]

@@ -20,18 +20,16 @@ from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
 from .fair_queue import FairQueue
 from .object_states import ObjectStates
+from .retries import MAX_BACKOFF_SECONDS, RetryLater, WaitInLane
 from .shares import FIRST_READS, Shares, group_of, is_connection
 
-__all__ = ["Reconcile", "RetryLater", "WaitInLane", "WorkQueue"]
+__all__ = ["Reconcile", "WorkQueue"]
 
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS: Final = 1.0
 LANE_PATIENCE_SECONDS: Final = 0.5
 """That a worker waits for room in a lane: a first look at one evaluator's object delays others' by this."""
-
-MAX_BACKOFF_SECONDS: Final = 120.0
-"""What is mended is noticed within two minutes."""
 
 QUICK_SECONDS: Final = 2.0
 """For what is being reconciled to end when the operator stops; calls that are answered take less."""
@@ -41,23 +39,6 @@ MAX_NAMED: Final = 10
 
 Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 """Brings one object further; returns in how many seconds to look again, or None. May raise RetryLater."""
-
-
-class RetryLater(Exception):
-    """The object cannot be brought further now; look again after a backoff of `seconds` to `at_most`."""
-
-    def __init__(self, seconds: float = 0.0, *, at_most: float = MAX_BACKOFF_SECONDS) -> None:
-        self.seconds = seconds
-        self.at_most = at_most
-        super().__init__(f"retry after at least {seconds} s")
-
-
-class WaitInLane(Exception):
-    """The object goes on with what may be slow when a worker of its lane is free."""
-
-    def __init__(self, lane: str) -> None:
-        self.lane = lane
-        super().__init__(f"no worker of lane {lane} is free")
 
 
 class WorkQueue:
