@@ -181,8 +181,8 @@ def main() -> None:
     for flips in ((0.05, 0.05), (0.06, 0.04), (0.08, 0.02)):
         for items in (500, 2000):
             found = decisions(items=items, flips=flips, margin=0.02, runs=given.runs, seed=given.seed)
-            shares = " | ".join(f"{share:.1%}" for share in found.values())
-            print(f"| {flips[1] - flips[0]:+.2f} | {items:,} | 0.02 | {shares} |")
+            verdicts = " | ".join(f"{share:.1%}" for share in found.values())
+            print(f"| {flips[1] - flips[0]:+.2f} | {items:,} | 0.02 | {verdicts} |")
     print("\n| 10,000 items | kept | CPU to judge |\n|---|---|---|")
     for binary in (True, False):
         size, seconds = judging_seconds(10_000, binary=binary)

@@ -4,8 +4,9 @@ Pure: `evidence` and `samples` read a results document, `packing` keeps what the
 rules, `judging` applies one to the other, and `reporting` prints the verdict.
 """
 
+from .archives import samples_in
 from .evidence import Evidence, evidence_of
-from .judging import CriterionResult, Judgement, NoBaseline, Result, judge
+from .judging import CriterionResult, Judgement, NoBaseline, Result, judge, not_judged
 from .packing import EvidenceUnreadable, Packed, pack, unpack
 from .policy import Gate, PolicyInvalid, gate_of, gate_of_spec
 from .reporting import as_json, as_markdown, as_text
@@ -29,6 +30,8 @@ __all__ = [
     "gate_of",
     "gate_of_spec",
     "judge",
+    "not_judged",
     "pack",
+    "samples_in",
     "unpack",
 ]

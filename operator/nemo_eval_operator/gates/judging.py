@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nemo_eval_operator.resources import Direction, Tier
+from nemo_eval_operator.resources import Direction, GateSpec, Tier
 
 from .comparing import Comparison, Pairing, compare
 from .evidence import Evidence, ScoreEvidence
 from .policy import Criterion, Gate
 from .statistics import Interval, normal_quantile, t_interval, wilson
 
-__all__ = ["CriterionResult", "Judgement", "NoBaseline", "Result", "judge"]
+__all__ = ["CriterionResult", "Judgement", "NoBaseline", "Result", "judge", "not_judged"]
 
 
 class Result(StrEnum):
@@ -98,6 +98,21 @@ def judge(gate: Gate, candidate: Evidence, baseline: Evidence | NoBaseline | Non
     verdict = _overall(results)
     passed = verdict is Result.PASSED or (verdict is Result.INCONCLUSIVE and gate.on_inconclusive == "Pass")
     return Judgement(verdict, passed, results)
+
+
+def not_judged(gate: GateSpec, reason: str, message: str) -> Judgement:
+    """Return the verdict where nothing could be judged; it does not pass, whatever `onInconclusive` says."""
+    results = tuple(
+        CriterionResult(
+            score=one.score,
+            tier=one.tier,
+            result=Result.INCONCLUSIVE,
+            reason=reason,
+            message=f"{reason}: {message}",
+        )
+        for one in gate.criteria
+    )
+    return Judgement(Result.INCONCLUSIVE, passed=False, criteria=results)
 
 
 def _overall(results: tuple[CriterionResult, ...]) -> Result:

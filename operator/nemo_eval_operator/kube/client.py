@@ -82,7 +82,15 @@ class ConfigMap:
     uid: str
     resource_version: str
     texts: dict[str, str] = field(repr=False)
-    binary_keys: frozenset[str] = frozenset()
+    encoded: dict[str, str] = field(default_factory=dict, repr=False)
+    """Its binaryData, in base64."""
+
+    def content_of(self, key: str) -> bytes | None:
+        """Return a value of binaryData; None where there is none that can be decoded."""
+        try:
+            return base64.b64decode(self.encoded[key], validate=True)
+        except (KeyError, ValueError):
+            return None
 
 
 class KubeClient:
@@ -206,6 +214,7 @@ class KubeClient:
         labels: dict[str, str],
         annotations: dict[str, str],
         data: dict[str, str],
+        binary: dict[str, bytes] | None = None,
     ) -> bool:
         """Create an immutable ConfigMap, or find that it was created before.
 
@@ -225,6 +234,8 @@ class KubeClient:
             "immutable": True,
             "data": dict[str, JsonValue](data),
         }
+        if binary:
+            body["binaryData"] = {key: base64.b64encode(value).decode() for key, value in binary.items()}
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         try:
             await self._server.send("POST", path, body=body)
@@ -307,12 +318,13 @@ class KubeClient:
         document = metadata_in(content)
         data, binary = document.get("data"), document.get("binaryData")
         texts = data if isinstance(data, dict) else {}
+        encoded = binary if isinstance(binary, dict) else {}
         meta = ObjectMeta.model_validate(document.get("metadata"))
         return ConfigMap(
             uid=meta.uid,
             resource_version=meta.resource_version,
             texts={key: value for key, value in texts.items() if isinstance(value, str)},
-            binary_keys=frozenset(binary if isinstance(binary, dict) else ()),
+            encoded={key: value for key, value in encoded.items() if isinstance(value, str)},
         )
 
     async def config_map_version(self, namespace: str, name: str) -> ObjectMeta | None:

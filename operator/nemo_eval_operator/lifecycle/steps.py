@@ -19,6 +19,7 @@ __all__ = [
     "DeleteObject",
     "FindJob",
     "JobStep",
+    "JudgeGate",
     "ObserveConfig",
     "RemoveFinalizer",
     "ReplaceConfig",
@@ -106,6 +107,16 @@ class CollectResults:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeGate:
+    """Read the evidence of the run and of its baseline, and judge it by `spec.gate`.
+
+    `may_wait`: whether a baseline that still runs is waited for.
+    """
+
+    may_wait: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ObserveConfig:
     """Read the config of the benchmark's name from the evaluator."""
 
@@ -142,6 +153,7 @@ JobStep = (
     | CancelJob
     | DeleteJob
     | CollectResults
+    | JudgeGate
 )
 
 

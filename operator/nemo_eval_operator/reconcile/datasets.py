@@ -104,7 +104,7 @@ def _text(found: ConfigMap, namespace: str, ref: ConfigMapKeyRef, path: str) -> 
     if text is not None:
         return text
     where = f"{path}: ConfigMap {namespace}/{ref.name}"
-    if ref.key in found.binary_keys:
+    if ref.key in found.encoded:
         raise UnusableDataset(f"{where} has the key {ref.key!r} in binaryData: rows are text, in data")
     raise ConfigMapMissing(f"{where} has no key {ref.key!r}. {_keys(found.texts)}")
 

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from nemo_eval_operator.evaluator.model import one_line
-from nemo_eval_operator.resources import Phase
+from nemo_eval_operator.resources import GateVerdict, Phase
 
 __all__ = ["Metrics"]
 
@@ -92,6 +92,9 @@ class Metrics:
         self._duplicates = self._counter(
             "duplicates_cancelled", "Second jobs of one attempt that were found and cancelled."
         )
+        self._gate_verdicts = self._counter("gate_verdicts", "Verdicts of gates, by verdict.", "verdict")
+        for verdict in (GateVerdict.PASSED, GateVerdict.FAILED, GateVerdict.INCONCLUSIVE):
+            self._gate_verdicts.labels(verdict)
         self._writes = self._counter("status_writes", "Writes of an object's status.", "kind")
         self._poll_cycles = self._counter(
             "poll_cycles", "Rounds in which a poller reads the jobs that are due."
@@ -171,6 +174,10 @@ class Metrics:
 
     def duplicate_cancelled(self) -> None:
         self._duplicates.inc()
+
+    def gate_judged(self, verdict: str) -> None:
+        """Count a verdict of a gate that was written."""
+        self._gate_verdicts.labels(verdict).inc()
 
     def status_written(self, kind: str) -> None:
         self._writes.labels(kind).inc()

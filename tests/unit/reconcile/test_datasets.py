@@ -21,7 +21,7 @@ async def test_what_is_too_much_together_is_not_read_to_the_end() -> None:
 
     async def read_config_map(_: str, name: str) -> ConfigMap:
         read.append(name)
-        return ConfigMap(uid="u", resource_version="1", texts={"rows.jsonl": ROW}, binary_keys=frozenset())
+        return ConfigMap(uid="u", resource_version="1", texts={"rows.jsonl": ROW})
 
     kube: Any = SimpleNamespace(read_config_map=read_config_map)
     tasks = {

@@ -13,6 +13,7 @@ import pytest
 from nemo_eval_operator.evaluator.model import Results
 from nemo_eval_operator.kube import KubeUnavailable
 from nemo_eval_operator.lifecycle.job import Stored, config_map_names, results_document
+from nemo_eval_operator.reconcile.job.evidence import EvidenceStore
 from nemo_eval_operator.reconcile.job.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.resources import NemoEvalJob
@@ -32,7 +33,8 @@ class Keeper:
 
     def __init__(self, server: ApiServer, evaluator: Scripted) -> None:
         self._client = evaluator.client
-        self._keeper = ResultsKeeper(server.client, SecretReader(server.client), ObjectStates())
+        store = EvidenceStore(server.client)
+        self._keeper = ResultsKeeper(server.client, SecretReader(server.client), ObjectStates(), store)
 
     async def collect(self, job: NemoEvalJob, job_id: str) -> Stored:
         return await self._keeper.collect(self._client, job, job_id)
@@ -81,7 +83,8 @@ async def test_keeping_them_again_changes_nothing() -> None:
     first, second = [await results.collect(JOB, "eval-1") for _ in range(2)]
     assert first == second
     assert [path for path in server.documents if path.startswith(CONFIG_MAPS)] == [
-        f"{CONFIG_MAPS}/qa-llama-results"
+        f"{CONFIG_MAPS}/qa-llama-results",
+        f"{CONFIG_MAPS}/qa-llama-evidence",
     ]
 
 

@@ -76,6 +76,9 @@ MAX_RESULTS_BYTES: Final = 32 * MIB
 
 RESULTS_PARTS: Final = 1_000_000
 
+MAX_ARCHIVE_BYTES: Final = 32 * MIB
+"""Of the files that a job left, compressed. They are read one job at a time."""
+
 PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=320_000)
 """A page of a list; one that exceeds them is asked for with fewer jobs. The smallest pages fit."""
 
@@ -180,6 +183,12 @@ class EvaluatorClient:
         if results.job != job_id:
             raise answer.malformed(f"job: these are the results of {results.job}")
         return results
+
+    async def download_results(self, job_id: str) -> bytes:
+        """Return the files that the job left, as a ZIP archive; not every evaluator offers them."""
+        bounds = Bounds(size=MAX_ARCHIVE_BYTES, parts=0)
+        answer = await self._send("GET", _job_path(job_id) + "/download-results", bounds=bounds)
+        return answer.content
 
     def results_url(self, job_id: str) -> str:
         """Where the evaluator answers with a job's results; without credentials that its URL may hold."""

@@ -1,8 +1,17 @@
 """Decisions about a NemoEvalJob: from the submission to results, retries and deletion."""
 
 from .attempts import is_same_attempt
+from .baseline import (
+    BaselineFound,
+    NewestJob,
+    WaitForBaseline,
+    choose_named,
+    difference,
+    selector_text,
+)
 from .decision import decide_job, depends_on_remote
 from .deletion import release_job_seconds
+from .evidence import HEADER_KEY, ITEMS_KEY, baseline_names, evidence_names
 from .facts import (
     BenchmarkUnusable,
     EvaluatorUnusable,
@@ -13,6 +22,8 @@ from .facts import (
     Stored,
     goes_on,
 )
+from .gate import GateFacts, Judged, new_verdict
+from .gate_hash import baseline_hash, gate_hash
 from .lookup import pick_marked, status_was_lost
 from .pace import poll_seconds, rest_seconds
 from .release import left_running
@@ -23,27 +34,41 @@ from .snapshot import JobSnapshot, snapshot_in_status, snapshot_of
 
 __all__ = [
     "DRY_RUN_LABEL",
+    "HEADER_KEY",
+    "ITEMS_KEY",
     "RESULTS_KEY",
     "Admitted",
+    "BaselineFound",
     "BenchmarkUnusable",
     "Counting",
     "EvaluatorUnusable",
     "Facts",
+    "GateFacts",
     "JobSnapshot",
+    "Judged",
     "LookUp",
+    "NewestJob",
     "Queued",
     "RemoteGone",
     "RemoteUnclear",
     "Run",
     "SlotDecision",
     "Stored",
+    "WaitForBaseline",
+    "baseline_hash",
+    "baseline_names",
+    "choose_named",
     "config_map_names",
     "decide_job",
     "depends_on_remote",
+    "difference",
+    "evidence_names",
+    "gate_hash",
     "goes_on",
     "is_same_attempt",
     "label_value",
     "left_running",
+    "new_verdict",
     "occupies",
     "partly",
     "pick_marked",
@@ -53,6 +78,7 @@ __all__ = [
     "results_document",
     "rounded_position",
     "run_of",
+    "selector_text",
     "snapshot_in_status",
     "snapshot_of",
     "status_was_lost",

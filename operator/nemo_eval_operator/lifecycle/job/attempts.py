@@ -123,6 +123,8 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
             "score": None,
             "scores": None,
             "results_ref": None,
+            "evidence_ref": None,
+            "gate": None,
         }
     )
 

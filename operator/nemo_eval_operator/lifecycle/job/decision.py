@@ -35,6 +35,7 @@ from . import status as job_status
 from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
 from .deletion import RECHECK_SECONDS, decide_deletion
 from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, RemoteGone, RemoteUnclear
+from .gate import await_verdict, decide_gate
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .slots import Admitted, Counting, Queued
 from .status_parts import observed
@@ -150,7 +151,8 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
         case RemoteJob(status=JobStatus.COMPLETED) as remote:
             if facts.stored is None:
                 return CollectResults(job_id)
-            return WriteStatus(end_status.succeeded(job, facts.now, remote, facts.stored))
+            completed = end_status.succeeded(job, facts.now, remote, facts.stored)
+            return WriteStatus(await_verdict(job, completed, facts.now))
         case RemoteJob(status=JobStatus.FAILED) as remote:
             again = may_retry(job, remote) and not job.spec.cancel and not overdue
             return WriteStatus(
@@ -178,16 +180,19 @@ def _unseen(job: NemoEvalJob, job_id: str, facts: Facts, *, overdue: bool) -> Jo
 
 
 def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
-    status = observed(job)
-    if status != job.status:
+    runs_again = rerun_wanted(job)
+    judging = None if runs_again else decide_gate(job, facts.gate, facts.now, _deadline(job))
+    if judging is None and (status := observed(job)) != job.status:
         return WriteStatus(status)
-    if rerun_wanted(job):
+    if runs_again:
         again = attempt_status.rerun_ignored if job.spec.cancel else attempt_status.rerun
         return WriteStatus(again(job, facts.now))
     needs_finalizer = job.spec.deletion_policy is JobDeletionPolicy.DELETE and bool(remote_ids(job.status))
     has_finalizer = FINALIZER in job.metadata.finalizers
     if has_finalizer != needs_finalizer:
         return AddFinalizer() if needs_finalizer else RemoveFinalizer()
+    if judging is not None:
+        return judging
     if job.spec.ttl_seconds_after_finished is None or owned_by_gitops(job.metadata):
         return RequeueAfter()
     expiry = completed + timedelta(seconds=job.spec.ttl_seconds_after_finished)

@@ -87,6 +87,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
                 url=stored.url,
                 truncated=stored.truncated or None,
             ),
+            "evidence_ref": stored.evidence,
         }
     )
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from nemo_eval_operator.evaluator.model import CANCELLING, RemoteJob, Results
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark
+from nemo_eval_operator.resources import EvaluatorUsed, EvidenceRef, NemoBenchmark
 
+from .gate import GateFacts
 from .slots import SlotDecision
 
 __all__ = [
@@ -76,6 +77,7 @@ class Stored:
     key: str
     url: str
     truncated: bool
+    evidence: EvidenceRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class Facts:
     last_submission_at: datetime | None = None
     remote: RemoteJob | RemoteGone | RemoteUnclear | None = None
     stored: Stored | None = None
+    gate: GateFacts | None = None
     deleted: frozenset[str] = frozenset()
     cancel_asked: bool = False
     failed: bool = False

@@ -18,6 +18,7 @@ __all__ = [
     "config_map_names",
     "label_value",
     "results_document",
+    "shortened",
 ]
 
 RESULTS_KEY: Final = "results.json"
@@ -47,16 +48,16 @@ def config_map_names(job_name: str, *, uid: str, attempt: int, document: str) ->
     number = "" if attempt == 1 else f"-{attempt}"
     digest = hashlib.sha256(document.encode()).hexdigest()[:16]
     parts = ("", f"-{uid[:8]}", f"-{uid[:8]}-{digest}")
-    return tuple(_shortened(job_name, f"{part}{number}{SUFFIX}") for part in parts)
+    return tuple(shortened(job_name, f"{part}{number}{SUFFIX}") for part in parts)
 
 
 def label_value(name: str) -> str:
     """An object's name as the value of a label, which holds less."""
-    return _shortened(name, "", room=MAX_LABEL_CHARACTERS)
+    return shortened(name, "", room=MAX_LABEL_CHARACTERS)
 
 
-def _shortened(name: str, suffix: str, *, room: int = MAX_NAME_CHARACTERS) -> str:
-    """`name` and `suffix`; a long name is cut, and told from others that begin alike by a hash."""
+def shortened(name: str, suffix: str, *, room: int = MAX_NAME_CHARACTERS) -> str:
+    """Return `name` and `suffix`; a long name is cut, and told from others that begin alike by a hash."""
     if len(name) + len(suffix) <= room:
         return name + suffix
     fingerprint = hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -30,6 +30,7 @@ from nemo_eval_operator.lifecycle.job import (
     depends_on_remote,
     end_status,
     goes_on,
+    new_verdict,
     occupies,
     release_job_seconds,
     snapshot_in_status,
@@ -44,6 +45,7 @@ from nemo_eval_operator.lifecycle.steps import (
     DeleteJob,
     DeleteObject,
     FindJob,
+    JudgeGate,
     RemoveFinalizer,
     RequeueAfter,
     SubmitJob,
@@ -79,6 +81,8 @@ from nemo_eval_operator.sessions import Evaluator, EvaluatorResolver, Evaluators
 from nemo_eval_operator.workqueue import RetryLater, WaitInLane, WorkQueue
 
 from .benchmark_of_job import BenchmarkOfJob
+from .evidence import EvidenceStore
+from .gate import GateJudge
 from .index import JobIndex
 from .job_finder import JobFinder
 from .remote_jobs import RemoteJobs, operation_of
@@ -130,7 +134,9 @@ class JobReconciler:
         self._benchmark_of = BenchmarkOfJob(kube, queue, waiting, secrets)
         self._objects = ObjectWriter(kube, metrics, on_recorded=job_index.keep_place)
         self._outcomes = OutcomeWriter(kube, self._objects)
-        self._results = ResultsKeeper(kube, secrets, queue.states)
+        evidence = EvidenceStore(kube)
+        self._results = ResultsKeeper(kube, secrets, queue.states, evidence)
+        self._gates = GateJudge(kube, evidence)
         self._remote_jobs = RemoteJobs(self._objects)
         self._finder = JobFinder(
             objects=self._objects, remote_jobs=self._remote_jobs, queue=queue, metrics=metrics
@@ -189,6 +195,7 @@ class JobReconciler:
     def _forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
         self._job_index.forget(key, ended=ended)
+        self._wake_waiters(key)
 
     async def _pursue(self, job: NemoEvalJob) -> float | None:
         key, facts = key_of(job), await self._facts(job)
@@ -215,6 +222,8 @@ class JobReconciler:
                     if status.phase is Phase.PENDING and not is_bound(job):
                         await self._check_while_it_waits(job, facts, evaluator)
                     job, facts = await self._record(job, facts)
+                case JudgeGate(may_wait):
+                    facts = replace(facts, gate=await self._gates.judge(job, may_wait=may_wait))
                 case AddFinalizer():
                     job = await self._objects.claim(job, evaluator.used if evaluator else None)
                 case step:
@@ -320,6 +329,8 @@ class JobReconciler:
         before, job = job, await self._outcomes.record(job, decided)
         if not self._selector.matches(job.metadata.labels):
             raise Outdated(f"{key_of(job).path} does not match the selector any more")
+        if (verdict := new_verdict(before.status, job.status)) is not None:
+            self._metrics.gate_judged(verdict)
         for event in (event_of_ignored_ttl(before, job), event_of_ignored_rerun(before, job)):
             if event is not None:
                 await self._objects.tell(job, event)
@@ -421,9 +432,16 @@ class JobReconciler:
     def _keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:
         self._job_index.keep(job, evaluator)
         status = job.status
+        if status.completion_time is not None:
+            self._wake_waiters(key_of(job))
         if status.completion_time is not None or (evaluator is not None and status.job_id is not None):
             # It is where it is, and whoever closes that evaluator wakes it.
             self._resolver.untrack(key_of(job))
+
+    def _wake_waiters(self, key: ObjectKey) -> None:
+        """Judge the jobs whose gates wait for this one, which has ended or is gone."""
+        for waiting in self._gates.waiters.take(key):
+            self._queue.add(waiting)
 
     async def _put_off(
         self, job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError, operation: Operation

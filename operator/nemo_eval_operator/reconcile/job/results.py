@@ -6,6 +6,7 @@ What goes wrong here never fails the evaluation: it is tried again, and what peo
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
@@ -25,6 +26,8 @@ from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, config_document
 from nemo_eval_operator.reconcile.secrets import SecretReader, remember
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.workqueue import ObjectStates
+
+from .evidence import EvidenceStore
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
@@ -54,8 +57,11 @@ class ResultsNotKept(Exception):
 class ResultsKeeper:
     """Keeps results; keeping the same twice, as after a crash, changes nothing."""
 
-    def __init__(self, kube: KubeClient, secrets: SecretReader, states: ObjectStates) -> None:
+    def __init__(
+        self, kube: KubeClient, secrets: SecretReader, states: ObjectStates, evidence: EvidenceStore
+    ) -> None:
         self._kube = kube
+        self._evidence = evidence
         self._secrets = secrets
         self._states = states
         self._one_at_a_time = asyncio.Lock()
@@ -100,8 +106,12 @@ class ResultsKeeper:
         key = key_of(job)
         remember(evaluator, key, await self._secrets.recall(job))
         # All of it is searched: not where others wait.
-        shown = await asyncio.to_thread(_shown, results, evaluator.known.of(key), url)
-        return await self._keep(job, results, shown, url)
+        known = evaluator.known.of(key)
+        shown = await asyncio.to_thread(_shown, results, known, url)
+        stored = await self._keep(job, results, shown, url)
+        if job.spec.dry_run:
+            return stored
+        return replace(stored, evidence=await self._evidence.keep(evaluator, job, shown, known))
 
     async def _keep(self, job: NemoEvalJob, results: Results, shown: Results, url: str) -> Stored:
         document, truncated = results_document(shown, url=url)

@@ -1,0 +1,69 @@
+"""Samples from the files that a job left: a ZIP archive with `samples/<task>.jsonl`, a JSON object a line.
+
+Such is the local evaluator's `download-results`; what others put there is not documented.
+The archive is not trusted: lines, files and what they take uncompressed are bounded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import unquote
+from zipfile import BadZipFile, ZipFile
+
+from pydantic import JsonValue
+
+from .samples import SampleScores
+
+__all__ = ["samples_in"]
+
+FOLDER: Final = "samples/"
+ENDING: Final = ".jsonl"
+
+MAX_FILES: Final = 200
+"""Tasks of one run whose samples are read."""
+
+MAX_LINE_BYTES: Final = 1024 * 1024
+"""Of one sample. With a longer one the task's items count as unknown."""
+
+MAX_READ_BYTES: Final = 128 * 1024 * 1024
+"""Of all files, uncompressed."""
+
+
+def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[str, SampleScores]:
+    """Return the samples by task; nothing where the archive is not one that this program can read.
+
+    `hide` masks known secrets, since digests of items are shown.
+    """
+    found: dict[str, SampleScores] = {}
+    left = MAX_READ_BYTES
+    try:
+        with ZipFile(io.BytesIO(archive)) as files:
+            names = [name for name in files.namelist() if name.startswith(FOLDER) and name.endswith(ENDING)]
+            for name in names[:MAX_FILES]:
+                samples, left = _read(files, name, left, hide)
+                if samples is not None:
+                    found[unquote(name.removeprefix(FOLDER).removesuffix(ENDING))] = samples
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
+        # Encrypted, compressed in another way, cut off, or no archive at all.
+        return {}
+    return found
+
+
+def _read(
+    files: ZipFile, name: str, left: int, hide: Callable[[JsonValue], JsonValue]
+) -> tuple[SampleScores | None, int]:
+    samples = SampleScores()
+    with files.open(name) as file:
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            left -= len(line)
+            if len(line) > MAX_LINE_BYTES or left < 0:
+                return None, left
+            try:
+                samples.add(hide(json.loads(line)))
+            except (ValueError, RecursionError):
+                return None, left
+    return samples, left

@@ -1,0 +1,144 @@
+"""Keeps and reads the evidence of runs: packed, in immutable ConfigMaps beside the results.
+
+That a run has no evidence never fails it: gates then judge by the results document, or are inconclusive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import EvaluatorError, Redactor, Results
+from nemo_eval_operator.gates import (
+    Evidence,
+    EvidenceUnreadable,
+    Packed,
+    evidence_of,
+    pack,
+    samples_in,
+    unpack,
+)
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference
+from nemo_eval_operator.lifecycle.job import (
+    HEADER_KEY,
+    ITEMS_KEY,
+    baseline_names,
+    evidence_names,
+    label_value,
+)
+from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob, ResultsRef
+
+__all__ = ["EvidenceMissing", "EvidenceStore"]
+
+logger = logging.getLogger(__name__)
+
+JOB_LABEL: Final = "evaluator.nemo.dev/job"
+
+_json_object = TypeAdapter(JsonObject)
+
+
+class EvidenceMissing(Exception):
+    """There is no evidence, or it is not what was kept; has a reason for a condition."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class EvidenceStore:
+    """Evidence in ConfigMaps; keeping the same twice, as after a crash, changes nothing."""
+
+    def __init__(self, kube: KubeClient) -> None:
+        self._kube = kube
+        self._one_archive = asyncio.Semaphore(1)
+        """Archives of all workers at once would not fit into memory."""
+
+    async def keep(
+        self, evaluator: EvaluatorClient, job: NemoEvalJob, shown: Results, known: Redactor
+    ) -> EvidenceRef | None:
+        """Keep the evidence of a run's results; None where Kubernetes refuses it, as for a quota."""
+        found = await asyncio.to_thread(evidence_of, shown.document)
+        if any(not score.has_all_items for score in found.scores):
+            found = await self._with_files(evaluator, shown, known) or found
+        packed = await asyncio.to_thread(pack, found)
+        return await self._create(job, evidence_names(job, digest=packed.digest), packed)
+
+    async def _with_files(
+        self, evaluator: EvaluatorClient, shown: Results, known: Redactor
+    ) -> Evidence | None:
+        """Return the evidence with the samples of the whole run, where the evaluator has them."""
+        async with self._one_archive:
+            try:
+                archive = await evaluator.download_results(shown.job)
+            except EvaluatorError as error:
+                logger.info("results of %s are compared without items: %s", shown.job, error)
+                return None
+            samples = await asyncio.to_thread(samples_in, archive, known.hide_in)
+        return await asyncio.to_thread(evidence_of, shown.document, samples) if samples else None
+
+    async def copy(self, job: NemoEvalJob, baseline: BaselineUsed, evidence: Evidence) -> EvidenceRef | None:
+        """Keep a baseline's evidence with the job that was compared with it."""
+        packed = await asyncio.to_thread(pack, evidence)
+        return await self._create(job, baseline_names(job, baseline, digest=packed.digest), packed)
+
+    async def _create(self, job: NemoEvalJob, names: tuple[str, ...], packed: Packed) -> EvidenceRef | None:
+        meta = job.metadata
+        try:
+            for name in names:
+                if await self._kube.create_config_map(
+                    meta.namespace,
+                    name,
+                    owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
+                    labels={JOB_LABEL: label_value(meta.name)},
+                    annotations={},
+                    data={HEADER_KEY: packed.header},
+                    binary={ITEMS_KEY: packed.items},
+                ):
+                    return EvidenceRef(config_map=name, digest=packed.digest)
+        except KubeRefused as error:
+            logger.warning("%s/%s: evidence is not kept: %s", meta.namespace, meta.name, error)
+        return None
+
+    async def load(
+        self, namespace: str, evidence: EvidenceRef | None, results: ResultsRef | None
+    ) -> Evidence:
+        """Return the evidence of a run; of one that has none kept, that of its results document.
+
+        Raises EvidenceMissing, KubeError.
+        """
+        if evidence is not None:
+            return await self._kept(namespace, evidence)
+        if results is None or results.config_map is None or results.key is None:
+            raise EvidenceMissing("EvidenceMissing", "the run has neither evidence nor results")
+        text = await self._text(namespace, results.config_map, results.key)
+        try:
+            document = await asyncio.to_thread(_json_object.validate_json, text)
+        except ValidationError as error:
+            message = f"ConfigMap {results.config_map} has no results document under {results.key}"
+            raise EvidenceMissing("EvidenceUnreadable", message) from error
+        return await asyncio.to_thread(evidence_of, document)
+
+    async def _text(self, namespace: str, name: str, key: str) -> str:
+        found = await self._kube.read_config_map(namespace, name)
+        if found is None or key not in found.texts:
+            what = f"ConfigMap {name} is not there" if found is None else f"ConfigMap {name} has no {key}"
+            raise EvidenceMissing("EvidenceMissing", what)
+        return found.texts[key]
+
+    async def _kept(self, namespace: str, evidence: EvidenceRef) -> Evidence:
+        name = evidence.config_map
+        found = await self._kube.read_config_map(namespace, name)
+        if found is None:
+            raise EvidenceMissing("EvidenceMissing", f"ConfigMap {name} is not there")
+        header, items = found.texts.get(HEADER_KEY), found.content_of(ITEMS_KEY)
+        if header is None or items is None:
+            raise EvidenceMissing("EvidenceUnreadable", f"ConfigMap {name} has no evidence in it")
+        try:
+            return await asyncio.to_thread(unpack, Packed(header, items), digest=evidence.digest)
+        except EvidenceUnreadable as error:
+            raise EvidenceMissing("EvidenceUnreadable", f"ConfigMap {name}: {error}") from error
