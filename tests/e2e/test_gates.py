@@ -150,7 +150,7 @@ def test_a_baseline_deleted_while_it_is_waited_for_is_never_a_pass(scenario: Sce
 
 
 def test_the_newest_that_passed_is_selected(scenario: Scenario) -> None:
-    gate = {"baseline": selected(), "ifNoBaseline": "Skip"}
+    gate: dict[str, Any] = {"baseline": selected(), "ifNoBaseline": "Skip"}
     scenario.apply(data_benchmark(), labelled(gated("one", drop(), floor2(0.5), **gate)))
     first = judged(scenario, "one")
     assert first["gate"]["verdict"] == "Passed"
@@ -249,7 +249,7 @@ def test_evidence_that_was_tampered_with_is_never_a_pass(scenario: Scenario, del
 
 def test_an_inconclusive_gate_that_lets_pass_says_so(scenario: Scenario) -> None:
     scenario.apply(data_benchmark(), ungated("before"))
-    gate = {"baseline": named("before"), "onInconclusive": "Pass"}
+    gate: dict[str, Any] = {"baseline": named("before"), "onInconclusive": "Pass"}
     scenario.apply(gated("after", drop(0.001), **gate))
 
     status = judged(scenario, "after")

@@ -10,6 +10,7 @@ import pytest
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.lifecycle.job import gate_hash
 from nemo_eval_operator.reconcile import BenchmarkWaiters, FastPath, JobIndex
 from nemo_eval_operator.resources import LabelSelector
 from nemo_eval_operator.workqueue import WorkQueue
@@ -56,6 +57,15 @@ def running(**status: Any) -> dict[str, Any]:
     return followed(**status)
 
 
+GATE: dict[str, Any] = {"criteria": [{"score": "exact", "minimum": 0.5}]}
+
+
+def judged_document(**gate: Any) -> dict[str, Any]:
+    """A finished job whose status has the verdict of its gate."""
+    known = {"verdict": "Passed", "hash": gate_hash(evaljob(gate=GATE))} | gate
+    return document(finished(gate=known), {"finalizers": []}, gate=GATE)
+
+
 NEEDS_NO_LOOK = {
     "running": document(running()),
     "running, with progress": document(running(progress={"percent": 40})),
@@ -64,6 +74,7 @@ NEEDS_NO_LOOK = {
     ),
     "a second attempt that runs": document(running(attempt=2, rerun="1"), RERUN),
     "finished": document(finished(), {"finalizers": []}),
+    "finished, judged by its gate": judged_document(),
     "finished, to be kept for a while": document(
         finished() | {"completionTime": objects.stamp(datetime.now(UTC))},
         {"finalizers": []},
@@ -72,6 +83,9 @@ NEEDS_NO_LOOK = {
 }
 
 NEEDS_A_LOOK = {
+    "finished, its gate changed": judged_document(hash="sha256:another"),
+    "finished, waiting for a baseline": judged_document(verdict="Pending"),
+    "finished, not judged": document(finished(), {"finalizers": []}, gate=GATE),
     "new": document(),
     "waiting": document({"observedGeneration": 1, "phase": "Pending"}),
     "perhaps submitted": document(intent()),
