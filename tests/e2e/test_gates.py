@@ -20,7 +20,10 @@ MANY = [
 def gated(
     name: str, *criteria: dict[str, Any], rows: list[dict[str, str]] = MANY, **gate: Any
 ) -> dict[str, Any]:
-    spec = {"target": {"type": "rows", "rows": rows}, "gate": {"criteria": [*criteria], **gate}}
+    spec: dict[str, Any] = {
+        "target": {"type": "rows", "rows": rows},
+        "gate": {"criteria": [*criteria], **gate},
+    }
     return data_job(name, **spec)
 
 
