@@ -109,6 +109,10 @@ class Reason(StrEnum):
     )
     EXTERNAL_JOB_LOST = "ExternalJobLost"
     FINALIZER_REFUSED = "FinalizerRefused"
+    GATE_FAILED = "GateFailed"
+    GATE_INCONCLUSIVE = "GateInconclusive"
+    GATE_PASSED = "GatePassed"
+    GATE_PENDING = _Traits("GatePending", event=NONE)
     HOST_NOT_ALLOWED = "HostNotAllowed"
     INSECURE_SKIP_VERIFY = "InsecureSkipVerify"
     INTERNAL_ERROR = "InternalError"
@@ -140,3 +144,4 @@ class Reason(StrEnum):
     UNAUTHORIZED = "Unauthorized"
     UNKNOWN_FIELD = "UnknownField"
     UNREACHABLE = "Unreachable"
+    WAITING_FOR_BASELINE = _Traits("WaitingForBaseline", event=NONE)

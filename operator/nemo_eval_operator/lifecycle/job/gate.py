@@ -15,6 +15,7 @@ from typing import Final
 from nemo_eval_operator.gates import CriterionResult, Judgement, Result
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of
 from nemo_eval_operator.lifecycle.steps import JobStep, JudgeGate, WriteStatus, write_or_wait
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     BaselineUsed,
     Condition,
@@ -66,7 +67,7 @@ def await_verdict(job: NemoEvalJob, status: EvalJobStatus, now: datetime) -> Eva
     if job.spec.gate is None or job.spec.dry_run:
         return status
     outcome = Outcome(
-        ConditionSet.GATE_PENDING, "GatePending", "the evaluation completed and is being judged"
+        ConditionSet.GATE_PENDING, Reason.GATE_PENDING, "the evaluation completed and is being judged"
     )
     return _with(job, status, now, outcome, GateStatus(verdict=GateVerdict.PENDING, hash=gate_hash(job)))
 
@@ -101,27 +102,27 @@ def new_verdict(before: EvalJobStatus, after: EvalJobStatus) -> GateVerdict | No
 
 
 def _waiting(job: NemoEvalJob, baseline: WaitForBaseline, now: datetime) -> EvalJobStatus:
-    outcome = Outcome(ConditionSet.GATE_PENDING, "WaitingForBaseline", baseline.message)
+    outcome = Outcome(ConditionSet.GATE_PENDING, Reason.WAITING_FOR_BASELINE, baseline.message)
     return _with(job, job.status, now, outcome, GateStatus(verdict=GateVerdict.PENDING, hash=gate_hash(job)))
 
 
 def _ungated(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     """The gate was removed: the run is ready because it completed."""
     completed = _completed(job.status)
-    reason, message = (completed.reason, completed.message) if completed else ("Completed", "completed")
-    return _with(job, job.status, now, Outcome(ConditionSet.READY, reason, message), None)
+    message = completed.message if completed else "the evaluation completed"
+    return _with(job, job.status, now, Outcome(ConditionSet.READY, Reason.COMPLETED, message), None)
 
 
 def _judged(job: NemoEvalJob, found: Judged, now: datetime) -> EvalJobStatus:
     judgement = found.judgement
     standing, reason = {
-        Result.PASSED: (ConditionSet.GATE_PASSED, "GatePassed"),
-        Result.FAILED: (ConditionSet.GATE_FAILED, "GateFailed"),
+        Result.PASSED: (ConditionSet.GATE_PASSED, Reason.GATE_PASSED),
+        Result.FAILED: (ConditionSet.GATE_FAILED, Reason.GATE_FAILED),
     }.get(
         judgement.verdict,
         (
             ConditionSet.GATE_LET_THROUGH if judgement.passed else ConditionSet.GATE_INCONCLUSIVE,
-            "GateInconclusive",
+            Reason.GATE_INCONCLUSIVE,
         ),
     )
     gate = GateStatus(
