@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, closing
 import httpx
 from fastapi import FastAPI
 
-from nemo_local_evaluator.api import configs, jobs, live, results, targets
+from nemo_local_evaluator.api import entities, jobs, live, results
 from nemo_local_evaluator.api.error_handlers import install_error_handlers
 from nemo_local_evaluator.api.guard import Guard
 from nemo_local_evaluator.api.quirk_middleware import install_quirks
@@ -48,7 +48,7 @@ def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None
     install_quirks(app, settings.quirks)
     # The last that is added is the first that a request meets.
     app.add_middleware(Guard, hosts=settings.hosts, token=settings.token)
-    for router in (configs.router, targets.router, jobs.router, results.router, live.router):
+    for router in (entities.configs, entities.targets, jobs.router, results.router, live.router):
         app.include_router(router)
 
     @app.get("/health", tags=["health"])

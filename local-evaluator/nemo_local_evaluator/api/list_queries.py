@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from nemo_local_evaluator.storage import Condition, Listing, Operator, Search, Sort
 from nemo_local_evaluator.wire import identity
 
-__all__ = ["MAX_PAGE_SIZE", "ListQuery", "ListingQuery"]
+__all__ = ["ENTITY_FILTERS", "MAX_PAGE_SIZE", "ListQuery", "ListingQuery"]
 
 MAX_PAGE_SIZE: Final = 1000
 MAX_VALUE_LENGTH: Final = 1000
@@ -29,11 +29,11 @@ _KEY: Final = r"\[([^\[\]\"\\\x00-\x1f]+)\]"
 _PARAMETER: Final = re.compile(rf"(filter|search)((?:{_KEY})+)")
 _TIMES: Final = ("created_at", "updated_at")
 _RANGE: Final = {"start": Operator.GTE, "end": Operator.LTE}
-_OF_ENTITIES: Final = {
+ENTITY_FILTERS: Final = {
     "config": ("name", "namespace", "project", "type", "custom_fields", "created_at"),
     "target": ("name", "namespace", "project", "type", "model", "custom_fields", "created_at"),
 }
-"""What may be asked of a job's config or target instead of its "namespace/name"."""
+"""Fields by which lists of configs and targets are filtered, and lists of jobs by their config or target."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _condition(name: str, keys: tuple[str, ...], value: str, *, known: Sequence[
     field, *path = keys
     if field not in known:
         _refuse_unknown(name, "filter", known)
-    if path and (entity := _OF_ENTITIES.get(field)):
+    if path and (entity := ENTITY_FILTERS.get(field)):
         inner = _condition(name, tuple(path), value, known=entity)
         return Condition(
             field=field, path=(inner.field, *inner.path), operator=inner.operator, value=inner.value

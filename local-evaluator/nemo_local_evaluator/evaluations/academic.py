@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from nemo_local_evaluator.datasets import item_id
@@ -22,6 +21,7 @@ from nemo_local_evaluator.harness import (
 from nemo_local_evaluator.models import Endpoint
 from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
 from nemo_local_evaluator.wire.schemas import ConfigInput, Model, Params, TargetInput
+from nemo_local_evaluator.wire.suggestions import closest
 
 __all__ = ["plan"]
 
@@ -60,10 +60,10 @@ def plan(
     try:
         return _plan(config, target, endpoints=endpoints, resources=resources)
     except EvaluationError as fault:
-        near = get_close_matches(config.type[:64], NEMO_TYPES, n=1, cutoff=0.7)
-        if not near:
+        near = closest(config.type, NEMO_TYPES)
+        if near is None:
             raise
-        msg = f"{fault}. NeMo Evaluator has no type {config.type!r} of its own: did you mean {near[0]}?"
+        msg = f"{fault}. NeMo Evaluator has no type {config.type!r} of its own: did you mean {near}?"
         raise type(fault)(msg) from fault
 
 

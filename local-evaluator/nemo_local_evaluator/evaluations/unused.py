@@ -1,7 +1,6 @@
 """Refuses fields that an evaluation would ignore: a score must not hide that something was left out."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Final
 
 from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
@@ -15,6 +14,7 @@ from nemo_local_evaluator.wire.schemas import (
     TargetInput,
     Task,
 )
+from nemo_local_evaluator.wire.suggestions import closest
 
 __all__ = [
     "refuse_groups",
@@ -48,8 +48,8 @@ def refuse_unknown_fields(config: ConfigInput, target: TargetInput) -> None:
 
 def _refuse_undeclared(part: Document, place: str, *, allowed: frozenset[str] = frozenset()) -> None:
     for name in (part.model_extra or {}).keys() - allowed:
-        likely = get_close_matches(name[:64], type(part).model_fields, n=1, cutoff=0.7)
-        advice = f"did you mean {likely[0]}?" if likely else "remove it"
+        likely = closest(name, type(part).model_fields)
+        advice = f"did you mean {likely}?" if likely else "remove it"
         msg = f"{place}.{name} is not a field of NeMo's and would have no effect: {advice}"
         raise EvaluationError(msg)
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nemo_local_evaluator.wire.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.suggestions import closest
 
 __all__ = ["BENCHMARK", "JOB", "Manifest", "as_run", "check_reference"]
 
@@ -82,8 +82,8 @@ class Manifest:
     def _refuse_misspelt(self) -> None:
         """Refuse fields that resemble one that `run` reads; others may steer the operator."""
         for name in self.spec.model_extra or {}:
-            if likely := get_close_matches(name[:64], _Spec.model_fields, n=1, cutoff=0.8):
-                msg = f"{self.shown}: spec.{name} is not a field of {self.kind}: did you mean {likely[0]}?"
+            if likely := closest(name, _Spec.model_fields, similarity=0.8):
+                msg = f"{self.shown}: spec.{name} is not a field of {self.kind}: did you mean {likely}?"
                 raise InvalidDocumentError(msg)
 
     def _refuse_secrets(self) -> None:
