@@ -1,6 +1,8 @@
 """`python -m nemo_local_evaluator`."""
 
-from nemo_local_evaluator.cli import app
+from __future__ import annotations
+
+from .cli import app
 
 if __name__ == "__main__":
     app()

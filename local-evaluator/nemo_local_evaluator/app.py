@@ -1,20 +1,24 @@
 """The FastAPI application: routes, errors, and a lifespan in which jobs run."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 import httpx
 from fastapi import FastAPI
 
-from nemo_local_evaluator.api import entities, jobs, live, results
-from nemo_local_evaluator.api.error_handlers import install_error_handlers
-from nemo_local_evaluator.api.guard import Guard
-from nemo_local_evaluator.api.quirk_middleware import install_quirks
-from nemo_local_evaluator.models import open_http_clients
-from nemo_local_evaluator.scoring import ScoringPool
-from nemo_local_evaluator.services import build_services
-from nemo_local_evaluator.settings import Settings
-from nemo_local_evaluator.storage import Database, make_private_directory
+from .api import entities, jobs, live, results
+from .api.error_handlers import install_error_handlers
+from .api.guard import Guard
+from .api.quirk_middleware import install_quirks
+from .models import open_http_clients
+from .scoring import ScoringPool
+from .services import build_services
+from .settings import Settings
+from .storage import Database, make_private_directory
+
+__all__ = ["create_app"]
 
 
 def create_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:

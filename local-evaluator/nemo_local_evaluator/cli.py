@@ -1,5 +1,7 @@
 """The command line: reads options, and serves the application or evaluates once."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import os
@@ -12,11 +14,11 @@ import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
 
-from nemo_local_evaluator.api.guard import served_hosts
-from nemo_local_evaluator.app import create_app
-from nemo_local_evaluator.evaluations import Outcome
-from nemo_local_evaluator.harness import Harness
-from nemo_local_evaluator.oneshot import (
+from .api.guard import served_hosts
+from .app import create_app
+from .evaluations import Outcome
+from .harness import Harness
+from .oneshot import (
     Assignment,
     Report,
     evaluate_once,
@@ -24,9 +26,11 @@ from nemo_local_evaluator.oneshot import (
     scores_table,
     target_shown,
 )
-from nemo_local_evaluator.settings import RegisteredModel, Settings, read_models, read_token
-from nemo_local_evaluator.wire.errors import ContradictingQuirksError, EvaluationError, InvalidDocumentError
-from nemo_local_evaluator.wire.quirks import Quirk, checked
+from .settings import RegisteredModel, Settings, read_models, read_token
+from .wire.errors import ContradictingQuirks, EvaluationError, InvalidDocument
+from .wire.quirks import Quirk, checked
+
+__all__ = ["LogLevel", "app", "main", "run", "serve"]
 
 # Plain help: Typer's boxes keep the line breaks of a docstring, wherever the terminal breaks lines itself.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -153,7 +157,7 @@ def serve(
     """
     try:
         quirks = checked(quirk or ())
-    except ContradictingQuirksError as error:
+    except ContradictingQuirks as error:
         raise typer.BadParameter(str(error), param_hint="--quirk") from error
     settings = Settings(
         data=data,
@@ -245,7 +249,7 @@ def run(
             models=_registered(models),
             harness=_harness(harness_python, harness_tasks, harness_tokenizers),
         )
-    except InvalidDocumentError as error:
+    except InvalidDocument as error:
         raise typer.BadParameter(str(error)) from error
     evaluated = f"{config} (type {config_document['type']}) on target: {target_shown(target_document)}"
     errors.print(f"Evaluating {evaluated}", markup=False, highlight=False, soft_wrap=True)
@@ -277,8 +281,7 @@ def _token(file: Path | None) -> str | None:
     try:
         return read_token(text)
     except ValueError as error:
-        msg = f"the token {error}"
-        raise typer.BadParameter(msg, param_hint=source) from error
+        raise typer.BadParameter(f"the token {error}", param_hint=source) from error
 
 
 def _registered(models: Path | None) -> dict[str, RegisteredModel]:

@@ -1,5 +1,7 @@
 """How worker processes are started: forked from a server that has imported what they need."""
 
+from __future__ import annotations
+
 import multiprocessing
 from multiprocessing.context import ForkServerContext
 from typing import Final

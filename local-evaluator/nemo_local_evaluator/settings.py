@@ -1,17 +1,22 @@
 """What one server is started with: made by the command line, handed to the application factory."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from nemo_local_evaluator.harness import Harness
-from nemo_local_evaluator.scoring import STEP_SECONDS
-from nemo_local_evaluator.wire.quirks import Quirk
+from .harness import Harness
+from .scoring import STEP_SECONDS
+from .wire.quirks import Quirk
+
+__all__ = ["RegisteredModel", "Settings", "read_models", "read_token"]
 
 
 class RegisteredModel(BaseModel):
@@ -25,7 +30,7 @@ class RegisteredModel(BaseModel):
     api_key: str | None = None
 
 
-_REGISTRY = TypeAdapter(dict[str, RegisteredModel])
+_REGISTRY: Final = TypeAdapter(dict[str, RegisteredModel])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +78,7 @@ def read_token(text: str) -> str:
     """Return the token in the text of a file or variable. Raise ValueError where no header could carry it."""
     token = text.strip()
     if not re.fullmatch("[!-~]+", token):
-        msg = "is not one line of printable ASCII without blanks"
-        raise ValueError(msg)
+        raise ValueError("is not one line of printable ASCII without blanks")
     return token
 
 

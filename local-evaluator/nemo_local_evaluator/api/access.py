@@ -1,10 +1,14 @@
 """How a route reaches the services of the application it runs in."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from nemo_local_evaluator.services import Services
+
+__all__ = ["Access"]
 
 
 async def _services(request: Request) -> Services:

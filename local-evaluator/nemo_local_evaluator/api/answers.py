@@ -1,10 +1,14 @@
 """The JSON every route answers with."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from typing_extensions import override
+
+__all__ = ["Answer"]
 
 
 class Answer(JSONResponse):

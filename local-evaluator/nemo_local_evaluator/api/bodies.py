@@ -4,6 +4,8 @@ What cannot be written as JSON could not be answered either. A body is bounded i
 and in parts before it is parsed; beyond either limit the answer is 413.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
@@ -16,7 +18,7 @@ from typing_extensions import override
 
 from nemo_local_evaluator.wire.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE, TOO_MANY_PARTS, has_too_many_parts
 from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.wire.errors import TooLargeError
+from nemo_local_evaluator.wire.errors import TooLarge
 
 __all__ = ["JsonRoute", "Patch"]
 
@@ -36,19 +38,19 @@ class _JsonRequest(Request):
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body's chunks. Raise HTTPException 413 at the first that exceeds MAX_DOCUMENT_BYTES."""
         if _announced_bytes(self) > MAX_DOCUMENT_BYTES:
-            raise HTTPException(TooLargeError.status_code, TOO_LARGE)
+            raise HTTPException(TooLarge.status_code, TOO_LARGE)
         received = 0
         async for chunk in super().stream():
             received += len(chunk)
             if received > MAX_DOCUMENT_BYTES:
-                raise HTTPException(TooLargeError.status_code, TOO_LARGE)
+                raise HTTPException(TooLarge.status_code, TOO_LARGE)
             yield chunk
 
     @override
     async def json(self) -> Any:
         text = (await self.body()).decode("utf-8-sig", "replace")
         if has_too_many_parts(text):
-            raise HTTPException(TooLargeError.status_code, TOO_MANY_PARTS)
+            raise HTTPException(TooLarge.status_code, TOO_MANY_PARTS)
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
         if is_too_deep(value):
             _refuse(TOO_DEEP)

@@ -1,18 +1,21 @@
 """Routes of /v1/evaluation/configs and /v1/evaluation/targets: they differ in models and fields."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from nemo_local_evaluator.api.access import Access
-from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.api.bodies import JsonRoute, Patch
-from nemo_local_evaluator.api.error_handlers import refusals
-from nemo_local_evaluator.api.list_queries import ENTITY_FILTERS, ListingQuery, ListQuery
 from nemo_local_evaluator.services import CONFIG, TARGET, EntityKind, EntityService, Services
 from nemo_local_evaluator.wire.schemas import Config, DeleteResponse, EntityInput, Page, Target
+
+from .access import Access
+from .answers import Answer
+from .bodies import JsonRoute, Patch
+from .error_handlers import refusals
+from .list_queries import ENTITY_FILTERS, ListingQuery, ListQuery
 
 __all__ = ["configs", "targets"]
 
@@ -43,7 +46,7 @@ def _router(
         responses={200: {"model": page}},
         openapi_extra=listing.openapi,
     )
-    async def find(services: Access, query: Annotated[ListQuery, Depends(listing)]) -> Answer:
+    async def find(services: Access, query: ListQuery = Depends(listing)) -> Answer:
         return Answer(query.page(service(services).list(query.listing)))
 
     @router.get(one, name=f"get_{kind.name}", responses={**entity, **refusals(404)})

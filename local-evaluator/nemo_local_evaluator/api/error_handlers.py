@@ -1,5 +1,7 @@
 """Errors in FastAPI's own shape: {"detail": "..."}, or a list of places and messages for a bad body."""
 
+from __future__ import annotations
+
 from http import HTTPStatus
 from typing import Any
 
@@ -9,8 +11,11 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.wire.errors import RequestRefusedError
+from nemo_local_evaluator.wire.errors import RequestRefused
+
+from .answers import Answer
+
+__all__ = ["ErrorResponse", "install_error_handlers", "refusals"]
 
 
 class ErrorResponse(BaseModel):
@@ -23,8 +28,8 @@ def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    @app.exception_handler(RequestRefusedError)
-    async def refused(_request: Request, error: RequestRefusedError) -> Answer:
+    @app.exception_handler(RequestRefused)
+    async def refused(_request: Request, error: RequestRefused) -> Answer:
         return Answer({"detail": error.detail}, status_code=error.status_code)
 
     @app.exception_handler(RequestValidationError)

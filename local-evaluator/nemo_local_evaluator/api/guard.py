@@ -5,6 +5,8 @@ reads answers as if they came from its own site. Its requests still carry its ow
 refused here. /health answers to every caller: probes know neither name nor token.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -14,7 +16,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nemo_local_evaluator.api.answers import Answer
+from .answers import Answer
 
 __all__ = ["Guard", "served_hosts"]
 

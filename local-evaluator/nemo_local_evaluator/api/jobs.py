@@ -1,17 +1,33 @@
 """/v1/evaluation/jobs"""
 
+from __future__ import annotations
+
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from nemo_local_evaluator.api.access import Access
-from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.api.bodies import JsonRoute
-from nemo_local_evaluator.api.error_handlers import refusals
-from nemo_local_evaluator.api.list_queries import ListingQuery, ListQuery
 from nemo_local_evaluator.services import Archive
 from nemo_local_evaluator.wire.schemas import DeleteResponse, Job, JobInput, Page, Result, StatusDetails
+
+from .access import Access
+from .answers import Answer
+from .bodies import JsonRoute
+from .error_handlers import refusals
+from .list_queries import ListingQuery, ListQuery
+
+__all__ = [
+    "cancel_job",
+    "create_job",
+    "delete_job",
+    "download_job_logs",
+    "download_job_results",
+    "get_job",
+    "get_job_results",
+    "get_job_status",
+    "list_jobs",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/evaluation/jobs", tags=["jobs"], route_class=JsonRoute)
 

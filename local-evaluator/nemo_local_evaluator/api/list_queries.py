@@ -3,6 +3,8 @@
 A filter that is not known is refused: to ignore it would be to answer with things not asked for.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

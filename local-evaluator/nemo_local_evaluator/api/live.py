@@ -1,12 +1,17 @@
 """/v1/evaluation/live"""
 
+from __future__ import annotations
+
 from fastapi import APIRouter
 
-from nemo_local_evaluator.api.access import Access
-from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.api.bodies import JsonRoute
-from nemo_local_evaluator.api.error_handlers import refusals
 from nemo_local_evaluator.wire.schemas import JobInput, LiveEvaluation
+
+from .access import Access
+from .answers import Answer
+from .bodies import JsonRoute
+from .error_handlers import refusals
+
+__all__ = ["evaluate_live", "router"]
 
 router = APIRouter(prefix="/v1/evaluation/live", tags=["live"], route_class=JsonRoute)
 

@@ -1,5 +1,7 @@
 """Quirks that show at the edge only: requests and answers are bent on their way, and no route knows."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +11,9 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
-from nemo_local_evaluator.api.answers import Answer
 from nemo_local_evaluator.wire.quirks import Quirk
+
+from .answers import Answer
 
 __all__ = ["install_quirks"]
 

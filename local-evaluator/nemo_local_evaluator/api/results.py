@@ -1,15 +1,20 @@
 """/v1/evaluation/results"""
 
+from __future__ import annotations
+
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 
-from nemo_local_evaluator.api.access import Access
-from nemo_local_evaluator.api.answers import Answer
-from nemo_local_evaluator.api.bodies import JsonRoute, Patch
-from nemo_local_evaluator.api.error_handlers import refusals
-from nemo_local_evaluator.api.list_queries import ListingQuery, ListQuery
 from nemo_local_evaluator.wire.schemas import DeleteResponse, Page, Result, ResultInput
+
+from .access import Access
+from .answers import Answer
+from .bodies import JsonRoute, Patch
+from .error_handlers import refusals
+from .list_queries import ListingQuery, ListQuery
+
+__all__ = ["create_result", "delete_result", "get_result", "list_results", "router", "update_result"]
 
 router = APIRouter(prefix="/v1/evaluation/results", tags=["results"], route_class=JsonRoute)
 

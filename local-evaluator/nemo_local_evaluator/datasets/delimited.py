@@ -1,13 +1,17 @@
 """CSV and TSV: a header, then rows of as many columns; every value is a string."""
 
+from __future__ import annotations
+
 import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, not_utf8, too_large
-from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, SizedRow
+from .refusals import bad_file, bad_row, not_utf8, too_large
+from .row import MAX_ROW_BYTES, SizedRow
+
+__all__ = ["read_delimited"]
 
 
 def read_delimited(file: BinaryIO, name: str, *, delimiter: str) -> Iterator[SizedRow]:

@@ -1,11 +1,15 @@
 """A dataset of several files that belong together: BEIR's corpus, queries and judgements."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from nemo_local_evaluator.datasets.formats import SUFFIXES, DataFile, suffix_format
-from nemo_local_evaluator.datasets.refusals import bad_file
-from nemo_local_evaluator.datasets.rows import Rows, rows_in_files
+from .formats import SUFFIXES, DataFile, suffix_format
+from .refusals import bad_file
+from .rows import Rows, rows_in_files
+
+__all__ = ["Directory"]
 
 
 class Directory:

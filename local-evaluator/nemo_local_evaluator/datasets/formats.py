@@ -1,5 +1,7 @@
 """File formats, told by a name or a suffix, and the reading of one file in whichever it is."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,11 +10,23 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
-from nemo_local_evaluator.datasets.delimited import read_delimited
-from nemo_local_evaluator.datasets.json_rows import read_json, read_json_lines
-from nemo_local_evaluator.datasets.parquet_process import read_parquet_apart
-from nemo_local_evaluator.datasets.refusals import bad_file
-from nemo_local_evaluator.datasets.row import SizedRow
+from .delimited import read_delimited
+from .json_rows import read_json, read_json_lines
+from .parquet_process import read_parquet_apart
+from .refusals import bad_file
+from .row import SizedRow
+
+__all__ = [
+    "MEDIA_TYPES",
+    "SUFFIXES",
+    "DataFile",
+    "Format",
+    "media_format",
+    "named_format",
+    "read_bytes",
+    "read_file",
+    "suffix_format",
+]
 
 _BUFFER_BYTES: Final = 1024 * 1024
 

@@ -5,6 +5,8 @@ with each call, gets no token but the dataset's own, and has a cache of its own:
 be sent the server's token, and could leave files under the names of other people's datasets.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -16,10 +18,13 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final, Self, cast
 
-from nemo_local_evaluator.datasets.refusals import bad_file
-from nemo_local_evaluator.datasets.source import DatasetSource, HubPlace, shown
-from nemo_local_evaluator.datasets.web import MAX_DOWNLOAD_BYTES
 from nemo_local_evaluator.wire.errors import EvaluationError
+
+from .refusals import bad_file
+from .source import DatasetSource, HubPlace, shown
+from .web import MAX_DOWNLOAD_BYTES
+
+__all__ = ["Hub", "HubFiles"]
 
 _DOWNLOAD_SECONDS: Final = 3600.0
 """For one file."""

@@ -5,6 +5,8 @@ value. A streaming parser was no choice: ijson takes gigabytes for 100 kB of nes
 numbers and characters than Python's json.
 """
 
+from __future__ import annotations
+
 import codecs
 import json
 import math
@@ -13,11 +15,14 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, BinaryIO, Final, NoReturn
 
-from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, not_utf8, too_large, too_many_values
-from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow, weight
 from nemo_local_evaluator.wire.bounds import MAX_PARTS, has_too_many_parts
 from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.wire.errors import EvaluationError
+
+from .refusals import bad_file, bad_row, not_utf8, too_large, too_many_values
+from .row import MAX_ROW_BYTES, Row, SizedRow, weight
+
+__all__ = ["MAX_OBJECT_CHARACTERS", "MAX_OBJECT_PARTS", "read_json", "read_json_lines"]
 
 _CHUNK_BYTES: Final = 256 * 1024
 MAX_OBJECT_CHARACTERS: Final = 64 * 1024 * 1024
@@ -41,7 +46,7 @@ def read_json(file: BinaryIO, name: str) -> Iterator[SizedRow]:
         raise bad_file(name, "goes on after the end of its array or object")
 
 
-def _array(window: "_Window", name: str) -> Iterator[SizedRow]:
+def _array(window: _Window, name: str) -> Iterator[SizedRow]:
     window.position += 1
     if window.next_mark() == "]":
         window.position += 1
@@ -49,7 +54,7 @@ def _array(window: "_Window", name: str) -> Iterator[SizedRow]:
         yield from _elements(window, name)
 
 
-def _rows_of_object(window: "_Window", name: str) -> Iterator[SizedRow]:
+def _rows_of_object(window: _Window, name: str) -> Iterator[SizedRow]:
     """SQuAD has its rows in `data`, RAGAS has columns. Such a document is read whole."""
     document, size = window.value(most=MAX_OBJECT_CHARACTERS, parts=MAX_OBJECT_PARTS)
     rows = document.get("data")
@@ -95,7 +100,7 @@ def read_json_lines(file: BinaryIO, name: str) -> Iterator[SizedRow]:
         number += 1
 
 
-def _elements(window: "_Window", name: str) -> Iterator[SizedRow]:
+def _elements(window: _Window, name: str) -> Iterator[SizedRow]:
     for number in count(1):
         window.number = number
         value, size = window.value()
@@ -204,15 +209,13 @@ def _not_json(name: str, number: int, error: ValueError | RecursionError, *, sta
 
 def _no_constant(constant: str) -> NoReturn:
     # Python reads NaN and Infinity, but no answer of the API could carry them.
-    msg = f"{constant} is no value of JSON"
-    raise ValueError(msg)
+    raise ValueError(f"{constant} is no value of JSON")
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        msg = f"{number[:20]} is larger than any number"
-        raise ValueError(msg)
+        raise ValueError(f"{number[:20]} is larger than any number")
     return value
 
 

@@ -1,11 +1,15 @@
 """Files beneath the directories that a server may read datasets from; nothing else on the disk."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from nemo_local_evaluator.datasets.refusals import bad_file
+from .refusals import bad_file
+
+__all__ = ["LocalFiles"]
 
 _MAX_FILES: Final = 10_000
 """Of a directory that is searched: no dataset has more, but a home directory may."""

@@ -4,6 +4,8 @@ Times and dates become ISO 8601 strings, durations seconds, decimals their digit
 UTF-8 and base64 where not, maps objects, NaN and the infinities null.
 """
 
+from __future__ import annotations
+
 import base64
 import math
 from collections import Counter
@@ -14,8 +16,10 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, too_large
-from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, Row, SizedRow
+from .refusals import bad_file, bad_row, too_large
+from .row import MAX_ROW_BYTES, Row, SizedRow
+
+__all__ = ["read_parquet"]
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 _MAX_BATCH_ROWS: Final = 64

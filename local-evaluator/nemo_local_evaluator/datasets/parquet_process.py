@@ -5,6 +5,8 @@ value a billion times, a page that is unpacked as a whole. Headers of the file m
 them bounds nothing. The process sends rows as JSON, so that it can do no more than a JSON dataset could.
 """
 
+from __future__ import annotations
+
 import json
 import resource
 import signal
@@ -14,12 +16,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from nemo_local_evaluator.datasets.refusals import bad_file, bad_row, too_large, too_many_values
-from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES, SizedRow, weight
 from nemo_local_evaluator.processes import process_context
 from nemo_local_evaluator.wire.bounds import has_too_many_parts
 from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
 from nemo_local_evaluator.wire.errors import EvaluationError
+
+from .refusals import bad_file, bad_row, too_large, too_many_values
+from .row import MAX_ROW_BYTES, SizedRow, weight
 
 __all__ = ["DECODER_BYTES", "read_parquet_apart"]
 
@@ -99,7 +102,7 @@ def _limit_memory() -> None:
 
 
 def _send_rows(file: BinaryIO, name: str, sender: Connection) -> None:
-    from nemo_local_evaluator.datasets.parquet import read_parquet  # noqa: PLC0415
+    from .parquet import read_parquet  # noqa: PLC0415
 
     lines: list[bytes] = []
     size = 0

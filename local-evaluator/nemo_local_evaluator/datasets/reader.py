@@ -1,5 +1,7 @@
 """The way into the room: from what a config says of a dataset to its rows."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from functools import partial
@@ -8,8 +10,8 @@ from typing import Final
 
 import httpx
 
-from nemo_local_evaluator.datasets.directory import Directory
-from nemo_local_evaluator.datasets.formats import (
+from .directory import Directory
+from .formats import (
     MEDIA_TYPES,
     SUFFIXES,
     DataFile,
@@ -18,12 +20,12 @@ from nemo_local_evaluator.datasets.formats import (
     named_format,
     suffix_format,
 )
-from nemo_local_evaluator.datasets.hub import Hub
-from nemo_local_evaluator.datasets.local import LocalFiles
-from nemo_local_evaluator.datasets.refusals import bad_file
-from nemo_local_evaluator.datasets.rows import Rows, rows_in_bytes, rows_in_files
-from nemo_local_evaluator.datasets.selection import select
-from nemo_local_evaluator.datasets.source import (
+from .hub import Hub
+from .local import LocalFiles
+from .refusals import bad_file
+from .rows import Rows, rows_in_bytes, rows_in_files
+from .selection import select
+from .source import (
     DatasetSource,
     HubPlace,
     InlinePlace,
@@ -32,7 +34,9 @@ from nemo_local_evaluator.datasets.source import (
     place_of,
     shown,
 )
-from nemo_local_evaluator.datasets.web import Downloads
+from .web import Downloads
+
+__all__ = ["DatasetReader"]
 
 _DOWNLOADS: Final = ".downloads"
 _HUBS: Final = ".hubs"

@@ -1,8 +1,13 @@
 """The words in which a dataset is refused: always with the file's name, and with the row's number."""
 
-from nemo_local_evaluator.datasets.row import MAX_ROW_BYTES
+from __future__ import annotations
+
 from nemo_local_evaluator.wire.bounds import MAX_PARTS
 from nemo_local_evaluator.wire.errors import EvaluationError
+
+from .row import MAX_ROW_BYTES
+
+__all__ = ["bad_file", "bad_row", "not_utf8", "too_large", "too_many_values"]
 
 
 def bad_file(name: str, what: str) -> EvaluationError:

@@ -1,10 +1,14 @@
 """What a row is, everywhere in this program, and how large one may be."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from typing import Any, Final
 
 from nemo_local_evaluator.wire.bounds import separators
+
+__all__ = ["MAX_ROW_BYTES", "Row", "SizedRow", "item_id", "weight"]
 
 Row = dict[str, Any]
 """What JSON can carry, wherever it came from."""

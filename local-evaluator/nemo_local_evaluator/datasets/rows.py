@@ -4,6 +4,8 @@ Files are read in threads, a batch at a time, so that the event loop stays free 
 waited for.
 """
 
+from __future__ import annotations
+
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
@@ -13,9 +15,11 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-from nemo_local_evaluator.datasets.formats import DataFile, Format, read_bytes, read_file
-from nemo_local_evaluator.datasets.refusals import bad_file
-from nemo_local_evaluator.datasets.row import Row, SizedRow
+from .formats import DataFile, Format, read_bytes, read_file
+from .refusals import bad_file
+from .row import Row, SizedRow
+
+__all__ = ["Read", "Rows", "rows_in_bytes", "rows_in_files", "rows_in_memory"]
 
 Read = Callable[[], Generator[SizedRow, None, None]]
 """Begins a new reading."""
@@ -124,7 +128,7 @@ async def _checked(read: Read, limit: int | None, *, name: str) -> int:
 
 
 @asynccontextmanager
-async def _cursor(read: Read) -> AsyncIterator["_Cursor"]:
+async def _cursor(read: Read) -> AsyncIterator[_Cursor]:
     cursor = _Cursor(read())
     try:
         yield cursor

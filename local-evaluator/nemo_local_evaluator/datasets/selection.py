@@ -1,12 +1,16 @@
 """Which files of a directory are the dataset: pure, of names alone."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from nemo_local_evaluator.datasets.formats import SUFFIXES, Format, suffix_format
-from nemo_local_evaluator.datasets.refusals import bad_file
+from .formats import SUFFIXES, Format, suffix_format
+from .refusals import bad_file
+
+__all__ = ["select"]
 
 _SHARD: Final = re.compile(r"-\d{5}-of-(\d{5})$")
 """Of the names that Hugging Face's `datasets` writes: test-00000-of-00003.parquet."""

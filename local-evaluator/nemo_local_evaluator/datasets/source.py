@@ -1,5 +1,7 @@
 """What a config says of a dataset, and where that is: pure, no look at any disk or network."""
 
+from __future__ import annotations
+
 import base64
 from dataclasses import dataclass, field
 from typing import Final
@@ -7,8 +9,11 @@ from urllib.parse import unquote
 
 import httpx
 
-from nemo_local_evaluator.datasets.refusals import bad_file
 from nemo_local_evaluator.models import parse_url
+
+from .refusals import bad_file
+
+__all__ = ["DatasetSource", "HubPlace", "InlinePlace", "LocalPlace", "Place", "WebPlace", "place_of", "shown"]
 
 _HUB: Final = "hf://"
 _INLINE: Final = "data:"

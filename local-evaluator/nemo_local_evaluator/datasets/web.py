@@ -1,5 +1,7 @@
 """Datasets over http(s): streamed into a temporary file, so that they can be read twice in little memory."""
 
+from __future__ import annotations
+
 import asyncio
 import tempfile
 import time
@@ -9,7 +11,9 @@ from typing import IO, Final
 
 import httpx
 
-from nemo_local_evaluator.datasets.refusals import bad_file
+from .refusals import bad_file
+
+__all__ = ["MAX_DOWNLOAD_BYTES", "Downloads"]
 
 MAX_DOWNLOAD_BYTES: Final = 8 * 1024**3
 _TIMEOUT_SECONDS: Final = 3600.0

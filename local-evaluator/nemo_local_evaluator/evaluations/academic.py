@@ -1,14 +1,12 @@
 """Academic benchmarks: config types that are tasks of EleutherAI's lm-eval, which runs as a child process."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from nemo_local_evaluator.datasets import item_id
-from nemo_local_evaluator.evaluations.base import Evaluation, Observer, Outcome, Resources
-from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
-from nemo_local_evaluator.evaluations.unused import refuse_groups
 from nemo_local_evaluator.harness import (
     NEMO_TYPES,
     SILENCE,
@@ -19,9 +17,14 @@ from nemo_local_evaluator.harness import (
     request_of,
 )
 from nemo_local_evaluator.models import Endpoint
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import ConfigInput, Model, Params, TargetInput
 from nemo_local_evaluator.wire.suggestions import closest
+
+from .base import Evaluation, Observer, Outcome, Resources
+from .endpoints import Endpoints
+from .tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
+from .unused import refuse_groups
 
 __all__ = ["plan"]
 
@@ -63,22 +66,23 @@ def plan(
         near = closest(config.type, NEMO_TYPES)
         if near is None:
             raise
-        msg = f"{fault}. NeMo Evaluator has no type {config.type!r} of its own: did you mean {near}?"
-        raise type(fault)(msg) from fault
+        raise type(fault)(
+            f"{fault}. NeMo Evaluator has no type {config.type!r} of its own: did you mean {near}?"
+        ) from fault
 
 
 def _plan(
     config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
 ) -> Evaluation:
     if target.type != "model":
-        msg = f"config type {config.type!r} calls a model, but the target's type is {target.type!r}"
-        raise EvaluationError(msg)
+        raise EvaluationError(
+            f"config type {config.type!r} calls a model, but the target's type is {target.type!r}"
+        )
     if isinstance(target.model, Model) and target.model.prompt is not None:
-        msg = (
+        raise Unsupported(
             "target.model.prompt is not supported for academic benchmarks: write the system prompt to "
             "params.extra.system_instruction, and the sampling parameters to params"
         )
-        raise UnsupportedError(msg)
     params = config.params or Params()
     endpoint = endpoints.of(target.model, "chat-completion", params, owner="the target")
     parallelism = min(params.parallelism or DEFAULT_PARALLELISM, MAX_PARALLELISM)
@@ -106,8 +110,9 @@ def _tasks(config: ConfigInput) -> list[str]:
     for name, task in (config.tasks or {}).items():
         for field in ("params", "dataset", "metrics"):
             if getattr(task, field):
-                msg = f"tasks.{name}.{field} has no effect here: a task of lm-eval brings its own. Remove it"
-                raise UnsupportedError(msg)
+                raise Unsupported(
+                    f"tasks.{name}.{field} has no effect here: a task of lm-eval brings its own. Remove it"
+                )
     return list(dict.fromkeys(task.type for task in (config.tasks or {}).values())) or [config.type]
 
 
@@ -115,7 +120,7 @@ def _with_the_type_first(config_type: str, fault: EvaluationError) -> Evaluation
     """Return the fault of a config, behind what is more likely wrong with it: that lm-eval lacks its type."""
     harness = next((name for name, types in _OTHER_HARNESSES.items() if config_type in types), None)
     if harness is not None:
-        return UnsupportedError(
+        return Unsupported(
             f"config type {config_type!r} is a benchmark of {harness}, which this server does not run; it has"
             " those of lm-eval"
         )

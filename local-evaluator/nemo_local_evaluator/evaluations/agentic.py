@@ -3,19 +3,22 @@
 Rows are Ragas's: `{"user_input": [messages with tool_calls ...], "reference_tool_calls": [...]}`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import Row
-from nemo_local_evaluator.evaluations.base import Evaluation, Resources
-from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.row_sources import limit_of, recorded_rows
-from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
-from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 from nemo_local_evaluator.metrics import TOOL_CALL_ACCURACY
 from nemo_local_evaluator.scoring import MetricSpec
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import ConfigInput, Params, TargetInput, Task
+
+from .base import Evaluation, Resources
+from .endpoints import Endpoints
+from .row_sources import limit_of, recorded_rows
+from .tasks import TaskPlan, TasksEvaluation
+from .unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 
 __all__ = ["plan"]
 
@@ -31,11 +34,11 @@ def plan(
 ) -> Evaluation:
     """Raises EvaluationError."""
     if not config.tasks:
-        msg = "config has no tasks"
-        raise EvaluationError(msg)
+        raise EvaluationError("config has no tasks")
     if target.type not in {"cached_outputs", "dataset", "rows"}:
-        msg = f"target type {target.type!r} holds no conversations; give cached_outputs or a dataset"
-        raise UnsupportedError(msg)
+        raise Unsupported(
+            f"target type {target.type!r} holds no conversations; give cached_outputs or a dataset"
+        )
     params = config.params or Params()
     refuse_groups(config)
     tasks = {name: _task(name, task, target, params) for name, task in config.tasks.items()}
@@ -46,11 +49,10 @@ def plan(
 
 def _task(name: str, task: Task, target: TargetInput, params: Params) -> TaskPlan:
     if task.type != _SUPPORTED:
-        msg = (
+        raise Unsupported(
             f"task {name!r} has type {task.type!r}, not supported here;"
             f" supported is {_SUPPORTED}, which needs no judge"
         )
-        raise UnsupportedError(msg)
     return TaskPlan(
         rows=recorded_rows(target),
         limit=limit_of(target.dataset, params),
@@ -62,8 +64,9 @@ def _task(name: str, task: Task, target: TargetInput, params: Params) -> TaskPla
 
 def _spec(task: str, key: str, kind: str) -> MetricSpec:
     if kind != _SUPPORTED:
-        msg = f"task {task!r}, metric {key!r}: type {kind!r} is unknown; known is {_SUPPORTED}"
-        raise EvaluationError(msg)
+        raise EvaluationError(
+            f"task {task!r}, metric {key!r}: type {kind!r} is unknown; known is {_SUPPORTED}"
+        )
     return MetricSpec(type=TOOL_CALL_ACCURACY, params="{}")
 
 

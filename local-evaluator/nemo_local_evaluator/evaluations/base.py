@@ -3,6 +3,8 @@
 Knows nothing of jobs or storage; whoever cancels `run` stops it, model calls included.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol

@@ -1,5 +1,7 @@
 """Config type `custom`: tasks of templates and metrics, as the config spells them out."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,17 +9,18 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from nemo_local_evaluator.datasets import Row
-from nemo_local_evaluator.evaluations.base import Evaluation, Resources
-from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.row_sources import limit_of, rows_of
-from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
-from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets
 from nemo_local_evaluator.metrics import JUDGE, first_problem
 from nemo_local_evaluator.models import Endpoint, kind_of_url
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
 from nemo_local_evaluator.templating import Generates
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import ConfigInput, Metric, Model, Params, TargetInput, Task
+
+from .base import Evaluation, Resources
+from .endpoints import Endpoints
+from .row_sources import limit_of, rows_of
+from .tasks import Generation, TaskPlan, TasksEvaluation
+from .unused import refuse_groups, refuse_other_datasets
 
 __all__ = ["plan"]
 
@@ -35,8 +38,7 @@ def plan(
     """Raises EvaluationError."""
     _refuse_unsupported(config, target)
     if not config.tasks:
-        msg = "config has no tasks"
-        raise EvaluationError(msg)
+        raise EvaluationError("config has no tasks")
     params = config.params or Params()
     tasks = {name: _task(name, task, target, params, endpoints) for name, task in config.tasks.items()}
     if target.type != "model":
@@ -47,20 +49,21 @@ def plan(
 def _refuse_unsupported(config: ConfigInput, target: TargetInput) -> None:
     for name, task in (config.tasks or {}).items():
         if task.type not in _KNOWN:
-            msg = (
+            raise Unsupported(
                 f"task {name!r} has type {task.type!r}, not supported here; supported are {', '.join(_KNOWN)}"
             )
-            raise UnsupportedError(msg)
     refuse_groups(config)
     if target.type not in _TARGETS:
-        msg = f"target type {target.type!r} is not supported here; supported are {', '.join(_TARGETS)}"
-        raise UnsupportedError(msg)
+        raise Unsupported(
+            f"target type {target.type!r} is not supported here; supported are {', '.join(_TARGETS)}"
+        )
 
 
 def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints) -> TaskPlan:
     if not task.metrics:
-        msg = f"task {name!r} has no metrics: add tasks.{name}.metrics, or nothing is measured"
-        raise EvaluationError(msg)
+        raise EvaluationError(
+            f"task {name!r} has no metrics: add tasks.{name}.metrics, or nothing is measured"
+        )
     generation = _generation(name, task, target, params, endpoints) if task.type in _GENERATES else None
     dataset = target.dataset if target.type == "dataset" else task.dataset
     return TaskPlan(
@@ -80,8 +83,7 @@ def _generation(
     name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints
 ) -> Generation:
     if target.type != "model":
-        msg = f"task {name!r} calls a model, but the target's type is {target.type!r}"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"task {name!r} calls a model, but the target's type is {target.type!r}")
     endpoint = endpoints.of(target.model, _GENERATES[task.type], params, owner="the target")
     template = (task.params or {}).get("template")
     kind = _kind(name, task.type, template, endpoint.url)
@@ -112,11 +114,10 @@ def _kind(name: str, task_type: str, template: object, url: str) -> Generates:
 
 def _refuse_completions(url: str, *, owner: str) -> None:
     if kind_of_url(url) == "completion":
-        msg = (
+        raise EvaluationError(
             f"{owner} sends messages, but {url!r} is an endpoint for completions. Give the URL that ends with"
             " /chat/completions"
         )
-        raise EvaluationError(msg)
 
 
 def _spec(metric: Metric) -> MetricSpec:
@@ -131,8 +132,7 @@ def _judge(metric: Metric, params: Params, endpoints: Endpoints, *, owner: str) 
         try:
             model = Model.model_validate(model)
         except ValidationError as error:
-            msg = f"{owner}: {first_problem(error, within='params.model')}"
-            raise EvaluationError(msg) from error
+            raise EvaluationError(f"{owner}: {first_problem(error, within='params.model')}") from error
     endpoint = endpoints.of(model, "chat-completion", params, owner=owner)
     _refuse_completions(endpoint.url, owner=owner)
     return endpoint

@@ -1,5 +1,7 @@
 """Where a model is: the endpoint that a target or a judge gives, or the one registered for a name."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 from nemo_local_evaluator.models import (
@@ -13,7 +15,7 @@ from nemo_local_evaluator.models import (
 )
 from nemo_local_evaluator.settings import RegisteredModel
 from nemo_local_evaluator.templating import Generates
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import Model, Params
 
 __all__ = ["Endpoints"]
@@ -30,8 +32,7 @@ class Endpoints:
         # A key read from a file often ends with a newline, which no header may.
         api_key = api_key and api_key.strip()
         if api_key and not (api_key.isascii() and api_key.isprintable()):
-            msg = f"the api_key of {owner} has characters that no header may have"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"the api_key of {owner} has characters that no header may have")
         prompt = model.prompt if isinstance(model, Model) else None
         return Endpoint(
             url=url,
@@ -48,22 +49,21 @@ class Endpoints:
 
     def _address(self, model: str | Model | None, owner: str) -> tuple[str, str, str | None]:
         if model is None:
-            msg = f"{owner} has no model"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"{owner} has no model")
         if isinstance(model, str):
             registered = self._registered.get(model)
             if registered is None:
-                msg = f"model {model!r} is not registered (--models); register it or give api_endpoint"
-                raise EvaluationError(msg)
+                raise EvaluationError(
+                    f"model {model!r} is not registered (--models); register it or give api_endpoint"
+                )
             return registered.url, registered.model_id or model, registered.api_key
         if model.guardrails is not None:
-            msg = f"the model of {owner} has guardrails, which are not supported here; remove them"
-            raise UnsupportedError(msg)
+            raise Unsupported(
+                f"the model of {owner} has guardrails, which are not supported here; remove them"
+            )
         endpoint = model.api_endpoint
         if endpoint is None:
-            msg = f"the model of {owner} has no api_endpoint"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"the model of {owner} has no api_endpoint")
         if endpoint.format == "lama_stack":
-            msg = "endpoint format 'lama_stack' is not supported here; supported are nim, openai"
-            raise UnsupportedError(msg)
+            raise Unsupported("endpoint format 'lama_stack' is not supported here; supported are nim, openai")
         return endpoint.url, endpoint.model_id, endpoint.api_key

@@ -1,14 +1,17 @@
 """From the documents of a job to its evaluation. Nothing in a template is compiled or run here."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from nemo_local_evaluator.evaluations import academic, agentic, custom, retrieval, similarity
-from nemo_local_evaluator.evaluations.base import Evaluation, Resources
-from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.unused import refuse_other_targets, refuse_unknown_fields
 from nemo_local_evaluator.settings import RegisteredModel
 from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
+
+from . import academic, agentic, custom, retrieval, similarity
+from .base import Evaluation, Resources
+from .endpoints import Endpoints
+from .unused import refuse_other_targets, refuse_unknown_fields
 
 __all__ = ["Planner"]
 
@@ -36,7 +39,7 @@ class Planner:
         """Keys of the registry, which no caller is to see, whatever an endpoint repeats."""
 
     def plan(self, config_document: Mapping[str, Any], target_document: Mapping[str, Any]) -> Evaluation:
-        """Raises EvaluationError; UnsupportedError for what NeMo Evaluator can do and this server cannot."""
+        """Raises EvaluationError; Unsupported for what NeMo Evaluator can do and this server cannot."""
         config = ConfigInput.model_validate(config_document)
         target = TargetInput.model_validate(target_document)
         refuse_unknown_fields(config, target)

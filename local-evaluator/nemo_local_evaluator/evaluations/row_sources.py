@@ -1,5 +1,7 @@
 """Which rows a task is about: those in the target, or those of a dataset."""
 
+from __future__ import annotations
+
 from nemo_local_evaluator.datasets import DatasetSource, Row
 from nemo_local_evaluator.wire.errors import EvaluationError
 from nemo_local_evaluator.wire.schemas import Dataset, Params, TargetInput
@@ -11,8 +13,7 @@ def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -
     """`owner` is who needs the dataset, for messages. Raises EvaluationError."""
     if target.type == "rows":
         if not target.rows:
-            msg = "target of type 'rows' has no rows"
-            raise EvaluationError(msg)
+            raise EvaluationError("target of type 'rows' has no rows")
         return target.rows
     return source_of(dataset, owner=owner)
 
@@ -21,8 +22,7 @@ def recorded_rows(target: TargetInput) -> list[Row] | DatasetSource:
     """Those of a target that holds what was answered before. Raises EvaluationError."""
     if target.type == "cached_outputs":
         if target.cached_outputs is None:
-            msg = "target of type 'cached_outputs' has no cached_outputs"
-            raise EvaluationError(msg)
+            raise EvaluationError("target of type 'cached_outputs' has no cached_outputs")
         return source_of(target.cached_outputs.files_url, owner="the target")
     return rows_of(target, target.dataset, owner="the target")
 
@@ -30,14 +30,12 @@ def recorded_rows(target: TargetInput) -> list[Row] | DatasetSource:
 def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:
     """Raises EvaluationError."""
     if dataset is None:
-        msg = f"{owner} has no dataset"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"{owner} has no dataset")
     if isinstance(dataset, str):
         if "://" not in dataset:
-            msg = (
+            raise EvaluationError(
                 f"dataset {dataset!r} is a name, and no data store is known here; give its files_url instead"
             )
-            raise EvaluationError(msg)
         return DatasetSource(files_url=dataset)
     return DatasetSource(
         files_url=dataset.files_url,

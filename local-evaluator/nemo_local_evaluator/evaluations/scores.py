@@ -1,5 +1,7 @@
 """From samples to a task's result: scores with their statistics, and the first samples themselves to read."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections import defaultdict
@@ -8,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import Row, item_id
-from nemo_local_evaluator.evaluations.statistics import RunningStatistics, counts
 from nemo_local_evaluator.metrics import Scored, corpus_scores
 from nemo_local_evaluator.scoring import MetricSpec
 from nemo_local_evaluator.wire.errors import EvaluationError
+
+from .statistics import RunningStatistics, counts
 
 __all__ = ["Sample", "TaskScores"]
 
@@ -105,8 +108,9 @@ class TaskScores:
         Raises EvaluationError where no sample had an answer to score.
         """
         if self._total and not self.answered:
-            msg = f"task {self._task!r}: all {self._total} samples tried have failed: {self.first_error}"
-            raise EvaluationError(msg)
+            raise EvaluationError(
+                f"task {self._task!r}: all {self._total} samples tried have failed: {self.first_error}"
+            )
         return {
             "metrics": {name: {"scores": self._scores(name)} for name in self._metrics},
             "data": {

@@ -5,20 +5,23 @@ Rows are `{"prompt", "ideal_response", ...}`, and a model is asked each prompt; 
 `{"input", "reference", "output"}`, for both.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import Row
-from nemo_local_evaluator.evaluations.base import Evaluation, Resources
-from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.row_sources import limit_of, recorded_rows, source_of
-from nemo_local_evaluator.evaluations.tasks import Generation, TaskPlan, TasksEvaluation
-from nemo_local_evaluator.evaluations.unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 from nemo_local_evaluator.metrics import SIMILARITY_BLEU
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed, Unsupported
 from nemo_local_evaluator.wire.schemas import ConfigInput, Params, TargetInput, Task
+
+from .base import Evaluation, Resources
+from .endpoints import Endpoints
+from .row_sources import limit_of, recorded_rows, source_of
+from .tasks import Generation, TaskPlan, TasksEvaluation
+from .unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 
 __all__ = ["plan"]
 
@@ -42,11 +45,11 @@ def plan(
 ) -> Evaluation:
     """Raises EvaluationError."""
     if not config.tasks:
-        msg = "config has no tasks"
-        raise EvaluationError(msg)
+        raise EvaluationError("config has no tasks")
     if target.type not in {"model", "cached_outputs", "dataset", "rows"}:
-        msg = f"target type {target.type!r} has no answers to compare; give a model or cached_outputs"
-        raise UnsupportedError(msg)
+        raise Unsupported(
+            f"target type {target.type!r} has no answers to compare; give a model or cached_outputs"
+        )
     refuse_groups(config)
     refuse_task_fields(config.tasks, params=True, why="tasks of similarity_metrics have no params")
     if target.type != "model":
@@ -58,8 +61,7 @@ def plan(
 
 def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints: Endpoints) -> TaskPlan:
     if task.type != "default":
-        msg = f"task {name!r} has type {task.type!r}, not supported here; supported is default"
-        raise UnsupportedError(msg)
+        raise Unsupported(f"task {name!r} has type {task.type!r}, not supported here; supported is default")
     metrics = _metrics(name, task)
     if target.type == "model":
         return TaskPlan(
@@ -78,17 +80,14 @@ def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints:
 
 def _metrics(name: str, task: Task) -> dict[str, MetricSpec]:
     if not task.metrics:
-        msg = f"task {name!r} has no metrics; known are {', '.join(_METRICS)}"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"task {name!r} has no metrics; known are {', '.join(_METRICS)}")
     specs = {}
     for key, metric in task.metrics.items():
         kind = _METRICS.get(metric.type)
         if kind is None:
-            msg = f"metric type {metric.type!r} is unknown; known are {', '.join(_METRICS)}"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"metric type {metric.type!r} is unknown; known are {', '.join(_METRICS)}")
         if metric.params:
-            msg = f"metric {key!r}: params: similarity metrics have none"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"metric {key!r}: params: similarity metrics have none")
         specs[key] = MetricSpec(type=kind, params=json.dumps({"references": [_IDEAL]}))
     return specs
 
@@ -110,6 +109,5 @@ def _generation(name: str, target: TargetInput, params: Params, endpoints: Endpo
 def _recorded_answer(row: Row) -> Mapping[str, Any]:
     answer = row.get("response", row.get("output"))
     if not isinstance(answer, str):
-        msg = "row has no text in the column 'response'"
-        raise SampleError(msg)
+        raise SampleFailed("row has no text in the column 'response'")
     return {"output_text": answer}

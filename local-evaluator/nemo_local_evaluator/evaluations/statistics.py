@@ -4,10 +4,14 @@ They are the population's, as NeMo Evaluator documents its own; not-a-number val
 otherwise left out.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
+
+__all__ = ["MAX_VALUE", "RunningStatistics", "counts", "pooled"]
 
 MAX_VALUE: Final = 1e100
 """A score of more is taken for none: no mean, and not even its square, could be computed with it."""

@@ -4,6 +4,8 @@ Custom evaluations are of this shape, and so are others once their files are und
 what is kept of a sample is its part of the statistics, and the whole of it for the first thousand.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import DatasetSource, Row, Rows, rows_in_memory
-from nemo_local_evaluator.evaluations.base import Observer, Outcome, Progress, Resources, TaskStatus
-from nemo_local_evaluator.evaluations.scores import Sample, TaskScores
 from nemo_local_evaluator.models import Endpoint
 from nemo_local_evaluator.scoring import (
     MetricSpec,
@@ -24,7 +24,10 @@ from nemo_local_evaluator.scoring import (
     score_samples,
 )
 from nemo_local_evaluator.templating import Generates
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
+
+from .base import Observer, Outcome, Progress, Resources, TaskStatus
+from .scores import Sample, TaskScores
 
 __all__ = ["DEFAULT_PARALLELISM", "MAX_PARALLELISM", "Generation", "TaskPlan", "TasksEvaluation"]
 
@@ -43,7 +46,7 @@ SAMPLES_SCORED_AT_ONCE: Final = 64
 """Where no model is asked: what a worker gets with one message."""
 
 Answered = Callable[[Row], Mapping[str, Any]]
-"""From a row to the sample it brings along, where no model is asked. Raises SampleError."""
+"""From a row to the sample it brings along, where no model is asked. Raises SampleFailed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +139,8 @@ class TasksEvaluation:
             prompt = task.answer.prompt if isinstance(task.answer, Generation) else None
             try:
                 await self._resources.scoring.call(check, prompt, task.metrics)
-            except SampleError as error:  # cut off already while it was compiled
-                msg = f"task {name!r}: {error}"
-                raise EvaluationError(msg) from error
+            except SampleFailed as error:  # cut off already while it was compiled
+                raise EvaluationError(f"task {name!r}: {error}") from error
 
     async def _rows(self, task: TaskPlan) -> Rows:
         if isinstance(task.rows, DatasetSource):
@@ -213,7 +215,7 @@ class _TaskRun:
     def without_numbers(self) -> list[str]:
         return self._scores.without_numbers()
 
-    async def _lane(self, feed: "_Feed", size: int) -> None:
+    async def _lane(self, feed: _Feed, size: int) -> None:
         while not self._hopeless and (samples := await feed.take(size)):
             await self._process(samples)
             for sample in samples:
@@ -232,7 +234,7 @@ class _TaskRun:
         for sample in samples:
             try:
                 sample.answer = await self._answer(sample.item)
-            except SampleError as error:
+            except SampleFailed as error:
                 sample.errors.append(str(error))
         answered = [sample for sample in samples if sample.answer is not None]
         for sample, scores in zip(answered, await self._score(answered), strict=True):
@@ -255,7 +257,7 @@ class _TaskRun:
             return await self._resources.scoring.call_for(
                 len(pairs) * len(self._plan.metrics), score_samples, self._plan.metrics, pairs
             )
-        except SampleError as error:
+        except SampleFailed as error:
             if len(samples) == 1:
                 return [SampleScores(errors=[str(error)])]
         # One of them took the worker down: by themselves, the others are not lost with it.
@@ -272,7 +274,7 @@ class _TaskRun:
                 )
                 sample.scored[metric] = scored
                 sample.errors += [f"metric {metric!r}: {problem}" for problem in scored.problems]
-            except SampleError as error:
+            except SampleFailed as error:
                 sample.errors.append(f"metric {metric!r}: {error}")
 
 

@@ -1,9 +1,11 @@
 """Refuses fields that an evaluation would ignore: a score must not hide that something was left out."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Final
 
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import (
     CachedOutputs,
     Config,
@@ -50,23 +52,22 @@ def _refuse_undeclared(part: Document, place: str, *, allowed: frozenset[str] = 
     for name in (part.model_extra or {}).keys() - allowed:
         likely = closest(name, type(part).model_fields)
         advice = f"did you mean {likely}?" if likely else "remove it"
-        msg = f"{place}.{name} is not a field of NeMo's and would have no effect: {advice}"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"{place}.{name} is not a field of NeMo's and would have no effect: {advice}")
 
 
 def refuse_other_targets(target: TargetInput) -> None:
     """Only the field named by the target's type is evaluated. Raises EvaluationError."""
     for name in _OF_TYPE:
         if name != target.type and getattr(target, name) is not None:
-            msg = f"target.type is {target.type!r}, so target.{name} has no effect: remove it"
-            raise EvaluationError(msg)
+            raise EvaluationError(
+                f"target.type is {target.type!r}, so target.{name} has no effect: remove it"
+            )
 
 
 def refuse_groups(config: ConfigInput) -> None:
-    """Raises UnsupportedError."""
+    """Raises Unsupported."""
     if config.groups:
-        msg = "groups are not supported here; scores are reported by task"
-        raise UnsupportedError(msg)
+        raise Unsupported("groups are not supported here; scores are reported by task")
 
 
 def refuse_other_datasets(tasks: Mapping[str, Task], target: TargetInput) -> None:
@@ -74,25 +75,22 @@ def refuse_other_datasets(tasks: Mapping[str, Task], target: TargetInput) -> Non
     own = target.cached_outputs if target.type == "cached_outputs" else target.dataset
     for name, task in tasks.items():
         if task.dataset is not None and _files_url(task.dataset) != _files_url(own):
-            msg = (
+            raise EvaluationError(
                 f"tasks.{name}.dataset has no effect: the rows are those of the target, whose type is "
                 f"{target.type!r}. Remove one of them"
             )
-            raise EvaluationError(msg)
 
 
 def refuse_task_fields(
     tasks: Mapping[str, Task], *, params: bool = False, metric_params: bool = False, why: str
 ) -> None:
-    """Raises UnsupportedError where a task, or one of its metrics, has params."""
+    """Raises Unsupported where a task, or one of its metrics, has params."""
     for name, task in tasks.items():
         if params and task.params:
-            msg = f"tasks.{name}.params have no effect here: {why}"
-            raise UnsupportedError(msg)
+            raise Unsupported(f"tasks.{name}.params have no effect here: {why}")
         for key, metric in (task.metrics or {}).items():
             if metric_params and metric.params:
-                msg = f"tasks.{name}.metrics.{key}.params have no effect here: {why}"
-                raise UnsupportedError(msg)
+                raise Unsupported(f"tasks.{name}.metrics.{key}.params have no effect here: {why}")
 
 
 def _files_url(dataset: str | Dataset | CachedOutputs | None) -> str | None:

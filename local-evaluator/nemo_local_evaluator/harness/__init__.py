@@ -1,9 +1,9 @@
 """EleutherAI's lm-eval as a child process: what it is asked, how it is run, what becomes of its scores."""
 
-from nemo_local_evaluator.harness.child import Request
-from nemo_local_evaluator.harness.process import SILENCE, Harness, HarnessRun
-from nemo_local_evaluator.harness.ranked_scores import ranked_scores
-from nemo_local_evaluator.harness.request import NEMO_TYPES, extra_of, request_of
+from .child import Request
+from .process import SILENCE, Harness, HarnessRun
+from .ranked_scores import ranked_scores
+from .request import NEMO_TYPES, extra_of, request_of
 
 __all__ = [
     "NEMO_TYPES",

@@ -4,6 +4,8 @@ Started as a script, it needs lm-eval and nothing of this project, so that lm-ev
 Each line of stdout is an event in JSON; whatever lm-eval prints goes to stderr, which the parent logs.
 """
 
+from __future__ import annotations
+
 import difflib
 import json
 import logging
@@ -105,7 +107,7 @@ def _evaluate(request: Request) -> Iterator[Mapping[str, Any]]:
     }
 
 
-def _manager(names: list[str], request: Request) -> "TaskManager":
+def _manager(names: list[str], request: Request) -> TaskManager:
     """Return lm-eval's index of tasks, with those of the server's own directories in front.
 
     Raises _Refused for the first name that is not among them.
@@ -125,14 +127,13 @@ def _manager(names: list[str], request: Request) -> "TaskManager":
             continue
         near = difflib.get_close_matches(task, [*types, *manager.all_tasks], n=_NAMES_SUGGESTED)
         meant = f"; did you mean {', '.join(near)}?" if near else ""
-        msg = (
+        raise _Refused(
             f"{task!r} is neither a type of NeMo Evaluator ({', '.join(types)}) nor a task of lm-eval{meant}"
         )
-        raise _Refused(msg)
     return manager
 
 
-def _configs(name: str, manager: "TaskManager") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _configs(name: str, manager: TaskManager) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The tasks that a name stands for. Nothing is imported or fetched yet."""
     entry = manager.task_index.get(name)
     if entry is None:
@@ -145,7 +146,7 @@ def _configs(name: str, manager: "TaskManager") -> Iterator[tuple[str, Mapping[s
 
 
 def _members(
-    members: Iterable[str | Mapping[str, Any]], manager: "TaskManager"
+    members: Iterable[str | Mapping[str, Any]], manager: TaskManager
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for member in members:
         if isinstance(member, str):
@@ -163,17 +164,14 @@ def _members(
 def _refuse_unfit(request: Request, configs: list[tuple[str, Mapping[str, Any]]]) -> None:
     for name, config in configs:
         if config.get("unsafe_code"):
-            msg = f"task {name!r} runs code that the model writes, which this server does not allow"
-            raise _Refused(msg)
+            raise _Refused(f"task {name!r} runs code that the model writes, which this server does not allow")
         if config.get("output_type") not in _NEEDS_LOGLIKELIHOOD:
             continue
         needs = f"task {name!r} needs log-likelihoods of given answers"
         if request["model"] == "local-chat-completions":
-            msg = f"{needs}, which no chat endpoint gives: use one whose URL ends with /completions"
-            raise _Refused(msg)
+            raise _Refused(f"{needs}, which no chat endpoint gives: use one whose URL ends with /completions")
         if request["model_args"].get("tokenizer_backend") == "none":
-            msg = f"{needs}, and so the model's tokenizer: name it in params.extra.tokenizer"
-            raise _Refused(msg)
+            raise _Refused(f"{needs}, and so the model's tokenizer: name it in params.extra.tokenizer")
 
 
 def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:

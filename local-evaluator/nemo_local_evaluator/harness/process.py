@@ -1,5 +1,7 @@
 """Runs lm-eval in a process group of its own, which ends with the evaluation, by whichever way that ends."""
 
+from __future__ import annotations
+
 import asyncio
 import codecs
 import contextlib
@@ -17,9 +19,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from nemo_local_evaluator.harness.child import Request
 from nemo_local_evaluator.wire.errors import EvaluationError
 from nemo_local_evaluator.wire.masking import MASK
+
+from .child import Request
 
 __all__ = ["Harness", "HarnessRun", "Scores"]
 
@@ -98,8 +101,7 @@ class HarnessRun:
                     async with asyncio.timeout(self.silence) as patience:
                         return await self._converse(child, patience)
                 except TimeoutError as error:
-                    msg = f"lm-eval said nothing for {self.silence:g} s"
-                    raise EvaluationError(msg) from error
+                    raise EvaluationError(f"lm-eval said nothing for {self.silence:g} s") from error
 
     @contextlib.asynccontextmanager
     async def _child(self, directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -118,8 +120,7 @@ class HarnessRun:
                 start_new_session=True,
             )
         except OSError as error:
-            msg = f"lm-eval's interpreter cannot be started: {error}"
-            raise EvaluationError(msg) from error
+            raise EvaluationError(f"lm-eval's interpreter cannot be started: {error}") from error
         try:
             yield child
         finally:
@@ -130,8 +131,7 @@ class HarnessRun:
 
     async def _converse(self, child: asyncio.subprocess.Process, patience: asyncio.Timeout) -> Scores:
         if not (child.stdin and child.stdout and child.stderr):
-            msg = "the child was started without pipes"
-            raise RuntimeError(msg)
+            raise RuntimeError("the child was started without pipes")
 
         def heard() -> None:
             if not patience.expired():
@@ -157,8 +157,9 @@ class HarnessRun:
         if isinstance(last, Scores):
             return last
         if last is None:
-            msg = f"lm-eval ended with exit status {status}: {' | '.join(tail) or 'it said nothing'}"
-            raise EvaluationError(msg)
+            raise EvaluationError(
+                f"lm-eval ended with exit status {status}: {' | '.join(tail) or 'it said nothing'}"
+            )
         raise EvaluationError(self._masked(last.message))
 
     async def _last_event(
@@ -174,8 +175,7 @@ class HarnessRun:
                 else:
                     last = event
         except ValueError as error:
-            msg = f"what lm-eval answered cannot be read: {type(error).__name__}"
-            raise EvaluationError(msg) from error
+            raise EvaluationError(f"what lm-eval answered cannot be read: {type(error).__name__}") from error
         return last
 
     async def _follow(

@@ -1,5 +1,7 @@
 """From lm-eval's scores to the shape NeMo gives them: by metric, numbered in lm-eval's order."""
 
+from __future__ import annotations
+
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

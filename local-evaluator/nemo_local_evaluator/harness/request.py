@@ -4,6 +4,8 @@ What a caller may set is listed here, key by key: lm-eval has options that read 
 send the API key elsewhere, and those are the server's to decide.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -19,11 +21,12 @@ from pydantic import (
     ValidationError,
 )
 
-from nemo_local_evaluator.harness.child import Request
 from nemo_local_evaluator.models import Endpoint, call_url, kind_of_url
 from nemo_local_evaluator.templating import Generates
 from nemo_local_evaluator.wire.errors import EvaluationError
 from nemo_local_evaluator.wire.schemas import Params
+
+from .child import Request
 
 __all__ = ["NEMO_TYPES", "Extra", "extra_of", "kind_of", "request_of"]
 
@@ -106,8 +109,7 @@ def extra_of(params: Params) -> Extra:
     except ValidationError as error:
         # By code, not by input: a mistyped key may hold a secret.
         faults = ", ".join(f"{'.'.join(map(str, one['loc']))} ({one['msg']})" for one in error.errors())
-        msg = f"params.extra has what cannot be passed to lm-eval: {faults}"
-        raise EvaluationError(msg) from error
+        raise EvaluationError(f"params.extra has what cannot be passed to lm-eval: {faults}") from error
 
 
 def kind_of(url: str, extra: Extra) -> ModelType:
@@ -115,8 +117,9 @@ def kind_of(url: str, extra: Extra) -> ModelType:
     given = kind_of_url(url)
     by_path = next((model_type for model_type, kind in _KINDS.items() if kind == given), None)
     if by_path and extra.model_type and by_path != extra.model_type:
-        msg = f"params.extra.model_type is {extra.model_type!r}, but {url!r} is an endpoint for {by_path}"
-        raise EvaluationError(msg)
+        raise EvaluationError(
+            f"params.extra.model_type is {extra.model_type!r}, but {url!r} is an endpoint for {by_path}"
+        )
     return by_path or extra.model_type or "chat"
 
 
@@ -135,16 +138,18 @@ def request_of(
     """
     for name in (config_type, *tasks):
         if "/" in name:
-            msg = f"config or task type {name!r} is the path of a file; lm-eval's tasks are named"
-            raise EvaluationError(msg)
+            raise EvaluationError(
+                f"config or task type {name!r} is the path of a file; lm-eval's tasks are named"
+            )
     extra = extra_of(params)
     tokenizer = extra.tokenizer
     if tokenizer and tokenizer.startswith("/"):
         tokenizer = _allowed_directory(tokenizer, tokenizers)
     kind = kind_of(endpoint.url, extra)
     if kind == "chat" and extra.apply_chat_template is False:
-        msg = "a chat endpoint takes messages: params.extra.apply_chat_template cannot be false"
-        raise EvaluationError(msg)
+        raise EvaluationError(
+            "a chat endpoint takes messages: params.extra.apply_chat_template cannot be false"
+        )
     options = extra.model_dump(include=set(EvaluateOptions.model_fields), exclude_none=True)
     if extra.dataset_seed is not None:
         seeds = ("random_seed", "numpy_random_seed", "torch_random_seed", "fewshot_random_seed")
@@ -192,8 +197,9 @@ def _allowed_directory(given: str, allowed: Sequence[Path]) -> str:
     except (OSError, RuntimeError, ValueError):
         pass  # a link to itself, or a null character
     beneath = ", ".join(map(str, allowed)) or "none: start the server with --harness-tokenizers"
-    msg = f"params.extra.tokenizer is not a directory that is allowed; directories allowed are {beneath}"
-    raise EvaluationError(msg)
+    raise EvaluationError(
+        f"params.extra.tokenizer is not a directory that is allowed; directories allowed are {beneath}"
+    )
 
 
 def _generation(params: Params, extra: Extra) -> dict[str, object]:

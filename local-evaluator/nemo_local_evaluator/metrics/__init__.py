@@ -5,8 +5,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from nemo_local_evaluator.metrics.accuracy import Accuracy
-from nemo_local_evaluator.metrics.base import (
+from nemo_local_evaluator.templating import TemplateEnvironment
+from nemo_local_evaluator.wire.errors import EvaluationError
+
+from .accuracy import Accuracy
+from .base import (
     CorpusScore,
     Judge,
     Metric,
@@ -15,17 +18,15 @@ from nemo_local_evaluator.metrics.base import (
     Scored,
     first_problem,
 )
-from nemo_local_evaluator.metrics.bleu import Bleu, SimilarityBleu, corpus_bleu, similarity_bleu
-from nemo_local_evaluator.metrics.llm_judge import LlmJudge
-from nemo_local_evaluator.metrics.number_check import NumberCheck
-from nemo_local_evaluator.metrics.ranking import Ranking
-from nemo_local_evaluator.metrics.rouge import Rouge
-from nemo_local_evaluator.metrics.squad import F1, ExactMatch
-from nemo_local_evaluator.metrics.string_check import StringCheck
-from nemo_local_evaluator.metrics.tool_call_accuracy import ToolCallAccuracy
-from nemo_local_evaluator.metrics.tool_calling import ToolCalling
-from nemo_local_evaluator.templating import TemplateEnvironment
-from nemo_local_evaluator.wire.errors import EvaluationError
+from .bleu import Bleu, SimilarityBleu, corpus_bleu, similarity_bleu
+from .llm_judge import LlmJudge
+from .number_check import NumberCheck
+from .ranking import Ranking
+from .rouge import Rouge
+from .squad import F1, ExactMatch
+from .string_check import StringCheck
+from .tool_call_accuracy import ToolCallAccuracy
+from .tool_calling import ToolCalling
 
 __all__ = [
     "JUDGE",
@@ -74,13 +75,11 @@ def build_metric(kind: str, params: Mapping[str, Any], environment: TemplateEnvi
     """Raises EvaluationError."""
     factory = _FACTORIES.get(kind)
     if factory is None:
-        msg = f"metric type {kind!r} is unknown; known are {', '.join(_OF_CUSTOM_TASKS)}"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"metric type {kind!r} is unknown; known are {', '.join(_OF_CUSTOM_TASKS)}")
     try:
         return factory(params, environment)
     except ValidationError as error:
-        msg = f"metric {kind!r}: {first_problem(error, within='params')}"
-        raise EvaluationError(msg) from error
+        raise EvaluationError(f"metric {kind!r}: {first_problem(error, within='params')}") from error
 
 
 def corpus_scores(kind: str, tally: Sequence[float]) -> dict[str, float]:

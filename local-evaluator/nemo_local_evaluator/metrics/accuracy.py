@@ -1,8 +1,12 @@
 """`accuracy`: 1 where the prediction is a reference, but for space around them. Unlike `em`, case counts."""
 
+from __future__ import annotations
+
 from typing_extensions import override
 
-from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
+from .base import Evidence, ReferenceMetric, Scored
+
+__all__ = ["Accuracy"]
 
 
 class Accuracy(ReferenceMetric):

@@ -3,6 +3,8 @@
 Metrics run in worker processes (`scoring`): no I/O, and nothing kept between samples.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,18 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nemo_local_evaluator.templating import Context, Template, TemplateEnvironment
+
+__all__ = [
+    "CorpusScore",
+    "Evidence",
+    "Judge",
+    "Metric",
+    "MetricFactory",
+    "ReferenceMetric",
+    "ReferenceParams",
+    "Scored",
+    "first_problem",
+]
 
 
 class Evidence(NamedTuple):
@@ -88,7 +102,7 @@ class ReferenceMetric(ABC):
 
     @abstractmethod
     def compare(self, evidence: Evidence) -> Scored:
-        """Raise SampleError for texts that are too long to be compared."""
+        """Raise SampleFailed for texts that are too long to be compared."""
 
     def score(self, context: Context) -> Scored:
         return self.compare(self.render(context))

@@ -9,6 +9,8 @@ lengths for which the answers are too short (sacrebleu's effective order). Other
 which has no pair of words, would score 0 even where it equals the reference.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +18,9 @@ import sacrebleu
 from sacrebleu.metrics.bleu import BLEU, MAX_NGRAM_ORDER
 from typing_extensions import override
 
-from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
+from .base import Evidence, ReferenceMetric, Scored
+
+__all__ = ["Bleu", "SimilarityBleu", "corpus_bleu", "similarity_bleu"]
 
 
 class Bleu(ReferenceMetric):

@@ -4,19 +4,24 @@ A score is read from the judge's answer by a regex, whose first group counts, or
 number, or a label of a rubric that says what the label is worth. What cannot be read is not-a-number.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templating import Context, Prompt, TemplateEnvironment
 from nemo_local_evaluator.wire.schemas import Params
 
-_MAX_SHOWN = 200
+from .base import Scored
+
+__all__ = ["LlmJudge"]
+
+_MAX_SHOWN: Final = 200
 
 
 class _RegexParser(BaseModel):
@@ -31,19 +36,16 @@ class _RegexParser(BaseModel):
         try:
             compiled = re.compile(pattern)
         except (re.error, OverflowError) as error:
-            msg = f"not a regular expression: {error}"
-            raise ValueError(msg) from error
+            raise ValueError(f"not a regular expression: {error}") from error
         if not compiled.groups:
-            msg = "the pattern needs a group, which is the score"
-            raise ValueError(msg)
+            raise ValueError("the pattern needs a group, which is the score")
         return pattern
 
     def read(self, text: str, _name: str) -> object:
         matched = re.match(self.pattern, text) if self.method == "match" else re.search(self.pattern, text)
         if matched is None:
             where = "at the beginning of" if self.method == "match" else "in"
-            msg = f"pattern {self.pattern[:_MAX_SHOWN]!r} is not {where} {text[:_MAX_SHOWN]!r}"
-            raise _UnreadableError(msg)
+            raise _Unreadable(f"pattern {self.pattern[:_MAX_SHOWN]!r} is not {where} {text[:_MAX_SHOWN]!r}")
         return matched[1]
 
 
@@ -57,12 +59,10 @@ class _JsonParser(BaseModel):
         try:
             found: Any = json.loads(text)
         except (ValueError, RecursionError) as error:
-            msg = f"no JSON: {text[:_MAX_SHOWN]!r}"
-            raise _UnreadableError(msg) from error
+            raise _Unreadable(f"no JSON: {text[:_MAX_SHOWN]!r}") from error
         for key in path.removeprefix("$.").split("."):
             if not isinstance(found, dict) or key not in found:
-                msg = f"nothing at {path!r} in {text[:_MAX_SHOWN]!r}"
-                raise _UnreadableError(msg)
+                raise _Unreadable(f"nothing at {path!r} in {text[:_MAX_SHOWN]!r}")
             found = found[key]
         return found
 
@@ -86,12 +86,10 @@ class _Score(BaseModel):
             worth = {level.label: level.value for level in self.rubric}
             if isinstance(found, str) and found in worth:
                 return worth[found]
-            msg = f"{found!r:.200} is no label of the rubric"
-            raise _UnreadableError(msg)
+            raise _Unreadable(f"{found!r:.200} is no label of the rubric")
         value = _number(found, from_text=isinstance(self.parser, _RegexParser))
         if self.type in {"int", "integer"} and not value.is_integer():
-            msg = f"{found!r:.200} is no whole number"
-            raise _UnreadableError(msg)
+            raise _Unreadable(f"{found!r:.200} is no whole number")
         return value
 
 
@@ -122,13 +120,13 @@ class LlmJudge:
         for name, score in self._scores.items():
             try:
                 values[name] = score.value(score.parser.read(text, name))
-            except _UnreadableError as error:
+            except _Unreadable as error:
                 values[name] = math.nan
                 problems.append(f"score {name!r} cannot be read: {error}")
         return Scored(values, problems=tuple(problems))
 
 
-class _UnreadableError(Exception):
+class _Unreadable(Exception):
     pass
 
 
@@ -140,5 +138,4 @@ def _number(found: object, *, from_text: bool) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-    msg = f"{found!r:.200} is no number"
-    raise _UnreadableError(msg)
+    raise _Unreadable(f"{found!r:.200} is no number")

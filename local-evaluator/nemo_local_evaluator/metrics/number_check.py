@@ -4,17 +4,22 @@ A side's number is the last one in its text, so that an answer may say more than
 decimal, as they are written: 42.5 and 42.3 differ by 0.2, which binary floats would miss.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
+
+from .base import Scored
+
+__all__ = ["NumberCheck", "Operator", "Side"]
 
 Operator = Literal[
     "equals",
@@ -37,9 +42,9 @@ Operator = Literal[
 ]
 Side = str | int | float
 
-_DIFFERENCE = "absolute difference"
-_MAX_SHOWN = 80
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
+_DIFFERENCE: Final = "absolute difference"
+_MAX_SHOWN: Final = 80
+_NUMBER: Final = re.compile(r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
 
 _HOLDS: Mapping[Operator, Callable[[Decimal, Decimal], bool]] = {
     "equals": operator.eq,

@@ -4,6 +4,8 @@ A row brings the ranking, the sample brings what was judged about its query. Doc
 as in BEIR, or by their text, as in SQuAD and RAGAS.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -12,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NewType
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
+
+from .base import Scored
 
 if TYPE_CHECKING:
     from pytrec_eval import RelevanceEvaluator
@@ -101,23 +104,22 @@ class Ranking:
             documents = RankedRow.model_validate(context["item"]).documents
             names, grades = compare(documents, judgement) if judgement else ([], {})
             if not grades:
-                msg = "nothing was judged about the row's query"
-                raise SampleError(msg)
+                raise SampleFailed("nothing was judged about the row's query")
             evaluator = self._evaluator({"query": grades}, self._measures)
             return Scored(evaluator.evaluate({"query": _run(documents, names)})["query"])
         except ValueError as error:  # pydantic's, and that of half a surrogate pair in an id
-            msg = f"the row holds no ranking: {error}"
-            raise SampleError(msg) from error
+            raise SampleFailed(f"the row holds no ranking: {error}") from error
 
 
-def _evaluator() -> "type[RelevanceEvaluator]":
+def _evaluator() -> type[RelevanceEvaluator]:
     """Raises EvaluationError."""
     try:
         # It brings numpy, which most jobs have no need for.
         from pytrec_eval import RelevanceEvaluator  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        msg = "pytrec_eval is missing, which has no wheel for this machine: pip install pytrec-eval-terrier"
-        raise EvaluationError(msg) from error
+        raise EvaluationError(
+            "pytrec_eval is missing, which has no wheel for this machine: pip install pytrec-eval-terrier"
+        ) from error
     return RelevanceEvaluator
 
 

@@ -5,13 +5,18 @@ texts of 8,000 words. Here the length of the longest common subsequence is found
 of a row (Hyyro, "Bit-parallel LCS-length computation revisited", 2004): the same number, much sooner.
 """
 
+from __future__ import annotations
+
 from functools import cached_property
 from typing import Any, Final
 
 from typing_extensions import override
 
-from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
-from nemo_local_evaluator.wire.errors import SampleError
+from nemo_local_evaluator.wire.errors import SampleFailed
+
+from .base import Evidence, ReferenceMetric, Scored
+
+__all__ = ["MAX_WORDS", "Rouge", "common_length"]
 
 _NGRAMS: Final = {"rouge1": "rouge_1_score", "rouge2": "rouge_2_score", "rouge3": "rouge_3_score"}
 _LONGEST: Final = "rouge_L_score"
@@ -46,8 +51,9 @@ class Rouge(ReferenceMetric):
     def _words(self, text: str) -> list[str]:
         words: list[str] = self._tokenizer.tokenize(text)
         if len(words) > MAX_WORDS:
-            msg = f"ROUGE is for texts of at most {MAX_WORDS:,} words, and this one has {len(words):,}"
-            raise SampleError(msg)
+            raise SampleFailed(
+                f"ROUGE is for texts of at most {MAX_WORDS:,} words, and this one has {len(words):,}"
+            )
         return words
 
 

@@ -1,15 +1,20 @@
 """`em` and `f1` as SQuAD defines them: case, punctuation, articles and spacing do not count."""
 
+from __future__ import annotations
+
 import re
 import string
 from collections import Counter
+from typing import Final
 
 from typing_extensions import override
 
-from nemo_local_evaluator.metrics.base import Evidence, ReferenceMetric, Scored
+from .base import Evidence, ReferenceMetric, Scored
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+__all__ = ["F1", "ExactMatch", "normalise"]
+
+_ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 
 
 def normalise(text: str) -> str:

@@ -1,13 +1,18 @@
 """`string-check`: one comparison of two templates, 1 where it holds. Exact; templates may `|trim|lower`."""
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from nemo_local_evaluator.metrics.base import Scored
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
+
+from .base import Scored
+
+__all__ = ["Operator", "Side", "StringCheck"]
 
 Operator = Literal[
     "equals", "==", "not equals", "!=", "<>", "contains", "not contains", "startswith", "endswith"

@@ -3,14 +3,19 @@
 The sample is a whole conversation; see `ragas.metrics.ToolCallAccuracy` (strict order).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nemo_local_evaluator.metrics.base import Scored, first_problem
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
-from nemo_local_evaluator.wire.errors import SampleError
+from nemo_local_evaluator.wire.errors import SampleFailed
+
+from .base import Scored, first_problem
+
+__all__ = ["ToolCallAccuracy"]
 
 
 class _Params(BaseModel):
@@ -40,7 +45,7 @@ class ToolCallAccuracy:
         try:
             conversation = _Conversation.model_validate(context["item"])
         except ValidationError as error:
-            raise SampleError(first_problem(error, within="item")) from error
+            raise SampleFailed(first_problem(error, within="item")) from error
         called = [
             call
             for message in conversation.user_input

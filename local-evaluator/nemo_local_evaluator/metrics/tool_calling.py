@@ -4,15 +4,20 @@
 Case counts, the order of the calls does not: a model may call in parallel.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, Json, TypeAdapter, ValidationError
 
-from nemo_local_evaluator.metrics.base import Scored, first_problem
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
-from nemo_local_evaluator.wire.errors import SampleError
+from nemo_local_evaluator.wire.errors import SampleFailed
+
+from .base import Scored, first_problem
+
+__all__ = ["Arguments", "ToolCalling"]
 
 
 class _Params(BaseModel):
@@ -46,7 +51,7 @@ class _Response(BaseModel):
     choices: list[_Choice]
 
 
-_CALLS = TypeAdapter(list[_Call])
+_CALLS: Final = TypeAdapter(list[_Call])
 
 
 class ToolCalling:
@@ -57,7 +62,7 @@ class ToolCalling:
         try:
             expected = _CALLS.validate_python(self._expected.render_json(context))
         except ValidationError as error:
-            raise SampleError(first_problem(error, within="tool_calls_ground_truth")) from error
+            raise SampleFailed(first_problem(error, within="tool_calls_ground_truth")) from error
         called = _calls(context)
         names_match = _same(
             [call.function.name for call in called], [call.function.name for call in expected]
@@ -80,12 +85,11 @@ def _calls(context: Context) -> list[_Call]:
     """From the model's response, or the one that a row recorded."""
     response = context.get("sample", {}).get("response") or context["item"].get("response")
     if response is None:
-        msg = "there is no response to take tool calls from"
-        raise SampleError(msg)
+        raise SampleFailed("there is no response to take tool calls from")
     try:
         choices = _Response.model_validate(response).choices
     except ValidationError as error:
-        raise SampleError(first_problem(error, within="response")) from error
+        raise SampleFailed(first_problem(error, within="response")) from error
     return (choices[0].message.tool_calls or []) if choices else []
 
 

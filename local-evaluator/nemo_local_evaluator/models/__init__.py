@@ -1,6 +1,6 @@
 """Client of models with an OpenAI-compatible API, and the HTTP connections that it uses."""
 
-from nemo_local_evaluator.models.client import (
+from .client import (
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
     Endpoint,
@@ -9,8 +9,8 @@ from nemo_local_evaluator.models.client import (
     kind_of_url,
     parse_url,
 )
-from nemo_local_evaluator.models.http import HttpClients, open_http_clients
-from nemo_local_evaluator.models.prompt import ModelPrompt, model_prompt
+from .http import HttpClients, open_http_clients
+from .prompt import ModelPrompt, model_prompt
 
 __all__ = [
     "DEFAULT_RETRIES",

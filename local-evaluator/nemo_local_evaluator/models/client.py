@@ -1,33 +1,46 @@
 """Calls of endpoints that speak OpenAI's API: time-outs, bounded retries, no redirects, no streaming."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
-from nemo_local_evaluator.models.http import HttpClients
-from nemo_local_evaluator.models.prompt import ModelPrompt
 from nemo_local_evaluator.templating import Generates
 from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 from nemo_local_evaluator.wire.masking import MASK
 
-DEFAULT_TIMEOUT = 60.0
-DEFAULT_RETRIES = 2
-_LAST_PORT = 65_535
-_CONNECT_TIMEOUT = 5.0
-_MAX_WAIT = 8.0
-_LOOKS = 8
+from .http import HttpClients
+from .prompt import ModelPrompt
+
+__all__ = [
+    "DEFAULT_RETRIES",
+    "DEFAULT_TIMEOUT",
+    "Endpoint",
+    "ModelClient",
+    "call_url",
+    "kind_of_url",
+    "parse_url",
+]
+
+DEFAULT_TIMEOUT: Final = 60.0
+DEFAULT_RETRIES: Final = 2
+_LAST_PORT: Final = 65_535
+_CONNECT_TIMEOUT: Final = 5.0
+_MAX_WAIT: Final = 8.0
+_LOOKS: Final = 8
 """Connections tried at the start of a run before an endpoint counts as out of reach."""
-_MAX_SHOWN = 300
-_MAX_ANSWER_BYTES = 16 * 1024 * 1024
+_MAX_SHOWN: Final = 300
+_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _PATHS: dict[Generates, str] = {"chat-completion": "/chat/completions", "completion": "/completions"}
-_NOT_LET_IN = frozenset({401, 403})
-_TRANSIENT = frozenset({408, 409, 425, 429})
+_NOT_LET_IN: Final = frozenset({401, 403})
+_TRANSIENT: Final = frozenset({408, 409, 425, 429})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +73,11 @@ def parse_url(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        msg = f"{url!r} is not a URL: {error}"
-        raise EvaluationError(msg) from error
+        raise EvaluationError(f"{url!r} is not a URL: {error}") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        msg = f"{url!r} is not an http:// or https:// URL"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"{url!r} is not an http:// or https:// URL")
     if parsed.port is not None and parsed.port > _LAST_PORT:
-        msg = f"{url!r} has a port beyond {_LAST_PORT}"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"{url!r} has a port beyond {_LAST_PORT}")
     return parsed
 
 
@@ -88,8 +98,7 @@ class ModelClient:
             return
         # Not every endpoint lists its models: any other answer says that a server is there.
         if status in _NOT_LET_IN:
-            msg = f"model endpoint {endpoint.url!r} answers {status}: check its api_key"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"model endpoint {endpoint.url!r} answers {status}: check its api_key")
 
     async def ready(self, endpoint: Endpoint, log: Callable[[str], None]) -> None:
         """Wait for the endpoint to accept connections, about half a minute (more where connecting times out).
@@ -109,8 +118,7 @@ class ModelClient:
                 log(f"{fault}; waiting for it")
             if attempt + 1 < _LOOKS:
                 await asyncio.sleep(self._wait(attempt, None))
-        msg = f"{fault} (attempts: {_LOOKS})"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"{fault} (attempts: {_LOOKS})")
 
     async def _look(self, endpoint: Endpoint) -> int:
         """Return the status with which the endpoint answers for its list of models. Raises RequestError."""
@@ -130,10 +138,9 @@ class ModelClient:
         while True:
             try:
                 response = await self._post(endpoint, kind, body)
-            except _RetryableError as error:
+            except _Retryable as error:
                 if attempt >= endpoint.retries:
-                    msg = f"{error} (attempts: {attempt + 1})"
-                    raise SampleError(msg) from error
+                    raise SampleFailed(f"{error} (attempts: {attempt + 1})") from error
                 await asyncio.sleep(self._wait(attempt, error.retry_after))
                 attempt += 1
             else:
@@ -157,25 +164,21 @@ class ModelClient:
             ):
                 answer = await _read(response)
         except (TimeoutError, httpx.TimeoutException) as error:
-            msg = f"model endpoint did not answer within {endpoint.timeout:g} s"
-            raise _RetryableError(msg) from error
+            raise _Retryable(f"model endpoint did not answer within {endpoint.timeout:g} s") from error
         except httpx.RequestError as error:
-            msg = f"model endpoint cannot be reached: {_shown(error, endpoint)}"
-            raise _RetryableError(msg) from error
+            raise _Retryable(f"model endpoint cannot be reached: {_shown(error, endpoint)}") from error
         if response.is_success:
             try:
                 document = json.loads(answer)
             except (ValueError, RecursionError) as error:
-                msg = "model endpoint did not answer with JSON"
-                raise SampleError(msg) from error
+                raise SampleFailed("model endpoint did not answer with JSON") from error
             if is_too_deep(document):
-                msg = f"model endpoint answered with {TOO_DEEP}"
-                raise SampleError(msg)
+                raise SampleFailed(f"model endpoint answered with {TOO_DEEP}")
             return document
         message = f"model endpoint answered {response.status_code}: {_shown(_text(answer), endpoint)}"
         if response.status_code in _TRANSIENT or response.is_server_error:
-            raise _RetryableError(message, retry_after=response.headers.get("Retry-After"))
-        raise SampleError(message)
+            raise _Retryable(message, retry_after=response.headers.get("Retry-After"))
+        raise SampleFailed(message)
 
     def _wait(self, attempt: int, retry_after: str | None) -> float:
         if retry_after is not None and retry_after.isdecimal():
@@ -184,7 +187,7 @@ class ModelClient:
         return float(min(self._retry_base * 2**attempt, _MAX_WAIT) * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-class _RetryableError(Exception):
+class _Retryable(Exception):
     def __init__(self, message: str, *, retry_after: str | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -202,8 +205,7 @@ async def _read(response: httpx.Response) -> bytes:
     async for chunk in response.aiter_bytes():
         answer += chunk
         if len(answer) > _MAX_ANSWER_BYTES:
-            msg = f"model endpoint's answer is larger than {_MAX_ANSWER_BYTES // 2**20} MiB"
-            raise SampleError(msg)
+            raise SampleFailed(f"model endpoint's answer is larger than {_MAX_ANSWER_BYTES // 2**20} MiB")
     return bytes(answer)
 
 
@@ -216,8 +218,7 @@ def _answer_text(kind: Generates, response: Any) -> str:
         choice = response["choices"][0]
         return _said(choice["message"].get("content") if kind == "chat-completion" else choice["text"])
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        msg = f"model endpoint's answer is no {kind}: {str(response)[:_MAX_SHOWN]}"
-        raise SampleError(msg) from error
+        raise SampleFailed(f"model endpoint's answer is no {kind}: {str(response)[:_MAX_SHOWN]}") from error
 
 
 def _said(content: Any) -> str:

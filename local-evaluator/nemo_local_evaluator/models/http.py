@@ -4,6 +4,8 @@ For each request httpcore goes through all connections of its pool, and for each
 At 64 connections that takes longer than all else that a model call costs us.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import cycle

@@ -4,12 +4,14 @@ Applied by the model client to every call, of a task or of a judge, after the te
 text is used as it is written: nothing in it is run as a template.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import Document, InferenceParams, PromptData, ReasoningParams
 
 __all__ = ["ModelPrompt", "model_prompt"]
@@ -56,11 +58,10 @@ def model_prompt(prompt: PromptData, *, owner: str) -> ModelPrompt:
     reasoning = prompt.reasoning_params or ReasoningParams()
     _refuse_unknown(reasoning, f"{owner}: model.prompt.reasoning_params")
     if reasoning.include_if_not_finished is not None and not reasoning.end_token:
-        msg = (
+        raise EvaluationError(
             f"{owner}: model.prompt.reasoning_params.include_if_not_finished needs end_token, "
             "which says where the reasoning ends"
         )
-        raise EvaluationError(msg)
     defaults = inference.model_dump(mode="json", exclude_none=True)
     if reasoning.effort is not None:
         defaults["reasoning_effort"] = reasoning.effort
@@ -79,17 +80,15 @@ def _system(prompt: PromptData, owner: str) -> str | None:
         return "\n\n".join(given.values()) or None
     named = set(_PLACEHOLDER.findall(template))
     if unknown := sorted(named - set(_PARTS)):
-        msg = (
+        raise EvaluationError(
             f"{owner}: model.prompt.system_prompt_template names {unknown[0]!r}; "
             f"it may name {' and '.join(_PARTS)}"
         )
-        raise EvaluationError(msg)
     if unused := [name for name in given if name not in named]:
-        msg = (
+        raise EvaluationError(
             f"{owner}: model.prompt.{unused[0]} has no place in system_prompt_template: "
             f"add {{{{{unused[0]}}}}} to the template, or leave one of them out"
         )
-        raise EvaluationError(msg)
     return _PLACEHOLDER.sub(lambda found: given.get(found[1], ""), template) or None
 
 
@@ -105,5 +104,4 @@ def _with_system(system: str, messages: Sequence[Any]) -> list[Any]:
 def _refuse_unknown(part: Document, path: str) -> None:
     if unknown := sorted(part.model_extra or {}):
         known = ", ".join(type(part).model_fields)
-        msg = f"{path}.{unknown[0]} is not supported here; supported are {known}"
-        raise UnsupportedError(msg)
+        raise Unsupported(f"{path}.{unknown[0]} is not supported here; supported are {known}")

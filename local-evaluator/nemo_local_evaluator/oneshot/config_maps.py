@@ -1,11 +1,13 @@
 """configMapRef of datasets, as `run` reads it: from a ConfigMap in the files of CONFIG and TARGET."""
 
+from __future__ import annotations
+
 import base64
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from nemo_local_evaluator.wire.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.errors import InvalidDocument
 
 __all__ = ["CONFIG_MAP", "config_with_rows", "target_with_rows"]
 
@@ -27,7 +29,7 @@ Document = dict[str, Any]
 
 
 def config_with_rows(config: Document, config_maps: Iterable[Document]) -> Document:
-    """Return the config with rows in place of each configMapRef. Raise InvalidDocumentError."""
+    """Return the config with rows in place of each configMapRef. Raise InvalidDocument."""
     tasks = config.get("tasks")
     if not isinstance(tasks, dict):
         return config
@@ -40,15 +42,17 @@ def config_with_rows(config: Document, config_maps: Iterable[Document]) -> Docum
 
 
 def target_with_rows(target: Document, config_maps: Iterable[Document]) -> Document:
-    """Return the target with rows in place of each configMapRef. Raise InvalidDocumentError."""
+    """Return the target with rows in place of each configMapRef. Raise InvalidDocument."""
     dataset = target.get("dataset")
     if isinstance(dataset, dict) and _REF in dataset:
         if target.get("type") != "dataset":
-            msg = f"target.dataset.{_REF} is for a target of type dataset, not {target.get('type')!r}"
-            raise InvalidDocumentError(msg)
+            raise InvalidDocument(
+                f"target.dataset.{_REF} is for a target of type dataset, not {target.get('type')!r}"
+            )
         if others := sorted(dataset.keys() - {_REF, "limit", "files_url"}):
-            msg = f"target.dataset: {', '.join(others)} cannot be given with rows of a ConfigMap, only limit"
-            raise InvalidDocumentError(msg)
+            raise InvalidDocument(
+                f"target.dataset: {', '.join(others)} cannot be given with rows of a ConfigMap, only limit"
+            )
     found: Document = _with_datasets_below(target, "target", config_maps)
     return found
 
@@ -71,8 +75,7 @@ def _with_dataset(owner: Any, path: str, config_maps: Iterable[Document]) -> Any
         return owner
     path = f"{path}.dataset"
     if "files_url" in dataset:
-        msg = f"{path}: set exactly one of files_url and {_REF}"
-        raise InvalidDocumentError(msg)
+        raise InvalidDocument(f"{path}: set exactly one of files_url and {_REF}")
     kept = {name: value for name, value in dataset.items() if name != _REF}
     return {**owner, "dataset": {**kept, "files_url": _url(dataset[_REF], f"{path}.{_REF}", config_maps)}}
 
@@ -82,13 +85,13 @@ def _url(reference: Any, path: str, config_maps: Iterable[Document]) -> str:
         case {"name": str(name), "key": str(key)}:
             text = _text(name, key, path, config_maps)
         case _:
-            msg = f"{path} needs the name and key of a {CONFIG_MAP}"
-            raise InvalidDocumentError(msg)
+            raise InvalidDocument(f"{path} needs the name and key of a {CONFIG_MAP}")
     media_type = _MEDIA_TYPES.get(PurePosixPath(key).suffix.lower())
     media_type = media_type or _FIRST_CHARACTERS.get(text.lstrip()[:1])
     if media_type is None:
-        msg = f"{path}: key {key!r} is neither JSON nor JSON lines; let it end with .jsonl, .json or .csv"
-        raise InvalidDocumentError(msg)
+        raise InvalidDocument(
+            f"{path}: key {key!r} is neither JSON nor JSON lines; let it end with .jsonl, .json or .csv"
+        )
     return f"data:{media_type};base64,{base64.b64encode(text.encode()).decode()}"
 
 
@@ -99,14 +102,13 @@ def _text(name: str, key: str, path: str, config_maps: Iterable[Document]) -> st
             data = found.get("data")
             text = data.get(key) if isinstance(data, dict) else None
             if not isinstance(text, str):
-                msg = f"{path}: {CONFIG_MAP} {name} has no text with the key {key!r} in data"
-                raise InvalidDocumentError(msg)
+                raise InvalidDocument(f"{path}: {CONFIG_MAP} {name} has no text with the key {key!r} in data")
             if len(text.encode()) > MAX_BYTES:
-                msg = f"{path}: key {key!r} of {CONFIG_MAP} {name} has more than {MAX_BYTES:,} bytes"
-                raise InvalidDocumentError(msg)
+                raise InvalidDocument(
+                    f"{path}: key {key!r} of {CONFIG_MAP} {name} has more than {MAX_BYTES:,} bytes"
+                )
             return text
-    msg = (
+    raise InvalidDocument(
         f"{path}: {CONFIG_MAP} {name} is not in the files given, and no cluster is asked. Add its manifest to"
         " the file of CONFIG or TARGET, or put the rows into a file and name that in files_url"
     )
-    raise InvalidDocumentError(msg)

@@ -1,5 +1,7 @@
 """The evaluation itself, with everything that it needs opened before and closed after it."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing

@@ -1,5 +1,7 @@
 """Configs and targets as people write them: YAML or JSON, in files or on the command line."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,11 +10,12 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from nemo_local_evaluator.oneshot.config_maps import CONFIG_MAP, config_with_rows, target_with_rows
-from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
-from nemo_local_evaluator.oneshot.manifests import BENCHMARK, JOB, Manifest, as_run, check_reference
-from nemo_local_evaluator.wire.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.errors import InvalidDocument
 from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
+
+from .config_maps import CONFIG_MAP, config_with_rows, target_with_rows
+from .kubectl_yaml import KubectlLoader
+from .manifests import BENCHMARK, JOB, Manifest, as_run, check_reference
 
 __all__ = ["run_documents"]
 
@@ -37,7 +40,7 @@ def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Docu
 
     `config` is a file with a config, a NemoBenchmark, or a NemoEvalJob with a config. `target` is
     `name=<registered model>`, a JSON object, or else a file: a target, or a NemoEvalJob, whose samplingParams
-    and limitSamples apply. Raise InvalidDocumentError.
+    and limitSamples apply. Raise InvalidDocument.
     """
     of_config, of_target = _config(config), _target(target)
     config_maps = [*of_config.config_maps, *of_target.config_maps]
@@ -59,8 +62,7 @@ def _config_of_run(job: Manifest, config: _Given, config_maps: list[Document]) -
     """The config of a NemoEvalJob's run, which CONFIG has to hold."""
     own = job.spec.config
     if own is not None and config_with_rows(own, config_maps) != config.document:
-        msg = f"{job.shown} has a config of its own: give its file as CONFIG too"
-        raise InvalidDocumentError(msg)
+        raise InvalidDocument(f"{job.shown} has a config of its own: give its file as CONFIG too")
     check_reference(job, config.manifest)
     _check(config.document, ConfigInput, owner=config.owner)
     return as_run(config.document, job)
@@ -74,8 +76,7 @@ def _config(path: Path) -> _Given:
         if manifest.spec.config is None:
             reference = manifest.spec.benchmarkRef
             advice = f"; give the file of {BENCHMARK} {reference.name} as CONFIG" if reference else ""
-            msg = f"{manifest.shown} has no spec.config{advice}"
-            raise InvalidDocumentError(msg)
+            raise InvalidDocument(f"{manifest.shown} has no spec.config{advice}")
         document = manifest.spec.config
     return _Given(document, manifest, owner, _config_maps(documents))
 
@@ -109,8 +110,7 @@ def _one(documents: list[Document], *kinds: str, owner: str) -> tuple[Document, 
     else:
         found, kind = [one for one in documents if one.get("kind") != CONFIG_MAP], None
     if len(found) != 1:
-        msg = f"{owner} holds {len(found)} documents; wanted is one, or one {kinds[0]}"
-        raise InvalidDocumentError(msg)
+        raise InvalidDocument(f"{owner} holds {len(found)} documents; wanted is one, or one {kinds[0]}")
     return found[0], Manifest(found[0], owner=owner) if kind else None
 
 
@@ -118,8 +118,9 @@ def _read(path: Path) -> list[Document]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise InvalidDocumentError(msg) from error
+        raise InvalidDocument(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     return _parsed(text, owner=str(path))
 
 
@@ -130,12 +131,10 @@ def _parsed(text: str, *, owner: str) -> list[Document]:
         try:
             documents = [one for one in yaml.load_all(text, KubectlLoader) if one is not None]
         except yaml.YAMLError as error:
-            msg = f"{owner} is neither JSON nor YAML: {error}"
-            raise InvalidDocumentError(msg) from error
+            raise InvalidDocument(f"{owner} is neither JSON nor YAML: {error}") from error
     for one in documents:
         if not isinstance(one, dict):
-            msg = f"{owner} holds {type(one).__name__}, not an object"
-            raise InvalidDocumentError(msg)
+            raise InvalidDocument(f"{owner} holds {type(one).__name__}, not an object")
     return documents
 
 
@@ -143,8 +142,7 @@ def _without_equal_keys(pairs: list[tuple[str, Any]]) -> Document:
     """Raise ValueError for an object with two equal keys: YAML's reader then says where."""
     document = dict(pairs)
     if len(document) < len(pairs):
-        msg = "two equal keys"
-        raise ValueError(msg)
+        raise ValueError("two equal keys")
     return document
 
 
@@ -156,5 +154,4 @@ def _check(document: object, schema: type[BaseModel], *, owner: str) -> None:
             f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}"
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        msg = f"{owner} is not as it should be: {'; '.join(places)}"
-        raise InvalidDocumentError(msg) from error
+        raise InvalidDocument(f"{owner} is not as it should be: {'; '.join(places)}") from error

@@ -4,6 +4,8 @@ kubectl follows go-yaml v2 and then converts to JSON. PyYAML differs in plain sc
 text, `12:30` as a number to base 60 and `y` as text, and it keeps the last of two equal keys.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Callable, Hashable

@@ -1,12 +1,14 @@
 """NemoBenchmarks and NemoEvalJobs as `run` takes them: what a cluster would honour is honoured or refused."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nemo_local_evaluator.wire.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.errors import InvalidDocument
 from nemo_local_evaluator.wire.suggestions import closest
 
 __all__ = ["BENCHMARK", "JOB", "Manifest", "as_run", "check_reference"]
@@ -53,7 +55,7 @@ class Manifest:
     """A manifest of kind NemoBenchmark or NemoEvalJob."""
 
     def __init__(self, document: Document, *, owner: str) -> None:
-        """Raise InvalidDocumentError for a spec that a cluster would not accept, or that needs a Secret."""
+        """Raise InvalidDocument for a spec that a cluster would not accept, or that needs a Secret."""
         metadata = document.get("metadata")
         self.kind = str(document.get("kind"))
         self.name = str(metadata.get("name")) if isinstance(metadata, Mapping) else "without a name"
@@ -63,50 +65,48 @@ class Manifest:
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
             place = ".".join(map(str, ("spec", *problem["loc"])))
-            msg = f"{self.shown}: {place}: {problem['msg']}"
-            raise InvalidDocumentError(msg) from error
+            raise InvalidDocument(f"{self.shown}: {place}: {problem['msg']}") from error
         self._refuse_misspelt()
         self._refuse_secrets()
         if self.kind == JOB:
             self._want_one_of("benchmarkRef", "config")
             self._want_one_of("model", "target")
             if self.spec.dryRun and self.spec.limitSamples is not None:
-                msg = f"{self.shown}: spec.dryRun evaluates one sample of each task: remove spec.limitSamples"
-                raise InvalidDocumentError(msg)
+                raise InvalidDocument(
+                    f"{self.shown}: spec.dryRun evaluates one sample of each task: remove spec.limitSamples"
+                )
 
     def _want_one_of(self, one: str, other: str) -> None:
         if (getattr(self.spec, one) is None) == (getattr(self.spec, other) is None):
-            msg = f"{self.shown}: set exactly one of spec.{one} and spec.{other}"
-            raise InvalidDocumentError(msg)
+            raise InvalidDocument(f"{self.shown}: set exactly one of spec.{one} and spec.{other}")
 
     def _refuse_misspelt(self) -> None:
         """Refuse fields that resemble one that `run` reads; others may steer the operator."""
         for name in self.spec.model_extra or {}:
             if likely := closest(name, _Spec.model_fields, similarity=0.8):
-                msg = f"{self.shown}: spec.{name} is not a field of {self.kind}: did you mean {likely}?"
-                raise InvalidDocumentError(msg)
+                raise InvalidDocument(
+                    f"{self.shown}: spec.{name} is not a field of {self.kind}: did you mean {likely}?"
+                )
 
     def _refuse_secrets(self) -> None:
         for index, value in enumerate(self.spec.valuesFrom or ()):
             path = value.get("targetPath")
             inside = "spec." if self.kind == JOB else "spec.config."
-            msg = (
+            raise InvalidDocument(
                 f"{self.shown}: spec.valuesFrom[{index}]: Secrets are in the cluster, and are not read here;"
                 f" in a copy of the file, remove valuesFrom and write the value at {inside}{path}"
             )
-            raise InvalidDocumentError(msg)
 
 
 def check_reference(job: Manifest, benchmark: Manifest | None) -> None:
-    """Raise InvalidDocumentError where CONFIG holds another benchmark than the one that the job names."""
+    """Raise InvalidDocument where CONFIG holds another benchmark than the one that the job names."""
     reference = job.spec.benchmarkRef
     if reference is None or benchmark is None or reference.name == benchmark.name:
         return
-    msg = (
+    raise InvalidDocument(
         f"{job.shown}: spec.benchmarkRef.name is {reference.name!r}, but CONFIG holds {benchmark.shown};"
         f" give the file of {BENCHMARK} {reference.name} as CONFIG"
     )
-    raise InvalidDocumentError(msg)
 
 
 def as_run(config: Document, job: Manifest) -> Document:

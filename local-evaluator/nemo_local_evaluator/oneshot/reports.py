@@ -1,5 +1,7 @@
 """How far an evaluation is, on stderr: a bar where somebody watches, else a line now and then."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self

@@ -1,5 +1,7 @@
 """Scores for people to read: a line for each, tasks before groups."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from typing import Any
 

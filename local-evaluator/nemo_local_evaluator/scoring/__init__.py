@@ -5,9 +5,9 @@ ask for all memory. In a worker each sample has a time, each worker a memory, an
 either costs that sample and nothing else. The server's own process never compiles or runs any of it.
 """
 
-from nemo_local_evaluator.scoring.limits import STEP_SECONDS
-from nemo_local_evaluator.scoring.pool import ScoringPool
-from nemo_local_evaluator.scoring.work import (
+from .limits import STEP_SECONDS
+from .pool import ScoringPool
+from .work import (
     MetricSpec,
     PromptSpec,
     SampleScores,

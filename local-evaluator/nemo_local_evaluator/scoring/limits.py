@@ -4,6 +4,8 @@ An alarm raises where Python is at work. Code in C heeds it only when it is done
 second alarm ends the process.
 """
 
+from __future__ import annotations
+
 import resource
 import signal
 import sys
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nemo_local_evaluator.wire.errors import SampleError
+from nemo_local_evaluator.wire.errors import SampleFailed
 
 __all__ = ["ENDED_BY_ALARM", "STEPS_BEFORE_END", "STEP_SECONDS", "limited", "prepare_worker"]
 
@@ -57,7 +59,7 @@ def prepare_worker(step_seconds: float) -> None:
 
 @contextmanager
 def limited(*, time: bool = True) -> Iterator[None]:
-    """Raise SampleError where the block takes more time (if `time` is true) or memory than one step may."""
+    """Raise SampleFailed where the block takes more time (if `time` is true) or memory than one step may."""
     try:
         _set_alarms(_worker.step_seconds if time else 0)
         try:
@@ -65,14 +67,13 @@ def limited(*, time: bool = True) -> Iterator[None]:
         finally:
             _set_alarms(0)
     except _OutOfTime as error:
-        msg = f"template or metric took more than {_worker.step_seconds:g} s of CPU time"
-        raise SampleError(msg) from error
+        raise SampleFailed(
+            f"template or metric took more than {_worker.step_seconds:g} s of CPU time"
+        ) from error
     except MemoryError as error:
-        msg = f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB"
-        raise SampleError(msg) from error
+        raise SampleFailed(f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB") from error
     except RecursionError as error:
-        msg = "template or metric met something nested too deeply"
-        raise SampleError(msg) from error
+        raise SampleFailed("template or metric met something nested too deeply") from error
 
 
 def _set_alarms(seconds: float) -> None:

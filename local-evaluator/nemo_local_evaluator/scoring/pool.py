@@ -1,5 +1,7 @@
 """The worker processes. Where a call ends its worker, or has to, a new one takes its place."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import Callable
@@ -8,8 +10,9 @@ from typing import Final, ParamSpec, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from nemo_local_evaluator.processes import process_context
-from nemo_local_evaluator.scoring.limits import ENDED_BY_ALARM, STEP_SECONDS, STEPS_BEFORE_END, prepare_worker
-from nemo_local_evaluator.wire.errors import SampleError
+from nemo_local_evaluator.wire.errors import SampleFailed
+
+from .limits import ENDED_BY_ALARM, STEP_SECONDS, STEPS_BEFORE_END, prepare_worker
 
 __all__ = ["ScoringPool"]
 
@@ -37,7 +40,7 @@ class ScoringPool:
         self._pool.schedule(os.getpid)
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function` in a worker, for one step. Raises what it raises; SampleError where it is cut off."""
+        """`function` in a worker, for one step. Raises what it raises; SampleFailed where it is cut off."""
         return await self.call_for(1, function, *args, **kwargs)
 
     async def call_for(self, steps: int, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -47,15 +50,14 @@ class ScoringPool:
         try:
             return await asyncio.wrap_future(future)
         except TimeoutError as error:
-            msg = f"template or metric took more than {timeout:g} s"
-            raise SampleError(msg) from error
+            raise SampleFailed(f"template or metric took more than {timeout:g} s") from error
         except ProcessExpired as error:
             if error.exitcode == ENDED_BY_ALARM:
                 seconds = STEPS_BEFORE_END * self._step_seconds
                 msg = f"template or metric took more than {seconds:g} s of CPU time without a pause"
             else:
                 msg = f"template or metric ended their worker (exit code {error.exitcode})"
-            raise SampleError(msg) from error
+            raise SampleFailed(msg) from error
 
     def close(self) -> None:
         """Ends all workers, whatever they do."""

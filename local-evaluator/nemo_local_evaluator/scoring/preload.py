@@ -1,5 +1,7 @@
 """What all workers have imported already, as they are forked from a process that has imported this."""
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 

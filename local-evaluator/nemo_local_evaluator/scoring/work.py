@@ -1,16 +1,19 @@
 """What workers are asked to do. Runs in a worker process; arguments and answers are plain data."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from nemo_local_evaluator.metrics import Judge, Metric, ReferenceMetric, Scored, build_metric
-from nemo_local_evaluator.scoring.limits import limited
 from nemo_local_evaluator.templating import Context, Generates, Prompt, TemplateEnvironment, context_for
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 from nemo_local_evaluator.wire.schemas import Params
+
+from .limits import limited
 
 __all__ = [
     "MetricSpec",
@@ -22,7 +25,7 @@ __all__ = [
     "score_samples",
 ]
 
-_ENVIRONMENT = TemplateEnvironment()
+_ENVIRONMENT: Final = TemplateEnvironment()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +69,11 @@ def check(prompt: PromptSpec | None, metrics: Mapping[str, MetricSpec]) -> None:
                 _metric(spec)
             except EvaluationError as error:
                 # Two metrics may be of one type, so that its name alone does not say which one is at fault.
-                msg = f"metric {name!r} (type {spec.type!r}): {error}"
-                raise EvaluationError(msg) from error
+                raise EvaluationError(f"metric {name!r} (type {spec.type!r}): {error}") from error
 
 
 def render_prompt(spec: PromptSpec, item: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of the model call for a row. Raises SampleError."""
+    """The body of the model call for a row. Raises SampleFailed."""
     with limited():
         return _prompt(spec).request(context_for(item))
 
@@ -84,12 +86,11 @@ def score_samples(
 
 
 def parse_judgement(spec: MetricSpec, text: str) -> Scored:
-    """The scores in a judge's answer. Raises SampleError."""
+    """The scores in a judge's answer. Raises SampleFailed."""
     with limited():
         judge = _metric(spec)
         if not isinstance(judge, Judge):
-            msg = f"metric type {spec.type!r} asks no judge"
-            raise TypeError(msg)
+            raise TypeError(f"metric type {spec.type!r} asks no judge")
         return judge.parse(text)
 
 
@@ -103,13 +104,13 @@ def _scores(metrics: Mapping[str, MetricSpec], context: Context) -> SampleScores
                 scores.errors += [f"metric {name!r}: {problem}" for problem in scored.problems]
             else:
                 scores.judge_requests[name] = scored
-        except SampleError as error:
+        except SampleFailed as error:
             scores.errors.append(f"metric {name!r}: {error}")
     return scores
 
 
 def _scored(spec: MetricSpec, context: Context) -> Scored | dict[str, Any]:
-    """The scores, or a judge's request. Raises SampleError."""
+    """The scores, or a judge's request. Raises SampleFailed."""
     with limited():
         metric = _metric(spec)
         if isinstance(metric, Judge):

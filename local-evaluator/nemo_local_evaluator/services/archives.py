@@ -1,5 +1,7 @@
 """ZIP files, packed into an unnamed temporary file: a job's samples may not fit into memory."""
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path

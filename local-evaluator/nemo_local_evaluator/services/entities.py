@@ -4,21 +4,26 @@ Along the way the document gets an id and times, its datasets and models are dec
 own, as NeMo Evaluator does, and its secrets are taken out.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
-from nemo_local_evaluator.services.patches import merge_patch, validated
 from nemo_local_evaluator.storage import EntityStore, JobStore, Listing, StoredEntity
 from nemo_local_evaluator.wire import identity, masking
-from nemo_local_evaluator.wire.errors import BadRequestError, ConflictError, NotFoundError
+from nemo_local_evaluator.wire.errors import BadRequest, Conflict, NotFound
 from nemo_local_evaluator.wire.quirks import Quirk
 from nemo_local_evaluator.wire.schemas import Config, ConfigInput, EntityInput, Target, TargetInput
 
+from .patches import merge_patch, validated
+
+__all__ = ["CONFIG", "TARGET", "EntityKind", "EntityService"]
+
 Input = TypeVar("Input", bound=EntityInput)
 
-_IDENTITY = ("created_at", "updated_at", "id")
-_SERVER_OWNED = frozenset({*_IDENTITY, "schema_version", "type_prefix"})
+_IDENTITY: Final = ("created_at", "updated_at", "id")
+_SERVER_OWNED: Final = frozenset({*_IDENTITY, "schema_version", "type_prefix"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +31,11 @@ class EntityKind(Generic[Input]):
     name: Literal["config", "target"]
     id_prefix: str
     input_model: type[Input]
-    model: type[Config] | type[Target]
+    model: type[Config | Target]
 
 
-CONFIG = EntityKind(name="config", id_prefix="eval-config", input_model=ConfigInput, model=Config)
-TARGET = EntityKind(name="target", id_prefix="eval-target", input_model=TargetInput, model=Target)
+CONFIG: Final = EntityKind(name="config", id_prefix="eval-config", input_model=ConfigInput, model=Config)
+TARGET: Final = EntityKind(name="target", id_prefix="eval-target", input_model=TargetInput, model=Target)
 
 
 class EntityService(Generic[Input]):
@@ -46,8 +51,7 @@ class EntityService(Generic[Input]):
         entity = self.draft(body)
         if not self._store.add(entity):
             reference = _reference(entity.document["namespace"], entity.document["name"])
-            msg = f"{self._kind.name} {reference!r} already exists"
-            raise ConflictError(msg)
+            raise Conflict(f"{self._kind.name} {reference!r} already exists")
         return entity.document
 
     def draft(self, body: Input) -> StoredEntity:
@@ -59,8 +63,7 @@ class EntityService(Generic[Input]):
     def get(self, namespace: str, name: str) -> StoredEntity:
         entity = self._store.get(namespace, name)
         if entity is None:
-            msg = f"{self._kind.name} {_reference(namespace, name)!r} not found"
-            raise NotFoundError(msg)
+            raise NotFound(f"{self._kind.name} {_reference(namespace, name)!r} not found")
         return entity
 
     def resolve(self, reference: str | Input) -> StoredEntity:
@@ -68,8 +71,7 @@ class EntityService(Generic[Input]):
             return self.draft(reference)
         namespace, separator, name = reference.partition("/")
         if not separator:
-            msg = f'{self._kind.name} {reference!r} is not of the form "namespace/name"'
-            raise BadRequestError(msg)
+            raise BadRequest(f'{self._kind.name} {reference!r} is not of the form "namespace/name"')
         return self.get(namespace, name)
 
     def snapshot(self, entity: StoredEntity) -> dict[str, Any]:
@@ -83,8 +85,7 @@ class EntityService(Generic[Input]):
         entity = self.get(namespace, name)
         merged = merge_patch(entity.document, patch)
         if (merged.get("namespace"), merged.get("name")) != (namespace, name):
-            msg = "namespace and name cannot be changed"
-            raise BadRequestError(msg)
+            raise BadRequest("namespace and name cannot be changed")
         secrets = masking.without_moved(entity.document, merged, entity.secrets)
         merged = masking.without_masks(merged, entity.secrets.keys() - secrets.keys())
         body = validated(self._kind.input_model, merged)
@@ -97,8 +98,7 @@ class EntityService(Generic[Input]):
         entity_id = str(self.get(namespace, name).document["id"])
         if job := self._in_use_by(entity_id):
             reference = _reference(namespace, name)
-            msg = f"{self._kind.name} {reference!r} is in use by job {job!r}; delete the job first"
-            raise ConflictError(msg)
+            raise Conflict(f"{self._kind.name} {reference!r} is in use by job {job!r}; delete the job first")
         self._store.delete(entity_id)
         return entity_id
 

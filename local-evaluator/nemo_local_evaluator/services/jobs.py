@@ -3,31 +3,36 @@
 A job carries its own copy of config, target and their secrets, so later changes to either do not reach it.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nemo_local_evaluator.evaluations import Observer, Outcome, Planner
-from nemo_local_evaluator.services.archives import Archive, pack
-from nemo_local_evaluator.services.entities import EntityService
-from nemo_local_evaluator.services.redaction import run_redacted
-from nemo_local_evaluator.services.results import new_result
-from nemo_local_evaluator.services.runner import Runner
 from nemo_local_evaluator.storage import Artifacts, JobStore, Listing, StoredEntity, StoredJob
 from nemo_local_evaluator.wire import identity, masking
 from nemo_local_evaluator.wire.errors import (
-    BadRequestError,
-    ConflictError,
+    BadRequest,
+    Conflict,
     EvaluationError,
-    NotFoundError,
-    UnsupportedError,
+    NotFound,
+    Unsupported,
 )
 from nemo_local_evaluator.wire.quirks import Quirk
 from nemo_local_evaluator.wire.schemas import ConfigInput, JobInput, JobStatus, StatusDetails, TargetInput
 
-_SERVER_OWNED = frozenset(
+from .archives import Archive, pack
+from .entities import EntityService
+from .redaction import run_redacted
+from .results import new_result
+from .runner import Runner
+
+__all__ = ["JobService", "JobWork"]
+
+_SERVER_OWNED: Final = frozenset(
     {"id", "created_at", "updated_at", "status", "status_details", "result", "output_files_url"}
 )
 
@@ -46,14 +51,13 @@ class JobWork:
         return await run_redacted(evaluation, observer, secrets=[*secrets.values(), *self._planner.secrets])
 
     async def check(self, config: StoredEntity, target: StoredEntity) -> None:
-        """Raises BadRequestError; what is not supported here is accepted, and fails saying so."""
+        """Raises BadRequest; what is not supported here is accepted, and fails saying so."""
         try:
             await self._planner.plan(_revealed(config), _revealed(target)).check()
-        except UnsupportedError:
+        except Unsupported:
             return
         except EvaluationError as error:
-            msg = f"Job cannot be launched: {error}"
-            raise BadRequestError(msg) from error
+            raise BadRequest(f"Job cannot be launched: {error}") from error
 
 
 class JobService:
@@ -119,8 +123,7 @@ class JobService:
         job = self._stored(job_id)
         result = self._store.result(job_id)
         if result is None:
-            msg = f"job {job_id!r} has no results; its status is {job.status.value!r}"
-            raise NotFoundError(msg)
+            raise NotFound(f"job {job_id!r} has no results; its status is {job.status.value!r}")
         return result
 
     async def logs(self, job_id: str) -> Archive:
@@ -128,11 +131,10 @@ class JobService:
         return await self._pack(job_id, self._log(job_id))
 
     async def result_files(self, job_id: str) -> Archive:
-        """Raises NotFoundError before the job has completed."""
+        """Raises NotFound before the job has completed."""
         job = self._stored(job_id)
         if job.status is not JobStatus.COMPLETED:
-            msg = f"job {job_id!r} has no results to download; its status is {job.status.value!r}"
-            raise NotFoundError(msg)
+            raise NotFound(f"job {job_id!r} has no results to download; its status is {job.status.value!r}")
         documents = {"job.json": self._answer(job), "results.json": self.result(job_id)}
         samples = {f"samples/{path.name}": path for path in self._artifacts.sample_files(job_id)}
         members: dict[str, Path | str] = {
@@ -143,12 +145,11 @@ class JobService:
         return await self._pack(job_id, members)
 
     async def _pack(self, job_id: str, members: Mapping[str, Path | str]) -> Archive:
-        """Raise NotFoundError where the job is deleted while its files are read."""
+        """Raise NotFound where the job is deleted while its files are read."""
         try:
             return await asyncio.to_thread(pack, members)
         except FileNotFoundError as error:
-            msg = f"job {job_id!r} was deleted while its files were read"
-            raise NotFoundError(msg) from error
+            raise NotFound(f"job {job_id!r} was deleted while its files were read") from error
 
     def _log(self, job_id: str) -> dict[str, Path | str]:
         log = self._artifacts.log_file(job_id)
@@ -157,8 +158,7 @@ class JobService:
     def cancel(self, job_id: str) -> dict[str, Any]:
         job = self._stored(job_id)
         if job.status.terminal and Quirk.CANCEL_FINISHED_409 in self._quirks:
-            msg = f"job {job_id!r} cannot be cancelled; its status is {job.status.value!r}"
-            raise ConflictError(msg)
+            raise Conflict(f"job {job_id!r} cannot be cancelled; its status is {job.status.value!r}")
         self._runner.cancel(job)
         return self.get(job_id)
 
@@ -175,8 +175,7 @@ class JobService:
     def _stored(self, job_id: str) -> StoredJob:
         job = self._store.get(job_id)
         if job is None:
-            msg = f"job {job_id!r} not found"
-            raise NotFoundError(msg)
+            raise NotFound(f"job {job_id!r} not found")
         return job
 
     def _answer(self, job: StoredJob) -> dict[str, Any]:

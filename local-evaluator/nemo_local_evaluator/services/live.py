@@ -1,16 +1,19 @@
 """Live evaluation: small data tasks, evaluated while the caller waits. Nothing of it is kept."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nemo_local_evaluator.evaluations import Outcome, Planner, Progress
-from nemo_local_evaluator.services.entities import EntityService
-from nemo_local_evaluator.services.redaction import run_redacted
-from nemo_local_evaluator.services.results import new_result
 from nemo_local_evaluator.wire import identity, masking
-from nemo_local_evaluator.wire.errors import BadRequestError, EvaluationError
+from nemo_local_evaluator.wire.errors import BadRequest, EvaluationError
 from nemo_local_evaluator.wire.schemas import ConfigInput, JobInput, JobStatus, TargetInput
+
+from .entities import EntityService
+from .redaction import run_redacted
+from .results import new_result
 
 __all__ = ["LiveService"]
 
@@ -36,7 +39,7 @@ class LiveService:
         self._planner = planner
 
     async def evaluate(self, body: JobInput) -> dict[str, Any]:
-        """Raises BadRequestError for what is no live evaluation, and NotFoundError."""
+        """Raises BadRequest for what is no live evaluation, and NotFound."""
         config, target = self._configs.resolve(body.config), self._targets.resolve(body.target)
         _refuse_unsuitable(config.document, target.document)
         revealed = masking.reveal(_limited(config.document), config.secrets)
@@ -55,9 +58,8 @@ class LiveService:
         except TimeoutError:
             message = f"The evaluation took more than {TIMEOUT:g} s; create a job for it."
         except EvaluationError as error:
-            if not record.begun or isinstance(error, _TooManyRowsError):
-                msg = f"Live evaluation cannot be launched: {error}"
-                raise BadRequestError(msg) from error
+            if not record.begun or isinstance(error, _TooManyRows):
+                raise BadRequest(f"Live evaluation cannot be launched: {error}") from error
             message = str(error)
         result = new_result(
             job=identity.new_id("eval"),
@@ -73,7 +75,7 @@ class LiveService:
         }
 
 
-class _TooManyRowsError(EvaluationError):
+class _TooManyRows(EvaluationError):
     pass
 
 
@@ -87,8 +89,7 @@ class _Record:
 
     def progress(self, progress: Progress) -> None:
         if progress.total > MAX_ROWS:
-            msg = f"more than {MAX_ROWS} rows; create a job for them"
-            raise _TooManyRowsError(msg)
+            raise _TooManyRows(f"more than {MAX_ROWS} rows; create a job for them")
         self._progress = progress
 
     def log(self, message: str) -> None:
@@ -109,17 +110,14 @@ class _Record:
 
 def _refuse_unsuitable(config: Mapping[str, Any], target: Mapping[str, Any]) -> None:
     if config["type"] != "custom":
-        msg = f"live evaluation is for configs of type 'custom', not {config['type']!r}"
-        raise BadRequestError(msg)
+        raise BadRequest(f"live evaluation is for configs of type 'custom', not {config['type']!r}")
     for name, task in config.get("tasks", {}).items():
         if task["type"] != "data":
-            msg = (
+            raise BadRequest(
                 f"live evaluation is for tasks of type 'data'; the type of task {name!r} is {task['type']!r}"
             )
-            raise BadRequestError(msg)
     if target["type"] not in _TARGETS:
-        msg = f"live evaluation is for targets of type rows or dataset, not {target['type']!r}"
-        raise BadRequestError(msg)
+        raise BadRequest(f"live evaluation is for targets of type rows or dataset, not {target['type']!r}")
 
 
 def _limited(config: Mapping[str, Any]) -> dict[str, Any]:

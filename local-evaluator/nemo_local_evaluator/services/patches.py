@@ -1,5 +1,7 @@
 """Changes to stored documents: a merge patch, and the check of what comes out of it."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -7,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nemo_local_evaluator.wire.bounds import MAX_DOCUMENT_BYTES, TOO_LARGE
-from nemo_local_evaluator.wire.errors import InvalidBodyError, TooLargeError
+from nemo_local_evaluator.wire.errors import InvalidBody, TooLarge
 
 __all__ = ["merge_patch", "validated"]
 
@@ -28,12 +30,12 @@ def merge_patch(document: Any, patch: Any) -> Any:
 
 
 def validated(model: type[Model], merged: object) -> Model:
-    """Raise TooLargeError, or InvalidBodyError, which names places and echoes no values."""
+    """Raise TooLarge, or InvalidBody, which names places and echoes no values."""
     # Each patch is bounded, but not what many of them add up to.
     if len(json.dumps(merged)) > MAX_DOCUMENT_BYTES:
-        raise TooLargeError(TOO_LARGE)
+        raise TooLarge(TOO_LARGE)
     try:
         return model.model_validate(merged)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidBodyError([{**detail, "loc": ["body", *detail["loc"]]} for detail in details]) from error
+        raise InvalidBody([{**detail, "loc": ["body", *detail["loc"]]} for detail in details]) from error

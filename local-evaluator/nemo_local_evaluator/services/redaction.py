@@ -1,5 +1,7 @@
 """What a run tells has its secrets taken out: a model or a judge may repeat the key it was called with."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final

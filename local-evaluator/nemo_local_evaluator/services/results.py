@@ -1,13 +1,16 @@
 """Results as entities: those that jobs leave, and those that callers keep here beside them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nemo_local_evaluator.services.patches import merge_patch, validated
 from nemo_local_evaluator.storage import Listing, ResultStore
 from nemo_local_evaluator.wire import identity, masking
-from nemo_local_evaluator.wire.errors import NotFoundError
+from nemo_local_evaluator.wire.errors import NotFound
 from nemo_local_evaluator.wire.schemas import ResultInput
+
+from .patches import merge_patch, validated
 
 __all__ = ["ResultService", "new_result"]
 
@@ -43,15 +46,14 @@ class ResultService:
     def get(self, result_id: str) -> dict[str, Any]:
         document = self._store.get(result_id)
         if document is None:
-            msg = f"result {result_id!r} not found"
-            raise NotFoundError(msg)
+            raise NotFound(f"result {result_id!r} not found")
         return document
 
     def list(self, listing: Listing) -> tuple[list[dict[str, Any]], int]:
         return self._store.list(listing)
 
     def patch(self, result_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises InvalidBodyError where what comes out of it is no result."""
+        """Raises InvalidBody where what comes out of it is no result."""
         before = self.get(result_id)
         body = validated(ResultInput, merge_patch(before, patch))
         kept = {key: before[key] for key in ("created_at", "id")}

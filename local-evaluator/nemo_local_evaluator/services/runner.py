@@ -5,28 +5,33 @@ where work is under way. The database is the only memory: after a crash and afte
 `start` finds what was queued and takes it up, and finds what was running and declares it lost.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from nemo_local_evaluator.evaluations import Observer, Outcome, Progress
-from nemo_local_evaluator.services.results import new_result
 from nemo_local_evaluator.storage import Artifacts, JobArtifacts, JobStore, StoredJob
 from nemo_local_evaluator.wire.errors import EvaluationError
 from nemo_local_evaluator.wire.schemas import JobStatus
 
-RUNNING_MESSAGE = "Job is running"
-CANCELLED_MESSAGE = "Job was cancelled."
-LOST_MESSAGE = "The server was restarted while the job was running."
+from .results import new_result
+
+__all__ = ["CANCELLED_MESSAGE", "LOST_MESSAGE", "RUNNING_MESSAGE", "Runner", "Work"]
+
+RUNNING_MESSAGE: Final = "Job is running"
+CANCELLED_MESSAGE: Final = "Job was cancelled."
+LOST_MESSAGE: Final = "The server was restarted while the job was running."
 
 Work = Callable[[StoredJob, Observer], Awaitable[Outcome]]
 """Evaluates a job."""
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ class Runner:
             try:
                 await asyncio.wait({run.task})
                 self._settle(job, run.task)
-            except Exception as error:  # noqa: BLE001 - logged
+            except Exception as error:
                 # What cannot be kept fails its job, and must not take a worker with it.
-                _log.exception("the outcome of job %s cannot be kept", job.id)
+                logger.exception("the outcome of job %s cannot be kept", job.id)
                 with contextlib.suppress(sqlite3.Error):
                     self._jobs.move(job.id, JobStatus.FAILED, message=f"Internal error: {error!r}")
             finally:
@@ -129,7 +134,7 @@ class Runner:
         elif isinstance(error, EvaluationError):
             self._jobs.move(job.id, JobStatus.FAILED, message=str(error))
         else:
-            _log.error("job %s crashed", job.id, exc_info=error)
+            logger.error("job %s crashed", job.id, exc_info=error)
             self._jobs.move(job.id, JobStatus.FAILED, message=f"Internal error: {error!r}")
 
 

@@ -1,19 +1,24 @@
 """The wiring: one server's parts, built from its settings."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from nemo_local_evaluator.datasets import DatasetReader
 from nemo_local_evaluator.evaluations import Planner, Resources
 from nemo_local_evaluator.models import HttpClients, ModelClient
 from nemo_local_evaluator.scoring import ScoringPool
-from nemo_local_evaluator.services.entities import CONFIG, TARGET, EntityService
-from nemo_local_evaluator.services.jobs import JobService, JobWork
-from nemo_local_evaluator.services.live import LiveService
-from nemo_local_evaluator.services.results import ResultService
-from nemo_local_evaluator.services.runner import Runner
 from nemo_local_evaluator.settings import Settings
 from nemo_local_evaluator.storage import Artifacts, Database, EntityStore, JobStore, ResultStore
 from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
+
+from .entities import CONFIG, TARGET, EntityService
+from .jobs import JobService, JobWork
+from .live import LiveService
+from .results import ResultService
+from .runner import Runner
+
+__all__ = ["Services", "build_services"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,12 @@
 The rest of the program sees no SQL.
 """
 
-from nemo_local_evaluator.storage.artifacts import Artifacts, JobArtifacts, make_private_directory
-from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.entity_store import EntityStore, StoredEntity
-from nemo_local_evaluator.storage.job_store import JobStore, StoredJob
-from nemo_local_evaluator.storage.listing import Condition, Listing, Operator, Search, Sort
-from nemo_local_evaluator.storage.result_store import ResultStore
+from .artifacts import Artifacts, JobArtifacts, make_private_directory
+from .database import Database
+from .entity_store import EntityStore, StoredEntity
+from .job_store import JobStore, StoredJob
+from .listing import Condition, Listing, Operator, Search, Sort
+from .result_store import ResultStore
 
 __all__ = [
     "Artifacts",

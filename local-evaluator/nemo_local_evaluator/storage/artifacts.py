@@ -3,6 +3,8 @@
 Plain files beneath the data directory, written as the job goes on, so that they are there after a crash.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil

@@ -5,13 +5,18 @@ them to a thread would. A search through the documents of very many jobs takes l
 file is readable by its owner only, for it holds API keys.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nemo_local_evaluator.storage.schema import SCHEMA_VERSION, migrate
-from nemo_local_evaluator.wire.errors import DatabaseInUseError, DatabaseTooNewError
+from nemo_local_evaluator.wire.errors import DatabaseInUse, DatabaseTooNew
+
+from .schema import SCHEMA_VERSION, migrate
+
+__all__ = ["Database"]
 
 
 class Database:
@@ -29,12 +34,12 @@ class Database:
             self._connection.close()
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            msg = f"{path} is in use by another server"
-            raise DatabaseInUseError(msg) from error
+            raise DatabaseInUse(f"{path} is in use by another server") from error
         if found > SCHEMA_VERSION:
             self._connection.close()
-            msg = f"{path} was written by a later version (schema {found}; this one knows {SCHEMA_VERSION})"
-            raise DatabaseTooNewError(msg)
+            raise DatabaseTooNew(
+                f"{path} was written by a later version (schema {found}; this one knows {SCHEMA_VERSION})"
+            )
 
     def close(self) -> None:
         self._connection.close()

@@ -1,11 +1,13 @@
 """Documents and what they are found by, whatever they describe: one row each, in tables of their own."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from sqlite3 import Row
 from typing import Any, Literal
 
-from nemo_local_evaluator.storage.database import Database
+from .database import Database
 
 __all__ = ["Kind", "forget", "keep", "parse", "read"]
 

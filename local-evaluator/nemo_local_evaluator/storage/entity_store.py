@@ -1,12 +1,14 @@
 """Configs and targets: documents with a name that is unique in its namespace."""
 
+from __future__ import annotations
+
 import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from nemo_local_evaluator.storage import document_rows
-from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.listing import Listing, Table, find
+from . import document_rows
+from .database import Database
+from .listing import Listing, Table, find
 
 __all__ = ["EntityStore", "StoredEntity"]
 

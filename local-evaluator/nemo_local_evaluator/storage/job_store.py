@@ -4,6 +4,8 @@ What never changes (the request with its snapshots) is one document; what change
 columns beside it, so that a progress report rewrites a line and not the whole job.
 """
 
+from __future__ import annotations
+
 import builtins
 import json
 from collections.abc import Mapping
@@ -11,12 +13,13 @@ from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Any, Final, Literal
 
-from nemo_local_evaluator.storage import document_rows
-from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.listing import Listing, Table, find
-from nemo_local_evaluator.storage.result_store import forget_result, insert_result
 from nemo_local_evaluator.wire import identity
 from nemo_local_evaluator.wire.schemas import JobStatus
+
+from . import document_rows
+from .database import Database
+from .listing import Listing, Table, find
+from .result_store import forget_result, insert_result
 
 __all__ = ["JobStore", "StoredJob"]
 

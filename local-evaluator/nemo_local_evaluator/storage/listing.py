@@ -1,5 +1,7 @@
 """Filters, searches, order and pages as SQL. Names come from closed sets; every value is bound."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +9,8 @@ from enum import StrEnum
 from sqlite3 import Row
 from typing import Final, Literal
 
-from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.document_rows import Kind
+from .database import Database
+from .document_rows import Kind
 
 __all__ = ["Condition", "Found", "Listing", "Operator", "Search", "Sort", "Table", "find"]
 
@@ -145,8 +147,7 @@ class _Query:
         elif condition.field in self._table.columns:
             self._clauses.append(f"{condition.field} {sign} :{value}")
         else:
-            msg = f"no column for filter {condition.field!r}"
-            raise ValueError(msg)
+            raise ValueError(f"no column for filter {condition.field!r}")
 
     def search(self, search: Search) -> None:
         source, keys = _DOCUMENT, (search.field, *search.path)

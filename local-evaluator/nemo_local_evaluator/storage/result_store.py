@@ -1,10 +1,12 @@
 """Results, of jobs and of callers who keep their own here: documents that name the job they belong to."""
 
+from __future__ import annotations
+
 from typing import Any, Final
 
-from nemo_local_evaluator.storage import document_rows
-from nemo_local_evaluator.storage.database import Database
-from nemo_local_evaluator.storage.listing import Listing, Table, find
+from . import document_rows
+from .database import Database
+from .listing import Listing, Table, find
 
 __all__ = ["ResultStore", "forget_result", "insert_result"]
 

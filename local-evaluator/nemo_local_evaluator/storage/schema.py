@@ -4,6 +4,8 @@ Rows are narrow and documents lie apart, so that a page of 10 among 100,000 jobs
 reads 10 documents. A step that was released is never changed; what changes the tables is a step more.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from typing import Final
 

@@ -6,20 +6,25 @@ is a single `{{ expression }}` stands for the value itself, so that a row may br
 `messages` and `tools` may also be a template that renders JSON. Text for the model remains text.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from nemo_local_evaluator.templating.templates import Context, Template, TemplateEnvironment
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 from nemo_local_evaluator.wire.schemas import Params
+
+from .templates import Context, Template, TemplateEnvironment
+
+__all__ = ["Generates", "Prompt"]
 
 Generates = Literal["chat-completion", "completion"]
 
-_SAMPLING = ("max_tokens", "temperature", "top_p", "stop")
+_SAMPLING: Final = ("max_tokens", "temperature", "top_p", "stop")
 # Keys of params.extra that an OpenAI endpoint understands. The others steer harnesses (num_fewshot,
 # tokenizer, hf_token, ...) and would be refused, or leaked, if they were sent along.
-_EXTRA_SAMPLING = (
+_EXTRA_SAMPLING: Final = (
     "chat_template_kwargs",
     "frequency_penalty",
     "logit_bias",
@@ -31,9 +36,11 @@ _EXTRA_SAMPLING = (
     "seed",
     "top_k",
 )
-_ALWAYS_JSON = frozenset({"messages", "tools"})
-_ALWAYS_TEXT = frozenset({"prompt", "text"})
-_CONTENT_PARTS = frozenset({"audio_url", "file", "image_url", "input_audio", "refusal", "text", "video_url"})
+_ALWAYS_JSON: Final = frozenset({"messages", "tools"})
+_ALWAYS_TEXT: Final = frozenset({"prompt", "text"})
+_CONTENT_PARTS: Final = frozenset(
+    {"audio_url", "file", "image_url", "input_audio", "refusal", "text", "video_url"}
+)
 """Values of `type` in the parts that a message's content may have in place of a text."""
 
 _Renderer = Callable[[Context], Any]
@@ -55,15 +62,13 @@ class Prompt:
         try:
             self._fields = {key: self._field(key, value) for key, value in fields.items()}
         except EvaluationError as error:
-            msg = f"{owner}: params.template: {error}"
-            raise EvaluationError(msg) from error
+            raise EvaluationError(f"{owner}: params.template: {error}") from error
         self._kind = kind
         if kind == "completion" and "prompt" not in fields:
-            msg = (
+            raise EvaluationError(
                 f"{owner}: an endpoint for completions takes no messages. Give params.template.prompt, or a"
                 " URL that ends with /chat/completions"
             )
-            raise EvaluationError(msg)
 
     def request(self, context: Context) -> dict[str, Any]:
         body = self._sampling | {key: render(context) for key, render in self._fields.items()}
@@ -75,8 +80,7 @@ class Prompt:
         body.pop("prompt", None)
         messages = body["messages"]
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-            msg = "template messages must be a list of objects with role and content"
-            raise SampleError(msg)
+            raise SampleFailed("template messages must be a list of objects with role and content")
         return body
 
     def _field(self, key: str, value: object) -> _Renderer:
@@ -128,8 +132,7 @@ def _template_fields(owner: str, template: object) -> Mapping[str, Any]:
         return {"prompt": template}
     if isinstance(template, dict) and ("messages" in template or "prompt" in template):
         return template
-    msg = f"{owner} needs params.template with messages or prompt"
-    raise EvaluationError(msg)
+    raise EvaluationError(f"{owner} needs params.template with messages or prompt")
 
 
 def _sampling(params: Params) -> dict[str, Any]:

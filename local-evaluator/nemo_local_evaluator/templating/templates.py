@@ -6,26 +6,37 @@ A template sees `item` (the row, with normalised column names as well), `sample`
 every column by its bare name, and the bare names `prompt` and `output_text` of early NeMo releases.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
 from nemo_local_evaluator.wire.depth import TOO_DEEP, is_too_deep
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 
-MAX_TEMPLATE_LENGTH = 100_000
-MAX_OUTPUT_LENGTH = 1_000_000
-_MAX_SHOWN = 80
-_COLUMNS_SHOWN = 20
-_NOT_IN_A_NAME = re.compile(r"\W")
+__all__ = [
+    "MAX_OUTPUT_LENGTH",
+    "MAX_TEMPLATE_LENGTH",
+    "Context",
+    "Template",
+    "TemplateEnvironment",
+    "context_for",
+]
+
+MAX_TEMPLATE_LENGTH: Final = 100_000
+MAX_OUTPUT_LENGTH: Final = 1_000_000
+_MAX_SHOWN: Final = 80
+_COLUMNS_SHOWN: Final = 20
+_NOT_IN_A_NAME: Final = re.compile(r"\W")
 
 Context = Mapping[str, Any]
 
@@ -52,7 +63,7 @@ class Template:
         """Return the value itself where the template is one `{{ expression }}`, or else the rendered text.
 
         A filter `tojson` at the end of the expression makes no difference. Values that `only` does not accept
-        become text as well. The result is what JSON can carry. Raises SampleError.
+        become text as well. The result is what JSON can carry. Raises SampleFailed.
         """
         if self._expression is None:
             return self.render(context)
@@ -71,18 +82,18 @@ class Template:
         return json.loads(text)
 
     def render_json(self, context: Context) -> Any:
-        """Return the value of the expression, or the JSON that the template renders. Raises SampleError."""
+        """Return the value of the expression, or the JSON that the template renders. Raises SampleFailed."""
         found = self.value(context)
         if not isinstance(found, str):
             return found
         try:
             found = json.loads(found)
         except json.JSONDecodeError as error:
-            msg = f"template {self.shown} does not render JSON: {error}{self._advice}"
-            raise SampleError(msg) from error
+            raise SampleFailed(
+                f"template {self.shown} does not render JSON: {error}{self._advice}"
+            ) from error
         if is_too_deep(found):
-            msg = f"template {self.shown} renders {TOO_DEEP}"
-            raise SampleError(msg)
+            raise SampleFailed(f"template {self.shown} renders {TOO_DEEP}")
         return found
 
     @cached_property
@@ -113,13 +124,13 @@ class Template:
         except MemoryError:
             raise  # for the worker to say how much it may have
         except Exception as error:  # a template's expressions may raise anything at all
-            msg = f"template {self.shown} cannot be rendered: {error}{_columns_for(error, context)}"
-            raise SampleError(msg) from error
+            raise SampleFailed(
+                f"template {self.shown} cannot be rendered: {error}{_columns_for(error, context)}"
+            ) from error
 
     def _refuse_long(self, length: int) -> None:
         if length > MAX_OUTPUT_LENGTH:
-            msg = f"template {self.shown} renders more than {MAX_OUTPUT_LENGTH} characters"
-            raise SampleError(msg)
+            raise SampleFailed(f"template {self.shown} renders more than {MAX_OUTPUT_LENGTH} characters")
 
 
 class TemplateEnvironment:
@@ -137,16 +148,14 @@ class TemplateEnvironment:
     def compile(self, source: object) -> Template:
         text = source if isinstance(source, str) else json.dumps(source)
         if len(text) > MAX_TEMPLATE_LENGTH:
-            msg = f"template is longer than {MAX_TEMPLATE_LENGTH} characters"
-            raise EvaluationError(msg)
+            raise EvaluationError(f"template is longer than {MAX_TEMPLATE_LENGTH} characters")
         try:
             return Template(text, self._jinja.from_string(text))
         except MemoryError:
             raise
         except Exception as error:  # Python compiles what Jinja makes of it, and has limits of its own
             reason = error.message if isinstance(error, jinja2.TemplateSyntaxError) else error
-            msg = f"template {_shown(text)} is not valid Jinja: {reason}"
-            raise EvaluationError(msg) from error
+            raise EvaluationError(f"template {_shown(text)} is not valid Jinja: {reason}") from error
 
 
 def context_for(item: Mapping[str, Any], sample: Mapping[str, Any] | None = None) -> Context:
@@ -252,5 +261,6 @@ def _to_json(value: Any, indent: int | None = None) -> _Json:
 def _no_json(value: object) -> NoReturn:
     if isinstance(value, jinja2.Undefined):
         str(value)  # raises, and says what is missing
-    msg = f"its value is a {type(value).__name__}, which a request cannot carry; end it with '| list'"
-    raise TypeError(msg)
+    raise TypeError(
+        f"its value is a {type(value).__name__}, which a request cannot carry; end it with '| list'"
+    )

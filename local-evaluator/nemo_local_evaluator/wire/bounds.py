@@ -4,6 +4,8 @@ Each object, list and value takes up to 300 bytes of memory once it is parsed, v
 little as two characters of text: 60 MB of `[],` took 5.7 GB.
 """
 
+from __future__ import annotations
+
 import re
 from typing import Final
 

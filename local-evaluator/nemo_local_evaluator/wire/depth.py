@@ -1,5 +1,7 @@
 """How deep a document may be: all that walk one, pickle above all, call themselves for each level."""
 
+from __future__ import annotations
+
 from typing import Final
 
 __all__ = ["MAX_DEPTH", "TOO_DEEP", "is_too_deep"]

@@ -1,28 +1,48 @@
-"""What can go wrong, and who is told.
+"""The errors of this program, sorted by what they end.
 
 * LocalEvaluatorError
-  x RequestRefusedError   answers one HTTP request; carries the status code
-    + BadRequestError     400
-    + NotFoundError       404
-    + ConflictError       409
-    + TooLargeError       413
-    + InvalidBodyError    422, FastAPI's list of places and messages
-  x StartRefusedError     ends the start of a server
-    + DatabaseInUseError
-    + DatabaseTooNewError
-    + ContradictingQuirksError
-  x InvalidDocumentError    ends an evaluation without a server before it starts
-  x EvaluationError       ends one job; the message is the job's last word to its owner
-    + UnsupportedError    valid for NeMo Evaluator, but not evaluated here
-  x SampleError           ends one sample, which counts as not-a-number
+  x RequestRefused    ends one HTTP request; carries the status code
+    + BadRequest      400
+    + NotFound        404
+    + Conflict        409
+    + TooLarge        413
+    + InvalidBody     422, FastAPI's list of places and messages
+  x StartRefused      ends the start of a server
+    + DatabaseInUse
+    + DatabaseTooNew
+    + ContradictingQuirks
+  x InvalidDocument   ends an evaluation without a server before it starts
+  x EvaluationError   ends one job; the message is stored in the job's status
+    + Unsupported     valid for NeMo Evaluator, but not evaluated here
+  x SampleFailed      ends one sample, whose scores are then NaN
 """
+
+from __future__ import annotations
+
+__all__ = [
+    "BadRequest",
+    "Conflict",
+    "ContradictingQuirks",
+    "DatabaseInUse",
+    "DatabaseTooNew",
+    "EvaluationError",
+    "InvalidBody",
+    "InvalidDocument",
+    "LocalEvaluatorError",
+    "NotFound",
+    "RequestRefused",
+    "SampleFailed",
+    "StartRefused",
+    "TooLarge",
+    "Unsupported",
+]
 
 
 class LocalEvaluatorError(Exception):
     """Root of the tree."""
 
 
-class RequestRefusedError(LocalEvaluatorError):
+class RequestRefused(LocalEvaluatorError):
     status_code = 500
 
     def __init__(self, detail: object) -> None:
@@ -30,43 +50,43 @@ class RequestRefusedError(LocalEvaluatorError):
         self.detail = detail
 
 
-class BadRequestError(RequestRefusedError):
+class BadRequest(RequestRefused):
     status_code = 400
 
 
-class NotFoundError(RequestRefusedError):
+class NotFound(RequestRefused):
     status_code = 404
 
 
-class ConflictError(RequestRefusedError):
+class Conflict(RequestRefused):
     status_code = 409
 
 
-class TooLargeError(RequestRefusedError):
+class TooLarge(RequestRefused):
     status_code = 413
 
 
-class InvalidBodyError(RequestRefusedError):
+class InvalidBody(RequestRefused):
     status_code = 422
 
 
-class StartRefusedError(LocalEvaluatorError):
+class StartRefused(LocalEvaluatorError):
     pass
 
 
-class DatabaseInUseError(StartRefusedError):
+class DatabaseInUse(StartRefused):
     pass
 
 
-class DatabaseTooNewError(StartRefusedError):
+class DatabaseTooNew(StartRefused):
     pass
 
 
-class ContradictingQuirksError(StartRefusedError):
+class ContradictingQuirks(StartRefused):
     pass
 
 
-class InvalidDocumentError(LocalEvaluatorError):
+class InvalidDocument(LocalEvaluatorError):
     pass
 
 
@@ -74,9 +94,9 @@ class EvaluationError(LocalEvaluatorError):
     pass
 
 
-class UnsupportedError(EvaluationError):
+class Unsupported(EvaluationError):
     pass
 
 
-class SampleError(LocalEvaluatorError):
+class SampleFailed(LocalEvaluatorError):
     pass

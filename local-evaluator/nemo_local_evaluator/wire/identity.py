@@ -1,9 +1,14 @@
 """Ids and times as NeMo Evaluator writes them: `eval-<base58 of a uuid4>` and naive UTC with microseconds."""
 
+from __future__ import annotations
+
 import uuid
 from datetime import UTC, datetime
+from typing import Final
 
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+__all__ = ["new_id", "now", "to_wire"]
+
+_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def new_id(prefix: str) -> str:

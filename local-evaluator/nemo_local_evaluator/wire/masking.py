@@ -4,21 +4,25 @@
 table of its own, so that no listing, log or snapshot can carry one by accident.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, Final
 
-MASK = "******"
+__all__ = ["MASK", "Secrets", "beneath", "mask", "reveal", "without_masks", "without_moved"]
 
-_ALWAYS = frozenset({"api_key", "hf_token"})
-_SUFFIXES = ("_key", "_token", "password")
-_SCOPES = frozenset({"params", "extra", "api_endpoint"})
+MASK: Final = "******"
+
+_ALWAYS: Final = frozenset({"api_key", "hf_token"})
+_SUFFIXES: Final = ("_key", "_token", "password")
+_SCOPES: Final = frozenset({"params", "extra", "api_endpoint"})
 # Rows and custom fields are the caller's own data: a column named "answer_key" is no secret.
-_DATA = frozenset({"rows", "custom_fields"})
+_DATA: Final = frozenset({"rows", "custom_fields"})
 
-_ADDRESS = re.compile(r".*(?:url|uri|endpoint|host|address)", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r".*(?:url|uri|endpoint|host|address)", re.IGNORECASE)
 """Fields that say where a secret beside or below them is sent."""
 
 Secrets = Mapping[str, str]

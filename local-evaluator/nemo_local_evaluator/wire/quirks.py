@@ -5,12 +5,14 @@ client that is tested against every quirk is ready for any of them. They are lis
 docs/reference/local-evaluator-api.md.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import combinations
 from typing import Final
 
-from nemo_local_evaluator.wire.errors import ContradictingQuirksError
+from .errors import ContradictingQuirks
 
 __all__ = ["Quirk", "checked"]
 
@@ -78,10 +80,9 @@ _ALTERNATIVES: Final = (
 
 
 def checked(quirks: Iterable[Quirk]) -> frozenset[Quirk]:
-    """Raises ContradictingQuirksError."""
+    """Raises ContradictingQuirks."""
     chosen = frozenset(quirks)
     for one, other in combinations(sorted(chosen), 2):
         if any({one, other} <= alternatives for alternatives in _ALTERNATIVES):
-            msg = f"{one.value} and {other.value} contradict each other"
-            raise ContradictingQuirksError(msg)
+            raise ContradictingQuirks(f"{one.value} and {other.value} contradict each other")
     return chosen

@@ -5,10 +5,52 @@ Input classes check requests. `Config`, `Target` and `Job` add what the server w
 absent fields as null where a job embeds them.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+__all__ = [
+    "ApiEndpoint",
+    "CachedOutputs",
+    "Config",
+    "ConfigInput",
+    "Count",
+    "Dataset",
+    "DeleteResponse",
+    "Described",
+    "Document",
+    "EntityInput",
+    "Group",
+    "GroupResult",
+    "InferenceParams",
+    "Job",
+    "JobInput",
+    "JobStatus",
+    "LiveEvaluation",
+    "Metric",
+    "MetricResult",
+    "Model",
+    "Name",
+    "Ownership",
+    "Page",
+    "Pagination",
+    "Params",
+    "PromptData",
+    "ReasoningParams",
+    "Result",
+    "ResultInput",
+    "Score",
+    "ScoreStats",
+    "StatusDetails",
+    "Target",
+    "TargetInput",
+    "Task",
+    "TaskResult",
+    "Whole",
+]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^/ \t\r\n\f\v]+$")]
 """No slash, which separates namespace from name in references; no blanks: spelled out, since dialects of
@@ -80,7 +122,7 @@ class Task(Document):
 class Group(Document):
     tasks: list[str] | None = None
     metrics: dict[str, Metric] | None = None
-    groups: "dict[str, Group] | None" = None
+    groups: dict[str, Group] | None = None
 
 
 class ApiEndpoint(Document):
@@ -202,8 +244,7 @@ class JobInput(Described):
         """What only the server says of a job is not ignored: a caller would take it for accepted."""
         for name in ("status", "status_details", "result", "output_files_url"):
             if (self.model_extra or {}).get(name) is not None:
-                msg = f"{name} is the server's to set; leave it out"
-                raise ValueError(msg)
+                raise ValueError(f"{name} is the server's to set; leave it out")
         return self
 
 
@@ -249,7 +290,7 @@ class TaskResult(Document):
 
 class GroupResult(Document):
     metrics: dict[str, MetricResult] | None = None
-    groups: "dict[str, GroupResult] | None" = None
+    groups: dict[str, GroupResult] | None = None
 
 
 class ResultInput(Described):

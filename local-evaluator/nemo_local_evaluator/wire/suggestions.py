@@ -1,5 +1,7 @@
 """Suggestions for a misspelt name."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final

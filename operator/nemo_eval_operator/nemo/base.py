@@ -7,6 +7,8 @@ for objects whose keys are the evaluation type's own: undeclared fields are kept
 CRDs say the same (`resources.structural`).
 """
 
+from __future__ import annotations
+
 from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue

@@ -4,6 +4,8 @@ Field names and meanings are NeMo Evaluator's (`/v1/evaluation/configs`); fields
 writes (id, created_at, version_id, ...) are not here. The descriptions become `kubectl explain`.
 """
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -214,7 +216,7 @@ class Group(OpenModel):
     metrics: dict[str, Metric] | None = Field(
         None, max_length=256, description="What to measure over the group, by a name of your choice."
     )
-    groups: "dict[str, Group] | None" = Field(
+    groups: dict[str, Group] | None = Field(
         None, max_length=256, description="Groups within this group, by name."
     )
 

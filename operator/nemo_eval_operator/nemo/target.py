@@ -4,6 +4,8 @@ Field names and meanings are NeMo Evaluator's (`/v1/evaluation/targets`); fields
 writes are not here. The descriptions become `kubectl explain`.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 from pydantic import Field

@@ -1,5 +1,7 @@
 """How to get in at an evaluator: credentials and certificates, all of them out of Secrets and ConfigMaps."""
 
+from __future__ import annotations
+
 from typing import Final
 
 from pydantic import ConfigDict, Field

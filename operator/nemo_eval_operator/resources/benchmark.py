@@ -1,5 +1,7 @@
 """NemoBenchmark: an evaluation config, kept in NeMo Evaluator for jobs to refer to."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 from typing import ClassVar, Literal
 

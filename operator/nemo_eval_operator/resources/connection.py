@@ -1,5 +1,7 @@
 """NemoEvaluatorConnection: where a NeMo Evaluator is, how to get in, and who may use it."""
 
+from __future__ import annotations
+
 from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field

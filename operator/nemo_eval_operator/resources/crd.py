@@ -4,6 +4,8 @@ The models are the one place where a field is described and limited; this module
 form the API server takes. The output is deterministic, so that a test can tell when crds/ is stale.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import Any

@@ -4,6 +4,8 @@ Its words are batch/v1 Job's where Job has them (suspend, activeDeadlineSeconds,
 NeMo's where NeMo has them (config, target, sampling parameters).
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
 from typing import ClassVar, Final, Literal
 

@@ -4,6 +4,8 @@ Small on purpose: it lives in etcd and every write wakes all watchers. The resul
 (`resultsRef`).
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 from pydantic import Field

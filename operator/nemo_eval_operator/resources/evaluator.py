@@ -1,5 +1,7 @@
 """Which NeMo Evaluator an object is about: what its spec chooses, and what its status remembers."""
 
+from __future__ import annotations
+
 from pydantic import Field
 
 from nemo_eval_operator.resources.meta import DNS_LABEL, DNS_SUBDOMAIN, KubeModel

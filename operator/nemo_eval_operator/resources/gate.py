@@ -4,6 +4,8 @@ The fields are read here as leniently as those of any object; `gates.policy` has
 file, and is stricter. The API server checks both: limits by the schema, the rest by CEL.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 

@@ -1,5 +1,7 @@
 """status.gate of a NemoEvalJob: the verdict, and the numbers that it was reached by."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 from pydantic import Field

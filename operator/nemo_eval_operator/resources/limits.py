@@ -4,6 +4,8 @@ The API server takes objects of up to 1.5 MB, and `[],` takes 20 times its size 
 The limits hold for each object and are far above what evaluations need.
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 __all__ = ["MAX_PARTS", "MAX_SPEC_BYTES"]

@@ -5,6 +5,8 @@ ignored, as after a downgrade); what a user may write is decided by the API serv
 `crd.py` generates out of the same models.
 """
 
+from __future__ import annotations
+
 from datetime import datetime
 from typing import Annotated, Any, Final
 

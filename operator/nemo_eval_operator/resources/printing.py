@@ -1,5 +1,7 @@
 """The columns of `kubectl get`, written beside the kind they belong to."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 

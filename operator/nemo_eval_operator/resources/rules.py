@@ -4,6 +4,8 @@ The API server checks them on every write, so that a manifest is refused where i
 sentence that says what to change. A model takes a rule as `json_schema_extra`; the CRD generator copies it.
 """
 
+from __future__ import annotations
+
 from typing import Any, Final
 
 Rule = dict[str, str]

@@ -15,6 +15,8 @@ There are no defaults in a spec: GitOps tools would see a defaulted field as dri
 models, and named here in the descriptions.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from nemo_eval_operator.nemo.base import ONE_REQUIRED

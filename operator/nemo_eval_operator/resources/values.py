@@ -3,6 +3,8 @@
 The shape is that of Flux's HelmRelease.
 """
 
+from __future__ import annotations
+
 from typing import Annotated, Final
 
 from pydantic import Field

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nemo_local_evaluator.cli import app
-from nemo_local_evaluator.wire.errors import DatabaseInUseError
+from nemo_local_evaluator.wire.errors import DatabaseInUse
 from tests.unit.local_evaluator.harness import FakeModel, evaluator
 
 
@@ -43,7 +43,7 @@ def test_quirks_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 async def test_a_second_server_on_the_same_data_does_not_start(tmp_path: Path, model: FakeModel) -> None:
     async with evaluator(tmp_path, model):
-        with pytest.raises(DatabaseInUseError, match="in use by another server"):
+        with pytest.raises(DatabaseInUse, match="in use by another server"):
             async with evaluator(tmp_path, model):
                 pass
 

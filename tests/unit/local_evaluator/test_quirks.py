@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nemo_local_evaluator.wire.errors import ContradictingQuirksError
+from nemo_local_evaluator.wire.errors import ContradictingQuirks
 from nemo_local_evaluator.wire.quirks import Quirk, checked
 from tests.unit.local_evaluator.harness import (
     Evaluator,
@@ -266,7 +266,7 @@ async def test_delete_used_refused(quirky: Quirky) -> None:
     ],
 )
 def test_quirks_that_contradict_each_other_are_refused(quirks: tuple[Quirk, ...]) -> None:
-    with pytest.raises(ContradictingQuirksError, match="contradict"):
+    with pytest.raises(ContradictingQuirks, match="contradict"):
         checked(quirks)
 
 

@@ -9,14 +9,14 @@ import yaml
 
 from nemo_local_evaluator.oneshot import run_documents
 from nemo_local_evaluator.oneshot.kubectl_yaml import KubectlLoader
-from nemo_local_evaluator.wire.errors import InvalidDocumentError
+from nemo_local_evaluator.wire.errors import InvalidDocument
 
 CASES = Path(__file__).with_name("cases")
 MANIFESTS = CASES / "run-manifests"
 
 
 def refused(config: Path, target: Path | str) -> str:
-    with pytest.raises(InvalidDocumentError) as error:
+    with pytest.raises(InvalidDocument) as error:
         run_documents(config, str(target), limit=None)
     return str(error.value)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nemo_local_evaluator.storage import Database
-from nemo_local_evaluator.wire.errors import DatabaseInUseError, DatabaseTooNewError
+from nemo_local_evaluator.wire.errors import DatabaseInUse, DatabaseTooNew
 from tests.unit.local_evaluator.harness import FakeModel, evaluator
 
 MOMENT = "2026-01-01T00:00:00.000000"
@@ -93,7 +93,7 @@ def test_a_file_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> 
     Database(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(DatabaseTooNewError, match="written by a later version"):
+    with pytest.raises(DatabaseTooNew, match="written by a later version"):
         Database(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (99,)
@@ -102,6 +102,6 @@ def test_a_file_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> 
 def test_a_file_has_one_server_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "evaluator.db"
     Database(path).close()
-    with closing(Database(path)), pytest.raises(DatabaseInUseError):
+    with closing(Database(path)), pytest.raises(DatabaseInUse):
         Database(path)
     Database(path).close()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nemo_local_evaluator.templating import TemplateEnvironment, context_for
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 
 
 def render(source: object, item: dict[str, Any] | None = None, sample: dict[str, Any] | None = None) -> str:
@@ -53,7 +53,7 @@ def test_a_column_named_prompt_is_the_column() -> None:
     ],
 )
 def test_what_a_template_may_not_do_fails_its_sample(source: str) -> None:
-    with pytest.raises(SampleError, match="template"):
+    with pytest.raises(SampleFailed, match="template"):
         render(source, {"x": 1})
 
 
@@ -100,7 +100,7 @@ def test_columns_have_normalised_names_too(source: str, expected: str) -> None:
 
 
 def test_a_missing_column_is_told_with_those_there_are() -> None:
-    with pytest.raises(SampleError, match=r"the row has no column 'answr'; it has Question, answer$"):
+    with pytest.raises(SampleFailed, match=r"the row has no column 'answr'; it has Question, answer$"):
         render("{{ item.answr }}", {"Question": "?", "answer": "!"})
 
 
@@ -114,7 +114,7 @@ def test_a_missing_column_is_told_with_those_there_are() -> None:
 )
 def test_other_missing_names_are_told_with_those_there_are(source: str, said: str) -> None:
     row = {"Question": "?", "answer": "!"} | ({"nested": {"a": 1}} if "nested" in source else {})
-    with pytest.raises(SampleError, match=said):
+    with pytest.raises(SampleFailed, match=said):
         render(source, row, {"output_text": "So."})
 
 
@@ -129,7 +129,7 @@ def test_other_missing_names_are_told_with_those_there_are(source: str, said: st
 )
 def test_where_tojson_is_the_cure_the_error_says_so(source: str, advised: bool) -> None:
     template = TemplateEnvironment().compile(source)
-    with pytest.raises(SampleError, match="does not render JSON") as caught:
+    with pytest.raises(SampleFailed, match="does not render JSON") as caught:
         template.render_json(context_for({"text": 'He said "so"', "call": {"name": "f", "arguments": None}}))
     assert str(caught.value).endswith("with '| tojson'") == advised
 
@@ -185,7 +185,7 @@ def test_a_lone_expression_is_its_value(source: str, expected: object) -> None:
     ],
 )
 def test_a_value_that_no_request_can_carry_fails_its_sample(source: str, cause: str) -> None:
-    with pytest.raises(SampleError, match=re.escape(cause)):
+    with pytest.raises(SampleFailed, match=re.escape(cause)):
         TemplateEnvironment().compile(source).value(context_for({"xs": ["a"]}))
 
 
@@ -193,7 +193,7 @@ def test_json_is_wanted_where_json_is_asked_for() -> None:
     template = TemplateEnvironment().compile("{{ x }}")
     assert template.render_json({"x": "[1]"}) == [1]
     assert template.render_json({"x": [1]}) == [1]
-    with pytest.raises(SampleError, match="does not render JSON"):
+    with pytest.raises(SampleFailed, match="does not render JSON"):
         template.render_json({"x": "["})
-    with pytest.raises(SampleError, match="more than 100 objects and lists"):
+    with pytest.raises(SampleFailed, match="more than 100 objects and lists"):
         template.render_json({"x": "[" * 101 + "]" * 101})

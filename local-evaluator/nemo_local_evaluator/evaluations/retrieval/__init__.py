@@ -17,6 +17,6 @@ counted as not-a-number. Of the two shapes on record, results have the newer one
 give both unasked would show every score twice.
 """
 
-from nemo_local_evaluator.evaluations.retrieval.plan import plan
+from .plan import plan
 
 __all__ = ["plan"]

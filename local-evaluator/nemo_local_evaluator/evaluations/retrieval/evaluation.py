@@ -1,5 +1,7 @@
 """The run: judgements are read, rows are scored as any other task's, scores are put where NeMo has them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +10,18 @@ from typing import Any, Final
 
 from nemo_local_evaluator.datasets import DatasetReader, DatasetSource, Row
 from nemo_local_evaluator.evaluations.base import Observer, Outcome, Resources
-from nemo_local_evaluator.evaluations.retrieval.judgements import (
+from nemo_local_evaluator.evaluations.statistics import pooled
+from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
+from nemo_local_evaluator.metrics import RANKING
+from nemo_local_evaluator.scoring import MetricSpec
+
+from .judgements import (
     GroundTruths,
     Judgements,
     read_beir,
     read_ragas,
     read_squad,
 )
-from nemo_local_evaluator.evaluations.statistics import pooled
-from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
-from nemo_local_evaluator.metrics import RANKING
-from nemo_local_evaluator.scoring import MetricSpec
 
 __all__ = ["FORMATS", "RankingTask", "RetrievalEvaluation"]
 

@@ -1,5 +1,7 @@
 """What is relevant to which query, read from datasets of BEIR, SQuAD and RAGAS."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Annotated, Final, Protocol, TypeVar
@@ -16,7 +18,7 @@ from pydantic import (
 
 from nemo_local_evaluator.datasets import DatasetReader, DatasetSource, Row, Rows
 from nemo_local_evaluator.metrics.ranking import GradedDocuments, Passages, TextKey, text_key
-from nemo_local_evaluator.wire.errors import EvaluationError, SampleError
+from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 
 __all__ = ["GroundTruths", "Judgements", "read_beir", "read_ragas", "read_squad"]
 
@@ -190,15 +192,14 @@ async def _records(kind: type[R], rows: Rows, name: str) -> AsyncIterator[R]:
                     try:
                         yield kind.model_validate(row)
                     except ValidationError as error:
-                        msg = f"dataset {name!r}, row {number}: {_first(error)}"
-                        raise EvaluationError(msg) from error
+                        raise EvaluationError(f"dataset {name!r}, row {number}: {_first(error)}") from error
 
 
 def _retrieved(kind: type[R], row: Row) -> R:
     try:
         return kind.model_validate(row)
     except ValidationError as error:
-        raise SampleError(_first(error)) from error
+        raise SampleFailed(_first(error)) from error
 
 
 def _first(error: ValidationError) -> str:

@@ -1,5 +1,7 @@
 """From the documents of a job to the evaluation of what a retriever has found."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,15 +10,10 @@ from pydantic import ValidationError
 from nemo_local_evaluator.datasets import DatasetSource, Row
 from nemo_local_evaluator.evaluations.base import Evaluation, Resources
 from nemo_local_evaluator.evaluations.endpoints import Endpoints
-from nemo_local_evaluator.evaluations.retrieval.evaluation import (
-    FORMATS,
-    RankingTask,
-    RetrievalEvaluation,
-)
 from nemo_local_evaluator.evaluations.row_sources import limit_of, rows_of, source_of
 from nemo_local_evaluator.evaluations.unused import refuse_task_fields
 from nemo_local_evaluator.metrics.ranking import is_measure
-from nemo_local_evaluator.wire.errors import EvaluationError, UnsupportedError
+from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
 from nemo_local_evaluator.wire.schemas import (
     CachedOutputs,
     ConfigInput,
@@ -27,6 +24,12 @@ from nemo_local_evaluator.wire.schemas import (
     Params,
     TargetInput,
     Task,
+)
+
+from .evaluation import (
+    FORMATS,
+    RankingTask,
+    RetrievalEvaluation,
 )
 
 __all__ = ["plan"]
@@ -48,8 +51,7 @@ def plan(
     """Raises EvaluationError."""
     del endpoints  # No model is called.
     if not config.tasks:
-        msg = "config has no tasks"
-        raise EvaluationError(msg)
+        raise EvaluationError("config has no tasks")
     dataset = _retrieved(target)
     retrieved = rows_of(target, dataset, owner="the target")
     limit = limit_of(dataset, config.params or Params())
@@ -70,8 +72,7 @@ def _retrieved(target: TargetInput) -> str | Dataset | None:
         case "dataset":
             return target.dataset
         case "model":
-            msg = f"a model retrieves nothing; {_SUPPORTED}"
-            raise UnsupportedError(msg)
+            raise Unsupported(f"a model retrieves nothing; {_SUPPORTED}")
         case _:
             return None
 
@@ -81,26 +82,26 @@ def _in_pipeline(target: TargetInput) -> str | Dataset | None:
     try:
         retrieval = _Retrieval.model_validate(document or {})
     except ValidationError as error:
-        msg = f"target.{target.type} is not as it should be: {error.errors()[0]['msg']}"
-        raise EvaluationError(msg) from error
+        raise EvaluationError(
+            f"target.{target.type} is not as it should be: {error.errors()[0]['msg']}"
+        ) from error
     if retrieval.cached_outputs is not None:
         return retrieval.cached_outputs.files_url
     if retrieval.dataset is None and "pipeline" in (document or {}):
-        msg = (
+        raise Unsupported(
             f"{target.type}.pipeline needs embedding services, which are not called here; {_SUPPORTED}:"
             f" give {target.type}.cached_outputs"
         )
-        raise UnsupportedError(msg)
     return retrieval.dataset
 
 
 def _task(name: str, task: Task, retrieved: list[Row] | DatasetSource, limit: int | None) -> RankingTask:
     if task.type not in FORMATS:
-        msg = f"task {name!r} has type {task.type!r}, not supported here; supported are {', '.join(FORMATS)}"
-        raise UnsupportedError(msg)
+        raise Unsupported(
+            f"task {name!r} has type {task.type!r}, not supported here; supported are {', '.join(FORMATS)}"
+        )
     if not task.metrics:
-        msg = f"task {name!r} has no metrics"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"task {name!r} has no metrics")
     judged = None
     if task.dataset is not None or task.type != "ragas":
         judged = source_of(task.dataset, owner=f"task {name!r}")
@@ -120,8 +121,9 @@ def _measure(key: str, metric: Metric, *, task: str) -> str:
     # The newest documentation gives the library as the type, and the measure by the metric's name.
     measure = _bare(key) if metric.type == "pytrec_eval" else metric.type
     if not is_measure(measure):
-        msg = f"task {task!r}, metric {key!r} has type {metric.type!r}, not supported here; {_SUPPORTED}"
-        raise UnsupportedError(msg)
+        raise Unsupported(
+            f"task {task!r}, metric {key!r} has type {metric.type!r}, not supported here; {_SUPPORTED}"
+        )
     return measure
 
 
@@ -131,13 +133,12 @@ def _bare(key: str) -> str:
 
 def _members(name: str, group: Group, tasks: Mapping[str, RankingTask]) -> list[str]:
     if group.groups:
-        msg = f"group {name!r} has groups of its own, not supported here; groups hold tasks"
-        raise UnsupportedError(msg)
+        raise Unsupported(f"group {name!r} has groups of its own, not supported here; groups hold tasks")
     if group.metrics:
-        msg = f"groups.{name}.metrics have no effect here: a group reports the metrics of its tasks"
-        raise UnsupportedError(msg)
+        raise Unsupported(
+            f"groups.{name}.metrics have no effect here: a group reports the metrics of its tasks"
+        )
     members = group.tasks or list(tasks)
     if unknown := set(members) - set(tasks):
-        msg = f"group {name!r} has a task {min(unknown)!r} that the config has not"
-        raise EvaluationError(msg)
+        raise EvaluationError(f"group {name!r} has a task {min(unknown)!r} that the config has not")
     return members
