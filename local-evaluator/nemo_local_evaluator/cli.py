@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 from rich.console import Console
 
 from .api.guard import served_hosts
 from .app import create_app
 from .evaluations import Outcome
-from .harness import Harness
 from .oneshot import (
     Assignment,
     Report,
@@ -26,7 +22,17 @@ from .oneshot import (
     scores_table,
     target_shown,
 )
-from .settings import RegisteredModel, Settings, read_models, read_token
+from .options import (
+    HARNESS_PYTHON,
+    HARNESS_TASKS,
+    HARNESS_TOKENIZERS,
+    MODELS,
+    TOKEN_VARIABLE,
+    harness_of,
+    registered_models,
+    token_of,
+)
+from .settings import Settings
 from .wire.errors import ContradictingQuirks, EvaluationError, InvalidDocument
 from .wire.quirks import Quirk, checked
 
@@ -38,38 +44,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 _WIDTH_OF_A_LOG: Final = 200
 """Columns."""
 
-_TOKEN_VARIABLE: Final = "NEMO_LOCAL_EVALUATOR_TOKEN"  # noqa: S105 - the name of a variable
-
-_MODELS: Final = typer.Option(
-    exists=True,
-    dir_okay=False,
-    metavar="FILE",
-    help='JSON file of models that targets may name: {"NAME": {"url": ..., "model_id": ..., "api_key": ...}};'
-    " the last two are optional.",
-)
-
-_HARNESS_PYTHON: Final = typer.Option(
-    exists=True,
-    dir_okay=False,
-    metavar="FILE",
-    help="Interpreter that lm-eval is installed for, where that is not this one.",
-)
-
-_HARNESS_TASKS: Final = typer.Option(
-    exists=True,
-    file_okay=False,
-    metavar="DIRECTORY",
-    help="Directory with further tasks for lm-eval, in its YAML. May be repeated. Such a task may run Python"
-    " code: name only directories that nobody else writes to.",
-)
-
-_HARNESS_TOKENIZERS: Final = typer.Option(
-    exists=True,
-    file_okay=False,
-    metavar="DIRECTORY",
-    help="Directory beneath which a config's params.extra.tokenizer may name a tokenizer by its absolute"
-    " path. May be repeated.",
-)
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 
@@ -78,8 +52,8 @@ LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 def main() -> None:
     """NeMo Evaluator's v1 REST API for laptops and CI, with real evaluations.
 
-    Models are called at any endpoint that speaks OpenAI's API; no other service is needed. `serve` answers as
-    NeMo Evaluator does and keeps everything in one directory; `run` evaluates once and prints the scores.
+    Models are called at any OpenAI-compatible endpoint; no other service is needed. `serve` serves the API of
+    NeMo Evaluator and keeps its data in one directory; `run` evaluates once and prints the scores.
     """
 
 
@@ -91,12 +65,12 @@ def serve(
         typer.Option(
             file_okay=False,
             metavar="DIRECTORY",
-            help="Directory of the database; made if missing. Datasets are read from here too.",
+            help="Directory of the database; created if missing. Datasets are read from here, too.",
         ),
     ],
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 takes any free one.")
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 chooses a free one.")
     ] = 7331,
     allow_path: Annotated[
         list[Path] | None,
@@ -112,9 +86,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Host name that requests may call this server by, besides localhost and --host. May be"
-            " repeated. Needed on a loopback address only; on others every name is served unless this option"
-            " is given.",
+            help="Host name that requests may use, besides localhost and --host. May be repeated. Needed on a"
+            " loopback address only; on other addresses all names are accepted unless this option is given.",
         ),
     ] = None,
     token_file: Annotated[
@@ -123,32 +96,32 @@ def serve(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            envvar=f"{_TOKEN_VARIABLE}_FILE",
-            help="File with the bearer token that requests have to carry, all but those to /health. The"
-            f" variable {_TOKEN_VARIABLE} may hold the token itself instead. Without either there is no"
-            " authentication.",
+            envvar=f"{TOKEN_VARIABLE}_FILE",
+            help="File with the bearer token that all requests except those to /health must carry. The"
+            f" variable {TOKEN_VARIABLE} may hold the token itself instead. Without either, requests are not"
+            " authenticated.",
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs evaluated at the same time.")] = 4,
-    models: Annotated[Path | None, _MODELS] = None,
-    harness_python: Annotated[Path | None, _HARNESS_PYTHON] = None,
-    harness_tasks: Annotated[list[Path] | None, _HARNESS_TASKS] = None,
-    harness_tokenizers: Annotated[list[Path] | None, _HARNESS_TOKENIZERS] = None,
+    models: Annotated[Path | None, MODELS] = None,
+    harness_python: Annotated[Path | None, HARNESS_PYTHON] = None,
+    harness_tasks: Annotated[list[Path] | None, HARNESS_TASKS] = None,
+    harness_tokenizers: Annotated[list[Path] | None, HARNESS_TOKENIZERS] = None,
     quirk: Annotated[
         list[Quirk] | None,
         typer.Option(
             metavar="NAME",
-            help="Behave as another NeMo Evaluator might, where nobody has written down what it does. May be"
-            " repeated; docs/reference/local-evaluator-api.md says what each means.",
+            help="Behave as another NeMo Evaluator might where its behaviour is not documented. May be"
+            " repeated; docs/reference/local-evaluator-api.md describes each.",
         ),
     ] = None,
-    log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="Minimum log level.")] = "info",
 ) -> None:
     """Serve the API until interrupted.
 
-    Jobs that wait when the server stops are taken up by the next one with the same --data; jobs that run are
-    marked as failed. Without a token there is no authentication: then listen on other addresses in trusted
-    networks only.
+    Jobs that are queued when the server stops run when it is started again with the same --data; jobs that
+    were running are marked as failed. Without a token, requests are not authenticated: listen on other
+    addresses than 127.0.0.1 in trusted networks only.
 
     \b
     Examples:
@@ -163,10 +136,10 @@ def serve(
         data=data,
         allow_paths=tuple(allow_path or ()),
         workers=workers,
-        models=_registered(models),
-        harness=_harness(harness_python, harness_tasks, harness_tokenizers),
+        models=registered_models(models),
+        harness=harness_of(harness_python, harness_tasks, harness_tokenizers),
         hosts=served_hosts(host, allowed_host or ()),
-        token=_token(token_file),
+        token=token_of(token_file),
         quirks=quirks,
     )
     uvicorn.run(create_app(settings), host=host, port=port, log_level=log_level, server_header=False)
@@ -188,7 +161,7 @@ def run(
         str,
         typer.Option(
             metavar="TARGET",
-            help="What is evaluated: a YAML or JSON file (NeMo's target, or a NemoEvalJob with one), the"
+            help="Target to evaluate: a YAML or JSON file (NeMo's target, or a NemoEvalJob with one), the"
             " target itself as JSON, or name=MODEL for a model of --models.",
         ),
     ],
@@ -202,10 +175,10 @@ def run(
             " relative paths are looked up in CONFIG's first, then in each, in this order.",
         ),
     ] = None,
-    models: Annotated[Path | None, _MODELS] = None,
-    harness_python: Annotated[Path | None, _HARNESS_PYTHON] = None,
-    harness_tasks: Annotated[list[Path] | None, _HARNESS_TASKS] = None,
-    harness_tokenizers: Annotated[list[Path] | None, _HARNESS_TOKENIZERS] = None,
+    models: Annotated[Path | None, MODELS] = None,
+    harness_python: Annotated[Path | None, HARNESS_PYTHON] = None,
+    harness_tasks: Annotated[list[Path] | None, HARNESS_TASKS] = None,
+    harness_tokenizers: Annotated[list[Path] | None, HARNESS_TOKENIZERS] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -220,14 +193,14 @@ def run(
         typer.Option(
             dir_okay=False,
             metavar="FILE",
-            help="Write the results to this file too, as JSON: scores and samples.",
+            help="Also write the results, scores and samples, to this file as JSON.",
         ),
     ] = None,
 ) -> None:
     """Evaluate once, without a server, and print the scores.
 
     Progress goes to standard error, scores to standard output: means over the samples, with their count,
-    standard error, and the number of samples for which there is none (NaN).
+    standard error, and the number of samples without a score (NaN).
 
     Exit code: 0 when the evaluation completed, 1 when it failed, 2 when CONFIG or an option is wrong,
     130 when it was interrupted.
@@ -246,8 +219,8 @@ def run(
             config=config_document,
             target=target_document,
             roots=tuple(path.resolve() for path in (config.parent, *(allow_path or ()))),
-            models=_registered(models),
-            harness=_harness(harness_python, harness_tasks, harness_tokenizers),
+            models=registered_models(models),
+            harness=harness_of(harness_python, harness_tasks, harness_tokenizers),
         )
     except InvalidDocument as error:
         raise typer.BadParameter(str(error)) from error
@@ -270,33 +243,6 @@ def run(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(_as_json(outcome))
-
-
-def _token(file: Path | None) -> str | None:
-    source, text = (
-        ("--token-file", file.read_text()) if file else (_TOKEN_VARIABLE, os.environ.get(_TOKEN_VARIABLE))
-    )
-    if text is None:
-        return None
-    try:
-        return read_token(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"the token {error}", param_hint=source) from error
-
-
-def _registered(models: Path | None) -> dict[str, RegisteredModel]:
-    try:
-        return read_models(models) if models else {}
-    except ValidationError as error:
-        raise typer.BadParameter(str(error), param_hint="--models") from error
-
-
-def _harness(python: Path | None, tasks: list[Path] | None, tokenizers: list[Path] | None) -> Harness:
-    return Harness(
-        python=python or Path(sys.executable),
-        task_directories=tuple(tasks or ()),
-        tokenizer_directories=tuple(tokenizers or ()),
-    )
 
 
 def _as_json(outcome: Outcome) -> str:

@@ -78,7 +78,7 @@ def read_token(text: str) -> str:
     """Return the token in the text of a file or variable. Raise ValueError where no header could carry it."""
     token = text.strip()
     if not re.fullmatch("[!-~]+", token):
-        raise ValueError("is not one line of printable ASCII without blanks")
+        raise ValueError("is not one line of printable ASCII without spaces")
     return token
 
 

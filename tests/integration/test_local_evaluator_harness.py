@@ -270,7 +270,10 @@ async def test_an_endpoint_that_fails_is_the_job_s_last_word(
     ("task", "cause"),
     [
         ("coding", "task 'coding' runs code that the model writes"),
-        ("choices", "task 'choices' needs log-likelihoods of given answers, which no chat endpoint gives"),
+        (
+            "choices",
+            "task 'choices' needs log-likelihoods of given answers, which chat endpoints do not return",
+        ),
     ],
 )
 async def test_what_cannot_be_run_is_said_in_words(

@@ -104,7 +104,7 @@ def _whole(text: str) -> int:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    _refuse(f"{constant} is no value of JSON")
+    _refuse(f"{constant} is not a JSON value")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from nemo_local_evaluator.services import Archive
-from nemo_local_evaluator.wire.schemas import DeleteResponse, Job, JobInput, Page, Result, StatusDetails
+from nemo_local_evaluator.wire.result_schemas import Result
+from nemo_local_evaluator.wire.schemas import DeleteResponse, Job, JobInput, Page, StatusDetails
 
 from .access import Access
 from .answers import Answer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from nemo_local_evaluator.wire.schemas import JobInput, LiveEvaluation
+from nemo_local_evaluator.wire.result_schemas import LiveEvaluation
+from nemo_local_evaluator.wire.schemas import JobInput
 
 from .access import Access
 from .answers import Answer

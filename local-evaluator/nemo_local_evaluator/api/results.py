@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 
-from nemo_local_evaluator.wire.schemas import DeleteResponse, Page, Result, ResultInput
+from nemo_local_evaluator.wire.result_schemas import Result, ResultInput
+from nemo_local_evaluator.wire.schemas import DeleteResponse, Page
 
 from .access import Access
 from .answers import Answer

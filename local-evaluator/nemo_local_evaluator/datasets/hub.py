@@ -162,7 +162,7 @@ def _told(error: Exception) -> str:
 
     match error:
         case errors.GatedRepoError():
-            return "is gated: a token of somebody who was let in is needed"
+            return "is gated: give the hf_token of an account that has access"
         case errors.RepositoryNotFoundError():
             return "is unknown to its hub, or a token is needed"
         case errors.RevisionNotFoundError():

@@ -209,13 +209,13 @@ def _not_json(name: str, number: int, error: ValueError | RecursionError, *, sta
 
 def _no_constant(constant: str) -> NoReturn:
     # Python reads NaN and Infinity, but no answer of the API could carry them.
-    raise ValueError(f"{constant} is no value of JSON")
+    raise ValueError(f"{constant} is not a JSON value")
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise ValueError(f"{number[:20]} is larger than any number")
+        raise ValueError(f"{number[:20]} is too large for a number")
     return value
 
 

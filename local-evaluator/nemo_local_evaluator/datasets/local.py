@@ -33,7 +33,7 @@ class LocalFiles:
             existing = [found for found in allowed if found.is_file() or found.is_dir()]
         # A link to itself is a RuntimeError, a null character a ValueError.
         except (OSError, RuntimeError, ValueError) as error:
-            raise bad_file(name, "is no path that can be read") from error
+            raise bad_file(name, "is not a readable path") from error
         if not allowed:
             roots = ", ".join(map(str, self._roots))
             raise bad_file(name, f"is outside the directories allowed: {roots}")

@@ -41,7 +41,7 @@ __all__ = ["DatasetReader"]
 _DOWNLOADS: Final = ".downloads"
 _HUBS: Final = ".hubs"
 _ARTIFACTS: Final = "jobs"
-_NO_DIRECTORY: Final = "is no directory; one of file:// or hf:// is wanted"
+_NO_DIRECTORY: Final = "is not a directory; give one with file:// or hf://"
 
 
 class DatasetReader:

@@ -23,7 +23,7 @@ from nemo_local_evaluator.wire.suggestions import closest
 
 from .base import Evaluation, Observer, Outcome, Resources
 from .endpoints import Endpoints
-from .tasks import DEFAULT_PARALLELISM, MAX_PARALLELISM
+from .task_plan import DEFAULT_PARALLELISM, MAX_PARALLELISM
 from .unused import refuse_groups
 
 __all__ = ["plan"]
@@ -111,7 +111,7 @@ def _tasks(config: ConfigInput) -> list[str]:
         for field in ("params", "dataset", "metrics"):
             if getattr(task, field):
                 raise Unsupported(
-                    f"tasks.{name}.{field} has no effect here: a task of lm-eval brings its own. Remove it"
+                    f"tasks.{name}.{field} has no effect here: tasks of lm-eval define their own. Remove it"
                 )
     return list(dict.fromkeys(task.type for task in (config.tasks or {}).values())) or [config.type]
 

@@ -17,7 +17,8 @@ from nemo_local_evaluator.wire.schemas import ConfigInput, Params, TargetInput, 
 from .base import Evaluation, Resources
 from .endpoints import Endpoints
 from .row_sources import limit_of, recorded_rows
-from .tasks import TaskPlan, TasksEvaluation
+from .task_plan import TaskPlan
+from .tasks import TasksEvaluation
 from .unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 
 __all__ = ["plan"]

@@ -19,7 +19,8 @@ from nemo_local_evaluator.wire.schemas import ConfigInput, Metric, Model, Params
 from .base import Evaluation, Resources
 from .endpoints import Endpoints
 from .row_sources import limit_of, rows_of
-from .tasks import Generation, TaskPlan, TasksEvaluation
+from .task_plan import Generation, TaskPlan
+from .tasks import TasksEvaluation
 from .unused import refuse_groups, refuse_other_datasets
 
 __all__ = ["plan"]

@@ -32,7 +32,9 @@ class Endpoints:
         # A key read from a file often ends with a newline, which no header may.
         api_key = api_key and api_key.strip()
         if api_key and not (api_key.isascii() and api_key.isprintable()):
-            raise EvaluationError(f"the api_key of {owner} has characters that no header may have")
+            raise EvaluationError(
+                f"the api_key of {owner} has characters that are not allowed in an HTTP header"
+            )
         prompt = model.prompt if isinstance(model, Model) else None
         return Endpoint(
             url=url,

@@ -34,7 +34,7 @@ def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:
     if isinstance(dataset, str):
         if "://" not in dataset:
             raise EvaluationError(
-                f"dataset {dataset!r} is a name, and no data store is known here; give its files_url instead"
+                f"dataset {dataset!r} is a name, but there is no data store here; give its files_url instead"
             )
         return DatasetSource(files_url=dataset)
     return DatasetSource(

@@ -20,7 +20,8 @@ from nemo_local_evaluator.wire.schemas import ConfigInput, Params, TargetInput, 
 from .base import Evaluation, Resources
 from .endpoints import Endpoints
 from .row_sources import limit_of, recorded_rows, source_of
-from .tasks import Generation, TaskPlan, TasksEvaluation
+from .task_plan import Generation, TaskPlan
+from .tasks import TasksEvaluation
 from .unused import refuse_groups, refuse_other_datasets, refuse_task_fields
 
 __all__ = ["plan"]

@@ -7,33 +7,27 @@ what is kept of a sample is its part of the statistics, and the whole of it for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nemo_local_evaluator.datasets import DatasetSource, Row, Rows, rows_in_memory
 from nemo_local_evaluator.models import Endpoint
 from nemo_local_evaluator.scoring import (
-    MetricSpec,
-    PromptSpec,
     SampleScores,
     check,
     parse_judgement,
     render_prompt,
     score_samples,
 )
-from nemo_local_evaluator.templating import Generates
 from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
 
 from .base import Observer, Outcome, Progress, Resources, TaskStatus
 from .scores import Sample, TaskScores
+from .task_plan import DEFAULT_PARALLELISM, MAX_PARALLELISM, Generation, TaskPlan
 
-__all__ = ["DEFAULT_PARALLELISM", "MAX_PARALLELISM", "Generation", "TaskPlan", "TasksEvaluation"]
+__all__ = ["TasksEvaluation"]
 
-DEFAULT_PARALLELISM: Final = 4
-MAX_PARALLELISM: Final = 128
-"""Model calls at the same time of one job; more would only wait for the endpoint's own limit."""
 
 GIVE_UP_AFTER: Final = 25
 """Samples failed from the start, none having succeeded: the cause is not in the samples."""
@@ -44,37 +38,6 @@ MAX_MISSING_NAMED: Final = 3
 
 SAMPLES_SCORED_AT_ONCE: Final = 64
 """Where no model is asked: what a worker gets with one message."""
-
-Answered = Callable[[Row], Mapping[str, Any]]
-"""From a row to the sample it brings along, where no model is asked. Raises SampleFailed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Generation:
-    """The model that answers, and what it is asked."""
-
-    endpoint: Endpoint
-    kind: Generates
-    prompt: PromptSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskPlan:
-    rows: list[Row] | DatasetSource
-    limit: int | None
-    metrics: Mapping[str, MetricSpec]
-    answer: Generation | Answered
-    judges: Mapping[str, Endpoint] = field(default_factory=dict)
-    """By metric: whom to ask for a judgement."""
-
-    @property
-    def asks_models(self) -> bool:
-        return isinstance(self.answer, Generation) or bool(self.judges)
-
-    @property
-    def endpoints(self) -> list[Endpoint]:
-        own = [self.answer.endpoint] if isinstance(self.answer, Generation) else []
-        return [*own, *self.judges.values()]
 
 
 class TasksEvaluation:

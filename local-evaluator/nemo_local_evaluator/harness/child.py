@@ -169,7 +169,9 @@ def _refuse_unfit(request: Request, configs: list[tuple[str, Mapping[str, Any]]]
             continue
         needs = f"task {name!r} needs log-likelihoods of given answers"
         if request["model"] == "local-chat-completions":
-            raise _Refused(f"{needs}, which no chat endpoint gives: use one whose URL ends with /completions")
+            raise _Refused(
+                f"{needs}, which chat endpoints do not return: use one whose URL ends with /completions"
+            )
         if request["model_args"].get("tokenizer_backend") == "none":
             raise _Refused(f"{needs}, and so the model's tokenizer: name it in params.extra.tokenizer")
 

@@ -101,7 +101,9 @@ class HarnessRun:
                     async with asyncio.timeout(self.silence) as patience:
                         return await self._converse(child, patience)
                 except TimeoutError as error:
-                    raise EvaluationError(f"lm-eval said nothing for {self.silence:g} s") from error
+                    raise EvaluationError(
+                        f"lm-eval wrote no output for {self.silence:g} s and was stopped"
+                    ) from error
 
     @contextlib.asynccontextmanager
     async def _child(self, directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -158,7 +160,7 @@ class HarnessRun:
             return last
         if last is None:
             raise EvaluationError(
-                f"lm-eval ended with exit status {status}: {' | '.join(tail) or 'it said nothing'}"
+                f"lm-eval ended with exit status {status}: {' | '.join(tail) or 'no output'}"
             )
         raise EvaluationError(self._masked(last.message))
 
@@ -175,7 +177,7 @@ class HarnessRun:
                 else:
                     last = event
         except ValueError as error:
-            raise EvaluationError(f"what lm-eval answered cannot be read: {type(error).__name__}") from error
+            raise EvaluationError(f"the output of lm-eval cannot be read: {type(error).__name__}") from error
         return last
 
     async def _follow(

@@ -123,6 +123,20 @@ def kind_of(url: str, extra: Extra) -> ModelType:
     return by_path or extra.model_type or "chat"
 
 
+def _options(params: Params, extra: Extra, kind: ModelType) -> dict[str, object]:
+    options: dict[str, object] = extra.model_dump(
+        include=set(EvaluateOptions.model_fields), exclude_none=True
+    )
+    if extra.dataset_seed is not None:
+        seeds = ("random_seed", "numpy_random_seed", "torch_random_seed", "fewshot_random_seed")
+        options = dict.fromkeys(seeds, extra.dataset_seed) | options
+    if kind == "chat":
+        options["apply_chat_template"] = True
+    if params.limit_samples and extra.samples is None:
+        options["limit"] = params.limit_samples
+    return options
+
+
 def request_of(
     config_type: str,
     tasks: Sequence[str],
@@ -139,7 +153,7 @@ def request_of(
     for name in (config_type, *tasks):
         if "/" in name:
             raise EvaluationError(
-                f"config or task type {name!r} is the path of a file; lm-eval's tasks are named"
+                f"config or task type {name!r} is a file path; give the name of a task of lm-eval"
             )
     extra = extra_of(params)
     tokenizer = extra.tokenizer
@@ -150,14 +164,6 @@ def request_of(
         raise EvaluationError(
             "a chat endpoint takes messages: params.extra.apply_chat_template cannot be false"
         )
-    options = extra.model_dump(include=set(EvaluateOptions.model_fields), exclude_none=True)
-    if extra.dataset_seed is not None:
-        seeds = ("random_seed", "numpy_random_seed", "torch_random_seed", "fewshot_random_seed")
-        options = dict.fromkeys(seeds, extra.dataset_seed) | options
-    if kind == "chat":
-        options["apply_chat_template"] = True
-    if params.limit_samples and extra.samples is None:
-        options["limit"] = params.limit_samples
     return {
         "type": config_type,
         "tasks": list(tasks),
@@ -173,7 +179,7 @@ def request_of(
             "max_retries": endpoint.retries + 1,
         },
         "gen_kwargs": _generation(params, extra),
-        "options": options,
+        "options": _options(params, extra, kind),
         "config_types": list(NEMO_TYPES),
         "task_directories": [],
     }
@@ -196,10 +202,8 @@ def _allowed_directory(given: str, allowed: Sequence[Path]) -> str:
             return str(path)
     except (OSError, RuntimeError, ValueError):
         pass  # a link to itself, or a null character
-    beneath = ", ".join(map(str, allowed)) or "none: start the server with --harness-tokenizers"
-    raise EvaluationError(
-        f"params.extra.tokenizer is not a directory that is allowed; directories allowed are {beneath}"
-    )
+    beneath = ", ".join(map(str, allowed)) or "none: use --harness-tokenizers"
+    raise EvaluationError(f"params.extra.tokenizer is not in an allowed directory; allowed are {beneath}")
 
 
 def _generation(params: Params, extra: Extra) -> dict[str, object]:

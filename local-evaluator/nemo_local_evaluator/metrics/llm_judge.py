@@ -59,7 +59,7 @@ class _JsonParser(BaseModel):
         try:
             found: Any = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise _Unreadable(f"no JSON: {text[:_MAX_SHOWN]!r}") from error
+            raise _Unreadable(f"not JSON: {text[:_MAX_SHOWN]!r}") from error
         for key in path.removeprefix("$.").split("."):
             if not isinstance(found, dict) or key not in found:
                 raise _Unreadable(f"nothing at {path!r} in {text[:_MAX_SHOWN]!r}")
@@ -86,10 +86,10 @@ class _Score(BaseModel):
             worth = {level.label: level.value for level in self.rubric}
             if isinstance(found, str) and found in worth:
                 return worth[found]
-            raise _Unreadable(f"{found!r:.200} is no label of the rubric")
+            raise _Unreadable(f"{found!r:.200} is not a label of the rubric")
         value = _number(found, from_text=isinstance(self.parser, _RegexParser))
         if self.type in {"int", "integer"} and not value.is_integer():
-            raise _Unreadable(f"{found!r:.200} is no whole number")
+            raise _Unreadable(f"{found!r:.200} is not a whole number")
         return value
 
 
@@ -138,4 +138,4 @@ def _number(found: object, *, from_text: bool) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-    raise _Unreadable(f"{found!r:.200} is no number")
+    raise _Unreadable(f"{found!r:.200} is not a number")

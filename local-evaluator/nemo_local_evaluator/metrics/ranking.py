@@ -104,7 +104,7 @@ class Ranking:
             documents = RankedRow.model_validate(context["item"]).documents
             names, grades = compare(documents, judgement) if judgement else ([], {})
             if not grades:
-                raise SampleFailed("nothing was judged about the row's query")
+                raise SampleFailed("there are no judgements for the row's query")
             evaluator = self._evaluator({"query": grades}, self._measures)
             return Scored(evaluator.evaluate({"query": _run(documents, names)})["query"])
         except ValueError as error:  # pydantic's, and that of half a surrogate pair in an id

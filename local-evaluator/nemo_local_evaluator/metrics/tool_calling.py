@@ -85,7 +85,7 @@ def _calls(context: Context) -> list[_Call]:
     """From the model's response, or the one that a row recorded."""
     response = context.get("sample", {}).get("response") or context["item"].get("response")
     if response is None:
-        raise SampleFailed("there is no response to take tool calls from")
+        raise SampleFailed("there is no response with tool calls")
     try:
         choices = _Response.model_validate(response).choices
     except ValidationError as error:

@@ -98,7 +98,7 @@ class ModelClient:
             return
         # Not every endpoint lists its models: any other answer says that a server is there.
         if status in _NOT_LET_IN:
-            raise EvaluationError(f"model endpoint {endpoint.url!r} answers {status}: check its api_key")
+            raise EvaluationError(f"model endpoint {endpoint.url!r} answered {status}: check its api_key")
 
     async def ready(self, endpoint: Endpoint, log: Callable[[str], None]) -> None:
         """Wait for the endpoint to accept connections, about half a minute (more where connecting times out).
@@ -218,7 +218,9 @@ def _answer_text(kind: Generates, response: Any) -> str:
         choice = response["choices"][0]
         return _said(choice["message"].get("content") if kind == "chat-completion" else choice["text"])
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise SampleFailed(f"model endpoint's answer is no {kind}: {str(response)[:_MAX_SHOWN]}") from error
+        raise SampleFailed(
+            f"the model endpoint's response is not a {kind}: {str(response)[:_MAX_SHOWN]}"
+        ) from error
 
 
 def _said(content: Any) -> str:

@@ -90,7 +90,7 @@ def _url(reference: Any, path: str, config_maps: Iterable[Document]) -> str:
     media_type = media_type or _FIRST_CHARACTERS.get(text.lstrip()[:1])
     if media_type is None:
         raise InvalidDocument(
-            f"{path}: key {key!r} is neither JSON nor JSON lines; let it end with .jsonl, .json or .csv"
+            f"{path}: key {key!r} is neither JSON nor JSON lines; end its name with .jsonl, .json or .csv"
         )
     return f"data:{media_type};base64,{base64.b64encode(text.encode()).decode()}"
 
@@ -109,6 +109,6 @@ def _text(name: str, key: str, path: str, config_maps: Iterable[Document]) -> st
                 )
             return text
     raise InvalidDocument(
-        f"{path}: {CONFIG_MAP} {name} is not in the files given, and no cluster is asked. Add its manifest to"
-        " the file of CONFIG or TARGET, or put the rows into a file and name that in files_url"
+        f"{path}: {CONFIG_MAP} {name} is not in the files given, and is not read from a cluster. Add its"
+        " manifest to the file of CONFIG or TARGET, or put the rows into a file and name it in files_url"
     )

@@ -110,7 +110,7 @@ def _one(documents: list[Document], *kinds: str, owner: str) -> tuple[Document, 
     else:
         found, kind = [one for one in documents if one.get("kind") != CONFIG_MAP], None
     if len(found) != 1:
-        raise InvalidDocument(f"{owner} holds {len(found)} documents; wanted is one, or one {kinds[0]}")
+        raise InvalidDocument(f"{owner} holds {len(found)} documents; expected one, or one {kinds[0]}")
     return found[0], Manifest(found[0], owner=owner) if kind else None
 
 
@@ -154,4 +154,4 @@ def _check(document: object, schema: type[BaseModel], *, owner: str) -> None:
             f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}"
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        raise InvalidDocument(f"{owner} is not as it should be: {'; '.join(places)}") from error
+        raise InvalidDocument(f"{owner} is invalid: {'; '.join(places)}") from error

@@ -93,8 +93,8 @@ class Manifest:
             path = value.get("targetPath")
             inside = "spec." if self.kind == JOB else "spec.config."
             raise InvalidDocument(
-                f"{self.shown}: spec.valuesFrom[{index}]: Secrets are in the cluster, and are not read here;"
-                f" in a copy of the file, remove valuesFrom and write the value at {inside}{path}"
+                f"{self.shown}: spec.valuesFrom[{index}]: Secrets of the cluster are not read here; in a"
+                f" copy of the file, remove valuesFrom and write the value at {inside}{path}"
             )
 
 

@@ -1,4 +1,4 @@
-"""How far an evaluation is, on stderr: a bar where somebody watches, else a line now and then."""
+"""How far an evaluation is, on stderr: a progress bar on a terminal, otherwise a line for every 10 %."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Report:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._messages = 0
-        self._told: int | None = None
+        self._reported: int | None = None
         self._bar = Bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -67,8 +67,8 @@ class Report:
             total=progress.total,
         )
         reached = int(progress.percent) // _PER_CENT_A_LINE
-        if self._bar.disable and reached != self._told:
-            self._told = reached
+        if self._bar.disable and reached != self._reported:
+            self._reported = reached
             self._print(f"{progress.percent:g} % ({progress.processed} of {progress.total} samples)")
 
     def log(self, message: str) -> None:
@@ -76,7 +76,7 @@ class Report:
         if self._messages <= MAX_MESSAGES:
             self._print(message)
         elif self._messages == MAX_MESSAGES + 1:
-            self._print("Further messages are left out.")
+            self._print("More messages are not shown.")
 
     def sample(self, task: str, document: Mapping[str, Any]) -> None:
         """Samples are in the result, as far as it keeps them."""

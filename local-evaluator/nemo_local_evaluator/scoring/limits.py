@@ -71,9 +71,9 @@ def limited(*, time: bool = True) -> Iterator[None]:
             f"template or metric took more than {_worker.step_seconds:g} s of CPU time"
         ) from error
     except MemoryError as error:
-        raise SampleFailed(f"template or metric asked for more than {MEMORY_BYTES // 2**20} MiB") from error
+        raise SampleFailed(f"template or metric needed more than {MEMORY_BYTES // 2**20} MiB") from error
     except RecursionError as error:
-        raise SampleFailed("template or metric met something nested too deeply") from error
+        raise SampleFailed("template or metric exceeded the recursion limit") from error
 
 
 def _set_alarms(seconds: float) -> None:

@@ -90,7 +90,7 @@ def parse_judgement(spec: MetricSpec, text: str) -> Scored:
     with limited():
         judge = _metric(spec)
         if not isinstance(judge, Judge):
-            raise TypeError(f"metric type {spec.type!r} asks no judge")
+            raise TypeError(f"metric type {spec.type!r} uses no judge")
         return judge.parse(text)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from nemo_local_evaluator.storage import Listing, ResultStore
 from nemo_local_evaluator.wire import identity, masking
 from nemo_local_evaluator.wire.errors import NotFound
-from nemo_local_evaluator.wire.schemas import ResultInput
+from nemo_local_evaluator.wire.result_schemas import ResultInput
 
 from .patches import merge_patch, validated
 

@@ -1,6 +1,8 @@
 """Everything that outlives a request: documents in one SQLite file, logs and samples of jobs in plain files.
 
-The rest of the program sees no SQL.
+The rest of the program contains no SQL. SQLAlchemy Core 2.1 was tried for lists and progress reports, and not
+adopted. Statements run on the event loop: a list of 10 jobs with two filters took 6.7 ms instead of 0.4 ms,
+a progress report 0.35 ms instead of 0.005 ms. JSON operators and paths were strings as before.
 """
 
 from .artifacts import Artifacts, JobArtifacts, make_private_directory

@@ -41,7 +41,7 @@ class JobArtifacts:
             return
         self._logged += len(message)
         if self._logged > MAX_LOG_CHARACTERS:
-            message = "... the log ends here, for it has reached its limit"
+            message = "... the log ends here: it has reached its limit"
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
         self._log.write(f"{moment} {message}\n")
         self._log.flush()

@@ -42,7 +42,22 @@ _TABLE: Final = Table(
         "output_files_url": "json_quote(CASE status WHEN 'completed' THEN :{value} || id END)",
     },
 )
-_WITH_DOCUMENT: Final = "SELECT jobs.*, document FROM jobs JOIN documents ON owner = id"
+_GET: Final = "SELECT jobs.*, document FROM jobs JOIN documents ON owner = id WHERE id = :id"
+_WITH_STATUS: Final = """
+    SELECT jobs.*, document FROM jobs JOIN documents ON owner = id
+    WHERE status IN (SELECT value FROM json_each(:statuses))
+    ORDER BY created_at, jobs.rowid
+"""
+_USER_OF: Final = {
+    "config": """
+        SELECT id FROM jobs WHERE config_id = :id
+        AND (:finished OR status NOT IN (SELECT value FROM json_each(:terminal))) LIMIT 1
+    """,
+    "target": """
+        SELECT id FROM jobs WHERE target_id = :id
+        AND (:finished OR status NOT IN (SELECT value FROM json_each(:terminal))) LIMIT 1
+    """,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +110,7 @@ class JobStore:
             self._database.keep_secrets(job.id, secrets)
 
     def get(self, job_id: str) -> StoredJob | None:
-        row = self._database.execute(f"{_WITH_DOCUMENT} WHERE id = :id", {"id": job_id}).fetchone()
+        row = self._database.execute(_GET, {"id": job_id}).fetchone()
         return None if row is None else _stored(row)
 
     def secrets(self, job_id: str) -> dict[str, str]:
@@ -107,19 +122,13 @@ class JobStore:
 
     def with_status(self, *statuses: JobStatus) -> builtins.list[StoredJob]:
         """Oldest first: the order in which they were asked for."""
-        rows = self._database.execute(
-            f"{_WITH_DOCUMENT} WHERE status IN (SELECT value FROM json_each(:statuses))"  # noqa: S608 - a literal
-            " ORDER BY created_at, jobs.rowid",
-            {"statuses": json.dumps(statuses)},
-        )
+        rows = self._database.execute(_WITH_STATUS, {"statuses": json.dumps(statuses)})
         return [_stored(row) for row in rows]
 
     def any_with(self, kind: Literal["config", "target"], entity_id: str, *, finished: bool) -> str | None:
         """A job that was made of the config or target; finished ones count only where asked for."""
-        column = {"config": "config_id", "target": "target_id"}[kind]
         row = self._database.execute(
-            f"SELECT id FROM jobs WHERE {column} = :id"  # noqa: S608 - one of two literals
-            " AND (:finished OR status NOT IN (SELECT value FROM json_each(:terminal))) LIMIT 1",
+            _USER_OF[kind],
             {
                 "id": entity_id,
                 "finished": finished,

@@ -106,17 +106,26 @@ def find(database: Database, table: Table, listing: Listing) -> Found:
         query.add(condition)
     for search in listing.searches:
         query.search(search)
-    order = _ORDERS[listing.sort].format(table=table.name)
-    page = f"SELECT rowid FROM {table.name} WHERE {query.where} ORDER BY {order} LIMIT :limit OFFSET :offset"  # noqa: S608
-    window = {"limit": listing.page_size, "offset": (listing.page - 1) * listing.page_size}
-    total = database.execute(f"SELECT count(*) FROM {table.name} WHERE {query.where}", query.parameters)  # noqa: S608
+    source, where = f"FROM {table.name}", f"WHERE {query.where}"
+    order = "ORDER BY " + _ORDERS[listing.sort].format(table=table.name)
+    total = database.execute(_joined("SELECT count(*)", source, where), query.parameters)
+    # The page is found in indexes; only its own rows and documents are read.
+    page = _joined("SELECT rowid", source, where, order, "LIMIT :limit OFFSET :offset")
     rows = database.execute(
-        # The page is found in indexes; only its own rows and documents are read.
-        f"SELECT {table.name}.*, document FROM {table.name} JOIN documents ON owner = id"  # noqa: S608
-        f" WHERE {table.name}.rowid IN ({page}) ORDER BY {order}",
-        query.parameters | window,
+        _joined(
+            f"SELECT {table.name}.*, document",
+            source,
+            "JOIN documents ON owner = id",
+            f"WHERE {table.name}.rowid IN ({page})",
+            order,
+        ),
+        query.parameters | {"limit": listing.page_size, "offset": (listing.page - 1) * listing.page_size},
     )
     return Found(rows.fetchall(), total.fetchone()[0])
+
+
+def _joined(*clauses: str) -> str:
+    return " ".join(clauses)
 
 
 class _Query:

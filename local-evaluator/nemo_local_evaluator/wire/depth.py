@@ -9,7 +9,7 @@ __all__ = ["MAX_DEPTH", "TOO_DEEP", "is_too_deep"]
 MAX_DEPTH: Final = 100
 """Objects and lists within each other, which only an attack would need; Python's own limit is near 1,000."""
 
-TOO_DEEP: Final = f"more than {MAX_DEPTH} objects and lists within each other"
+TOO_DEEP: Final = f"more than {MAX_DEPTH} nested objects and lists"
 
 
 def is_too_deep(document: object) -> bool:

@@ -24,14 +24,11 @@ __all__ = [
     "Document",
     "EntityInput",
     "Group",
-    "GroupResult",
     "InferenceParams",
     "Job",
     "JobInput",
     "JobStatus",
-    "LiveEvaluation",
     "Metric",
-    "MetricResult",
     "Model",
     "Name",
     "Ownership",
@@ -40,15 +37,10 @@ __all__ = [
     "Params",
     "PromptData",
     "ReasoningParams",
-    "Result",
-    "ResultInput",
-    "Score",
-    "ScoreStats",
     "StatusDetails",
     "Target",
     "TargetInput",
     "Task",
-    "TaskResult",
     "Whole",
 ]
 
@@ -261,61 +253,6 @@ class Job(Described):
     updated_at: str
 
 
-class ScoreStats(Document):
-    count: Whole | None = None
-    sum: float | None = None
-    sum_squared: float | None = None
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    variance: float | None = None
-    stddev: float | None = None
-    stderr: float | None = None
-    nan_count: Whole | None = None
-
-
-class Score(Document):
-    value: float
-    stats: ScoreStats | None = None
-
-
-class MetricResult(Document):
-    scores: dict[str, Score] | None = None
-
-
-class TaskResult(Document):
-    metrics: dict[str, MetricResult] | None = None
-    data: dict[str, Any] | None = None
-
-
-class GroupResult(Document):
-    metrics: dict[str, MetricResult] | None = None
-    groups: dict[str, GroupResult] | None = None
-
-
-class ResultInput(Described):
-    job: str
-    namespace: Name = "default"
-    files_url: str | None = None
-    tasks: dict[str, TaskResult] | None = None
-    groups: dict[str, GroupResult] | None = None
-
-
-class Result(ResultInput):
-    id: str
-    created_at: str
-    updated_at: str
-
-
-class LiveEvaluation(BaseModel):
-    status: Literal["completed", "failed"]
-    status_details: StatusDetails
-    result: Result | None = Field(
-        description="Null where the evaluation has failed. Its job is nowhere kept."
-    )
-    logs: dict[str, list[str]]
-
-
 class Pagination(BaseModel):
     page: int
     page_size: int
@@ -332,8 +269,8 @@ class Page(BaseModel, Generic[Item]):
     data: list[Item]
     pagination: Pagination
     sort: str
-    filter: dict[str, Any] = Field(description="What was asked, as objects.")
-    search: dict[str, Any] = Field(description="What was asked, as objects.")
+    filter: dict[str, Any] = Field(description="The filters or searches of the request, as objects.")
+    search: dict[str, Any] = Field(description="The filters or searches of the request, as objects.")
 
 
 class DeleteResponse(BaseModel):

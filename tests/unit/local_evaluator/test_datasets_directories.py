@@ -114,7 +114,7 @@ async def test_no_directory_leads_out_of_those_allowed(tmp_path: Path) -> None:
 async def test_a_file_is_no_directory(tmp_path: Path, files_url: str) -> None:
     (tmp_path / "rows.jsonl").write_text("{}\n")
     async with reader(tmp_path) as datasets:
-        with pytest.raises(EvaluationError, match="is no directory"):
+        with pytest.raises(EvaluationError, match="is not a directory"):
             datasets.check_directory(DatasetSource(files_url=files_url))
 
 

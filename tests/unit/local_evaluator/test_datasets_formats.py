@@ -136,15 +136,15 @@ async def test_parquet_values_become_what_json_can_carry(tmp_path: Path) -> None
         ("rows.json", b'[{"x": 1} {"x": 2}]', "row 1 is followed by neither"),
         ("rows.json", b'[{"x": 1}] []', "goes on after the end of its array"),
         ("rows.json", b'[{"x": 1}, 2]', "row 2 is a number, not an object"),
-        ("rows.json", b'[{"x": 1}, {"x": NaN}]', "row 2 is not JSON: NaN is no value of JSON"),
+        ("rows.json", b'[{"x": 1}, {"x": NaN}]', "row 2 is not JSON: NaN is not a JSON value"),
         ("rows.json", b'[{"x": "a"}, {"x": "\xe4"}]', "row 2 is not UTF-8: invalid continuation byte 0xe4"),
         ("rows.json", b'[{"x": "\xc3', "row 1 is not UTF-8: unexpected end of data 0xc3"),
         ("rows.jsonl", b"\n \n", "has no rows"),
         ("rows.jsonl", b'{"x": 1}\n\n{"x"\n', "row 2 is not JSON: Expecting ':' delimiter at character 6"),
         ("rows.jsonl", b'{"x": 1}\n[1]\n', "row 2 is an array, not an object"),
         ("rows.jsonl", b"null\n", "row 1 is null, not an object"),
-        ("rows.jsonl", b'{"x": -Infinity}\n', "row 1 is not JSON: -Infinity is no value of JSON"),
-        ("rows.jsonl", b'{"x": 1e999}\n', "row 1 is not JSON: 1e999 is larger than any number"),
+        ("rows.jsonl", b'{"x": -Infinity}\n', "row 1 is not JSON: -Infinity is not a JSON value"),
+        ("rows.jsonl", b'{"x": 1e999}\n', "row 1 is not JSON: 1e999 is too large for a number"),
         ("rows.jsonl", b'{"x": 1}\n{"x": "\xe4"}\n', "row 2 is not UTF-8: invalid continuation byte 0xe4"),
         ("rows.csv", b"", "has no rows"),
         ("rows.csv", b"x,y\n", "has no rows"),
@@ -175,7 +175,7 @@ async def test_a_row_nested_too_deeply_is_refused(
     row = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert "is not JSON: it is nested too deeply" in await refusal(tmp_path, name, before + row + after)
     row = b'{"x": ' + b"[" * 100 + b"]" * 100 + b"}"
-    assert "more than 100 objects and lists" in await refusal(tmp_path, name, before + row + after)
+    assert "more than 100 nested objects and lists" in await refusal(tmp_path, name, before + row + after)
 
 
 @pytest.mark.parametrize(

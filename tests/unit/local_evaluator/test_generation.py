@@ -293,7 +293,7 @@ async def test_an_answer_nested_too_deeply_costs_its_sample_and_no_more(server: 
 
     server.model.answer = deep
     job = await server.run(quiz(server, limit_samples=1), model_target())
-    assert "more than 100 objects and lists" in job["status_details"]["message"]
+    assert "more than 100 nested objects and lists" in job["status_details"]["message"]
     server.model.answer = echo
     scores = await server.scores(quiz(server, limit_samples=1), model_target())
     assert scores["string-check"]["value"] == 1.0
@@ -362,7 +362,7 @@ async def no_choice(_request: httpx.Request) -> httpx.Response:
         (unauthorised, "answered 401: no such key", 1),
         (elsewhere, "answered 302", 1),
         (gibberish, "did not answer with JSON", 1),
-        (no_choice, "answer is no chat-completion", 1),
+        (no_choice, "response is not a chat-completion", 1),
     ],
 )
 async def test_a_job_whose_samples_all_fail_fails_naming_the_cause(
@@ -462,7 +462,7 @@ async def test_an_endpoint_too_busy_for_the_launch_check_is_evaluated(server: Ev
 async def test_an_endpoint_that_wants_another_key_is_told_before_any_job(server: Evaluator) -> None:
     body = {"config": quiz(server), "target": model_target(url="http://locked.test/v1", api_key="s3cret")}
     refusal = await server.refused(400, "POST", "jobs", body)
-    assert "answers 401: check its api_key" in refusal
+    assert "answered 401: check its api_key" in refusal
     assert "s3cret" not in refusal
 
 
@@ -511,4 +511,4 @@ async def test_an_answer_that_is_no_text_costs_its_sample(server: Evaluator, con
 
     server.model.answer = answer
     job = await server.run(quiz(server, limit_samples=1), model_target())
-    assert "answer is no chat-completion" in job["status_details"]["message"]
+    assert "response is not a chat-completion" in job["status_details"]["message"]

@@ -195,7 +195,7 @@ async def test_a_judge_may_be_named(tmp_path: Any, model: FakeModel) -> None:
         ({"scores": {"a": regex("(")}}, "params.scores.a.parser.regex.pattern: Value error, not a regular"),
         ({"scores": {"a": regex(r"(\d)" + "{9}" * 9)}}, "not a regular expression: multiple repeat"),
         ({"scores": {"a": regex(r"(\d{99999999999})")}}, "not a regular expression: the repetition number"),
-        ({"scores": {"a": regex("(" * 3000 + ")" * 3000)}}, "nested too deeply"),
+        ({"scores": {"a": regex("(" * 3000 + ")" * 3000)}}, "recursion limit"),
         ({"scores": {"a": regex(r"\d")}}, "the pattern needs a group"),
         ({"scores": {"a": {"rubric": [{"label": "x"}]}}}, "params.scores.a.rubric.0.value: Field required"),
         ({"model": {"api_endpoint": ENDPOINT | {"url": "http://locked.test/v1"}}}, "check its api_key"),

@@ -191,6 +191,6 @@ async def test_a_worker_s_memory_is_bounded_and_given_back() -> None:
             assert "more than 1000000 characters" in scores.errors[0]
         for template in TAKES_MUCH.values():
             (scores,) = await pool.call(score_samples, spec(template), [({}, {})])
-            assert "asked for more than 1024 MiB" in scores.errors[0]
+            assert "needed more than 1024 MiB" in scores.errors[0]
         peak = await pool.call(resource.getrusage, resource.RUSAGE_SELF)
     assert peak.ru_maxrss < 1.5 * 1024**2  # KiB

@@ -97,7 +97,7 @@ async def test_a_model_s_calls_are_compared(server: Evaluator) -> None:
 @pytest.mark.parametrize(
     ("row", "cause"),
     [
-        ({"tool_calls": [PARIS]}, "there is no response to take tool calls from"),
+        ({"tool_calls": [PARIS]}, "there is no response with tool calls"),
         ({"tool_calls": [PARIS], "response": {"text": ""}}, "response.choices: Field required"),
         (
             {"tool_calls": [{"name": "weather"}], "response": response([])},

@@ -170,7 +170,7 @@ async def test_queries_without_judgements_are_no_part_of_the_mean(server: Evalua
 async def test_no_query_with_judgements_fails_the_job(server: Evaluator) -> None:
     job = await server.run(retriever(beir(server)), rows_target(row("stranger", ["d1"])))
     assert job["status"] == "failed"
-    assert "nothing was judged about the row's query" in job["status_details"]["message"]
+    assert "there are no judgements for the row's query" in job["status_details"]["message"]
 
 
 async def test_the_split_names_the_judgements(server: Evaluator) -> None:
@@ -413,7 +413,7 @@ async def test_a_pipeline_fails_and_says_what_is_supported(server: Evaluator) ->
         (
             retriever(None, kind="ragas", groups={"all": {"tasks": ["other"]}}),
             rows_target(row("q1", [])),
-            "group 'all' has a task 'other' that the config has not",
+            "group 'all' names task 'other', which the config does not have",
         ),
         (
             retriever(None, kind="ragas"),

@@ -171,7 +171,7 @@ def test_messages_without_end_are_left_out(home: Path) -> None:
     result = run(home / "config.yaml", "--target", json.dumps(target))
     lines = result.stderr.splitlines()
     assert sum("sample" in line and "metric" in line for line in lines) < 20
-    assert "Further messages are left out." in lines
+    assert "More messages are not shown." in lines
 
 
 def test_config_and_target_may_be_manifests_of_one_file(home: Path) -> None:
@@ -238,9 +238,9 @@ def test_a_failed_evaluation_says_why(home: Path) -> None:
     [
         ("type: custom\ntasks: [", DATASET_TARGET, "is neither JSON nor YAML"),
         ("- 1", DATASET_TARGET, "holds list, not an object"),
-        ("tasks: {qa: {}}", DATASET_TARGET, "is not as it should be: type: Field required; tasks.qa.type:"),
-        ("type: a\n---\ntype: b", DATASET_TARGET, "holds 2 documents; wanted is one, or one NemoBenchmark"),
-        ("type: custom", '{"type": "shop"}', "--target is not as it should be: type: Input should be"),
+        ("tasks: {qa: {}}", DATASET_TARGET, "is invalid: type: Field required; tasks.qa.type:"),
+        ("type: a\n---\ntype: b", DATASET_TARGET, "holds 2 documents; expected one, or one NemoBenchmark"),
+        ("type: custom", '{"type": "shop"}', "--target is invalid: type: Input should be"),
         ("type: custom", "gone.yaml", "gone.yaml cannot be read: No such file or directory"),
     ],
 )

@@ -133,7 +133,7 @@ def test_a_spec_that_no_cluster_accepts_is_refused(tmp_path: Path, change: dict[
 
 def test_two_configs_are_not_one() -> None:
     said = refused(MANIFESTS / "two.yaml", MANIFESTS / "rows.json")
-    assert said.endswith("holds 2 documents; wanted is one, or one NemoBenchmark")
+    assert said.endswith("holds 2 documents; expected one, or one NemoBenchmark")
 
 
 def test_yaml_is_read_as_kubectl_reads_it() -> None:

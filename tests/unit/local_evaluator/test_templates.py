@@ -195,5 +195,5 @@ def test_json_is_wanted_where_json_is_asked_for() -> None:
     assert template.render_json({"x": [1]}) == [1]
     with pytest.raises(SampleFailed, match="does not render JSON"):
         template.render_json({"x": "["})
-    with pytest.raises(SampleFailed, match="more than 100 objects and lists"):
+    with pytest.raises(SampleFailed, match="more than 100 nested objects and lists"):
         template.render_json({"x": "[" * 101 + "]" * 101})

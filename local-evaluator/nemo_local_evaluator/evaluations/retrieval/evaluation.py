@@ -11,7 +11,8 @@ from typing import Any, Final
 from nemo_local_evaluator.datasets import DatasetReader, DatasetSource, Row
 from nemo_local_evaluator.evaluations.base import Observer, Outcome, Resources
 from nemo_local_evaluator.evaluations.statistics import pooled
-from nemo_local_evaluator.evaluations.tasks import TaskPlan, TasksEvaluation
+from nemo_local_evaluator.evaluations.task_plan import TaskPlan
+from nemo_local_evaluator.evaluations.tasks import TasksEvaluation
 from nemo_local_evaluator.metrics import RANKING
 from nemo_local_evaluator.scoring import MetricSpec
 

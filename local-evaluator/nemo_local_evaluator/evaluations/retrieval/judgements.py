@@ -33,7 +33,7 @@ Grade = Annotated[int, Field(ge=-10, le=1_000)]
 
 class Judgements(Protocol):
     def of(self, row: Row) -> GradedDocuments | Passages | None:
-        """None where nothing was judged about the row's query."""
+        """None where there are no judgements for the row's query."""
 
 
 class _Record(BaseModel):

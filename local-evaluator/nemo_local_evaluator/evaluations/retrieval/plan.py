@@ -82,9 +82,7 @@ def _in_pipeline(target: TargetInput) -> str | Dataset | None:
     try:
         retrieval = _Retrieval.model_validate(document or {})
     except ValidationError as error:
-        raise EvaluationError(
-            f"target.{target.type} is not as it should be: {error.errors()[0]['msg']}"
-        ) from error
+        raise EvaluationError(f"target.{target.type} is invalid: {error.errors()[0]['msg']}") from error
     if retrieval.cached_outputs is not None:
         return retrieval.cached_outputs.files_url
     if retrieval.dataset is None and "pipeline" in (document or {}):
@@ -140,5 +138,5 @@ def _members(name: str, group: Group, tasks: Mapping[str, RankingTask]) -> list[
         )
     members = group.tasks or list(tasks)
     if unknown := set(members) - set(tasks):
-        raise EvaluationError(f"group {name!r} has a task {min(unknown)!r} that the config has not")
+        raise EvaluationError(f"group {name!r} names task {min(unknown)!r}, which the config does not have")
     return members
