@@ -236,7 +236,7 @@ def run(
         errors.print("The evaluation was interrupted.")
         raise typer.Exit(130) from error
     terminal = Console()
-    # Where nobody looks, no line has to fit into a window.
+    # Output that is not to a terminal need not fit into a window.
     Console(width=None if terminal.is_terminal else _WIDTH_OF_A_LOG).print(scores_table(outcome))
     if outcome.incomplete:
         errors.print(outcome.message, markup=False, highlight=False, soft_wrap=True)

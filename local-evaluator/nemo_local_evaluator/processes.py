@@ -1,4 +1,4 @@
-"""How worker processes are started: forked from a server that has imported what they need."""
+"""Start of worker processes: they are forked from a server that has imported the modules that they need."""
 
 from __future__ import annotations
 

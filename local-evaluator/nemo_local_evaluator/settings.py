@@ -1,4 +1,4 @@
-"""What one server is started with: made by the command line, handed to the application factory."""
+"""Settings of one server: made by the command line, passed to the application factory."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Settings:
     """Seconds before the first retry of a model call; doubled for each further one."""
 
     harness: Harness = field(default_factory=Harness)
-    """What academic benchmarks run by."""
+    """How lm-eval is run for academic benchmarks."""
 
     scoring_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that render templates and compute metrics."""
     step_seconds: float = STEP_SECONDS
-    """Of CPU time, for one prompt or one metric of one sample; what takes longer is cut off."""
+    """Seconds of CPU time for one prompt or one metric of one sample; anything longer is stopped."""
 
     hosts: frozenset[str] | None = None
     """Host names that requests may carry, in lower case; None for any."""
@@ -59,7 +59,7 @@ class Settings:
     """Bearer token that every request but those to /health has to carry; None for no authentication."""
 
     quirks: frozenset[Quirk] = frozenset()
-    """Where this server is to differ from its default, as others may."""
+    """Deviations from the default behaviour, which other evaluators may show."""
 
     @property
     def artifacts(self) -> Path:

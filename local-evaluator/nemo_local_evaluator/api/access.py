@@ -1,4 +1,4 @@
-"""How a route reaches the services of the application it runs in."""
+"""Access of routes to the services of their application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON every route answers with."""
+"""JSON responses of all routes."""
 
 from __future__ import annotations
 

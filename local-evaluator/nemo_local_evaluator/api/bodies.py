@@ -1,7 +1,7 @@
-"""Bodies are JSON as RFC 8259 has it: no NaN, no Infinity, no nesting that only an attack would need.
+"""Request bodies are JSON as in RFC 8259: no NaN, no Infinity, and bounded nesting.
 
-What cannot be written as JSON could not be answered either. A body is bounded in bytes while it is received,
-and in parts before it is parsed; beyond either limit the answer is 413.
+Values that JSON cannot represent could not be returned either. A body is bounded in bytes while it is
+received, and in parts before it is parsed; beyond either limit the answer is 413.
 """
 
 from __future__ import annotations

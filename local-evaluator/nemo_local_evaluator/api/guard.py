@@ -1,4 +1,4 @@
-"""Who may call: the names that this server answers to, and the bearer token where one is set.
+"""Access control: the host names that requests may use, and the bearer token where one is set.
 
 A page in a browser on this machine can have its own host name resolve to 127.0.0.1 (DNS rebinding), and then
 reads answers as if they came from its own site. Its requests still carry its own name in `Host`, which is

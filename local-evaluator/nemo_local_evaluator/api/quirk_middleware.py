@@ -122,7 +122,7 @@ def _bend_query(request: Request, quirks: frozenset[Quirk], *, of_jobs: bool) ->
 
 
 def _capped(page_size: str) -> str:
-    """What is no number is for the route to refuse."""
+    """Values that are not numbers are left for the route to refuse."""
     return str(min(int(page_size), _PAGE_SIZE_CAP)) if re.fullmatch(r"[0-9]{1,9}", page_size) else page_size
 
 

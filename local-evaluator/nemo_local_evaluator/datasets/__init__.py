@@ -1,7 +1,7 @@
 """Rows of datasets, wherever they lie and however they are written: on disk, behind http(s), on a hub.
 
-A dataset is read twice: once to check every row, so that a bad one is told before any model is called, and
-once to use it. Neither holds more than a batch of it in memory.
+A dataset is read twice: once to check every row, so that a bad one is reported before any model is called,
+and once to use it. Neither holds more than a batch of it in memory.
 """
 
 from .directory import Directory

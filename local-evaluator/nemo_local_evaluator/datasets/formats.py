@@ -1,4 +1,4 @@
-"""File formats, told by a name or a suffix, and the reading of one file in whichever it is."""
+"""File formats, recognised by a name or a suffix, and readers of one file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class DataFile:
 
 
 def named_format(name: str | None) -> Format | None:
-    """None also for what is no file format: NeMo's `format` may name a schema instead."""
+    """Return the format, or None: NeMo's `format` may also name a schema."""
     return _NAMES.get(name.lower()) if name else None
 
 

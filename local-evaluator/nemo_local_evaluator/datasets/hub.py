@@ -1,8 +1,8 @@
 """Datasets on a hub that speaks Hugging Face's API: huggingface.co, a mirror, NeMo Data Store.
 
 HF_ENDPOINT, HF_TOKEN and HF_HOME are the library's to read. Another endpoint, which a dataset names, goes
-with each call, gets no token but the dataset's own, and has a cache of its own: else whoever names one would
-be sent the server's token, and could leave files under the names of other people's datasets.
+with each call, gets no token but the dataset's own, and has a cache of its own: otherwise a caller that
+names one would be sent the server's token, and could leave files under the names of other people's datasets.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Hub:
 
 @asynccontextmanager
 async def _telling(source: DatasetSource, *, seconds: float) -> AsyncIterator[None]:
-    """Every failure within is told as one of the dataset's."""
+    """Report every failure within as one of the dataset."""
     try:
         async with asyncio.timeout(seconds):
             yield

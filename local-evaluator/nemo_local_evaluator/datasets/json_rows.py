@@ -130,7 +130,7 @@ class _Window:
         """The row that is being read, for messages."""
 
     def next_mark(self) -> str:
-        """The next character that is no blank, which stays; empty at the end."""
+        """Return the next character that is not a blank without consuming it; empty at the end."""
         while True:
             blanks = _BLANKS.match(self._text, self.position)
             if blanks:
@@ -179,7 +179,7 @@ class _Window:
         try:
             text, used = codecs.utf_8_decode(data, "strict", not raw)
         except UnicodeDecodeError as error:
-            # What comes before it is read first, so that the fault is told with its own row.
+            # What comes before it is read first, so that the fault is reported with its own row.
             self._fault = error
             text, used = data[: error.start].decode(), error.start
         self._undecoded = data[used:]

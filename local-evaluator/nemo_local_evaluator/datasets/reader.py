@@ -1,4 +1,4 @@
-"""The way into the room: from what a config says of a dataset to its rows."""
+"""Entry point of the package: opens the rows of the dataset that a config names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NO_DIRECTORY: Final = "is not a directory; give one with file:// or hf://"
 
 
 class DatasetReader:
-    """Every method raises EvaluationError for what is no dataset, or is not for us to read."""
+    """Opens datasets. Every method raises EvaluationError for an invalid or a forbidden dataset."""
 
     def __init__(self, *, roots: Sequence[Path], private: Path, http: httpx.AsyncClient) -> None:
         """Files are read beneath `roots`; never `private`, the database, or what the server keeps by it."""
@@ -55,7 +55,7 @@ class DatasetReader:
         self._hub = Hub(caches=own[_HUBS])
 
     def check(self, source: DatasetSource) -> None:
-        """All that can be said without reading or downloading."""
+        """Check all that can be checked without reading or downloading."""
         match place_of(source):
             case LocalPlace(path):
                 self._local_files(source, path)

@@ -44,14 +44,14 @@ class Rows:
         self.count = count
         self._name = name
         self._read = read
-        # Also where nobody closes: a job may end in many ways.
+        # Also without a call of close: a job may end in many ways.
         self._release = weakref.finalize(self, release)
 
     async def batches(self, size: int) -> AsyncGenerator[list[Row]]:
         """At most `size` rows each; fewer where they are large.
 
-        Raises EvaluationError where the file is no longer what was checked. Whoever leaves the loop early
-        closes the iterator (`contextlib.aclosing`), and with it the file.
+        Raises EvaluationError where the file is no longer what was checked. A caller that leaves the loop
+        early closes the iterator (`contextlib.aclosing`), and with it the file.
         """
         left = self.count
         async with _cursor(self._read) as cursor:

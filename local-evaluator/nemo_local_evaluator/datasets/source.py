@@ -84,7 +84,7 @@ def place_of(source: DatasetSource) -> Place:
 
 
 def shown(source: DatasetSource) -> str:
-    """The URL as it may be told: without credentials, and without the query, which may hold a signature."""
+    """Return the URL for messages: without credentials, and without the query, which may hold a signature."""
     if source.files_url.startswith(_INLINE):
         return f"{source.files_url.partition(',')[0][:_MAX_SHOWN]},…"
     if source.files_url.startswith(("http://", "https://")):

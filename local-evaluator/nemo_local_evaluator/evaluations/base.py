@@ -1,6 +1,6 @@
-"""What an evaluation is, to those who run one: a check beforehand, the run, and what it tells on the way.
+"""Interface of evaluations: a check beforehand, the run, and reports of its progress.
 
-Knows nothing of jobs or storage; whoever cancels `run` stops it, model calls included.
+Evaluations know nothing of jobs or storage. Cancelling `run` stops it, model calls included.
 """
 
 from __future__ import annotations

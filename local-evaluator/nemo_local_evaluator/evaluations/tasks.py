@@ -169,7 +169,7 @@ class _TaskRun:
                 for _ in range(min(self._lanes, -(-rows.count // size))):
                     lanes.create_task(self._lane(feed, size))
         except ExceptionGroup as errors:
-            # A dataset that is no longer what was checked stops all lanes, and is told as itself.
+            # A dataset that is no longer what was checked stops all lanes, and is reported as it is.
             raise errors.exceptions[0] from errors
         finally:
             await feed.close()

@@ -1,4 +1,4 @@
-"""EleutherAI's lm-eval as a child process: what it is asked, how it is run, what becomes of its scores."""
+"""EleutherAI's lm-eval as a child process: its request, its run, and the scores that it returns."""
 
 from .child import Request
 from .process import SILENCE, Harness, HarnessRun

@@ -1,4 +1,4 @@
-"""What runs in a process of its own: one evaluation by lm-eval, asked for on stdin, answered on stdout.
+"""Child process: runs one evaluation by lm-eval, with the request on stdin and events on stdout.
 
 Started as a script, it needs lm-eval and nothing of this project, so that lm-eval may be installed apart.
 Each line of stdout is an event in JSON; whatever lm-eval prints goes to stderr, which the parent logs.
@@ -44,7 +44,7 @@ class Request(TypedDict):
 
 
 class _Refused(Exception):
-    """What is said to the job's owner."""
+    """Message for the job's owner."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Runs lm-eval in a process group of its own, which ends with the evaluation, by whichever way that ends."""
+"""Runs lm-eval in a process group of its own, which ends when the evaluation ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Harness:
     python: Path = field(default_factory=lambda: Path(sys.executable))
     """The interpreter that lm-eval is installed for."""
     task_directories: tuple[Path, ...] = ()
-    """Further tasks. Their YAML may name Python functions: whoever writes there runs code here."""
+    """Directories of more tasks. Their YAML may name Python functions, which run here."""
     tokenizer_directories: tuple[Path, ...] = ()
     """Directories beneath which params.extra.tokenizer may name one by its path."""
 
@@ -135,20 +135,20 @@ class HarnessRun:
         if not (child.stdin and child.stdout and child.stderr):
             raise RuntimeError("the child was started without pipes")
 
-        def heard() -> None:
+        def on_output() -> None:
             if not patience.expired():
                 patience.reschedule(asyncio.get_running_loop().time() + self.silence)
 
         directories = [str(directory.resolve()) for directory in self.harness.task_directories]
         request: Request = {**self.request, "task_directories": directories}
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        following = asyncio.create_task(self._follow(child.stderr, heard, tail))
+        following = asyncio.create_task(self._follow(child.stderr, on_output, tail))
         try:
             # Where it dies at once, its exit status and last words say more than the broken pipe.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 child.stdin.write(json.dumps(request).encode() + b"\n")
                 await child.stdin.drain()
-            last = await self._last_event(child.stdout, heard)
+            last = await self._last_event(child.stdout, on_output)
             status = await child.wait()
             # Its own children keep stderr open.
             _kill_group(child)
@@ -165,12 +165,12 @@ class HarnessRun:
         raise EvaluationError(self._masked(last.message))
 
     async def _last_event(
-        self, stdout: asyncio.StreamReader, heard: Callable[[], None]
+        self, stdout: asyncio.StreamReader, on_output: Callable[[], None]
     ) -> Scores | _Failure | None:
         last: Scores | _Failure | None = None
         try:
             async for line in stdout:
-                heard()
+                on_output()
                 event = _EVENT.validate_json(line)
                 if isinstance(event, _Sample):
                     self.sample(event.task, event.document)
@@ -181,12 +181,12 @@ class HarnessRun:
         return last
 
     async def _follow(
-        self, stderr: asyncio.StreamReader, heard: Callable[[], None], tail: deque[str]
+        self, stderr: asyncio.StreamReader, on_output: Callable[[], None], tail: deque[str]
     ) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         pending = ""
         while chunk := await stderr.read(_CHUNK_BYTES):
-            heard()
+            on_output()
             # A progress bar returns the carriage instead of ending the line.
             *lines, pending = re.split(r"[\r\n]+", self._masked(pending + decoder.decode(chunk)))
             pending = pending[:_MAX_LINE]

@@ -16,7 +16,7 @@ def ranked_scores(
     """`scores` by task, each keyed `<metric>,<filter>`; `filters` in each task's own order.
 
     gsm8k's come as exact_match (1) and exact_match_stderr (2) of the first filter, then (3, 4) of the next.
-    What is no number, such as an error that was not estimated, keeps its place and is left out.
+    Values that are not numbers, such as an error that was not estimated, keep their place and are omitted.
     """
     ranked: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for task, metrics in scores.items():

@@ -41,7 +41,7 @@ class Scored:
     tally: tuple[float, ...] | None = None
     """What the sample adds to the corpus's score."""
     problems: tuple[str, ...] = ()
-    """Why a score is not a number, for whoever reads the sample."""
+    """Reason why a score is not a number, for readers of the sample."""
 
 
 class Metric(Protocol):
@@ -64,7 +64,7 @@ class MetricFactory(Protocol):
 
 
 CorpusScore = Callable[[Sequence[float]], float]
-"""From the sum of all tallies to a score that is no mean over samples."""
+"""Computes a score that is not a mean over samples from the sum of all tallies."""
 
 
 def first_problem(error: ValidationError, *, within: str) -> str:

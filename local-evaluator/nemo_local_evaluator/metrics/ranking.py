@@ -1,6 +1,6 @@
 """Rankings of documents against judgements of relevance, measured by trec_eval's own code (pytrec_eval).
 
-A row brings the ranking, the sample brings what was judged about its query. Documents are told apart by id,
+A row has the ranking, the sample has the judgements of its query. Documents are distinguished by id,
 as in BEIR, or by their text, as in SQuAD and RAGAS.
 """
 

@@ -14,7 +14,7 @@ __all__ = ["CONFIG_MAP", "config_with_rows", "target_with_rows"]
 CONFIG_MAP: Final = "ConfigMap"
 
 MAX_BYTES: Final = 1024**2
-"""Of a ConfigMap's data, as the API server has it."""
+"""Bytes of a ConfigMap's data, the limit of the API server."""
 
 _REF: Final = "configMapRef"
 _MEDIA_TYPES: Final = {

@@ -35,7 +35,7 @@ class Assignment:
 
 
 async def evaluate_once(assignment: Assignment, observer: Observer) -> Outcome:
-    """Checks and runs. Raises EvaluationError; whoever cancels it stops model calls and workers."""
+    """Check the assignment and run it. Raise EvaluationError. Cancelling it stops model calls and workers."""
     async with _resources(assignment) as resources:
         planner = Planner(models=assignment.models, resources=resources)
         evaluation = planner.plan(assignment.config, assignment.target)

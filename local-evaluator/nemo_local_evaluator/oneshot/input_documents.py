@@ -1,4 +1,4 @@
-"""Configs and targets as people write them: YAML or JSON, in files or on the command line."""
+"""Configs and targets as users write them: YAML or JSON, in files or on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an evaluation is, on stderr: a progress bar on a terminal, otherwise a line for every 10 %."""
+"""Progress of an evaluation on stderr: a progress bar on a terminal, otherwise a line for every 10 %."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nemo_local_evaluator.evaluations import Progress
 __all__ = ["Report", "target_shown"]
 
 MAX_MESSAGES: Final = 20
-"""An endpoint that is gone fails every sample with the same words."""
+"""Messages that are shown; an unreachable endpoint fails every sample with the same message."""
 _PER_CENT_A_LINE: Final = 10
 
 

@@ -1,4 +1,4 @@
-"""Scores for people to read: a line for each, tasks before groups."""
+"""Table of scores: a line for each, tasks before groups."""
 
 from __future__ import annotations
 

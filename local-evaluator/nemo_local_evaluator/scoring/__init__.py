@@ -1,6 +1,6 @@
 """Templates, metrics and parsers at work, in processes of their own.
 
-What a config says is somebody's text: a template may loop, a pattern may backtrack for ever, a filter may
+Configs are untrusted: a template may loop, a pattern may backtrack without end, a filter may
 ask for all memory. In a worker each sample has a time, each worker a memory, and what exceeds
 either costs that sample and nothing else. The server's own process never compiles or runs any of it.
 """

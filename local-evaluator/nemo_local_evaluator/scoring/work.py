@@ -1,4 +1,4 @@
-"""What workers are asked to do. Runs in a worker process; arguments and answers are plain data."""
+"""Functions that run in worker processes; their arguments and results are plain data."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PromptSpec:
 
 @dataclass
 class SampleScores:
-    """What became of one sample; a metric in neither mapping could not be computed."""
+    """Scores of one sample; a metric in neither mapping could not be computed."""
 
     scored: dict[str, Scored] = field(default_factory=dict)
     judge_requests: dict[str, dict[str, Any]] = field(default_factory=dict)

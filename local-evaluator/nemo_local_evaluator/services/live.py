@@ -39,7 +39,7 @@ class LiveService:
         self._planner = planner
 
     async def evaluate(self, body: JobInput) -> dict[str, Any]:
-        """Raises BadRequest for what is no live evaluation, and NotFound."""
+        """Evaluate and return the result. Raise BadRequest for other evaluations, and NotFound."""
         config, target = self._configs.resolve(body.config), self._targets.resolve(body.target)
         _refuse_unsuitable(config.document, target.document)
         revealed = masking.reveal(_limited(config.document), config.secrets)

@@ -1,4 +1,4 @@
-"""What a run tells has its secrets taken out: a model or a judge may repeat the key it was called with."""
+"""Redaction of a run's messages and samples: a model or a judge may repeat the key it was called with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results as entities: those that jobs leave, and those that callers keep here beside them."""
+"""Results as entities: those of jobs, and those that callers add."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ResultService:
         return self._store.list(listing)
 
     def patch(self, result_id: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises InvalidBody where what comes out of it is no result."""
+        """Return the changed result. Raise InvalidBody where the merged document is not a valid result."""
         before = self.get(result_id)
         body = validated(ResultInput, merge_patch(before, patch))
         kept = {key: before[key] for key in ("created_at", "id")}

@@ -1,4 +1,4 @@
-"""The pool of workers: takes jobs in the order they came and moves each to its end.
+"""Pool of workers: runs jobs in the order of their creation.
 
 created -> pending (queued) -> running -> completed | failed; a cancel leads to cancelled, through cancelling
 where work is under way. The database is the only memory: after a crash and after an orderly stop alike,

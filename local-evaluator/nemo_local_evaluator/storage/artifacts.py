@@ -1,4 +1,4 @@
-"""What a job leaves beside its result: a log, and every sample, not only those that the result keeps.
+"""Files of a job in addition to its result: a log, and every sample, not only those that the result keeps.
 
 Plain files beneath the data directory, written as the job goes on, so that they are there after a crash.
 """
@@ -20,7 +20,7 @@ from urllib.parse import quote
 __all__ = ["Artifacts", "JobArtifacts", "make_private_directory"]
 
 MAX_LOG_CHARACTERS: Final = 16 * 1024 * 1024
-"""Of one job; a line for each of ten million failed samples helps nobody."""
+"""Limit of one job's log; a line for each of ten million failed samples would be useless."""
 
 MAX_NAME: Final = 200
 """Characters of a file's name that are the task's own; file systems have room for 255 bytes."""

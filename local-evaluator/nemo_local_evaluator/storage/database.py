@@ -76,5 +76,5 @@ class Database:
 
 
 def _storable(value: object) -> object:
-    """Half a surrogate pair, which JSON may hold, is no UTF-8 and cannot be asked for in a URL either."""
+    """Replace half surrogate pairs, which JSON may hold but UTF-8 and URLs cannot."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Documents and what they are found by, whatever they describe: one row each, in tables of their own."""
+"""Documents of all kinds and their custom fields, by which they are found: tables shared by all stores."""
 
 from __future__ import annotations
 

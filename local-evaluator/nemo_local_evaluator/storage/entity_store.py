@@ -19,7 +19,7 @@ _MODEL: Final = ("$.model", "$.model.name", "$.model.api_endpoint.model_id")
 @dataclass(frozen=True)
 class StoredEntity:
     document: dict[str, Any]
-    """As answered: secrets masked, nulls omitted."""
+    """The document as it is returned: secrets masked, nulls omitted."""
     secrets: dict[str, str]
 
 
@@ -30,7 +30,7 @@ class EntityStore:
         self._table = Table(name="entities", kind=kind, columns=_COLUMNS, aliases={("model",): _MODEL})
 
     def add(self, entity: StoredEntity) -> bool:
-        """False where the name is taken."""
+        """Add the entity. Return False where its name is taken."""
         try:
             with self._database.transaction():
                 self._database.execute(

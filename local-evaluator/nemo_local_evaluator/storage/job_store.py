@@ -121,12 +121,12 @@ class JobStore:
         return [_stored(row) for row in found.rows], found.total
 
     def with_status(self, *statuses: JobStatus) -> builtins.list[StoredJob]:
-        """Oldest first: the order in which they were asked for."""
+        """Return the jobs with one of these statuses, oldest first."""
         rows = self._database.execute(_WITH_STATUS, {"statuses": json.dumps(statuses)})
         return [_stored(row) for row in rows]
 
     def any_with(self, kind: Literal["config", "target"], entity_id: str, *, finished: bool) -> str | None:
-        """A job that was made of the config or target; finished ones count only where asked for."""
+        """Return the id of a job that uses the entity, or None. Finished jobs count only if `finished`."""
         row = self._database.execute(
             _USER_OF[kind],
             {
@@ -138,19 +138,19 @@ class JobStore:
         return None if row is None else str(row["id"])
 
     def move(self, job_id: str, status: JobStatus, **details: object) -> None:
-        """A new status, with `details` changed in its status_details. A finished job forgets its secrets."""
+        """Set the status, and `details` in status_details. The secrets of a finished job are deleted."""
         with self._database.transaction():
             self._move(job_id, status, details)
 
     def report(self, job_id: str, **details: object) -> None:
-        """Details of a status that stays; updated_at stays too, for it tells when the status changed."""
+        """Set details without a change of status or of updated_at, the time of the last change of status."""
         self._database.execute(
             "UPDATE jobs SET status_details = json_patch(status_details, :details) WHERE id = :id",
             {"id": job_id, "details": json.dumps(details)},
         )
 
     def begin_result(self, job_id: str, result: dict[str, Any]) -> None:
-        """A result that is there while its job still runs; `complete` fills it."""
+        """Add a result while its job runs; `complete` fills it."""
         with self._database.transaction():
             self._add_result(job_id, result)
 
@@ -179,12 +179,12 @@ class JobStore:
             self._database.forget_secrets(job_id)
 
     def result(self, job_id: str) -> dict[str, Any] | None:
-        """The job's own; callers may have added others."""
+        """Return the job's own result; callers may have added others."""
         row = self._database.execute("SELECT result FROM jobs WHERE id = :id", {"id": job_id}).fetchone()
         return document_rows.read(self._database, row["result"]) if row and row["result"] else None
 
     def delete(self, job_id: str) -> None:
-        """With every result that names it."""
+        """Delete the job with every result that names it."""
         with self._database.transaction():
             named = self._database.execute("SELECT id FROM results WHERE job = :job", {"job": job_id})
             for row in named.fetchall():

@@ -49,7 +49,7 @@ Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at"]
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """Exactly this value."""
+    """Filter for exactly this value."""
 
     field: str
     path: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Any of these values as a substring, without regard to the case of ASCII letters."""
+    """Search for any of these values as a substring, ignoring the case of ASCII letters."""
 
     field: str
     path: tuple[str, ...] = ()

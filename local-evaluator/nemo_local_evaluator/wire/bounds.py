@@ -1,4 +1,4 @@
-"""How large a document may be: in bytes, and in parts, which are counted before the text is parsed.
+"""Limits of a document's size: in bytes, and in parts, which are counted before the text is parsed.
 
 Each object, list and value takes up to 300 bytes of memory once it is parsed, validated and copied, and as
 little as two characters of text: 60 MB of `[],` took 5.7 GB.

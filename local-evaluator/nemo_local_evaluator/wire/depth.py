@@ -1,4 +1,4 @@
-"""How deep a document may be: all that walk one, pickle above all, call themselves for each level."""
+"""Limit of a document's nesting: code that walks one, pickle above all, calls itself for each level."""
 
 from __future__ import annotations
 

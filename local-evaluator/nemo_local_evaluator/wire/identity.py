@@ -25,7 +25,7 @@ def now() -> str:
 
 
 def to_wire(moment: datetime) -> str:
-    """One fixed width for every time, so that text order is time order."""
+    """Return the time as text of a fixed width, so that text order is time order."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="microseconds")

@@ -19,14 +19,14 @@ MASK: Final = "******"
 _ALWAYS: Final = frozenset({"api_key", "hf_token"})
 _SUFFIXES: Final = ("_key", "_token", "password")
 _SCOPES: Final = frozenset({"params", "extra", "api_endpoint"})
-# Rows and custom fields are the caller's own data: a column named "answer_key" is no secret.
+# Rows and custom fields are the caller's own data: a column named "answer_key" is not a secret.
 _DATA: Final = frozenset({"rows", "custom_fields"})
 
 _ADDRESS: Final = re.compile(r".*(?:url|uri|endpoint|host|address)", re.IGNORECASE)
-"""Fields that say where a secret beside or below them is sent."""
+"""Fields with the address to which a secret next to or below them is sent."""
 
 Secrets = Mapping[str, str]
-"""Where (a JSON list of keys) -> the secret."""
+"""Secrets by their place, a JSON list of keys."""
 
 
 def mask(

@@ -1,4 +1,4 @@
-"""The documents of the v1 REST API: what callers send and what they are answered.
+"""Documents of the v1 REST API: request bodies and responses.
 
 Unknown keys are kept everywhere, as the service keeps them; only what a caller may rely on is typed.
 Input classes check requests. `Config`, `Target` and `Job` add what the server writes, and spell out
@@ -59,7 +59,7 @@ Count = Annotated[int, Field(gt=0), BeforeValidator(_whole)]
 
 
 class Document(BaseModel):
-    # Strict: "5" is no number and 1 no truth value, as the schema in /openapi.json says.
+    # Strict: "5" is not a number and 1 is not a boolean, as the schema in /openapi.json says.
     model_config = ConfigDict(extra="allow", strict=True)
 
 

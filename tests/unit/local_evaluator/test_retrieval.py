@@ -1,9 +1,8 @@
 """Retrieval: scores against trec_eval's own, examples worked by hand, and NeMo's shapes of results."""
 
-import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,76 +12,20 @@ from nemo_local_evaluator.metrics import RANKING, build_metric
 from nemo_local_evaluator.templating import TemplateEnvironment
 from nemo_local_evaluator.wire.errors import EvaluationError
 from tests.unit.local_evaluator.harness import Evaluator, rows_target
-
-MEASURES = ("recall_5", "recall_10", "ndcg_cut_5", "ndcg_cut_10")
-
-CORPUS = {f"d{number}": f"Document number {number}." for number in range(1, 15)}
-QUERIES = {"q1": "First query?", "q2": "Second query?", "q3": "Third query?", "q4": "Fourth query?"}
-QRELS = {
-    "q1": {"d1": 2, "d2": 1, "d3": 0},
-    "q2": {"d4": 1, "d5": 1},
-    "q3": {"d6": 1},
-    "q4": {f"d{number}": 1 for number in range(1, 13)},
-}
-
-
-def beir(server: Evaluator, name: str = "tiny", *, split: str = "test") -> dict[str, Any]:
-    """A dataset of BEIR's layout in the server's data directory."""
-    home = server.data / name
-    (home / "qrels").mkdir(parents=True)
-    (home / "corpus.jsonl").write_text(
-        lines({"_id": key, "title": "", "text": text} for key, text in CORPUS.items())
-    )
-    (home / "queries.jsonl").write_text(lines({"_id": key, "text": text} for key, text in QUERIES.items()))
-    judged = [
-        f"{query}\t{document}\t{grade}" for query, of in QRELS.items() for document, grade in of.items()
-    ]
-    (home / "qrels" / f"{split}.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]) + "\n")
-    return {"files_url": f"file://{name}/"}
-
-
-def lines(rows: Any) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def retriever(
-    dataset: Mapping[str, Any] | None, *, kind: str = "beir", measures: Sequence[str] = MEASURES, **more: Any
-) -> dict[str, Any]:
-    task = {"type": kind, "metrics": {measure: {"type": measure} for measure in measures}}
-    if dataset is not None:
-        task["dataset"] = dataset
-    return {"type": "retriever", "tasks": {"qa": task}, **more}
-
-
-def cached(server: Evaluator, *rows: Mapping[str, Any], kind: str = "retriever") -> dict[str, Any]:
-    (server.data / "outputs.jsonl").write_text(lines(rows))
-    return {"type": kind, kind: {"cached_outputs": {"files_url": "file://outputs.jsonl"}}}
-
-
-def row(query_id: str, documents: object) -> dict[str, Any]:
-    return {"query_id": query_id, "retrieved_docs": documents}
-
-
-async def result(server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
-    job = await server.run(config, target)
-    assert job["status"] == "completed", job["status_details"]
-    return await server.get(f"jobs/{job['id']}/results")
-
-
-async def scores(
-    server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """By measure."""
-    metrics = (await result(server, config, target))["tasks"]["qa"]["metrics"]
-    return {name.removeprefix("retriever."): one["scores"][name[10:]] for name, one in metrics.items()}
-
-
-async def values(server: Evaluator, config: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, float]:
-    return {name: score["value"] for name, score in (await scores(server, config, target)).items()}
-
-
-def dcg(*grades: float) -> float:
-    return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades, start=1))
+from tests.unit.local_evaluator.retrieval import (
+    CORPUS,
+    MEASURES,
+    QRELS,
+    RAGAS,
+    beir,
+    cached,
+    dcg,
+    result,
+    retriever,
+    row,
+    scores,
+    values,
+)
 
 
 async def test_an_example_worked_by_hand(server: Evaluator) -> None:
@@ -187,89 +130,6 @@ async def test_a_wrong_judgement_is_told_with_its_row(server: Evaluator) -> None
     assert job["status"] == "failed"
     message = job["status_details"]["message"]
     assert message.startswith("dataset 'qrels/test.tsv', row 19: score: Input should be a valid integer")
-
-
-SQUAD: dict[str, Any] = {
-    "version": "1.1",
-    "data": [
-        {
-            "title": "Cities",
-            "paragraphs": [
-                {
-                    "context": "Paris is the capital of France.",
-                    "qas": [{"id": "a", "question": "What is France's capital?", "answers": []}],
-                },
-                {
-                    "context": "Rome is the capital of Italy.",
-                    "qas": [{"id": "b", "question": "What is Italy's capital?", "answers": []}],
-                },
-            ],
-        }
-    ],
-}
-
-
-async def test_in_squad_the_paragraph_of_the_question_is_relevant(server: Evaluator) -> None:
-    config = retriever(server.dataset("squad.json", SQUAD), kind="squad", measures=["recall_5", "ndcg_cut_5"])
-    rome, paris = "Rome is the  capital of Italy.", {"title": "x", "text": "Paris is the capital of France."}
-    target = rows_target(
-        {"query": "What is France's capital?", "retrieved_docs": [rome, paris]},
-        {"query_id": "b", "retrieved_docs": [paris]},
-    )
-    found = await values(server, config, target)
-    assert found == pytest.approx({"recall_5": 1 / 2, "ndcg_cut_5": dcg(0, 1) / 2})
-
-
-async def test_squad_may_have_a_question_in_each_row(server: Evaluator) -> None:
-    rows = [
-        {"id": question["id"], "context": paragraph["context"], "question": question["question"]}
-        for paragraph in SQUAD["data"][0]["paragraphs"]
-        for question in paragraph["qas"]
-    ]
-    config = retriever(server.dataset("squad.json", rows), kind="squad", measures=["recall_5"])
-    found = await values(server, config, rows_target(row("b", ["Rome is the capital of Italy."])))
-    assert found == {"recall_5": 1.0}
-
-
-RAGAS = [
-    {
-        "question": "What is the capital of France?",
-        "answer": "Paris",
-        "contexts": ["Rome is in Italy.", "Paris is the capital of France.", "France is a country."],
-        "ground_truths": ["paris is the capital of france"],
-    },
-    {
-        "question": "Which colours has its flag?",
-        "answer": "Blue and white",
-        "contexts": ["The flag is blue and white."],
-        "ground_truths": ["blue", "white", "red"],
-    },
-]
-
-
-async def test_in_ragas_documents_with_a_ground_truth_are_relevant(server: Evaluator) -> None:
-    # Of the second question's flag, one document is relevant and "red" was not found in any.
-    config = retriever(None, kind="ragas", measures=["recall_5", "ndcg_cut_5"])
-    expected = {"recall_5": (1 + 1 / 2) / 2, "ndcg_cut_5": (dcg(0, 1) + 1 / dcg(1, 1)) / 2}
-    assert await values(server, config, rows_target(*RAGAS)) == pytest.approx(expected)
-
-
-async def test_ragas_is_read_by_rows_and_by_columns(server: Evaluator) -> None:
-    columns = {key: [one[key] for one in RAGAS] for key in RAGAS[0]}
-    by_form = []
-    for name, content in (("rows.json", RAGAS), ("columns.json", columns)):
-        dataset = server.dataset(name, content)
-        target = {"type": "rag", "rag": {"cached_outputs": dataset}}
-        config = retriever(None, kind="ragas", measures=["recall_5"])
-        by_form.append(await values(server, {**config, "type": "rag"}, target))
-    assert by_form[0] == by_form[1] == {"recall_5": 0.75}
-
-
-async def test_ground_truths_may_lie_apart_from_what_was_retrieved(server: Evaluator) -> None:
-    judged = [{key: one[key] for key in ("question", "ground_truths")} for one in RAGAS]
-    retrieved = [{key: one[key] for key in ("question", "contexts")} for one in RAGAS]
-    config = retriever(server.dataset("truths.json", judged), kind="ragas", measures=["recall_5"])
-    assert await values(server, config, cached(server, *retrieved)) == {"recall_5": 0.75}
 
 
 async def test_a_limit_is_one_of_retrieved_rows(server: Evaluator) -> None:
