@@ -32,7 +32,7 @@ def _tables(page: str) -> Iterator[tuple[str, list[list[str]]]]:
 
 
 def _conditions(cell: str) -> dict[str, str]:
-    return dict(re.findall(r"`(\w+)=(True|False)`", cell))
+    return dict(re.findall(r"`(\w+)=(True|False|Unknown)`", cell))
 
 
 def _situations() -> Iterator[tuple[tuple[str, str], Documented]]:

@@ -32,14 +32,19 @@ SHOWN: Final[Mapping[ConditionSet, Shown]] = {
     ConditionSet.COMPLETE: Shown("Current", "Healthy"),
     ConditionSet.FAILED: Shown("Failed", "Degraded"),
     ConditionSet.SUSPENDED: Shown("Current", "Suspended"),
+    ConditionSet.GATE_PENDING: Shown("InProgress", "Progressing"),
+    ConditionSet.GATE_PASSED: Shown("Current", "Healthy"),
+    ConditionSet.GATE_FAILED: Shown("Failed", "Degraded"),
+    ConditionSet.GATE_INCONCLUSIVE: Shown("Failed", "Degraded"),
+    ConditionSet.GATE_LET_THROUGH: Shown("Current", "Healthy"),
 }
 """Tests compare it with Argo CD's health check, and with what kstatus makes of live objects."""
 
 _HEAD: Final = """\
 # Conditions and their reasons
 
-All conditions of one outcome have the same reason and message. Match reasons in scripts: their spelling
-does not change; messages may. [GitOps](../explanation/gitops.md) explains what Flux (by kstatus) and Argo CD
+All conditions of one outcome have the same reason and message; `Complete` of a job with a gate keeps its own.
+Match reasons in scripts: their spelling does not change; messages may. [GitOps](../explanation/gitops.md) explains what Flux (by kstatus) and Argo CD
 do with what they show. A job or benchmark that waits for a connection which is `Stalled` has the connection's
 reason and message, and proceeds when the connection is ready.
 

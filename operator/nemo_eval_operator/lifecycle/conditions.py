@@ -31,11 +31,21 @@ class ConditionSet(Enum):
     COMPLETE = (("Ready", "True"), ("Complete", "True"))
     FAILED = (("Ready", "False"), ("Stalled", "True"), ("Failed", "True"))
     SUSPENDED = (("Suspended", "True"),)
-    GATE_PENDING = (("Ready", "False"), ("Reconciling", "True"), ("GatePassed", "Unknown"))
-    GATE_PASSED = (("Ready", "True"), ("GatePassed", "True"))
-    GATE_FAILED = (("Ready", "False"), ("Stalled", "True"), ("GatePassed", "False"))
-    GATE_INCONCLUSIVE = (("Ready", "False"), ("Stalled", "True"), ("GatePassed", "Unknown"))
-    GATE_LET_THROUGH = (("Ready", "True"), ("GatePassed", "Unknown"))
+    GATE_PENDING = (
+        ("Ready", "False"),
+        ("Reconciling", "True"),
+        ("GatePassed", "Unknown"),
+        ("Complete", "True"),
+    )
+    GATE_PASSED = (("Ready", "True"), ("GatePassed", "True"), ("Complete", "True"))
+    GATE_FAILED = (("Ready", "False"), ("Stalled", "True"), ("GatePassed", "False"), ("Complete", "True"))
+    GATE_INCONCLUSIVE = (
+        ("Ready", "False"),
+        ("Stalled", "True"),
+        ("GatePassed", "Unknown"),
+        ("Complete", "True"),
+    )
+    GATE_LET_THROUGH = (("Ready", "True"), ("GatePassed", "Unknown"), ("Complete", "True"))
 
 
 MAX_MESSAGE_CHARACTERS: Final = 4_000

@@ -35,10 +35,11 @@ ENTRIES: list[ConditionEntry | EventEntry] = [
 ]
 
 OTHER_WORDS = {
+    ("lifecycle/conditions.py", "GatePassed"),
     ("lifecycle/conditions.py", "Suspended"),
     ("resources/connection.py", "Running"),
 }
-"""Type of a condition, and heading of a column."""
+"""Types of conditions, and heading of a column."""
 
 
 def decision_modules() -> Iterator[tuple[str, ast.Module]]:

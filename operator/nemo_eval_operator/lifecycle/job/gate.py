@@ -110,7 +110,7 @@ def _ungated(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     """The gate was removed: the run is ready because it completed."""
     completed = _completed(job.status)
     message = completed.message if completed else "the evaluation completed"
-    return _with(job, job.status, now, Outcome(ConditionSet.READY, Reason.COMPLETED, message), None)
+    return _with(job, job.status, now, Outcome(ConditionSet.COMPLETE, Reason.COMPLETED, message), None)
 
 
 def _judged(job: NemoEvalJob, found: Judged, now: datetime) -> EvalJobStatus:
@@ -142,7 +142,8 @@ def _with(
     generation, previous = job.metadata.generation, job.status.conditions
     conditions = conditions_of(outcome, previous=previous, generation=generation, now=now)
     if completed := _completed(status):
-        conditions.append(completed.model_copy(update={"observed_generation": generation}))
+        kept = completed.model_copy(update={"observed_generation": generation})
+        conditions = [kept if one.type == kept.type else one for one in conditions]
     return status.model_copy(
         update={
             "observed_generation": generation,

@@ -156,4 +156,38 @@ END: Final = (
     ),
 )
 
-JOB_ENTRIES: Final = (*BEFORE, *RUN, *END, *SPEC_ENTRIES, *SOURCE_ENTRIES, *EVALUATOR_ENTRIES)
+GATE: Final = (
+    ConditionEntry(
+        Reason.GATE_PENDING,
+        (ConditionSet.GATE_PENDING,),
+        "The evaluation completed and is being judged by spec.gate.",
+        "",
+    ),
+    ConditionEntry(
+        Reason.WAITING_FOR_BASELINE,
+        (ConditionSet.GATE_PENDING,),
+        "The job that spec.gate.baseline.jobRef names has not ended.",
+        "",
+    ),
+    ConditionEntry(
+        Reason.GATE_PASSED,
+        (ConditionSet.GATE_PASSED,),
+        "The scores are within the rules of spec.gate.",
+        "",
+    ),
+    ConditionEntry(
+        Reason.GATE_FAILED,
+        (ConditionSet.GATE_FAILED,),
+        "A critical score is not within the rules of spec.gate; the message has the numbers.",
+        "Do not use the model, or change spec.gate: the run is then judged again.",
+    ),
+    ConditionEntry(
+        Reason.GATE_INCONCLUSIVE,
+        (ConditionSet.GATE_INCONCLUSIVE, ConditionSet.GATE_LET_THROUGH),
+        "The scores show neither that the rules of spec.gate hold nor that they do not; the message says "
+        "what is missing. With onInconclusive: Pass the job is ready all the same.",
+        "Evaluate more items, correct what is missing, or change spec.gate.",
+    ),
+)
+
+JOB_ENTRIES: Final = (*BEFORE, *RUN, *END, *GATE, *SPEC_ENTRIES, *SOURCE_ENTRIES, *EVALUATOR_ENTRIES)
