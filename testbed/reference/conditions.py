@@ -44,7 +44,8 @@ _HEAD: Final = """\
 # Conditions and their reasons
 
 All conditions of one outcome have the same reason and message; `Complete` of a job with a gate keeps its own.
-Match reasons in scripts: their spelling does not change; messages may. [GitOps](../explanation/gitops.md) explains what Flux (by kstatus) and Argo CD
+Match reasons in scripts: their spelling does not change; messages may.
+[GitOps](../explanation/gitops.md) explains what Flux (by kstatus) and Argo CD
 do with what they show. A job or benchmark that waits for a connection which is `Stalled` has the connection's
 reason and message, and proceeds when the connection is ready.
 
