@@ -1,4 +1,8 @@
-"""The steps that a decision can name. The reconcilers do them; nothing here does anything."""
+"""The steps that a decision can name. The reconcilers do them; nothing here does anything.
+
+ReadBenchmark, ResolveEvaluator, ObserveJob, AcquireSlot, FindJob and CollectResults request the facts of
+`lifecycle.job.facts`: their answers are filled in, and it is decided again.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,12 @@ __all__ = [
     "JobStep",
     "JudgeGate",
     "ObserveConfig",
+    "ObserveJob",
+    "ReadBenchmark",
     "RemoveFinalizer",
     "ReplaceConfig",
     "RequeueAfter",
+    "ResolveEvaluator",
     "SubmitJob",
     "UpdateConfig",
     "WriteStatus",
@@ -62,6 +69,28 @@ class RemoveFinalizer:
 @dataclass(frozen=True, slots=True)
 class DeleteObject:
     """The object's time to live has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBenchmark:
+    """Read the benchmark that the job refers to; nothing is read for a job that brings its own config."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveEvaluator:
+    """Find the evaluator that the job is about, and whether it can be used now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveJob:
+    """Take what the poller last reported of the remote job.
+
+    `ask`: where it reported nothing, ask the evaluator. Not for one that runs as its status says: the poller
+    reports when that changes.
+    """
+
+    job_id: str
+    ask: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +176,9 @@ JobStep = (
     | AddFinalizer
     | RemoveFinalizer
     | DeleteObject
+    | ReadBenchmark
+    | ResolveEvaluator
+    | ObserveJob
     | AcquireSlot
     | SubmitJob
     | FindJob

@@ -30,14 +30,16 @@ from nemo_eval_operator.evaluator.model.wire import StatusDetails
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import FINALIZER, RERUN_ANNOTATION
 from nemo_eval_operator.lifecycle.job import (
+    UNKNOWN,
     Admitted,
     Facts,
     LookUp,
+    NothingNew,
     RemoteGone,
+    ResolvedEvaluator,
     Stored,
     attempt_status,
     decide_job,
-    depends_on_remote,
     end_status,
     pick_marked,
 )
@@ -51,13 +53,16 @@ from nemo_eval_operator.lifecycle.steps import (
     DeleteJob,
     DeleteObject,
     FindJob,
+    ObserveJob,
+    ReadBenchmark,
     RemoveFinalizer,
     RequeueAfter,
+    ResolveEvaluator,
     SubmitJob,
     WriteStatus,
 )
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
-from tests.unit.lifecycle.objects import EM, NOW, SETTLE, evaljob, remote
+from tests.unit.lifecycle.objects import EM, NOW, SETTLE, USED, evaljob, remote
 
 INTENT_SECONDS = 5.0
 """As in the shell: an intent that took longer to write is not acted on."""
@@ -133,9 +138,9 @@ def reconcile(clock: Callable[[], datetime], breaker: Gate) -> Operator:
     if job is None:
         return
     deleting = job.metadata.deletion_timestamp is not None
-    facts = yield from gather(job, clock, breaker)
+    facts = Facts(now=clock(), settle=SETTLE)
     for _ in range(20):
-        facts = replace(facts, now=clock(), outage=breaker.outage)
+        facts = as_of_now(facts, clock, breaker)
         step = decide_job(job, facts)
         match step:
             case RequeueAfter():
@@ -157,14 +162,28 @@ def reconcile(clock: Callable[[], datetime], breaker: Gate) -> Operator:
     raise AssertionError(f"still not at rest: {step}")
 
 
-def gather(job: NemoEvalJob, clock: Callable[[], datetime], breaker: Gate) -> Generator[Call, Any, Facts]:
-    facts = Facts(now=clock(), settle=SETTLE, outage=breaker.outage)
-    if job.status.job_id is not None and depends_on_remote(job):
-        try:
-            return replace(facts, remote=(yield from observe(job.status.job_id)))
-        except EvaluatorError as error:
-            breaker.outage = error.detail if isinstance(error, Unavailable) else breaker.outage
+def as_of_now(facts: Facts, clock: Callable[[], datetime], breaker: Gate) -> Facts:
+    facts = replace(facts, now=clock())
+    if isinstance(facts.evaluator, ResolvedEvaluator):
+        facts = replace(facts, evaluator=replace(facts.evaluator, outage=breaker.outage))
     return facts
+
+
+def request(job: NemoEvalJob, facts: Facts, step: object, breaker: Gate) -> Generator[Call, Any, Facts]:
+    """The fact that `step` requests. There is no poller: what it would report is asked for."""
+    match step:
+        case ReadBenchmark():
+            return replace(facts, benchmark=None)
+        case ResolveEvaluator():
+            return replace(facts, evaluator=ResolvedEvaluator(USED))
+        case ObserveJob(job_id):
+            try:
+                return replace(facts, remote=(yield from observe(job_id)))
+            except EvaluatorError as error:
+                breaker.outage = error.detail if isinstance(error, Unavailable) else breaker.outage
+                return replace(facts, remote=NothingNew())
+        case _:
+            raise AssertionError(step)
 
 
 def advance(
@@ -175,7 +194,7 @@ def advance(
             known = (job.status.attempt, job.status.job_id)
             job = yield from record(job, status)
             if (status.attempt, status.job_id) != known:
-                facts = yield from gather(job, clock, breaker)
+                facts = Facts(now=clock(), settle=SETTLE)
             return job, facts
         case AcquireSlot():
             return job, replace(facts, slot_decision=Admitted())
@@ -183,7 +202,7 @@ def advance(
             job = yield Call("hold", job=job)
             return job, facts
         case SubmitJob(claim):
-            return (yield from submit(job, clock, breaker, claim=claim)), replace(facts, lookup=None)
+            return (yield from submit(job, clock, breaker, claim=claim)), replace(facts, lookup=UNKNOWN)
         case FindJob():
             return job, replace(facts, lookup=(yield from look_up(job, step, clock)))
         case CancelJob(job_id):
@@ -196,7 +215,7 @@ def advance(
         case CollectResults(job_id):
             return job, replace(facts, stored=(yield from collect(job, job_id, clock)))
         case _:
-            raise AssertionError(step)
+            return job, (yield from request(job, facts, step, breaker))
 
 
 def look_up(job: NemoEvalJob, step: FindJob, clock: Callable[[], datetime]) -> Generator[Call, Any, LookUp]:

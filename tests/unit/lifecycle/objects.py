@@ -7,8 +7,8 @@ from typing import Any
 
 from nemo_eval_operator.evaluator.model import RemoteConfig, RemoteJob, Results
 from nemo_eval_operator.lifecycle import FINALIZER
-from nemo_eval_operator.lifecycle.job import Admitted, Facts, LookUp, Stored
-from nemo_eval_operator.resources import Condition, NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.lifecycle.job import Admitted, Facts, LookUp, NothingNew, ResolvedEvaluator, Stored
+from nemo_eval_operator.resources import Condition, EvaluatorUsed, NemoBenchmark, NemoEvalJob
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=45)
@@ -19,6 +19,14 @@ Manifest = dict[str, Any]
 
 HELD: Manifest = {"finalizers": [FINALIZER]}
 """metadata of an object that carries our finalizer."""
+
+USED = EvaluatorUsed(url="http://evaluator.test")
+"""The evaluator of an object about which a test says nothing else."""
+
+CLAIMED: Manifest = HELD | {
+    "annotations": {"evaluator.nemo.dev/claimed-by-uid": UID, "evaluator.nemo.dev/claimed-for": USED.url},
+}
+"""metadata of an object that was also claimed for that evaluator."""
 
 GONE = "the evaluator is gone"
 
@@ -142,9 +150,22 @@ def remote_config(**document: Any) -> RemoteConfig:
 
 
 def facts(**known: Any) -> Facts:
-    """Where a test says nothing else, the evaluator has a place for the job."""
-    given: dict[str, Any] = {"now": NOW, "settle": SETTLE, "slot_decision": Admitted()} | known
-    return Facts(**given)
+    """Where a test says nothing else, the job brings its own config, the evaluator can be reached and has a
+    slot for it, and nothing new was reported of the remote job. What only a search or the results show is
+    not known.
+    """
+    evaluator, outage = known.pop("evaluator", USED), known.pop("outage", None)
+    if isinstance(evaluator, EvaluatorUsed):
+        evaluator = ResolvedEvaluator(evaluator, outage=outage)
+    given: dict[str, Any] = {
+        "now": NOW,
+        "settle": SETTLE,
+        "benchmark": None,
+        "evaluator": evaluator,
+        "remote": NothingNew(),
+        "slot_decision": Admitted(),
+    }
+    return Facts(**given | known)
 
 
 def lookup(*found: RemoteJob, begun: datetime = NOW) -> LookUp:

@@ -25,6 +25,7 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 from tests.unit.lifecycle.objects import (
+    CLAIMED,
     FAILED,
     HELD,
     NOW,
@@ -206,7 +207,7 @@ class TestRetries:
         assert retry_delay(retry) == timedelta(seconds=seconds)
 
     def backing_off(self, **spec: Any) -> NemoEvalJob:
-        job = evaljob(meta=HELD, status=followed(), backoffLimit=1, **spec)
+        job = evaljob(meta=CLAIMED, status=followed(), backoffLimit=1, **spec)
         return after(job, decide_job(job, self.failed))
 
     @pytest.mark.parametrize(
@@ -298,7 +299,7 @@ class TestRerun:
 
     def test_a_job_that_is_not_submitted_yet_needs_no_other_attempt(self) -> None:
         job = evaljob(meta=HELD | asked("first"))
-        assert decide_job(job, facts()) == SubmitJob()
+        assert decide_job(job, facts()) == SubmitJob(claim=True)
 
     def test_a_cancelled_job_stays_so_and_says_why_once(self) -> None:
         job = evaljob(meta=asked("again"), status=finished(), cancel=True)

@@ -9,9 +9,11 @@ import pytest
 
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.lifecycle.job import (
+    UNKNOWN,
     BenchmarkUnusable,
     Counting,
     Facts,
+    NothingNew,
     Queued,
     RemoteGone,
     RemoteUnclear,
@@ -34,9 +36,9 @@ from nemo_eval_operator.lifecycle.steps import (
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 from tests.unit.lifecycle.objects import (
+    CLAIMED,
     HELD,
     NOW,
-    UID,
     WORKING,
     ago,
     benchmark,
@@ -87,11 +89,12 @@ class TestNotSubmitted:
 
     @pytest.mark.parametrize("bench", [benchmark(), None])
     def test_then_it_is_submitted(self, bench: object) -> None:
-        assert decide_job(evaljob(meta=HELD), facts(benchmark=bench)) == SubmitJob()
+        job = evaljob(meta=CLAIMED, status={"attempt": 1})
+        assert decide_job(job, facts(benchmark=bench)) == SubmitJob()
 
     @pytest.mark.parametrize("meta", [{}, HELD])
     def test_before_anything_is_written_it_needs_a_place_at_the_evaluator(self, meta: dict[str, Any]) -> None:
-        assert decide_job(evaljob(meta=meta), facts(slot_decision=None)) == AcquireSlot()
+        assert decide_job(evaljob(meta=meta), facts(slot_decision=UNKNOWN)) == AcquireSlot()
         assert decide_job(evaljob(meta=meta), facts(slot_decision=Counting())) == RequeueAfter()
 
     def test_without_a_place_it_says_where_in_line_it_is_and_only_what_is_new(self) -> None:
@@ -113,11 +116,11 @@ class TestNotSubmitted:
 
     def test_whoever_leaves_the_line_has_no_place_in_it(self) -> None:
         in_line = evaljob(status={"queuePosition": 3}, suspend=True)
-        assert written(decide_job(in_line, facts(slot_decision=None))).queue_position is None
+        assert written(decide_job(in_line, facts(slot_decision=UNKNOWN))).queue_position is None
 
     @pytest.mark.parametrize("finalizers", [[], HELD["finalizers"]])
     def test_a_status_that_was_lost_is_looked_for_by_the_mark(self, finalizers: list[str]) -> None:
-        claimed = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": UID}, "finalizers": finalizers}
+        claimed = CLAIMED | {"finalizers": finalizers}
         job = evaljob(meta=claimed | {"creationTimestamp": stamp(ago(5000))})
         step = decide_job(job, facts())
         assert step == FindJob(created_since=ago(5000) - timedelta(hours=25), attempt=None)
@@ -127,7 +130,7 @@ class TestNotSubmitted:
 
     def test_a_copy_of_a_claimed_object_is_an_object_of_its_own(self) -> None:
         copied = {"annotations": {"evaluator.nemo.dev/claimed-by-uid": "another"}}
-        assert decide_job(evaljob(meta=HELD | copied), facts()) == SubmitJob()
+        assert decide_job(evaljob(meta=HELD | copied), facts()) == SubmitJob(claim=True)
 
     def test_other_finalizers_do_not_count_as_ours(self) -> None:
         other = {"finalizers": ["foregroundDeletion"]}
@@ -227,7 +230,7 @@ class TestUncertain:
     def test_nothing_found_late_enough_means_that_there_is_none(
         self, submitted_ago: float, looked_ago: float
     ) -> None:
-        job = evaljob(meta=HELD, status=intent(submitted_ago))
+        job = evaljob(meta=CLAIMED, status=intent(submitted_ago))
         assert decide_job(job, facts(lookup=lookup(begun=ago(looked_ago)))) == SubmitJob()
 
     @pytest.mark.parametrize(
@@ -392,7 +395,7 @@ class TestFollowed:
         job = evaljob(meta=HELD, status=followed(phase="Cancelling"), activeDeadlineSeconds=1)
         assert outcome(decide_job(job, facts(remote=RemoteGone()))) == ("Failed", "DeadlineExceeded")
 
-    @pytest.mark.parametrize("news", [None, remote(), remote("pending")])
+    @pytest.mark.parametrize("news", [NothingNew(), remote(), remote("pending")])
     @pytest.mark.parametrize("spec", [{"cancel": True}, {"activeDeadlineSeconds": 100}])
     def test_cancel_and_deadline_cancel_it(self, news: object, spec: dict[str, Any]) -> None:
         job = evaljob(meta=HELD, status=followed(), **spec)
@@ -421,7 +424,7 @@ class TestFollowed:
         assert isinstance(step, RequeueAfter)
         assert step.seconds is None or step.seconds >= 1
 
-    @pytest.mark.parametrize("news", [None, remote()])
+    @pytest.mark.parametrize("news", [NothingNew(), remote()])
     def test_it_is_looked_at_when_its_deadline_passes(self, news: object) -> None:
         job = evaljob(meta=HELD, status=followed(), activeDeadlineSeconds=160)
         assert decide_job(job, facts(remote=news)) == RequeueAfter(60.0)
@@ -430,7 +433,7 @@ class TestFollowed:
         job = evaljob(meta=HELD, status=followed(startTime=None), activeDeadlineSeconds=1)
         assert decide_job(job, facts()) == RequeueAfter()
 
-    @pytest.mark.parametrize("news", [None, remote("running")])
+    @pytest.mark.parametrize("news", [NothingNew(), remote("running")])
     def test_one_that_was_let_go_and_may_still_run_gets_the_finalizer_back(self, news: Any) -> None:
         assert decide_job(evaljob(status=followed()), facts(remote=news)) == AddFinalizer()
 

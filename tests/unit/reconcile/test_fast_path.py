@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.model import Unavailable
 from nemo_eval_operator.kube import KubeClient, ObjectKey
-from nemo_eval_operator.lifecycle.job import gate_hash
+from nemo_eval_operator.lifecycle.job import Facts, NothingNew, ResolvedEvaluator, decide_job, gate_hash
+from nemo_eval_operator.lifecycle.steps import ObserveJob, RequeueAfter, ResolveEvaluator
 from nemo_eval_operator.reconcile import BenchmarkWaiters, FastPath, JobIndex
-from nemo_eval_operator.resources import LabelSelector
+from nemo_eval_operator.resources import LabelSelector, NemoEvalJob
 from nemo_eval_operator.workqueue import WorkQueue
 from tests.unit.lifecycle import objects
+from tests.unit.lifecycle.any_job import filled, jobs
 from tests.unit.lifecycle.objects import HELD, evaljob, finished, followed, intent
 from tests.unit.reconcile.one_evaluator import one_evaluator
 
@@ -28,7 +34,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.queue = WorkQueue()
-        evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient()), self.queue)
+        self.evaluators = evaluators = one_evaluator(EvaluatorClient(httpx.AsyncClient()), self.queue)
         self.tracker, self.slot_pool = evaluators.own.tracker, evaluators.own.slot_pool
         job_index = JobIndex(evaluators=evaluators, waiting=BenchmarkWaiters())
         settle = timedelta(seconds=45)
@@ -175,3 +181,41 @@ async def test_every_object_of_the_list_is_reported_whether_it_needs_a_look_or_n
 
     assert [uid for uid, _ in stage.listed] == ["one", "two"]
     assert stage.listed[1][1].name == "waits"
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(job=jobs(), data=st.data())
+def test_no_object_is_taken_for_which_a_reconcile_would_do_something(
+    job: NemoEvalJob, data: st.DataObject
+) -> None:
+    """Whatever a reconcile would find out: it needs the evaluator at most, and asks it for nothing."""
+    stage = Stage()
+    if not stage.note(job.model_dump(by_alias=True, exclude_none=True, mode="json")):
+        return
+    nothing_known = Facts(now=datetime.now(UTC), settle=objects.SETTLE)
+    evaluator = ResolvedEvaluator(stage.evaluators.own.used)
+    answers: dict[str, Any] = {"evaluator": evaluator, "remote": NothingNew()}
+    step = decide_job(job, nothing_known)
+    while isinstance(step, ResolveEvaluator | ObserveJob):
+        assert step == ResolveEvaluator() or step == ObserveJob(job.status.job_id or "", ask=False)
+        if isinstance(step, ResolveEvaluator):
+            step = decide_job(job, replace(nothing_known, evaluator=evaluator))
+        else:
+            step = decide_job(job, replace(nothing_known, **answers))
+    assert isinstance(step, RequeueAfter)
+    found = data.draw(filled(replace(nothing_known, **answers)))
+    assert isinstance(decide_job(job, found), RequeueAfter)
+
+
+async def test_in_an_outage_each_job_says_so_itself() -> None:
+    stage = Stage()
+    stage.evaluators.own.breaker.trip(Unavailable("refused"))
+
+    assert not stage.note(document(running()))
+    assert stage.note(document(finished(), {"finalizers": []}))

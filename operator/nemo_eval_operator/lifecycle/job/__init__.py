@@ -9,17 +9,21 @@ from .baseline import (
     difference,
     selector_text,
 )
-from .decision import decide_job, depends_on_remote
+from .decision import decide_job
 from .deletion import release_job_seconds
 from .evidence import HEADER_KEY, ITEMS_KEY, baseline_names, evidence_names
 from .facts import (
+    UNKNOWN,
     BenchmarkUnusable,
     EvaluatorUnusable,
     Facts,
     LookUp,
+    NothingNew,
     RemoteGone,
     RemoteUnclear,
+    ResolvedEvaluator,
     Stored,
+    Unknown,
     goes_on,
 )
 from .gate import GateFacts, Judged, new_verdict
@@ -37,6 +41,7 @@ __all__ = [
     "HEADER_KEY",
     "ITEMS_KEY",
     "RESULTS_KEY",
+    "UNKNOWN",
     "Admitted",
     "BaselineFound",
     "BenchmarkUnusable",
@@ -48,19 +53,21 @@ __all__ = [
     "Judged",
     "LookUp",
     "NewestJob",
+    "NothingNew",
     "Queued",
     "RemoteGone",
     "RemoteUnclear",
+    "ResolvedEvaluator",
     "Run",
     "SlotDecision",
     "Stored",
+    "Unknown",
     "WaitForBaseline",
     "baseline_hash",
     "baseline_names",
     "choose_named",
     "config_map_names",
     "decide_job",
-    "depends_on_remote",
     "difference",
     "evidence_names",
     "gate_hash",

@@ -21,33 +21,50 @@ from nemo_eval_operator.lifecycle.steps import (
     CollectResults,
     DeleteObject,
     JobStep,
+    ObserveJob,
+    ReadBenchmark,
     RemoveFinalizer,
     RequeueAfter,
+    ResolveEvaluator,
     SubmitJob,
     WriteStatus,
     write_or_wait,
 )
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
+from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, end_status
 from . import status as job_status
 from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
 from .deletion import RECHECK_SECONDS, decide_deletion
-from .facts import BenchmarkUnusable, EvaluatorUnusable, Facts, RemoteGone, RemoteUnclear
+from .facts import (
+    BenchmarkUnusable,
+    EvaluatorUnusable,
+    Facts,
+    NothingNew,
+    RemoteGone,
+    RemoteUnclear,
+    ResolvedEvaluator,
+    Unknown,
+)
 from .gate import await_verdict, decide_gate
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 from .slots import Admitted, Counting, Queued
+from .snapshot import snapshot_in_status
 from .status_parts import observed
 
-__all__ = ["decide_job", "depends_on_remote"]
+__all__ = ["decide_job"]
 
 CANCEL_AGAIN_SECONDS: Final = 15.0
 """When a job that goes on running is asked again to end; that it has ended the poller tells at once."""
 
 
 def decide_job(job: NemoEvalJob, facts: Facts) -> JobStep:
-    """The next step for `job`; Rest where nothing is to be done."""
+    """The next step for `job`: RequeueAfter where nothing is to be done.
+
+    A fact that is needed and `Unknown` is requested by the step that is returned. So every other step is the
+    right one whatever the facts that are still Unknown are.
+    """
     if job.metadata.deletion_timestamp is not None:
         return decide_deletion(job, job.metadata.deletion_timestamp, facts)
     if job.status.completion_time is not None:
@@ -59,50 +76,52 @@ def decide_job(job: NemoEvalJob, facts: Facts) -> JobStep:
     return _not_submitted(job, facts)
 
 
-def depends_on_remote(job: NemoEvalJob) -> bool:
-    """Whether how the remote job stands could change the next step."""
-    left_alone = (
-        job.metadata.deletion_timestamp is not None and job.spec.deletion_policy is JobDeletionPolicy.ORPHAN
-    )
-    return job.status.job_id is not None and job.status.completion_time is None and not left_alone
-
-
 def _not_submitted(job: NemoEvalJob, facts: Facts) -> JobStep:
-    deadline = _deadline(job)
     if job.spec.cancel:
         return write_or_wait(job, end_status.cancelled(job, facts.now, "cancelled before it was submitted"))
     if job.spec.suspend:
         return write_or_wait(job, job_status.suspended(job, facts.now))
-    if deadline is not None and facts.now >= deadline:
+    if _is_overdue(job, facts.now):
         return WriteStatus(end_status.deadline_exceeded(job, facts.now))
+    if isinstance(facts.benchmark, Unknown):
+        return ReadBenchmark()
     if isinstance(facts.benchmark, BenchmarkUnusable):
         return write_or_wait(
             job, job_status.waiting(job, facts.now, facts.benchmark.reason, facts.benchmark.message)
         )
-    if isinstance(facts.evaluator, EvaluatorUnusable):
-        return write_or_wait(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
-    if facts.outage is not None:
-        return write_or_wait(
-            job, job_status.waiting(job, facts.now, Reason.EVALUATOR_UNREACHABLE, facts.outage)
-        )
-    due = retry_due(job)
+    match facts.evaluator:
+        case Unknown():
+            return ResolveEvaluator()
+        case EvaluatorUnusable() as unusable:
+            return write_or_wait(job, job_status.without_evaluator(job, facts.now, unusable))
+        case ResolvedEvaluator(outage=str() as outage):
+            return write_or_wait(
+                job, job_status.waiting(job, facts.now, Reason.EVALUATOR_UNREACHABLE, outage)
+            )
+        case ResolvedEvaluator() as evaluator:
+            return _submittable(job, evaluator, facts)
+
+
+def _submittable(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -> JobStep:
+    """Benchmark and evaluator are usable: a retry waits for its time, and a lost status is looked for."""
+    deadline, due = _deadline(job), retry_due(job)
     if due is not None and facts.now < due:
         sooner = due if deadline is None else min(due, deadline)
         return write_or_wait(
             job, attempt_status.backing_off(job, facts.now, due), rest=_until(sooner, facts.now)
         )
     if status_was_lost(job):
-        if facts.lookup is None:
-            return look_up_latest(job, facts)
+        if isinstance(facts.lookup, Unknown):
+            return look_up_latest(job, facts.now)
         if facts.lookup.found:
-            return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found, _used(facts)))
-    return _in_turn(job, facts)
+            return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found, evaluator.used))
+    return _in_turn(job, evaluator, facts)
 
 
-def _in_turn(job: NemoEvalJob, facts: Facts) -> JobStep:
+def _in_turn(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -> JobStep:
     """Nothing is in the way any more but others."""
     match facts.slot_decision:
-        case None:
+        case Unknown():
             return AcquireSlot()
         case Counting():
             return RequeueAfter()
@@ -111,18 +130,22 @@ def _in_turn(job: NemoEvalJob, facts: Facts) -> JobStep:
                 job, job_status.queued(job, facts.now, queued), rest=_until(_deadline(job), facts.now)
             )
         case Admitted():
-            claimed = FINALIZER in job.metadata.finalizers and not _is_claimed_elsewhere(job, facts)
-            return SubmitJob(claim=not claimed)
+            # Should status be lost after the submission, the claim alone says where to look.
+            claimed_here = claimed_evaluator(job.metadata) == evaluator.used
+            return SubmitJob(claim=not (claimed_here and FINALIZER in job.metadata.finalizers))
 
 
 def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
-    if facts.lookup is None:
-        if isinstance(facts.evaluator, EvaluatorUnusable):
-            return write_or_wait(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
-        return RequeueAfter() if facts.outage is not None else look_up(job, submitted)
+    evaluator = facts.evaluator
+    if isinstance(evaluator, Unknown):
+        return ResolveEvaluator()
+    if isinstance(facts.lookup, Unknown):
+        if isinstance(evaluator, EvaluatorUnusable):
+            return write_or_wait(job, job_status.without_evaluator(job, facts.now, evaluator))
+        return RequeueAfter() if evaluator.outage is not None else look_up(job, submitted)
     if facts.lookup.found:
         return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found))
-    if unsettled := unsettled_seconds(submitted, facts.lookup, facts):
+    if unsettled := unsettled_seconds(submitted, facts.lookup, evaluator, facts.settle):
         return write_or_wait(job, job_status.uncertain(job, facts.now), rest=unsettled)
     # Surely there is no job: whatever holds this one up now, nothing is uncertain any more.
     certain = job.status.model_copy(update={"submission": None})
@@ -130,37 +153,57 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
 
 
 def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
-    deadline = _deadline(job)
-    overdue = deadline is not None and facts.now >= deadline
-    ended = isinstance(facts.remote, RemoteGone) or (
-        isinstance(facts.remote, RemoteJob) and facts.remote.is_terminal
-    )
-    if not ended and FINALIZER not in job.metadata.finalizers:
+    match facts.evaluator:
+        case Unknown():
+            return ResolveEvaluator()
+        case EvaluatorUnusable() as unusable:
+            if FINALIZER not in job.metadata.finalizers:
+                return AddFinalizer()
+            return write_or_wait(job, job_status.without_evaluator(job, facts.now, unusable))
+        case ResolvedEvaluator() as evaluator:
+            if isinstance(facts.remote, Unknown):
+                return ObserveJob(job_id, ask=not snapshot_in_status(job.status).is_live)
+            if isinstance(facts.remote, RemoteJob) and facts.remote.is_terminal:
+                return _run_ended(job, job_id, facts.remote, facts)
+            return _may_run(job, job_id, facts.remote, evaluator, facts)
+
+
+def _run_ended(job: NemoEvalJob, job_id: str, remote: RemoteJob, facts: Facts) -> JobStep:
+    overdue = _is_overdue(job, facts.now)
+    if remote.status == JobStatus.COMPLETED:
+        if isinstance(facts.stored, Unknown):
+            return CollectResults(job_id)
+        completed = end_status.succeeded(job, facts.now, remote, facts.stored)
+        return WriteStatus(await_verdict(job, completed, facts.now))
+    if remote.status == JobStatus.CANCELLED:
+        return WriteStatus(end_status.ended_by_cancel(job, facts.now, overdue=overdue))
+    again = may_retry(job, remote) and not job.spec.cancel and not overdue
+    return WriteStatus((attempt_status.retrying if again else end_status.failed)(job, facts.now, remote))
+
+
+def _may_run(
+    job: NemoEvalJob,
+    job_id: str,
+    remote: RemoteJob | RemoteGone | RemoteUnclear | NothingNew,
+    evaluator: ResolvedEvaluator,
+    facts: Facts,
+) -> JobStep:
+    """The remote job, as far as it is known, has not ended; it may be gone."""
+    deadline, overdue = _deadline(job), _is_overdue(job, facts.now)
+    if isinstance(remote, RemoteGone):
+        return WriteStatus(end_status.lost(job, facts.now, overdue=overdue))
+    if FINALIZER not in job.metadata.finalizers:
         # Let go of when an operator was uninstalled: who deletes it expects its job to be cancelled.
         return AddFinalizer()
-    match facts.remote:
-        case None:
-            return _unseen(job, job_id, facts, overdue=overdue)
+    match remote:
+        case NothingNew():
+            return _unseen(job, job_id, evaluator, facts.now)
         case RemoteUnclear() if job.spec.cancel or overdue or job.status.phase is Phase.CANCELLING:
-            return _unseen(job, job_id, facts, overdue=overdue)
+            return _unseen(job, job_id, evaluator, facts.now)
         case RemoteUnclear(detail):
             status = job_status.unclear(job, facts.now, f"remote job {job_id} cannot be observed: {detail}")
             return write_or_wait(job, status, rest=_until(deadline, facts.now))
-        case RemoteGone():
-            return WriteStatus(end_status.lost(job, facts.now, overdue=overdue))
-        case RemoteJob(status=JobStatus.COMPLETED) as remote:
-            if facts.stored is None:
-                return CollectResults(job_id)
-            completed = end_status.succeeded(job, facts.now, remote, facts.stored)
-            return WriteStatus(await_verdict(job, completed, facts.now))
-        case RemoteJob(status=JobStatus.FAILED) as remote:
-            again = may_retry(job, remote) and not job.spec.cancel and not overdue
-            return WriteStatus(
-                (attempt_status.retrying if again else end_status.failed)(job, facts.now, remote)
-            )
-        case RemoteJob(status=JobStatus.CANCELLED):
-            return WriteStatus(end_status.ended_by_cancel(job, facts.now, overdue=overdue))
-        case RemoteJob() as remote:
+        case RemoteJob():
             cancelling = remote.status == CANCELLING
             if (job.spec.cancel or overdue) and not cancelling:
                 return RequeueAfter(CANCEL_AGAIN_SECONDS) if facts.cancel_asked else CancelJob(job_id)
@@ -168,20 +211,19 @@ def _followed(job: NemoEvalJob, job_id: str, facts: Facts) -> JobStep:
             return write_or_wait(job, job_status.running(job, facts.now, remote), rest=rest)
 
 
-def _unseen(job: NemoEvalJob, job_id: str, facts: Facts, *, overdue: bool) -> JobStep:
+def _unseen(job: NemoEvalJob, job_id: str, evaluator: ResolvedEvaluator, now: datetime) -> JobStep:
     """Nothing is known of the remote job but that there is one: the poller says when that changes."""
-    if isinstance(facts.evaluator, EvaluatorUnusable):
-        return write_or_wait(job, job_status.without_evaluator(job, facts.now, facts.evaluator))
-    if facts.outage is not None:
-        return write_or_wait(job, job_status.out_of_sight(job, facts.now, facts.outage))
-    if (job.spec.cancel or overdue) and job.status.phase is not Phase.CANCELLING:
+    if evaluator.outage is not None:
+        return write_or_wait(job, job_status.out_of_sight(job, now, evaluator.outage))
+    if (job.spec.cancel or _is_overdue(job, now)) and job.status.phase is not Phase.CANCELLING:
         return CancelJob(job_id)
-    return write_or_wait(job, observed(job), rest=_until(_deadline(job), facts.now))
+    return write_or_wait(job, observed(job), rest=_until(_deadline(job), now))
 
 
 def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
     runs_again = rerun_wanted(job)
-    judging = None if runs_again else decide_gate(job, facts.gate, facts.now, _deadline(job))
+    gate = None if isinstance(facts.gate, Unknown) else facts.gate
+    judging = None if runs_again else decide_gate(job, gate, facts.now, _deadline(job))
     if judging is None and (status := observed(job)) != job.status:
         return WriteStatus(status)
     if runs_again:
@@ -199,20 +241,15 @@ def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
     return DeleteObject() if facts.now >= expiry else RequeueAfter(_until(expiry, facts.now))
 
 
-def _used(facts: Facts) -> EvaluatorUsed | None:
-    return facts.evaluator if isinstance(facts.evaluator, EvaluatorUsed) else None
-
-
-def _is_claimed_elsewhere(job: NemoEvalJob, facts: Facts) -> bool:
-    """Should status be lost after the submission, the claim alone says where to look."""
-    used = _used(facts)
-    return used is not None and claimed_evaluator(job.metadata) != used
-
-
 def _deadline(job: NemoEvalJob) -> datetime | None:
     if job.spec.active_deadline_seconds is None or job.status.start_time is None:
         return None
     return parse_timestamp(job.status.start_time) + timedelta(seconds=job.spec.active_deadline_seconds)
+
+
+def _is_overdue(job: NemoEvalJob, now: datetime) -> bool:
+    deadline = _deadline(job)
+    return deadline is not None and now >= deadline
 
 
 def _until(moment: datetime | None, now: datetime) -> float | None:

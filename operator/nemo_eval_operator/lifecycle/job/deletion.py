@@ -16,17 +16,19 @@ from nemo_eval_operator.lifecycle.steps import (
     CancelJob,
     DeleteJob,
     JobStep,
+    ObserveJob,
     RemoveFinalizer,
     RequeueAfter,
+    ResolveEvaluator,
     WriteStatus,
     write_or_wait,
 )
-from nemo_eval_operator.resources import EvaluatorUsed, JobDeletionPolicy, NemoEvalJob, Phase
+from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import end_status
 from . import status as job_status
 from .attempts import remote_ids
-from .facts import Facts, RemoteGone, RemoteUnclear
+from .facts import EvaluatorUnusable, Facts, NothingNew, RemoteGone, RemoteUnclear, ResolvedEvaluator, Unknown
 from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
 
 __all__ = ["RECHECK_SECONDS", "decide_deletion", "release_job_seconds"]
@@ -41,7 +43,11 @@ def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
         return _held_by_others(job, facts)
     if job.spec.deletion_policy is JobDeletionPolicy.ORPHAN:
         return RemoveFinalizer()
-    patience = _Patience.of(job, since, facts)
+    if _nothing_runs(job) and not _still_to_delete(job, facts):
+        return RemoveFinalizer()
+    if isinstance(facts.evaluator, Unknown):
+        return ResolveEvaluator()
+    patience = _Patience.of(job, since, facts.now, facts.evaluator)
     if status.job_id is not None:
         return _followed(job, status.job_id, patience, facts)
     if status.submission is not None:
@@ -49,6 +55,14 @@ def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
     if status_was_lost(job):
         return _uncertain(job, None, patience, facts)
     return _ended(job, patience, facts)
+
+
+def _nothing_runs(job: NemoEvalJob) -> bool:
+    """Whether status alone says that no remote job of the last attempt can be running."""
+    status = job.status
+    if status.job_id is not None:
+        return status.completion_time is not None
+    return status.submission is None and not status_was_lost(job)
 
 
 def _held_by_others(job: NemoEvalJob, facts: Facts) -> JobStep:
@@ -66,13 +80,23 @@ class _Patience:
 
     left: float
     limit: timedelta
-    outage: bool
+    evaluator: ResolvedEvaluator | EvaluatorUnusable
 
     @classmethod
-    def of(cls, job: NemoEvalJob, since: datetime, facts: Facts) -> _Patience:
+    def of(
+        cls,
+        job: NemoEvalJob,
+        since: datetime,
+        now: datetime,
+        evaluator: ResolvedEvaluator | EvaluatorUnusable,
+    ) -> _Patience:
         limit = timedelta(seconds=job.spec.cancel_timeout_seconds)
-        left = (since + limit - facts.now).total_seconds()
-        return cls(left=left, limit=limit, outage=facts.unreachable)
+        return cls(left=(since + limit - now).total_seconds(), limit=limit, evaluator=evaluator)
+
+    @property
+    def outage(self) -> bool:
+        """Whether a call to the evaluator would be in vain."""
+        return isinstance(self.evaluator, EvaluatorUnusable) or self.evaluator.outage is not None
 
     @property
     def over(self) -> bool:
@@ -102,14 +126,15 @@ def _is_cancelling(job: NemoEvalJob) -> bool:
 def _uncertain(job: NemoEvalJob, submitted: datetime | None, patience: _Patience, facts: Facts) -> JobStep:
     """`submitted` None: status was lost, and with it the time of the intent."""
     remains = "possibly a remote job that was being submitted"
-    if facts.lookup is None:
-        if facts.failed or facts.unreachable:
+    evaluator = patience.evaluator
+    if isinstance(facts.lookup, Unknown):
+        if facts.failed or patience.outage:
             return patience.wait_or_let_go(remains)
-        return look_up_latest(job, facts) if submitted is None else look_up(job, submitted)
+        return look_up_latest(job, facts.now) if submitted is None else look_up(job, submitted)
     if facts.lookup.found:
-        used = facts.evaluator if isinstance(facts.evaluator, EvaluatorUsed) else None
+        used = evaluator.used if isinstance(evaluator, ResolvedEvaluator) else None
         return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found, used))
-    if submitted is not None and unsettled_seconds(submitted, facts.lookup, facts):
+    if submitted is not None and unsettled_seconds(submitted, facts.lookup, evaluator, facts.settle):
         return patience.wait_or_let_go(remains)
     return _ended(job, patience, facts)
 
@@ -118,8 +143,14 @@ def _followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) 
     remains = f"remote job {job_id}"
     if job.status.completion_time is not None:
         return _ended(job, patience, facts)
+    if isinstance(patience.evaluator, EvaluatorUnusable):
+        return patience.wait_or_let_go(remains)
     match facts.remote:
-        case RemoteGone() | RemoteJob(is_terminal=True):
+        case Unknown():
+            return ObserveJob(job_id, ask=True)
+        case RemoteGone():
+            return _ended(job, patience, facts, gone=job_id)
+        case RemoteJob(is_terminal=True):
             return _ended(job, patience, facts)
         case RemoteJob(status="cancelling") if not patience.over:
             return write_or_wait(job, job_status.cancelling(job, facts.now), rest=RECHECK_SECONDS)
@@ -127,17 +158,23 @@ def _followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) 
             return patience.wait_or_let_go(remains)
         case RemoteJob():
             return CancelJob(job_id)
-        case RemoteUnclear() | None:
+        case RemoteUnclear() | NothingNew():
             return patience.wait_or_let_go(remains)
 
 
-def _ended(job: NemoEvalJob, patience: _Patience, facts: Facts) -> JobStep:
-    """Nothing runs any more; the policy Delete also removes what the attempts left in the evaluator."""
-    ids = remote_ids(job.status) if job.spec.deletion_policy is JobDeletionPolicy.DELETE else []
-    gone = facts.deleted | ({job.status.job_id} if isinstance(facts.remote, RemoteGone) else set())
-    left = [job_id for job_id in ids if job_id not in gone]
+def _ended(job: NemoEvalJob, patience: _Patience, facts: Facts, *, gone: str | None = None) -> JobStep:
+    """Nothing runs any more; the policy Delete also removes what the attempts left in the evaluator.
+
+    `gone`: the remote job that the evaluator does not have any more.
+    """
+    left = [job_id for job_id in _still_to_delete(job, facts) if job_id != gone]
     if not left:
         return RemoveFinalizer()
-    if facts.failed or facts.unreachable:
+    if facts.failed or patience.outage:
         return patience.wait_or_let_go(f"remote job {', '.join(left)}")
     return DeleteJob(left[0])
+
+
+def _still_to_delete(job: NemoEvalJob, facts: Facts) -> list[str]:
+    ids = remote_ids(job.status) if job.spec.deletion_policy is JobDeletionPolicy.DELETE else []
+    return [job_id for job_id in ids if job_id not in facts.deleted]

@@ -1,9 +1,13 @@
-"""What the world says about a job, gathered before a decision is made about it."""
+"""What is known about a job besides its object. Each fact is `Unknown` until a step has requested it.
+
+A decision that meets an Unknown which it needs returns the step that requests it (`lifecycle.steps`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final, NoReturn
 
 from nemo_eval_operator.evaluator.model import CANCELLING, RemoteJob, Results
 from nemo_eval_operator.reasons import Reason
@@ -13,15 +17,32 @@ from .gate import GateFacts
 from .slots import SlotDecision
 
 __all__ = [
+    "UNKNOWN",
     "BenchmarkUnusable",
     "EvaluatorUnusable",
     "Facts",
     "LookUp",
+    "NothingNew",
     "RemoteGone",
     "RemoteUnclear",
+    "ResolvedEvaluator",
     "Stored",
+    "Unknown",
     "goes_on",
 ]
+
+
+class Unknown:
+    """A fact that was not requested yet. It has no attributes and no truth value: to use it raises."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a fact that was not requested was used")
+
+
+UNKNOWN: Final = Unknown()
+"""The only instance that is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +65,28 @@ class EvaluatorUnusable:
     stalled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ResolvedEvaluator:
+    """The evaluator that the job is about, and what this process knows of it at this moment.
+
+    `outage`: why it cannot be reached; None where it can. `last_submission_at`: when by this process' own
+    clock the last submission of the job ended or was first seen, as clocks of two nodes differ; None where
+    no submission of it is without an answer.
+    """
+
+    used: EvaluatorUsed
+    outage: str | None = None
+    last_submission_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteGone:
     """The evaluator has no job of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingNew:
+    """Nothing was reported of the remote job that its object's status does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +123,25 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the world says besides the object. None: not asked yet.
+    """What is known besides the object. `settle` is how long after a POST its job may still appear.
 
-    `cancel_asked`: just now. `failed`: the last call to the evaluator.
-    `deleted`: the ids of the remote jobs that are surely no longer there.
-    `settle` is how long after a POST its job may still appear, and `quiet_since` when by this
-    process' own clock the last one ended or was first seen: clocks of two nodes differ.
-    `evaluator` is the one that all this is asked of, `turn` whether it has a place for one more job, and
-    `outage` why it cannot be reached at the moment.
+    Requested by a step each: `benchmark` (None: the job brings its own config) by ReadBenchmark, `evaluator`
+    by ResolveEvaluator, `remote` by ObserveJob, `slot_decision` by AcquireSlot, `lookup` by FindJob,
+    `stored` by CollectResults, and `gate` by JudgeGate.
+    What was done in this pass: `deleted` has the ids of the remote jobs that are surely no longer there,
+    `cancel_asked` says that cancellation was requested, and `failed` that the last call to the evaluator
+    failed.
     """
 
     now: datetime
     settle: timedelta
-    benchmark: NemoBenchmark | BenchmarkUnusable | None = None
-    evaluator: EvaluatorUsed | EvaluatorUnusable | None = None
-    outage: str | None = None
-    slot_decision: SlotDecision | None = None
-    lookup: LookUp | None = None
-    last_submission_at: datetime | None = None
-    remote: RemoteJob | RemoteGone | RemoteUnclear | None = None
-    stored: Stored | None = None
-    gate: GateFacts | None = None
+    benchmark: Unknown | NemoBenchmark | BenchmarkUnusable | None = UNKNOWN
+    evaluator: Unknown | ResolvedEvaluator | EvaluatorUnusable = UNKNOWN
+    remote: Unknown | RemoteJob | RemoteGone | RemoteUnclear | NothingNew = UNKNOWN
+    slot_decision: Unknown | SlotDecision = UNKNOWN
+    lookup: Unknown | LookUp = UNKNOWN
+    stored: Unknown | Stored = UNKNOWN
+    gate: Unknown | GateFacts = UNKNOWN
     deleted: frozenset[str] = frozenset()
     cancel_asked: bool = False
     failed: bool = False
-
-    @property
-    def unreachable(self) -> bool:
-        """Whether asking the evaluator would be in vain."""
-        return self.outage is not None or isinstance(self.evaluator, EvaluatorUnusable)

@@ -14,7 +14,7 @@ from nemo_eval_operator.lifecycle import attempt_carried, is_claimed
 from nemo_eval_operator.lifecycle.steps import FindJob
 from nemo_eval_operator.resources import NemoEvalJob, ObjectMeta
 
-from .facts import Facts, LookUp
+from .facts import EvaluatorUnusable, LookUp, ResolvedEvaluator
 
 __all__ = ["look_up", "look_up_latest", "pick_marked", "status_was_lost", "unsettled_seconds"]
 
@@ -47,14 +47,16 @@ def look_up(job: NemoEvalJob, submitted: datetime) -> FindJob:
     return FindJob(created_since=submitted - CLOCK_SLACK, attempt=job.status.attempt or 1)
 
 
-def look_up_latest(job: NemoEvalJob, facts: Facts) -> FindJob:
-    return FindJob((job.metadata.creation_timestamp or facts.now) - CLOCK_SLACK, attempt=None)
+def look_up_latest(job: NemoEvalJob, now: datetime) -> FindJob:
+    return FindJob((job.metadata.creation_timestamp or now) - CLOCK_SLACK, attempt=None)
 
 
-def unsettled_seconds(submitted: datetime, lookup: LookUp, facts: Facts) -> float:
+def unsettled_seconds(
+    submitted: datetime, lookup: LookUp, evaluator: ResolvedEvaluator | EvaluatorUnusable, settle: timedelta
+) -> float:
     """How long a look-up must still wait before "not found" means "never created"; 0 if it need not.
 
     A look-up that began earlier may have run before the evaluator finished creating the job.
     """
-    last_submission_at = facts.last_submission_at or submitted
-    return max(0.0, (last_submission_at + facts.settle - lookup.begun).total_seconds())
+    ended = evaluator.last_submission_at if isinstance(evaluator, ResolvedEvaluator) else None
+    return max(0.0, ((ended or submitted) + settle - lookup.begun).total_seconds())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
@@ -14,10 +15,11 @@ from pydantic import ValidationError
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import read_job
-from nemo_eval_operator.lifecycle.job import Facts, decide_job, snapshot_in_status
-from nemo_eval_operator.lifecycle.steps import RequeueAfter
+from nemo_eval_operator.lifecycle.connection import evaluator_of_record
+from nemo_eval_operator.lifecycle.job import Facts, NothingNew, ResolvedEvaluator, decide_job
+from nemo_eval_operator.lifecycle.steps import JobStep, ObserveJob, RequeueAfter, ResolveEvaluator
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoEvalJob, ObjectMeta
-from nemo_eval_operator.sessions import Evaluators
+from nemo_eval_operator.sessions import Evaluator, Evaluators
 from nemo_eval_operator.workqueue import WorkQueue
 
 from .index import JobIndex
@@ -76,10 +78,8 @@ class FastPath:
         key = key_of(job)
         if unreadable is not None or self._evaluators.is_followed(key) or self._queue.holds(key):
             return False
-        evaluator = self._evaluators.find(job.status.evaluator)
-        if not _is_settled(job) or (evaluator is None and job.status.completion_time is None):
-            return False
-        step = decide_job(job, Facts(now=datetime.now(UTC), settle=self._settle))
+        evaluator = self._evaluators.find(evaluator_of_record(job))
+        step = self._decide(job, evaluator)
         if not isinstance(step, RequeueAfter):
             return False
         self._job_index.keep(job, evaluator)
@@ -87,12 +87,17 @@ class FastPath:
             self._queue.add_after(key, step.seconds)
         return True
 
+    def _decide(self, job: NemoEvalJob, evaluator: Evaluator | None) -> JobStep:
+        """Return the step for the job, as far as memory answers the steps that request a fact.
 
-def _is_settled(job: NemoEvalJob) -> bool:
-    """Finished, or running as its status says: what it does next needs no word from anybody else."""
-    status = job.status
-    if job.metadata.deletion_timestamp is not None:
-        return False
-    if status.completion_time is not None:
-        return True
-    return status.job_id is not None and snapshot_in_status(status).is_live
+        Where it does not, the request is returned: RequeueAfter means that there is nothing to do.
+        """
+        facts = Facts(now=datetime.now(UTC), settle=self._settle)
+        step = decide_job(job, facts)
+        if isinstance(step, ResolveEvaluator) and evaluator is not None and evaluator.breaker.outage is None:
+            facts = replace(facts, evaluator=ResolvedEvaluator(evaluator.used))
+            step = decide_job(job, facts)
+        if isinstance(step, ObserveJob) and not step.ask:
+            # The poller does not follow it yet, so it has reported nothing.
+            step = decide_job(job, replace(facts, remote=NothingNew()))
+        return step

@@ -58,20 +58,20 @@ class RequestPreparer:
 
     def __init__(
         self,
-        *,
         objects: ObjectWriter,
         queue: WorkQueue,
         secrets: SecretReader,
         datasets: DatasetReader,
         tenancy: Tenancy,
-        hosts: AllowedHosts,
+        *,
+        hosts: AllowedHosts | None,
     ) -> None:
         self._objects = objects
         self._queue = queue
         self._secrets = secrets
         self._datasets = datasets
         self._tenancy = tenancy
-        self._hosts = hosts
+        self._hosts = hosts or AllowedHosts()
 
     async def prepare(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, nonce: str

@@ -37,7 +37,6 @@ class Submitter:
 
     def __init__(
         self,
-        *,
         objects: ObjectWriter,
         outcomes: OutcomeWriter,
         requests: RequestPreparer,
