@@ -24,8 +24,7 @@ class ConditionEntry:
     @property
     def needs_person(self) -> bool:
         """Whether the operator waits for a change by a person in every case."""
-        stalled = {ConditionSet.STALLED, ConditionSet.FAILED}
-        return bool(self.conditions) and stalled.issuperset(self.conditions)
+        return bool(self.conditions) and all(("Stalled", "True") in one.value for one in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
