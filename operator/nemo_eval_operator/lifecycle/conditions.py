@@ -1,7 +1,7 @@
-"""Conditions, so that kubectl wait, Flux and Argo CD draw the right conclusion.
+"""Conditions that kubectl wait, Flux and Argo CD interpret.
 
-kstatus calls an object with `Ready=False` alone in progress for ever, and one
-without conditions done: hence each verdict here says Ready and, with it,
+For kstatus an object with `Ready=False` alone is in progress without an end, and one
+without conditions is done: hence each outcome here sets Ready and, with it,
 Reconciling (still working) or Stalled (a person has to act). Both are
 abnormal-true: present only while true.
 Source: Kubernetes API conventions, "Typical status properties"; kstatus.
@@ -23,7 +23,7 @@ __all__ = ["ConditionSet", "Outcome", "conditions_of", "lasting_condition", "rea
 
 
 class ConditionSet(Enum):
-    """Where an object stands; the value is its conditions, type and status."""
+    """Set of conditions of an object; the value is their types and statuses."""
 
     WORKING = (("Ready", "False"), ("Reconciling", "True"))
     READY = (("Ready", "True"),)
@@ -54,7 +54,7 @@ MAX_MESSAGE_CHARACTERS: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A standing with its reason (CamelCase, for machines) and message (for people)."""
+    """A set of conditions with its reason (CamelCase, for machines) and message (for people)."""
 
     standing: ConditionSet
     reason: Reason
@@ -67,7 +67,7 @@ class Outcome:
 def conditions_of(
     outcome: Outcome, *, previous: Sequence[Condition], generation: int, now: datetime
 ) -> list[Condition]:
-    """All conditions of the object; a transition time moves only where a status flipped."""
+    """Return all conditions of the object; a transition time changes only with the condition's status."""
     before = {condition.type: condition for condition in previous}
 
     def condition(kind: str, status: str) -> Condition:
@@ -88,7 +88,7 @@ def conditions_of(
 def lasting_condition(
     kind: Reason, message: str, *, previous: Sequence[Condition], generation: int, now: datetime
 ) -> Condition:
-    """One that is true and stands beside the verdict's; kept since when it is."""
+    """Return an additional condition that is true; its transition time is kept while it stays true."""
     since = next((old.last_transition_time for old in previous if old.type == kind), timestamp(now))
     return Condition(
         type=kind.value,

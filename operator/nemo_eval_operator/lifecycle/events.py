@@ -38,19 +38,19 @@ SMOOTH: Final = frozenset(
         (Reason.QUEUED_IN_EVALUATOR, Reason.RUNNING),
         (Reason.QUEUED_IN_EVALUATOR, Reason.COMPLETED),
         (Reason.QUEUED_IN_EVALUATOR, Reason.DRY_RUN_COMPLETED),
-        # Of an outage each running job's status tells: ten thousand events would tell nothing more.
+        # Each running job's status shows an outage: ten thousand events would add nothing.
         (Reason.RUNNING, Reason.EVALUATOR_UNREACHABLE),
         (Reason.QUEUED_IN_EVALUATOR, Reason.EVALUATOR_UNREACHABLE),
         (Reason.EVALUATOR_UNREACHABLE, Reason.RUNNING),
-        # That its status is clear again, the object says; one event tells that it was not.
+        # The object's status shows that it is clear again; one event reported that it was not.
         (Reason.REMOTE_STATUS_UNKNOWN, Reason.RUNNING),
     }
 )
-"""Steps of a job that nothing is wrong with: status tells of them, and each event is a write."""
+"""Reasons of a job without trouble. They cause no event: status shows them, and each event is a write."""
 
 
 def event_of_moved_config(before: BenchmarkStatus, after: BenchmarkStatus) -> Event | None:
-    """That a benchmark's config was made anew in another evaluator; None where it was not."""
+    """Return the event that a benchmark's config was created in another evaluator; None where it was not."""
     old, new = before.evaluator, after.evaluator
     if old is None or new is None or old == new:
         return None
@@ -59,7 +59,7 @@ def event_of_moved_config(before: BenchmarkStatus, after: BenchmarkStatus) -> Ev
 
 
 def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
-    """Why a job that has just finished stays although it has a time to live; None where it does not stay."""
+    """Return why a finished job is kept although it has a time to live; None where it is deleted."""
     owner = owned_by_gitops(after.metadata)
     ended = before.status.completion_time is None and after.status.completion_time is not None
     if owner is None or after.spec.ttl_seconds_after_finished is None or not ended:
@@ -72,7 +72,7 @@ def event_of_ignored_ttl(before: NemoEvalJob, after: NemoEvalJob) -> Event | Non
 
 
 def event_of_ignored_rerun(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
-    """Why a job that is asked to run again does not; None where it does, or was not asked."""
+    """Return why a requested rerun is ignored; None where it is not, or was not requested."""
     asked = before.status.completion_time is not None and after.status.rerun != before.status.rerun
     if not asked or after.status.completion_time is None:
         return None

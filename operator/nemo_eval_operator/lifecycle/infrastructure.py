@@ -1,4 +1,4 @@
-"""Which failures are the infrastructure's, so that the same evaluation may well succeed.
+"""Failures of infrastructure, after which the same evaluation may succeed.
 
 The API has one word, `failed`, and a message for people, and an evaluator that checks the model before it
 takes a job puts such a message into its refusal (400). So the messages that are known to speak of a server
@@ -37,5 +37,5 @@ preemptions, admission and shutdown; Argo Workflows. NeMo documents no texts of 
 
 
 def is_infrastructure(message: str | None) -> bool:
-    """Whether the message of a failed or refused job blames a server or node; in doubt it does not."""
+    """Return whether the message of a failed or refused job blames a server or node; False in doubt."""
     return message is not None and INFRASTRUCTURE.search(message) is not None

@@ -1,4 +1,4 @@
-"""The steps that a decision can name. The reconcilers do them; nothing here does anything.
+"""Steps that a decision can name; the reconcilers execute them.
 
 ReadBenchmark, ResolveEvaluator, ObserveJob, AcquireSlot, FindJob and CollectResults request the facts of
 `lifecycle.job.facts`: their answers are filled in, and it is decided again.
@@ -42,7 +42,7 @@ Status = TypeVar("Status")
 
 @dataclass(frozen=True, slots=True)
 class RequeueAfter:
-    """Nothing to do now; look again in `seconds`, or only when something happens."""
+    """Nothing to do now; reconcile again in `seconds`, or only after an event."""
 
     seconds: float | None = None
 
@@ -56,19 +56,19 @@ class WriteStatus(Generic[Status]):
 
 @dataclass(frozen=True, slots=True)
 class AddFinalizer:
-    """From here on something outside Kubernetes may have to be cleaned up."""
+    """Add the finalizer before anything is created in the evaluator."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveFinalizer:
-    """Let the object go. `left_behind` says what stays in the evaluator, if that was not asked for."""
+    """Release the object. `left_behind` says what stays in the evaluator against the user's wish."""
 
     left_behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteObject:
-    """The object's time to live has passed."""
+    """Delete the object: its time to live has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class ResolveEvaluator:
 
 @dataclass(frozen=True, slots=True)
 class ObserveJob:
-    """Take what the poller last reported of the remote job.
+    """Read what the poller last reported about the remote job.
 
     `ask`: where it reported nothing, ask the evaluator. Not for one that runs as its status says: the poller
     reports when that changes.
@@ -95,7 +95,7 @@ class ObserveJob:
 
 @dataclass(frozen=True, slots=True)
 class AcquireSlot:
-    """Nothing else is in the way of the submission: take a place at the evaluator, or one in line."""
+    """Acquire a slot at the evaluator, or a position in its queue; nothing else delays the submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,5 +190,5 @@ JobStep = (
 
 
 def write_or_wait(job: NemoEvalJob, status: EvalJobStatus, *, rest: float | None = None) -> JobStep:
-    """Write the status if it says anything new, else rest."""
+    """Return the step that writes the status where it changed, else wait."""
     return WriteStatus(status) if status != job.status else RequeueAfter(rest)

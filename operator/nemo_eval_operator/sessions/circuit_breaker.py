@@ -1,7 +1,7 @@
-"""One place that knows whether the evaluator can be reached.
+"""Circuit breaker of one evaluator.
 
-Without it each waiting job would knock by itself. Whoever fails to reach the
-evaluator closes the gate; one probe, with backoff, opens it, and all who wait go on.
+A failed call trips it, and calls for new work wait. One probe, with backoff, resets it, and the waiting
+objects are queued. Without it each waiting job would call an unreachable evaluator.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ FIRST_PROBE_SECONDS: Final = 1.0
 MAX_PROBE_SECONDS: Final = 30.0
 
 CONFIRM_SECONDS: Final = 10.0
-"""An evaluator that answered somebody else not at all, and us not within this, is out of reach."""
+"""Seconds for a confirming probe after a call without an answer; if it fails the breaker trips."""
 
 REPORT_AFTER_PROBES: Final = 3
-"""Failed probes, about 5 s, after which running jobs say that they cannot be followed: a blip is no news."""
+"""Failed probes, about 5 s, after which the status of running jobs shows the outage."""
 
 
 class CircuitBreaker:
@@ -61,14 +61,14 @@ class CircuitBreaker:
         self._retry_after = 0.0
         self._hurry = asyncio.Event()
         self.error: EvaluatorError | None = None
-        """Why it is closed."""
+        """Error that tripped it; None while it is not tripped."""
         self.outage: str | None = None
         self.reachable_since: datetime | None = None
 
     def trip(self, error: EvaluatorError) -> None:
-        """Nobody calls the evaluator for new work until a probe has reached it."""
+        """Stop calls for new work until a probe has reached the evaluator."""
         if self.outage is None:
-            logger.warning("evaluator out of reach: %s", error)
+            logger.warning("evaluator unreachable: %s", error)
         changed = self.error is None or (type(error), error.fault) != (type(self.error), self.error.fault)
         self.error, self.outage = error, error.detail
         wished = error.retry_after if isinstance(error, Unavailable) else None
@@ -113,14 +113,14 @@ class CircuitBreaker:
         self._waiting.discard(key)
 
     def probe_soon(self) -> None:
-        """What kept the evaluator out of reach may be mended: do not wait out the backoff."""
+        """Probe without waiting for the backoff, since the cause of the outage may be corrected."""
         self._hurry.set()
 
     async def until_reset(self) -> None:
         await self._intact.wait()
 
     async def run(self) -> None:
-        """Probe for ever, whenever the gate is closed."""
+        """Probe while the breaker is tripped, until cancelled."""
         while True:
             self._heartbeat.rest()
             await self._tripped.wait()
@@ -150,7 +150,7 @@ class CircuitBreaker:
             await asyncio.wait_for(self._hurry.wait(), seconds)
 
     def _reset(self) -> None:
-        logger.warning("evaluator within reach again")
+        logger.warning("evaluator reachable again")
         self.error = self.outage = None
         self.reachable_since = datetime.now(UTC)
         self._tripped.clear()

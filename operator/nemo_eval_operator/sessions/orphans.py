@@ -43,7 +43,7 @@ MAX_MARKED: Final = 20_000
 """Jobs with the operator's mark that are read at one evaluator; of more, none counts as absent."""
 
 MAX_COMPARED: Final = 2 * MAX_ORPHANS
-"""Of these, jobs without a slot that are compared with their objects: each costs a read from Kubernetes."""
+"""Jobs without a slot that are compared with their objects: each costs a read from Kubernetes."""
 
 
 class MarkedJobsCut(Exception):
@@ -132,7 +132,7 @@ class Orphans:
 
     @property
     def are_uncertain(self) -> bool:
-        """Whether a submission whose outcome is not known may still become a job."""
+        """Return whether a submission with an unknown outcome may still become a job."""
         return bool(self._uncertain)
 
     def count_again(self) -> None:
@@ -249,7 +249,7 @@ def _key_of(mark: OwnerMark) -> ObjectKey:
 
 
 async def _is_cared_for(kube: KubeClient, mark: OwnerMark) -> bool:
-    """Whether the object is there, this operator's or another one's, and its run is not over for it."""
+    """Return whether the object exists, of this operator or another one, and its run has not ended."""
     try:
         document = await kube.get(_key_of(mark))
     except ObjectTooLarge as too_large:

@@ -42,11 +42,10 @@ from .registry import Evaluators, connection_key
 __all__ = ["EvaluatorResolver"]
 
 BELIEVED_SECONDS: Final = 2.0
-"""For how long a connection is not read again: with a thousand jobs that is once, not a thousand times.
-An edit that nobody was told of yet could have come as much later."""
+"""Seconds for which a read of connections is used: a thousand jobs need one read, not a thousand."""
 
 MANY_CONNECTIONS: Final = 200
-"""In one namespace. The list of more of them is read less often, whatever is changed there."""
+"""Connections of one namespace beyond which their list is read less often, also after changes."""
 
 REST_PER_CONNECTION: Final = 0.001
 """Seconds between two reads of such a list for each connection in it, ten times what reading it takes."""
@@ -82,7 +81,7 @@ class _Listed:
 
 
 class _Dependents:
-    """Which objects depend on which connection, both ways."""
+    """Index of objects by the connection that they use, in both directions."""
 
     def __init__(self, states: ObjectStates) -> None:
         self._states = states
@@ -119,12 +118,12 @@ class EvaluatorResolver:
         self._evaluators = evaluators
         self._lists: dict[str, _Listed] = {}
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """By namespace: all workers ask at once, and one of them reads for all."""
+        """Locks by namespace: of several workers one reads for all."""
         self._depending = _Dependents(evaluators.states)
         """Objects that may still choose another evaluator."""
 
     async def of_job(self, job: NemoEvalJob, benchmark: NemoBenchmark | None) -> Chosen:
-        """`benchmark`: the one of its benchmarkRef, which is ready. Raises KubeError."""
+        """Return the evaluator of a job; `benchmark` is its ready benchmark. Raises KubeError."""
         key, namespace, ref = key_of(job), job.metadata.namespace, job.spec.evaluator_ref
         if is_bound(job) or job.metadata.deletion_timestamp is not None:
             record = evaluator_of_record(job)
@@ -154,7 +153,7 @@ class EvaluatorResolver:
         return await self._chosen(key, benchmark.spec.evaluator_ref, namespace)
 
     async def stalled(self, used: EvaluatorUsed) -> EvaluatorUnusable | None:
-        """Why the connection says that a person has to change something; None where it does not."""
+        """Return the message of a stalled connection; None where it is not stalled."""
         if used.connection is None:
             return None
         key = connection_key(used.connection)
@@ -254,7 +253,7 @@ class EvaluatorResolver:
         return found if found.allows_namespace(namespace) else not_allowed(name, namespace)
 
     async def _usable(self, connection: NemoEvaluatorConnection, *, starts: bool) -> Chosen:
-        """`starts`: something new is to start on it, which a connection that is being deleted refuses."""
+        """Return the connection if it may be used; `starts` refuses one that is being deleted."""
         if starts and connection.metadata.deletion_timestamp is not None:
             return terminating(connection_name(connection))
         evaluator = await self._evaluators.of(connection)

@@ -1,4 +1,4 @@
-"""How many jobs one evaluator runs at once, and who waits for a place.
+"""Pool of one evaluator's slots: how many jobs run at once, and which ones wait.
 
 What counts is what the objects say: a job whose submission was begun has a place until its status says
 that it has ended. So the limit holds across restarts, once all objects were counted. A remote job whose
@@ -22,7 +22,7 @@ from .slots import Slots
 __all__ = ["SlotPool"]
 
 TELL_SECONDS: Final = 10.0
-"""Between two rounds that tell the waiting their places."""
+"""Seconds between two updates of queue positions."""
 
 
 class SlotPool:
@@ -44,7 +44,7 @@ class SlotPool:
 
     @property
     def is_limited(self) -> bool:
-        """Whether a job may have to wait for a place."""
+        """Return whether a job may have to wait for a slot."""
         return self._own.is_limited or self._shared is not None
 
     @property
@@ -62,7 +62,7 @@ class SlotPool:
         return 0 if shared is None else sum(map(shared.awaited_by, self._own.holders()))
 
     def allow(self, limit: int | None, *, shared: Slots | None = None) -> None:
-        """From now on so many places. Those who have one beyond that keep it until they have ended."""
+        """Set the number of slots. Jobs beyond it keep theirs until they have ended."""
         self._share(shared)
         self._own.allow(limit)
 
@@ -96,11 +96,11 @@ class SlotPool:
             slots.note(job)
 
     def has(self, key: ObjectKey, uid: str) -> bool:
-        """Whether that object was submitted and has a place, here or at another connection to the URL."""
+        """Return whether that object was submitted and has a slot, here or at another connection."""
         return any(slots.uid_of(key) == uid for slots in self._all())
 
     def uid_of(self, key: ObjectKey) -> str | None:
-        """Of the object of this name that was submitted and has a place; None where there is none."""
+        """Return the uid of the submitted object of this name that has a slot; None where there is none."""
         return next((uid for slots in self._all() if (uid := slots.uid_of(key))), None)
 
     def release(self, key: ObjectKey) -> None:
@@ -114,7 +114,7 @@ class SlotPool:
             slots.give_back(key)
 
     def end(self, key: ObjectKey, job_id: str) -> None:
-        """The object's remote job was seen to have ended, whatever its status says."""
+        """Free the slot of a remote job that has ended, independent of the object's status."""
         for slots in self._all():
             slots.end_job(key, job_id)
 

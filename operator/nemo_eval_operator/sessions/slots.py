@@ -22,25 +22,25 @@ from nemo_eval_operator.workqueue import FairQueue, WorkQueue
 __all__ = ["Slots"]
 
 TOLD_AT_ONCE: Final = 100
-"""Jobs that are told a new place in one round: each costs a read and a write of its object."""
+"""Jobs whose new position is written in one round: each costs a read and a write of its object."""
 
 
 class Slots:
-    """`limit` places; None: as many as are asked for. None is given before `open` was called."""
+    """Slots of one server, `limit` of them; None: no limit. No slot is given before `open` was called."""
 
     def __init__(self, queue: WorkQueue, *, limit: int | None) -> None:
         self._queue = queue
         self._limit = limit
         self._counted = limit is None
         self._taken: dict[ObjectKey, Run | None] = {}
-        """With the run of each object that is submitted: another one of the same name is another job."""
+        """Runs by object; another object of the same name is another job."""
         self._ended: dict[ObjectKey, Run] = {}
         """Runs that were seen to end before their objects' statuses say so."""
         self._kept: dict[str, Run] = {}
         """Runs without an object, by the name that Orphans gave to the slot."""
         self._line = FairQueue()
         self._told: dict[ObjectKey, int] = {}
-        """Places as the status of those in line tells them."""
+        """Queue positions as statuses show them."""
         self.moved = asyncio.Event()
         """Set when those in line may have moved up."""
 
@@ -71,15 +71,15 @@ class Slots:
         return self._limit is not None
 
     def uid_of(self, key: ObjectKey) -> str | None:
-        """Of the object of this name that was submitted and has a place; None where there is none."""
+        """Return the uid of the submitted object of this name that has a slot; None where there is none."""
         run = self._taken.get(key)
         return None if run is None else run.uid
 
     def allow(self, limit: int | None) -> None:
-        """From now on so many places. Those who have one beyond that keep it until they have ended."""
+        """Set the number of slots. Jobs beyond it keep theirs until they have ended."""
         if limit == self._limit:
             return
-        # Without a limit there was nothing to count for: everybody who was seen has a place by now.
+        # Without a limit nothing was counted: every job that was seen has a slot by now.
         self._counted = self._counted or limit is None
         self._limit = limit
         self._call_up()
@@ -125,7 +125,7 @@ class Slots:
             self.release(key)
 
     def end(self, key: ObjectKey, run: Run) -> None:
-        """Nothing of this run takes up the evaluator any more, whatever the object's status says."""
+        """Free the slot of a run that has ended, independent of the object's status."""
         if self._taken.get(key) == run:
             self._ended[key] = run
             self.release(key)
@@ -157,7 +157,7 @@ class Slots:
         self._call_up()
 
     def tell(self) -> None:
-        """Have those in line told how they move up: new ones at once, of the others a bounded number."""
+        """Queue the objects whose position changed: new ones at once, of the others a bounded number."""
         if not self._counted:
             return
         told = 0

@@ -1,6 +1,6 @@
-"""The remote jobs that are being followed: what the poller asks for, and what it last saw.
+"""Tracked remote jobs: which ones the poller reads, and what it last observed.
 
-Kept in memory only, a small record a job; events fill it anew after a restart.
+Kept in memory only, a small record for each job; watch events restore it after a restart.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from nemo_eval_operator.lifecycle.job import JobSnapshot, RemoteGone, RemoteUncl
 __all__ = ["JobTracker", "TrackedJob"]
 
 UNCLEAR_ANSWERS: Final = 2
-"""In a row, after which an object says that the evaluator does not say how its remote job stands."""
+"""Consecutive answers without a state after which the object's status says so."""
 
 
 @dataclass(slots=True)
 class TrackedJob:
-    """One remote job; `seen` is what its object's status already tells, `news` what it does not."""
+    """One remote job; `seen` is what its object's status shows already, `news` what it does not show yet."""
 
     key: ObjectKey
     job_id: str
@@ -31,29 +31,29 @@ class TrackedJob:
     since: datetime
     """When it was submitted."""
     every: float | None = None
-    """Seconds between two looks, where the object says so."""
+    """Seconds between two polls, where the object's spec sets them."""
     due: float = 0.0
-    """When to look next, by the event loop's clock."""
+    """Time of the next poll, by the event loop's clock."""
     created_at: datetime | None = None
-    """By the evaluator's own clock; None until it was seen."""
+    """Creation time by the evaluator's clock; None until it was read."""
     news: RemoteJob | RemoteGone | RemoteUnclear | None = None
     news_since: float | None = None
-    """When the first news that no status tells yet came, by the event loop's clock."""
+    """Time of the first change that no status shows yet, by the event loop's clock."""
     missed: bool = False
     unclear: int = 0
     """Answers in a row that did not say how it stands."""
     failures: int = 0
-    """How often in a row it could not be asked for."""
+    """Consecutive failures to read it."""
     ended: bool = False
-    """Whether it was seen that nothing of it runs any more."""
+    """True once it was observed to have ended."""
     on_end: Callable[[], None] | None = None
     """Called at its end where it has no object that would tell it."""
     seen_at: float | None = None
-    """When the evaluator last answered about it, by the event loop's clock."""
+    """Time of the evaluator's last answer about it, by the event loop's clock."""
 
 
 class JobTracker:
-    """Followed jobs by the object's key. `on_told` hears how many seconds some news took into a status."""
+    """Tracked jobs by object key. `on_told` receives the seconds from a change to the status with it."""
 
     def __init__(self, *, on_told: Callable[[float], None] | None = None) -> None:
         self._on_told = on_told
@@ -90,7 +90,7 @@ class JobTracker:
         return self._by_key.get(key)
 
     def tracked_keys(self) -> list[ObjectKey]:
-        """Of the objects that have a remote job which is followed."""
+        """Return the keys of objects with a tracked remote job."""
         return [key for key, followed in self._by_key.items() if followed.on_end is None]
 
     def saw(self, key: ObjectKey, remote: RemoteJob | RemoteGone) -> None:
@@ -111,10 +111,10 @@ class JobTracker:
         return len(self._by_key)
 
     def due(self, moment: float) -> list[TrackedJob]:
-        """Those to look at by then, never looked at included.
+        """Return the jobs that are due by then, including those never polled.
 
-        Not those with news that nobody has taken yet: to ask again would tell no more, and of thousands that
-        end at once most wait for minutes.
+        Jobs with a change that was not taken yet are left out: another poll would report nothing new, and of
+        thousands that end at once most wait for minutes.
         """
         return [
             followed for followed in self._by_key.values() if followed.due <= moment and followed.news is None
@@ -127,7 +127,7 @@ class JobTracker:
         )
 
     def schedule(self, followed: TrackedJob, pace: Callable[[TrackedJob], float]) -> None:
-        """Look again after as many seconds as `pace` says."""
+        """Schedule the next poll after the interval of `pace`."""
         followed.due = asyncio.get_running_loop().time() + pace(followed)
 
     async def until_changed(self, seconds: float | None) -> None:
@@ -198,7 +198,7 @@ class JobTracker:
         return True
 
     def take_news(self, key: ObjectKey, job_id: str) -> RemoteJob | RemoteGone | RemoteUnclear | None:
-        """What the poller saw of this remote job and nobody has taken yet."""
+        """Return the last change of this remote job that was not taken yet."""
         followed = self._by_key.get(key)
         if followed is None or followed.job_id != job_id:
             return None

@@ -89,7 +89,7 @@ def failing(
 def in_use(
     benchmark: NemoBenchmark, now: datetime, users: Sequence[str], *, until: datetime
 ) -> BenchmarkStatus:
-    """Deleted, but jobs still run with the config; NeMo asks not to delete it meanwhile."""
+    """Return the status of a deleted benchmark whose config is still in use by running jobs."""
     message = (
         f"config {benchmark.status.config} is used by {used_by(users)}. It is deleted when they have ended, "
         f"or left in the evaluator at {timestamp(until)}"
@@ -98,7 +98,7 @@ def in_use(
 
 
 def used_by(users: Sequence[str]) -> str:
-    """`2 running jobs: a, b`; of many only the first are named."""
+    """Return `2 running jobs: a, b`; of many only the first are named."""
     named = ", ".join(sorted(users)[:MAX_USERS_NAMED])
     more = ", …" if len(users) > MAX_USERS_NAMED else ""
     return f"{len(users)} running job{'s' if len(users) > 1 else ''}: {named}{more}"

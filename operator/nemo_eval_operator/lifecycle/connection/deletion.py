@@ -1,4 +1,4 @@
-"""How long a NemoEvaluatorConnection that is deleted stays for the objects that need it. Pure.
+"""Deletion of a NemoEvaluatorConnection: how long it is kept for the objects that need it.
 
 A namespace, or a file of manifests, is deleted in any order. If the connection went first, the operator could
 neither cancel the jobs that run nor remove the configs.
@@ -21,17 +21,17 @@ from .selection import connection_name, evaluator_of_record
 __all__ = ["Hold", "Needs", "hold_of", "needs_of"]
 
 GRACE: Final = timedelta(seconds=60)
-"""How long a deleted connection stays for objects that are not deleted: they may be deleted next."""
+"""Time for which a deleted connection is kept for objects that are not deleted: they may be deleted next."""
 
 MARGIN: Final = timedelta(seconds=10)
-"""Beyond the time-out of an object's own deletion, for writing that it is released."""
+"""Margin beyond the time-out of an object's own deletion, for the write of its release."""
 
 Owner = NemoBenchmark | NemoEvalJob
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """How many objects need a connection that is deleted, and until when it stays for them at most."""
+    """Number of objects that need a deleted connection, and until when it is kept for them."""
 
     jobs: int
     benchmarks: int
@@ -50,14 +50,14 @@ class Needs:
 
 
 class Hold(NamedTuple):
-    """One object that needs a deleted connection, and until when it keeps it at most."""
+    """One object that needs a deleted connection, and until when it holds it."""
 
     is_job: bool
     until: datetime
 
 
 def hold_of(connection: NemoEvaluatorConnection, owner: Owner, deleted: datetime) -> Hold | None:
-    """How `owner` holds the connection, which was deleted at `deleted`; None where it does not need it.
+    """Return how `owner` holds the connection, deleted at `deleted`; None where it does not need it.
 
     It does while its own deletion has to end something in the connection's evaluator.
     """

@@ -1,4 +1,4 @@
-"""Which evaluator an object is about. Pure: the object and the connections in, the choice out.
+"""Choice of the evaluator that an object uses: a pure function of the object and the connections.
 
 What was submitted stays where it was submitted to: a default that changes, or a connection that is
 pointed elsewhere, must never make anybody look for it, or start it once more, at another evaluator.
@@ -55,18 +55,18 @@ def defaults_among(connections: Iterable[NemoEvaluatorConnection]) -> list[NemoE
 
 
 def is_bound(job: NemoEvalJob) -> bool:
-    """Whether a remote job exists or may exist, so that only one evaluator can be meant."""
+    """Return whether a remote job exists or may exist, which binds the object to one evaluator."""
     status = job.status
     return status.submission is not None or status.job_id is not None or status_was_lost(job)
 
 
 def evaluator_of_record(job: NemoEvalJob) -> EvaluatorUsed | None:
-    """Where a bound job was submitted; None for one of a version that did not write it down."""
+    """Return where a bound job was submitted; None for a job of a version that did not record it."""
     return claimed_evaluator(job.metadata) if status_was_lost(job) else job.status.evaluator
 
 
 def moved(used: EvaluatorUsed, url: str) -> EvaluatorUnusable:
-    """The connection now says another URL."""
+    """Return that the connection points to another URL now."""
     message = (
         f"it was submitted to {used.url}, and NemoEvaluatorConnection {used.connection} is {url} now. It is "
         "looked for nowhere else: set the URL back until this has ended, or delete this object, which leaves "

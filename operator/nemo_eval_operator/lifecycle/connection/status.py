@@ -37,7 +37,7 @@ OPEN_TO_ALL: Final = (
 
 
 def trouble_of(error: EvaluatorError, connection: NemoEvaluatorConnection) -> EvaluatorUnusable:
-    """Why the evaluator did not answer as one, in one word and in its own.
+    """Return why the connection is not usable, as a reason and a message.
 
     The same trouble keeps its first words: a server that numbers its errors is no reason to write each.
     """
@@ -59,7 +59,9 @@ def standing(
     waiting: int,
     needs: Needs | None = None,
 ) -> ConnectionStatus:
-    """`siblings`: all connections of the namespace. `trouble` None: the evaluator answers.
+    """Return the outcome for a connection; `siblings` are all connections of the namespace.
+
+    `trouble` is None where the evaluator answers.
 
     `needs`: of a connection that is deleted, the objects that still need it.
     """
@@ -87,7 +89,7 @@ def unreadable(
 
 
 def why_stalled(connection: NemoEvaluatorConnection) -> EvaluatorUnusable | None:
-    """What its status says where a person has to change something; None where that is not so."""
+    """Return the message of its status where a person has to change something; else None."""
     for condition in connection.status.conditions:
         is_current = condition.observed_generation == connection.metadata.generation
         if is_current and condition.type == "Stalled" and condition.status == "True":

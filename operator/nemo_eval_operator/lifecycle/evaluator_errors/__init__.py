@@ -1,4 +1,4 @@
-"""What an evaluator's error means, as one pure table."""
+"""Meaning of an evaluator's errors, as one pure table."""
 
 from .table import CONFIG_RECHECK_SECONDS, LOOK_UP_HINT, meaning_of
 from .terms import BreakerAction, Failure, Meaning, Operation, Retry

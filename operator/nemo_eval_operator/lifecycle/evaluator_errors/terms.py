@@ -23,7 +23,7 @@ __all__ = ["BreakerAction", "Failure", "Meaning", "Operation", "Retry", "failure
 
 
 class Operation(StrEnum):
-    """What the evaluator was called for."""
+    """Operation for which the evaluator was called."""
 
     CREATE_JOB = "create job"
     FIND_JOBS = "find jobs"
@@ -43,7 +43,7 @@ class Operation(StrEnum):
 
     @property
     def is_read(self) -> bool:
-        """Whether the operation changes nothing in the evaluator."""
+        """Return whether the operation changes nothing in the evaluator."""
         return self in READS
 
 
@@ -89,7 +89,7 @@ class Failure(StrEnum):
 
 
 class Retry(StrEnum):
-    """When the operation is repeated."""
+    """Time at which the operation is repeated."""
 
     NOW = auto()
     """Decide again at once: what may have been done is looked up, a tripped breaker is waited for."""
@@ -102,7 +102,7 @@ class Retry(StrEnum):
 
 
 class BreakerAction(StrEnum):
-    """What the error says about the evaluator as a whole."""
+    """Consequence of the error for the evaluator's circuit breaker."""
 
     TRIP = auto()
     """It cannot be used: everything waits for one probe."""
@@ -114,7 +114,7 @@ class BreakerAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an error of one operation means."""
+    """Meaning of an error of one operation."""
 
     reason: Reason | None
     """Reason on the object; None: its status does not change."""
@@ -127,13 +127,13 @@ class Meaning:
     retry_seconds: float = 0.0
     """Shortest time before a repetition with Retry.BACKOFF."""
     rechecks_config: bool = False
-    """Whether the job's NemoBenchmark has to verify that its config is in the evaluator."""
+    """True where the job's NemoBenchmark has to verify its config in the evaluator."""
     may_have_acted: bool = False
-    """Whether the operation may have been carried out all the same."""
+    """True where the operation may have been carried out all the same."""
     is_outage: bool = False
-    """Whether the evaluator is away or busy, which is waited for without limit: it counts as no try."""
+    """True where the evaluator is away or busy: the wait has no limit and counts as no attempt."""
     blames_object: bool = False
-    """Whether the evaluator has judged the object itself: the connection's state does not explain that."""
+    """True where the evaluator has judged the object itself: the connection's state does not explain that."""
     metric: str = ""
     """Value of the label `outcome` of nemo_eval_operator_submissions_total."""
 

@@ -25,7 +25,7 @@ def retrying(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStatu
 
 
 def not_submitted(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
-    """What a failed POST means; a refusal that blames the infrastructure is retried as a failed job is."""
+    """Return the status after a failed POST; a refusal that blames the infrastructure is retried."""
     status = job_status.not_submitted(job, now, error)
     return _retry_after(job, now, status) if may_retry_refused(job, error) else status
 
@@ -49,7 +49,7 @@ def backing_off(job: NemoEvalJob, now: datetime, due: datetime) -> EvalJobStatus
 
 
 def rerun(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
-    """Another attempt, as the annotation asks for; the run counts anew, its history stays."""
+    """Return the status of the attempt that the annotation requests; the history is kept."""
     fresh = next_attempt(job, job.status, now).model_copy(update={"start_time": None, "retries": None})
     message = f"attempt {fresh.attempt} starts: {RERUN_ANNOTATION} was set to {fresh.rerun!r}"
     return waiting(job.model_copy(update={"status": fresh}), now, Reason.RERUN, message)

@@ -41,12 +41,12 @@ MAX_RETRY: Final = timedelta(minutes=6)
 
 
 def rerun_value(job: NemoEvalJob) -> str | None:
-    """What the rerun annotation says now."""
+    """Return the current value of the rerun annotation."""
     return job.metadata.annotations.get(RERUN_ANNOTATION)
 
 
 def rerun_wanted(job: NemoEvalJob) -> bool:
-    """Whether the annotation has a value that no attempt was started for yet."""
+    """Return whether the annotation has a value for which no attempt was started yet."""
     value = rerun_value(job)
     return value is not None and value != job.status.rerun
 
@@ -66,7 +66,7 @@ def is_same_attempt(job: NemoEvalJob, later: NemoEvalJob) -> bool:
 
 
 def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:
-    """What the evaluator blames on infrastructure, and what was only found by its mark.
+    """Return whether a failure may be retried: one of infrastructure, or of a job that was found by its mark.
 
     The submission of the latter already went wrong.
     """
@@ -74,24 +74,24 @@ def is_retryable(job: NemoEvalJob, failed: RemoteJob) -> bool:
 
 
 def may_retry(job: NemoEvalJob, failed: RemoteJob) -> bool:
-    """Whether a failed remote job is followed by another attempt."""
+    """Return whether a failed remote job is followed by another attempt."""
     return is_retryable(job, failed) and (job.status.retries or 0) < job.spec.backoff_limit
 
 
 def may_retry_refused(job: NemoEvalJob, error: EvaluatorError) -> bool:
-    """Whether a submission that the evaluator refused is followed by another attempt."""
+    """Return whether a submission that the evaluator refused is followed by another attempt."""
     again = meaning_of(error, Operation.CREATE_JOB).retry is Retry.ATTEMPT
     return again and (job.status.retries or 0) < job.spec.backoff_limit
 
 
 def retry_delay(retries: int) -> timedelta:
-    """How long the retry of this number, from 1, waits."""
+    """Return the delay of the retry with this number, from 1."""
     doublings: int = 2 ** min(retries - 1, 10)
     return min(MAX_RETRY, FIRST_RETRY * doublings)
 
 
 def retry_due(job: NemoEvalJob) -> datetime | None:
-    """When a retry may be submitted; None where the attempt to come is none."""
+    """Return when a retry may be submitted; None where the next attempt is not a retry."""
     if not job.status.retries or not job.status.history:
         return None
     return parse_timestamp(job.status.history[-1].completion_time) + retry_delay(job.status.retries)
@@ -137,7 +137,7 @@ def remote_ids(status: EvalJobStatus) -> list[str]:
 
 
 def _connected(evaluator: EvaluatorUsed | None) -> EvaluatorUsed | None:
-    """None for the operator's own, at whichever URL that was."""
+    """Return the connection that was used; None for the operator's own evaluator, at any URL."""
     return evaluator if evaluator is not None and evaluator.connection is not None else None
 
 

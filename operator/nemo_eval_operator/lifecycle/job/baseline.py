@@ -1,4 +1,4 @@
-"""Which run a gate compares with: pure choices among NemoEvalJobs of the same namespace."""
+"""Choice of a gate's baseline among the NemoEvalJobs of the same namespace."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BaselineFound:
 
 @dataclass(frozen=True, slots=True)
 class WaitForBaseline:
-    """The baseline still runs; says which."""
+    """The baseline, named by the message, is still running."""
 
     name: str
     message: str
@@ -42,7 +42,7 @@ class WaitForBaseline:
 def choose_named(
     job: NemoEvalJob, name: str, baseline: NemoEvalJob | None, *, may_wait: bool
 ) -> BaselineFound | WaitForBaseline | NoBaseline:
-    """Return the baseline that `spec.gate.baseline.jobRef` names; `baseline` None: there is no such job."""
+    """Return the baseline that `spec.gate.baseline.jobRef` names; None as `baseline` where it is absent."""
     if baseline is None:
         return NoBaseline("BaselineNotFound", f"there is no NemoEvalJob {name} in this namespace")
     if baseline.metadata.uid == job.metadata.uid:
@@ -114,7 +114,7 @@ class NewestJob:
 
     @property
     def nothing_found(self) -> NoBaseline:
-        """Why there is no baseline."""
+        """Return why there is no baseline."""
         measured = self._job.status.benchmark
         of = f" of NemoBenchmark {measured.name}" if measured and measured.name else " of the same config"
         message = f"no job{of} with the labels of baseline.selector completed before this one"
@@ -166,7 +166,7 @@ def _has_passed(job: NemoEvalJob) -> bool:
 
 
 def _completed(job: NemoEvalJob) -> float:
-    """When the job completed, in seconds; of jobs that have."""
+    """Return when a completed job completed, in seconds."""
     return parse_timestamp(job.status.completion_time or "").timestamp()
 
 

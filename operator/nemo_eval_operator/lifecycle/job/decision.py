@@ -1,4 +1,4 @@
-"""What to do next for a NemoEvalJob: a pure function of the object, the facts and the time.
+"""Next step for a NemoEvalJob: a pure function of the object, the facts and the time.
 
 A job is in one of five situations: being deleted (`job_deletion`), or, each with its own function below,
 finished, followed (the remote job is known), uncertain (a POST may have happened), or not submitted.
@@ -56,7 +56,7 @@ from .status_parts import observed
 __all__ = ["decide_job"]
 
 CANCEL_AGAIN_SECONDS: Final = 15.0
-"""When a job that goes on running is asked again to end; that it has ended the poller tells at once."""
+"""Seconds after which a job that is still running is cancelled again; the poller reports its end at once."""
 
 
 def decide_job(job: NemoEvalJob, facts: Facts) -> JobStep:
@@ -119,7 +119,7 @@ def _submittable(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -
 
 
 def _in_turn(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -> JobStep:
-    """Nothing is in the way any more but others."""
+    """Return the step of a job that only needs a slot."""
     match facts.slot_decision:
         case Unknown():
             return AcquireSlot()
@@ -130,7 +130,7 @@ def _in_turn(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -> Jo
                 job, job_status.queued(job, facts.now, queued), rest=_until(_deadline(job), facts.now)
             )
         case Admitted():
-            # Should status be lost after the submission, the claim alone says where to look.
+            # Return whether the claim names another evaluator; it is the only record where status is lost.
             claimed_here = claimed_evaluator(job.metadata) == evaluator.used
             return SubmitJob(claim=not (claimed_here and FINALIZER in job.metadata.finalizers))
 
@@ -147,7 +147,7 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
         return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found))
     if unsettled := unsettled_seconds(submitted, facts.lookup, evaluator, facts.settle):
         return write_or_wait(job, job_status.uncertain(job, facts.now), rest=unsettled)
-    # Surely there is no job: whatever holds this one up now, nothing is uncertain any more.
+    # No remote job exists: nothing is uncertain any more, whatever delays this one now.
     certain = job.status.model_copy(update={"submission": None})
     return _not_submitted(job.model_copy(update={"status": certain}), facts)
 
@@ -212,7 +212,7 @@ def _may_run(
 
 
 def _unseen(job: NemoEvalJob, job_id: str, evaluator: ResolvedEvaluator, now: datetime) -> JobStep:
-    """Nothing is known of the remote job but that there is one: the poller says when that changes."""
+    """Return the step for a remote job of which no state is known: the poller reports a change."""
     if evaluator.outage is not None:
         return write_or_wait(job, job_status.out_of_sight(job, now, evaluator.outage))
     if (job.spec.cancel or _is_overdue(job, now)) and job.status.phase is not Phase.CANCELLING:
@@ -253,5 +253,5 @@ def _is_overdue(job: NemoEvalJob, now: datetime) -> bool:
 
 
 def _until(moment: datetime | None, now: datetime) -> float | None:
-    """Seconds until then; None where it has passed, which some other fact has to end."""
+    """Return the seconds until `time`; None where it has passed."""
     return None if moment is None or moment <= now else (moment - now).total_seconds()

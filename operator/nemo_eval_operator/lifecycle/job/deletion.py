@@ -1,4 +1,4 @@
-"""What to do next for a NemoEvalJob that is being deleted: never more than its time-out, whatever else holds.
+"""Next step for a NemoEvalJob that is being deleted; its time-out bounds the deletion in every case.
 
 What runs is cancelled and awaited; then the object is let go, and says what it leaves behind.
 """
@@ -58,7 +58,7 @@ def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
 
 
 def _nothing_runs(job: NemoEvalJob) -> bool:
-    """Whether status alone says that no remote job of the last attempt can be running."""
+    """Return whether status alone shows that no remote job of the last attempt can be running."""
     status = job.status
     if status.job_id is not None:
         return status.completion_time is not None
@@ -66,7 +66,7 @@ def _nothing_runs(job: NemoEvalJob) -> bool:
 
 
 def _held_by_others(job: NemoEvalJob, facts: Facts) -> JobStep:
-    """Argo CD keeps the object of a hook by a finalizer until it reads as ended, whoever deletes it."""
+    """Return whether another finalizer holds it: Argo CD keeps a hook's object until it reads as ended."""
     if not job.metadata.finalizers or job.status.completion_time is not None:
         return RequeueAfter()
     return WriteStatus(
@@ -76,7 +76,7 @@ def _held_by_others(job: NemoEvalJob, facts: Facts) -> JobStep:
 
 @dataclass(frozen=True, slots=True)
 class _Patience:
-    """How long a deletion waits for the evaluator. Where it can be reached, it is asked at least once."""
+    """Wait of a deletion for the evaluator. A reachable evaluator is called at least once."""
 
     left: float
     limit: timedelta
@@ -95,7 +95,7 @@ class _Patience:
 
     @property
     def outage(self) -> bool:
-        """Whether a call to the evaluator would be in vain."""
+        """Return why calls to the evaluator would fail; None where they would not."""
         return isinstance(self.evaluator, EvaluatorUnusable) or self.evaluator.outage is not None
 
     @property
@@ -104,7 +104,7 @@ class _Patience:
 
     def wait_or_let_go(self, remains: str) -> JobStep:
         if not self.over:
-            # In an outage whoever ends it wakes the job; asking meanwhile would take the workers' time.
+            # The breaker wakes the job after an outage; calls before that would take workers' time.
             return RequeueAfter(self.left if self.outage else min(RECHECK_SECONDS, self.left))
         return RemoveFinalizer(
             left_behind=f"{remains}, not confirmed as ended within {duration_text(self.limit)}"
@@ -112,7 +112,7 @@ class _Patience:
 
 
 def release_job_seconds(job: NemoEvalJob, now: datetime) -> float | None:
-    """How long a deleted job may still hold out for the evaluator; None for one that is not deleted."""
+    """Return for how many seconds a deleted job may still wait; None for one that is not deleted."""
     if job.metadata.deletion_timestamp is None:
         return None
     limit = timedelta(seconds=job.spec.cancel_timeout_seconds)
@@ -124,7 +124,7 @@ def _is_cancelling(job: NemoEvalJob) -> bool:
 
 
 def _uncertain(job: NemoEvalJob, submitted: datetime | None, patience: _Patience, facts: Facts) -> JobStep:
-    """`submitted` None: status was lost, and with it the time of the intent."""
+    """Return the step for a submission without a known outcome; `submitted` None: status was lost."""
     remains = "possibly a remote job that was being submitted"
     evaluator = patience.evaluator
     if isinstance(facts.lookup, Unknown):
@@ -163,7 +163,7 @@ def _followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) 
 
 
 def _ended(job: NemoEvalJob, patience: _Patience, facts: Facts, *, gone: str | None = None) -> JobStep:
-    """Nothing runs any more; the policy Delete also removes what the attempts left in the evaluator.
+    """Return the step after the end of the remote job; the policy Delete also removes the attempts' jobs.
 
     `gone`: the remote job that the evaluator does not have any more.
     """

@@ -31,11 +31,11 @@ __all__ = [
 MAX_METRICS_NAMED: Final = 3
 
 DRY_RUN_SCORE: Final = "(dry run)"
-"""In the column of scores, in which runs are compared."""
+"""Text in the column of scores for a dry run."""
 
 
 def refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobStatus:
-    """A clear no to the POST: there is no remote job, and the same request will most likely be refused again.
+    """Return the status after a refused POST: no remote job exists, and a repetition would be refused.
 
     One that blames the infrastructure may be retried, as spec.backoffLimit says (`attempt_status`).
     """
@@ -52,7 +52,7 @@ def refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobSt
 
 
 def _correction(job: NemoEvalJob) -> str:
-    """Who is at fault is not known: a job with a benchmark brings only the target and a few values."""
+    """Return the fields to correct: a job with a benchmark brings only the target and a few values."""
     if job.spec.benchmark_ref is None:
         return "Correct it in a new NemoEvalJob"
     name = job.spec.benchmark_ref.name
@@ -93,7 +93,7 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
 
 
 def _without(stored: Stored) -> str:
-    """`, none for metrics em, f1`: those that could be computed for no sample."""
+    """Return `, none for metrics em, f1`: metrics that could not be computed for any sample."""
     missing = metrics_without_scores(stored.results)
     if not missing:
         return ""
@@ -103,7 +103,7 @@ def _without(stored: Stored) -> str:
 
 
 def _limited(job: NemoEvalJob) -> str:
-    """`, limited to 5 samples of each task`: such scores are not comparable with those of all samples."""
+    """Return `, limited to 5 samples of each task`: such scores are not comparable with full ones."""
     limit = job.status.benchmark and job.status.benchmark.limit_samples
     return f", limited to {limit} sample{'' if limit == 1 else 's'} of each task" if limit else ""
 
@@ -131,7 +131,7 @@ def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobSt
 
 
 def ended_by_cancel(job: NemoEvalJob, now: datetime, *, overdue: bool) -> EvalJobStatus:
-    """The remote job is cancelled: because we asked, because of the deadline, or by somebody else."""
+    """Return the status of a cancelled remote job: by spec.cancel, by the deadline, or by another client."""
     if job.spec.cancel:
         return cancelled(job, now, f"remote job {job.status.job_id} was cancelled as spec.cancel asks")
     if overdue:
@@ -145,7 +145,7 @@ def deadline_exceeded(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
 
 
 def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
-    """No result was delivered, so whoever waits for one has to learn of it: Failed, reason Cancelled."""
+    """Return the status of a cancelled run. It is Failed, since no result was delivered."""
     status = _ended(job, now, Phase.CANCELLED, Outcome(ConditionSet.FAILED, Reason.CANCELLED, message))
     return status.model_copy(update={"submission": None}) if job.status.job_id is None else status
 
@@ -153,7 +153,7 @@ def cancelled(job: NemoEvalJob, now: datetime, message: str) -> EvalJobStatus:
 def results_pending(
     job: NemoEvalJob, now: datetime, problem: str, *, given_up: bool = False
 ) -> EvalJobStatus:
-    """Completed in the evaluator, but its results cannot be read or kept yet. Never a failed evaluation.
+    """Return the status of a completed job whose results cannot be read or stored yet; it has not failed.
 
     `given_up`: it will not mend by itself, so whoever waits is told at once; the job still goes on trying.
     """
@@ -175,7 +175,7 @@ def _ended(job: NemoEvalJob, now: datetime, phase: Phase, outcome: Outcome) -> E
     update = {
         "completion_time": timestamp(now),
         "duration": duration,
-        # By now the results ConfigMap has it, and without results there is nothing to compare.
+        # The results ConfigMap has it now, and without results there is nothing to compare.
         "benchmark": measured and measured.model_copy(update={"config": None}),
     }
     return with_outcome(job, now, phase, outcome).model_copy(update=update)

@@ -1,4 +1,4 @@
-"""What is known about a job besides its object. Each fact is `Unknown` until a step has requested it.
+"""Facts about a job besides its object. Each fact is `Unknown` until a step has requested it.
 
 A decision that meets an Unknown which it needs returns the step that requests it (`lifecycle.steps`).
 """
@@ -47,7 +47,7 @@ UNKNOWN: Final = Unknown()
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkUnusable:
-    """The benchmark that the job refers to is missing or not ready; says why."""
+    """The benchmark that the job refers to is missing or not ready, with reason and message."""
 
     reason: Reason
     message: str
@@ -55,7 +55,7 @@ class BenchmarkUnusable:
 
 @dataclass(frozen=True, slots=True)
 class EvaluatorUnusable:
-    """The evaluator that the object is about cannot be told, or not be asked; says why.
+    """The object's evaluator is not known or not usable, with reason and message.
 
     `stalled`: a person has to change something before it can.
     """
@@ -86,7 +86,7 @@ class RemoteGone:
 
 @dataclass(frozen=True, slots=True)
 class NothingNew:
-    """Nothing was reported of the remote job that its object's status does not show."""
+    """No change of the remote job was reported that the object's status does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def goes_on(remote: RemoteJob | RemoteGone) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """What a look-up found: the jobs with the attempt's mark, oldest first."""
+    """Result of a look-up: the jobs with the attempt's mark, oldest first."""
 
     begun: datetime
     found: tuple[RemoteJob, ...]
@@ -123,7 +123,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known besides the object. `settle` is how long after a POST its job may still appear.
+    """Facts besides the object. `settle` is the time after a POST in which its job may still appear.
 
     Requested by a step each: `benchmark` (None: the job brings its own config) by ReadBenchmark, `evaluator`
     by ResolveEvaluator, `remote` by ObserveJob, `slot_decision` by AcquireSlot, `lookup` by FindJob,

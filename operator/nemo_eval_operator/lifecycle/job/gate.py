@@ -34,13 +34,13 @@ from .gate_hash import gate_hash
 __all__ = ["GateFacts", "Judged", "await_verdict", "decide_gate", "new_verdict"]
 
 RECHECK_SECONDS: Final = 60.0
-"""Between two looks at a baseline that still runs; its end wakes those that wait for it."""
+"""Seconds between two checks of a running baseline; its end wakes the jobs that wait for it."""
 
 MAX_NAMED: Final = 3
 """Criteria whose numbers the message has; status.gate has all."""
 
 MAX_CRITERION_CHARACTERS: Final = 400
-"""Of one criterion's message: 50 of them stand in status."""
+"""Characters of one criterion's message: status holds up to 50."""
 
 STRENGTH: Final = ("PointEstimate", "Unpaired", "Paired")
 """Kinds of evidence, the weakest first."""
@@ -48,7 +48,7 @@ STRENGTH: Final = ("PointEstimate", "Unpaired", "Paired")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What judging came to."""
+    """Result of judging a gate."""
 
     judgement: Judgement
     baseline: BaselineUsed | None
@@ -56,7 +56,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class GateFacts:
-    """What `JudgeGate` found for the gate that has this hash."""
+    """Facts that `JudgeGate` found for the gate with this hash."""
 
     hash: str
     found: Judged | WaitForBaseline
@@ -170,12 +170,12 @@ def _criterion(one: CriterionResult) -> CriterionStatus:
 
 
 def _is_infinite(value: object) -> bool:
-    """Whether JSON cannot hold it: an interval of one item has no bounds."""
+    """Return whether JSON cannot hold the number: an interval of one item has no bounds."""
     return isinstance(value, float) and not math.isfinite(value)
 
 
 def _message(found: Judged) -> str:
-    """`the gate failed: qa/answered/string-check: 0.6 against 0.75, ... (baseline prod, attempt 1)`."""
+    """Return `the gate failed: qa/answered/string-check 0.6 against 0.75, … (baseline prod, attempt 1)`."""
     judgement = found.judgement
     required = [one for one in judgement.criteria if one.tier is not Tier.ADVISORY]
     decisive = [one for one in required if _decides(one, judgement.verdict)] or required

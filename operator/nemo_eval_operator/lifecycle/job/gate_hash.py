@@ -1,4 +1,4 @@
-"""Digests of spec.gate, by which a verdict says of which gate it is."""
+"""Digests of spec.gate, which tie a verdict to its gate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def baseline_hash(job: NemoEvalJob) -> str:
 
 
 def _digest(part: KubeModel | None) -> str:
-    """What is left at its default does not count: a later release may name more fields."""
+    """Return the digest without defaults: a later release may add fields."""
     plain = None if part is None else part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"

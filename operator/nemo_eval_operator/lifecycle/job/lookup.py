@@ -1,4 +1,4 @@
-"""Finding a remote job whose id is not known: since when to look, which is ours, and when "none" is certain.
+"""Look-up of a remote job whose id is not known: since when to look, which one counts, and when none exists.
 
 It is chosen by our marks alone, whatever the server filtered.
 """
@@ -19,7 +19,7 @@ from .facts import EvaluatorUnusable, LookUp, ResolvedEvaluator
 __all__ = ["look_up", "look_up_latest", "pick_marked", "status_was_lost", "unsettled_seconds"]
 
 CLOCK_SLACK: Final = timedelta(hours=25)
-"""How far the evaluator's times may be behind ours in a look-up: they carry no zone, so a day and an hour."""
+"""Slack for the evaluator's timestamps in a look-up: they have no time zone, so a day and an hour."""
 
 UNDATED: Final = datetime.max.replace(tzinfo=UTC)
 """A job without a readable time of creation comes after those that have one."""
@@ -54,7 +54,7 @@ def look_up_latest(job: NemoEvalJob, now: datetime) -> FindJob:
 def unsettled_seconds(
     submitted: datetime, lookup: LookUp, evaluator: ResolvedEvaluator | EvaluatorUnusable, settle: timedelta
 ) -> float:
-    """How long a look-up must still wait before "not found" means "never created"; 0 if it need not.
+    """Return the seconds before "not found" means "never created"; 0 where it does already.
 
     A look-up that began earlier may have run before the evaluator finished creating the job.
     """

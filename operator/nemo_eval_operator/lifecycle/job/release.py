@@ -1,4 +1,4 @@
-"""What an object leaves in the evaluator when its finalizer is removed and nobody looks after it any more."""
+"""Resources that stay in the evaluator when an object's finalizer is removed."""
 
 from __future__ import annotations
 

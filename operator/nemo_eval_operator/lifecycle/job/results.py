@@ -57,7 +57,7 @@ def label_value(name: str) -> str:
 
 
 def shortened(name: str, suffix: str, *, room: int = MAX_NAME_CHARACTERS) -> str:
-    """Return `name` and `suffix`; a long name is cut, and told from others that begin alike by a hash."""
+    """Return Return `name` and `suffix`; a long name is cut, and a hash distinguishes it."""
     if len(name) + len(suffix) <= room:
         return name + suffix
     fingerprint = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -66,7 +66,7 @@ def shortened(name: str, suffix: str, *, room: int = MAX_NAME_CHARACTERS) -> str
 
 
 def results_document(results: Results, *, url: str) -> tuple[str, bool]:
-    """The evaluator's own JSON, and whether something had to be left out of it to fit a ConfigMap.
+    """Return the evaluator's own JSON, and whether something was left out of it to fit a ConfigMap.
 
     What is left out is said in the document itself, under `truncated`, with where all of it is.
     """
@@ -102,7 +102,7 @@ def _without_lists(part: JsonValue) -> JsonValue:
 
 
 def _scores_only(level: JsonObject) -> JsonObject:
-    """Of tasks or groups: metrics, scores and groups within groups."""
+    """Return the metrics and scores of tasks or groups, and groups within groups."""
     kept: JsonObject = {}
     for name, entry in level.items():
         if isinstance(entry, dict):

@@ -16,11 +16,11 @@ MAX_SCORES: Final = 3
 MAX_CHARACTERS: Final = 39
 
 RANKED: Final = re.compile(r"(?P<task>.+)-metric_ranking-(?P<rank>\d+)")
-"""How NeMo numbers the scores of lm-eval, two for each filter: the value and its standard error."""
+"""Names of lm-eval's scores in NeMo, two for each filter: the value and its standard error."""
 
 
 def summary_of(scores: Sequence[Score]) -> str | None:
-    """The first scores, as in `em=0.45 f1=0.61 +2 more`; None without scores.
+    """Return the first scores, as in `em=0.45 f1=0.61 +2 more`; None without scores.
 
     Standard errors are left out. A value that stands on some rows only says on how many.
     """
@@ -35,7 +35,7 @@ def summary_of(scores: Sequence[Score]) -> str | None:
 
 
 def partly(score: Score) -> str | None:
-    """`1 of 4` where the value stands on fewer rows than were evaluated; else None."""
+    """Return `1 of 4` where the value covers fewer rows than were evaluated; else None."""
     if not score.nan_count or score.count is None:
         return None
     return f"{score.count} of {score.count + score.nan_count}"
@@ -46,7 +46,7 @@ def _is_error(score: Score) -> bool:
 
 
 def _line(scores: Sequence[Score], labels: Sequence[str], *, cut: bool = False) -> tuple[int, str]:
-    """As many scores as fit, at least one; and how many they are."""
+    """Return as many scores as fit, at least one, and their number."""
 
     def text(shown: int, shorten: Callable[[str], str]) -> str:
         parts = [f"{shorten(label)}={_value(score)}" for label, score in zip(labels, scores, strict=True)]

@@ -25,7 +25,7 @@ MAX_NAME_CHARACTERS: Final = 256
 """Kept of a name, so that MAX_SCORES of them stay far below what etcd takes."""
 
 MAX_COUNT: Final = 2**53
-"""From here on a number is no count, and no integer to Kubernetes."""
+"""Bound of counts: larger numbers are not exact integers in JSON."""
 
 
 def scores_of(results: Results) -> list[Score]:
@@ -98,5 +98,5 @@ def _count(value: JsonValue) -> int | None:
 
 
 def _name(text: str) -> str:
-    """What a server calls a score, fit for a terminal and for a status of bounded size."""
+    """Return a server's name of a score, printable and of bounded length."""
     return readable(text, MAX_NAME_CHARACTERS)

@@ -16,7 +16,7 @@ __all__ = ["Admitted", "Counting", "Queued", "Run", "SlotDecision", "occupies", 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """One of the places at the evaluator is the job's, until its run ends."""
+    """The job has a slot at the evaluator until its run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """How many jobs run already is not known yet."""
+    """The number of jobs that run already is not known yet."""
 
 
 SlotDecision = Admitted | Queued | Counting
@@ -37,7 +37,7 @@ SlotDecision = Admitted | Queued | Counting
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One submission of an object, or the remote job that came of it (`job_id`), which may have a slot."""
+    """One submission of an object, or its remote job (`job_id`), which may have a slot."""
 
     uid: str
     namespace: str
@@ -47,9 +47,9 @@ class Run:
 
 
 def occupies(job: NemoEvalJob) -> bool:
-    """Whether a remote job of it may be running: one is known, or a POST may have become one.
+    """Return whether a remote job of it may be running: one is known, or a POST may have created one.
 
-    One that has completed takes up nothing, also while its results cannot be read or kept.
+    A completed job needs no slot, also while its results cannot be read or kept.
     """
     status = job.status
     if status.completion_time is not None or JobStatus.is_terminal(snapshot_in_status(status).state):
@@ -66,7 +66,7 @@ def run_of(job: NemoEvalJob) -> Run:
 
 
 def rounded_position(place: int) -> int:
-    """`place` or the next told one after it: 1, 3, 10, 30, 100 and so on.
+    """Return `place` rounded up to 1, 3, 10, 30, 100 and so on.
 
     A job that moves up from the 5,000th place writes eight times, not 5,000.
     """

@@ -17,7 +17,7 @@ LIVE: Final = frozenset({"active", "queued", "unclear"})
 
 
 class JobSnapshot(NamedTuple):
-    """`state` is "queued" until the evaluator starts the job, "unclear" for a status that does not say."""
+    """State of a remote job: "queued" until the evaluator starts it, "unclear" for an unknown status."""
 
     state: str
     percent: int | None
@@ -28,7 +28,7 @@ class JobSnapshot(NamedTuple):
         return self.state in LIVE
 
     def tells_more_than(self, known: JobSnapshot) -> bool:
-        """Evaluators that count may stop to: no number is no news."""
+        """Return whether this differs from `other`; a missing count is not a change."""
         if self.state != known.state:
             # Still at it although cancellation was asked for: that is asked again in its own time.
             return not (self.is_live and known.state == "cancelling")
@@ -56,7 +56,7 @@ def _state_of(remote: RemoteJob) -> str:
 
 
 def _rounded(samples: int | None) -> int | None:
-    """To two digits, so that counting to a million is a hundred changes and not a million."""
+    """Round to two digits, so that counting to a million is a hundred changes and not a million."""
     if samples is None:
         return None
     step: int = 10 ** max(0, len(str(samples)) - 2)
@@ -64,7 +64,7 @@ def _rounded(samples: int | None) -> int | None:
 
 
 def snapshot_in_status(status: EvalJobStatus) -> JobSnapshot:
-    """What a reader of the status already knows of the remote job."""
+    """Return the state of the remote job that the status shows already."""
     percent = status.progress.percent if status.progress else None
     samples = _rounded(status.progress.samples_processed) if status.progress else None
     match reason_of(status.conditions):

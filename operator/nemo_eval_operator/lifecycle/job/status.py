@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 MAX_WORD_CHARACTERS: Final = 64
-"""Shown of a status that the evaluator reports."""
+"""Characters that are shown of a status that the evaluator reports."""
 
 REMOTE_STATUS_UNKNOWN: Final = Reason.REMOTE_STATUS_UNKNOWN
 """Reason, and condition: present since and while the evaluator does not say how the remote job stands."""
@@ -90,7 +90,7 @@ def queued(job: NemoEvalJob, now: datetime, slot_decision: Queued) -> EvalJobSta
 
 
 def without_evaluator(job: NemoEvalJob, now: datetime, unusable: EvaluatorUnusable) -> EvalJobStatus:
-    """Nothing can be submitted to the evaluator, or what was submitted cannot be followed there."""
+    """Return the status of a job whose evaluator is not usable, for submitting or for polling."""
     remote = job.status.job_id
     message = unusable.message if remote is None else f"remote job {remote}: {unusable.message}"
     standing = ConditionSet.STALLED if unusable.stalled else ConditionSet.WORKING
@@ -104,7 +104,7 @@ def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
     status = with_outcome(
         job, now, Phase.SUSPENDED, Outcome(ConditionSet.SUSPENDED, Reason.SUSPENDED, message)
     )
-    # As in batch/v1: the time of activeDeadlineSeconds starts anew when the job is resumed.
+    # As in batch/v1: activeDeadlineSeconds restarts when the job is resumed.
     return status.model_copy(update={"start_time": None})
 
 
@@ -159,7 +159,7 @@ def submitted(job: NemoEvalJob, now: datetime, remote: RemoteJob) -> EvalJobStat
 def adopted(
     job: NemoEvalJob, now: datetime, found: Sequence[RemoteJob], evaluator: EvaluatorUsed | None = None
 ) -> EvalJobStatus:
-    """The job of an earlier POST was found; the first is ours, the others are cancelled by the caller.
+    """Return the status after the job of an earlier POST was found; the caller cancels duplicates.
 
     `evaluator`: where it was found, should status no longer know.
     """
@@ -260,7 +260,7 @@ def cancel_refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> Ev
 
 
 def _progress(remote: RemoteJob, before: Progress | None) -> Progress | None:
-    """In steps of one per cent, since each write wakes all watchers; null until the evaluator counts."""
+    """Return progress in steps of one per cent, since each write wakes all watchers; None until counted."""
     details = remote.status_details
     if details.progress is None and details.samples_processed is None:
         return before

@@ -12,7 +12,7 @@ __all__ = ["observed", "progress_at", "with_outcome"]
 
 
 def observed(job: NemoEvalJob) -> EvalJobStatus:
-    """Nothing new but the generation that was handled."""
+    """Return the status with the observed generation."""
     return job.status.model_copy(update={"observed_generation": job.metadata.generation})
 
 

@@ -1,4 +1,4 @@
-"""Reference of reasons: what each means to a user, by kind.
+"""Reference of reasons: the meaning of each for users, by kind.
 
 docs/reference/conditions.md is generated from it. A message says what happened to one object; the text here
 says what its reason means for any object.

@@ -12,7 +12,7 @@ __all__ = ["ConditionEntry", "EventEntry"]
 
 @dataclass(frozen=True, slots=True)
 class ConditionEntry:
-    """What a reason of an object's conditions means, and what its user does. Plain text."""
+    """Meaning of a condition's reason, and what a user does. Plain text."""
 
     reason: Reason
     conditions: tuple[ConditionSet, ...]
@@ -23,13 +23,13 @@ class ConditionEntry:
 
     @property
     def needs_person(self) -> bool:
-        """Whether the operator waits for a change by a person in every case."""
+        """Return whether the operator waits for a change by a person in every case."""
         return bool(self.conditions) and all(("Stalled", "True") in one.value for one in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """What an event means that is posted besides changes of conditions. Plain text."""
+    """Meaning of an event that is not posted for a change of conditions. Plain text."""
 
     reason: Reason
     kinds: tuple[str, ...]

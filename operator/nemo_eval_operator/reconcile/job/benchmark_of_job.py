@@ -36,11 +36,11 @@ class BenchmarkOfJob:
         self._datasets = DatasetReader(kube)
 
     async def read(self, job: NemoEvalJob) -> NemoBenchmark | BenchmarkUnusable | None:
-        """None where the job brings its own config. Raises KubeError."""
+        """Return the job's benchmark; None where the job brings its own config. Raises KubeError."""
         if job.spec.benchmark_ref is None:
             return None
         key = ObjectKey(BENCHMARK_PLURAL, job.metadata.namespace, job.spec.benchmark_ref.name)
-        # Before the read: a benchmark that becomes ready in between would wake nobody.
+        # Before the read: a benchmark that becomes ready in between would not wake the job.
         self._waiting.add(benchmark=key, job=key_of(job))
         try:
             document = await self._kube.get(key)

@@ -1,6 +1,6 @@
-"""Keeps and reads the evidence of runs: packed, in immutable ConfigMaps beside the results.
+"""Evidence of runs, written and read packed, in immutable ConfigMaps beside the results.
 
-That a run has no evidence never fails it: gates then judge by the results document, or are inconclusive.
+Missing evidence never fails a run: gates then judge by the results document, or are inconclusive.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _json_object = TypeAdapter(JsonObject)
 
 
 class EvidenceMissing(Exception):
-    """There is no evidence, or it is not what was kept; has a reason for a condition."""
+    """The evidence is missing or was replaced, with the reason of the condition."""
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason

@@ -141,7 +141,7 @@ class FactReader:
     async def _ask(
         self, job: NemoEvalJob, job_id: str, evaluator: Evaluator
     ) -> RemoteJob | RemoteGone | None:
-        """None where the evaluator does not answer, which must not stop a deletion."""
+        """Ask the evaluator; None where it does not answer, which must not stop a deletion."""
         try:
             async with limit(release_job_seconds(job, datetime.now(UTC))):
                 remote = await self._remote_jobs.observe(evaluator.client.about(key_of(job)), job_id)
@@ -155,7 +155,7 @@ class FactReader:
 async def record_failure(
     job: NemoEvalJob, evaluator: Evaluator, error: EvaluatorError, operation: Operation
 ) -> None:
-    """Of many deletions only the first few may find out by themselves that nobody answers."""
+    """Trip the breaker: of many deletions only the first few wait for an evaluator that does not answer."""
     logger.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, error)
     if release_job_seconds(job, datetime.now(UTC)) != 0:
         await evaluator.breaker.record_failure(error, operation)

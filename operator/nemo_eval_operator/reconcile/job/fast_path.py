@@ -1,6 +1,6 @@
-"""Jobs that need no look of their own: what a list of all jobs says of them is enough.
+"""Fast path for jobs that need no reconciliation: the list of all jobs is enough.
 
-After a restart that is so for nearly all: without a read for each, ten thousand are taken up in seconds.
+After a restart this covers nearly all jobs: without a read for each, ten thousand are taken up in seconds.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class FastPath:
                 logger.warning("jobs are looked at one by one: %s", error)
 
     def is_noted(self, uid: str, version: str) -> bool:
-        """Whether note was taken of the object in this version; asked once for each object."""
+        """Return whether this version of the object was adopted; called once for each object."""
         return self._noted.pop(uid, None) == version
 
     def try_adopt(self, document: JsonObject) -> bool:
-        """Whether there is nothing to do but to follow the job, which is then done.
+        """Track the job if nothing else is to be done; return whether that is so.
 
         A copy may be old, so nothing else is done on its word, and it says nothing of a job that is already
         in hand: of an attempt, the copy may know only the one before.

@@ -1,4 +1,4 @@
-"""What is kept in memory of a job between two looks at it: whom to follow, who has a place, who waits."""
+"""Index of jobs in memory between two reconciliations: tracked jobs, slots and waiters."""
 
 from __future__ import annotations
 

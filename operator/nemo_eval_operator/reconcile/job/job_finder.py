@@ -28,10 +28,10 @@ from .remote_jobs import RemoteJobs
 __all__ = ["JobFinder"]
 
 MAX_DUPLICATES_CANCELLED: Final = 10
-"""In one look-up. More than two jobs of one attempt come from an evaluator that does not tell the truth."""
+"""Duplicates that are cancelled in one look-up. Only a faulty evaluator shows more than two."""
 
 MAX_CANCELLING_SECONDS: Final = 300.0
-"""For all cancellations of one look-up together."""
+"""Seconds for all cancellations of one look-up together."""
 
 
 class JobFinder:

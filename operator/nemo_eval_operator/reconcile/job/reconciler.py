@@ -136,7 +136,7 @@ class JobReconciler:
         )
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Seconds until the job wants to be looked at again. Raises RetryLater, KubeError."""
+        """Reconcile the job; return the seconds until the next time. Raises RetryLater, KubeError."""
         document, too_large = await self._kube.read(key)
         if document is None or not is_selected(document, self._selector):
             self._forget(key)
@@ -164,7 +164,7 @@ class JobReconciler:
                 self._job_index.give_back(key)
             if not isinstance(error, FinalizerRefused):
                 raise
-            # One that runs keeps the status that tells how.
+            # A running job keeps the status of its run.
             if not is_bound(job):
                 invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)
                 await self._objects.record(job, invalid)
@@ -251,7 +251,7 @@ class JobReconciler:
         return Facts(now=datetime.now(UTC), settle=self._settle)
 
     def _until_recheck(self, facts: Facts) -> float | None:
-        """Raises RetryLater where the benchmark may be another operator's, which will not wake us."""
+        """Raise RetryLater where another operator may reconcile the benchmark: it does not wake the job."""
         if isinstance(facts.benchmark, BenchmarkUnusable) and self._selector.requirements:
             raise RetryLater
         unusable = (facts.benchmark, facts.evaluator)
@@ -264,7 +264,7 @@ class JobReconciler:
         if status.completion_time is not None:
             self._wake_waiters(key_of(job))
         if status.completion_time is not None or (evaluator is not None and status.job_id is not None):
-            # It is where it is, and whoever closes that evaluator wakes it.
+            # It stays where it was submitted, and is woken when that session is closed.
             self._resolver.untrack(key_of(job))
 
     def _wake_waiters(self, key: ObjectKey) -> None:

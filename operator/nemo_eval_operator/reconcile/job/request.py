@@ -1,6 +1,6 @@
-"""What is sent to submit a job: Secrets and ConfigMaps read, everything checked, the body composed.
+"""Preparation of a submission: Secrets and ConfigMaps are read, the spec is checked, the body is composed.
 
-Nothing is sent from here but a read of the benchmark's config.
+The only request sent from here reads the benchmark's config.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class RequestPreparer:
     async def prepare(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, nonce: str
     ) -> tuple[JsonObject, MeasuredConfig]:
-        """What to POST, with the values of Secrets, and the config in it, without them.
+        """Return the body to POST, with the values of Secrets, and its config without them.
 
         Raises RetryLater where time has to pass first, and EvaluatorError where the config cannot be read.
         A job that waits has no slot.
@@ -163,7 +163,7 @@ class RequestPreparer:
         read: ReadSecrets,
         evaluator: Evaluator,
     ) -> JsonObject:
-        """What to POST; it holds the values of Secrets, which are masked from now on."""
+        """Return the body to POST; it holds values of Secrets, which are masked from now on."""
         inherited, given = ReadSecrets({}, []), read.given
         copied = benchmark is not None and carries_config(job, read.values)
         if benchmark is not None and copied:
@@ -186,7 +186,7 @@ class RequestPreparer:
         nonce: str,
         connection: str | None,
     ) -> JsonObject:
-        """What to POST; `inherited` are the values of the benchmark's Secrets. Raises UnusableSpec."""
+        """Return the body to POST; `inherited` are values of the benchmark's Secrets. Raises UnusableSpec."""
         if job.spec.config is not None:
             self._tenancy.check_namespace(job.metadata.namespace, job.spec.config.namespace)
         body = job_body(

@@ -1,4 +1,4 @@
-"""Fetches a finished job's results and keeps them where kubectl can read them: an immutable ConfigMap.
+"""Results of a finished job, read from the evaluator and stored in an immutable ConfigMap.
 
 What goes wrong here never fails the evaluation: it is tried again, and what people are told grows graver.
 """
@@ -36,13 +36,13 @@ JOB_ID_ANNOTATION: Final = "evaluator.nemo.dev/job-id"
 URL_ANNOTATION: Final = "evaluator.nemo.dev/results-url"
 
 MAX_TRIES: Final = 10
-"""After so many, some six minutes of backoff, a person is asked to look."""
+"""Attempts, about six minutes of backoff, after which the job is stalled."""
 
 GIVEN_UP_RETRY_SECONDS: Final = 300.0
-"""From then on they are still looked for, as whoever mends the cause should not have to tell us."""
+"""Seconds between attempts after that, since a corrected cause causes no event."""
 
 SMALL_RESULTS_BYTES: Final = 1024**2
-"""What fits into a ConfigMap, and so nearly all results."""
+"""Bytes of results that fit into a ConfigMap, as nearly all do."""
 
 
 class ResultsNotKept(Exception):
@@ -65,9 +65,9 @@ class ResultsKeeper:
         self._secrets = secrets
         self._states = states
         self._one_at_a_time = asyncio.Lock()
-        """For large results of connections' evaluators: those of all workers would not fit into memory."""
+        """Lock for large results of connections' evaluators, which bounds memory."""
         self._one_of_own = asyncio.Lock()
-        """For large results of the operator's own evaluator, which must not wait for a connection's."""
+        """Lock for large results of the operator's own evaluator, which must not wait for a connection's."""
 
     async def collect(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""

@@ -29,7 +29,7 @@ __all__ = ["Submitter"]
 logger = logging.getLogger(__name__)
 
 INTENT_SECONDS: Final = 5.0
-"""An intent older than this is not acted on: another operator may have given us up and be looking."""
+"""Seconds after which an intent is not acted on: another operator may have taken over and be looking."""
 
 
 class Submitter:
@@ -50,7 +50,7 @@ class Submitter:
         self._metrics = metrics
 
     def last_submission_at(self, job: NemoEvalJob, breaker: CircuitBreaker) -> datetime | None:
-        """When by our own clock the last submission ended, or when we first saw that there was one.
+        """Return when, by this process's clock, the last submission ended or was first observed.
 
         Or when the evaluator came back, if that was later: one that stood still goes on with what it had.
         """
@@ -91,7 +91,7 @@ class Submitter:
         body: JsonObject,
         config: MeasuredConfig,
     ) -> NemoEvalJob:
-        """As `submit`, from the intent to its outcome: what is cut off in between has to be looked for."""
+        """Submit, from the intent to its outcome: a call that is cut off in between has to be looked up."""
         begun = time.monotonic()
         intent = job_status.submitting(job, datetime.now(UTC), nonce, evaluator.used, config)
         job = await self._objects.record(job, intent)
