@@ -89,7 +89,7 @@ def header(name: str) -> dict[str, Any]:
         pytest.param(
             auth(headers=[header("Authorization")]),
             auth(headers=[header("Host")]),
-            "this header belongs to HTTP itself",
+            "the HTTP client sets this header itself",
             id="reserved headers",
         ),
         pytest.param(
@@ -114,7 +114,7 @@ def header(name: str) -> dict[str, Any]:
         pytest.param(
             tls(insecureSkipVerify=True),
             tls(insecureSkipVerify=True, ca={"secretKeyRef": KEY}),
-            "tls.insecureSkipVerify would make tls.ca meaningless",
+            "tls.insecureSkipVerify makes tls.ca meaningless",
             id="a CA that is not asked",
         ),
         pytest.param(

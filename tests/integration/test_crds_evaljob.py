@@ -142,7 +142,7 @@ ONE_TARGET = "set exactly one of spec.model (a model by name) and spec.target"
                 valuesFrom=[value("config.params.extra.hf_token"), value("target.model.api_endpoint.api_key")]
             ),
             run(valuesFrom=[value("params.extra.hf_token")]),
-            "start it with config. or target.",
+            "starts with config. or target.",
             id="targetPath",
         ),
         pytest.param(
@@ -289,7 +289,7 @@ def test_a_run_can_be_steered(api: Api, before: dict[str, Any], after: dict[str,
 
 @pytest.mark.parametrize("after", [run(), run(cancel=False)], ids=["removed", "false"])
 def test_cancel_cannot_be_taken_back(api: Api, after: dict[str, Any]) -> None:
-    assert ("spec.cancel cannot be taken back: create a new") in api.objection_to_change(
+    assert ("spec.cancel cannot be set back to false: create a new") in api.objection_to_change(
         run(cancel=True), after
     )
 
@@ -301,7 +301,7 @@ def test_cancel_is_refused_once_the_run_has_ended(api: Api) -> None:
     api.create(run())
     api.patch_status(ENDED)
 
-    assert "spec.cancel cannot be set once the run has ended" in api.objection_to_patch({"cancel": True})
+    assert "spec.cancel cannot be set after the run has ended" in api.objection_to_patch({"cancel": True})
     assert api.objection_to_patch({"cancel": False}) == ""
     assert api.objection_to_patch({"priority": 5}) == ""
 

@@ -89,7 +89,7 @@ REFUSED = [
     pytest.param(
         floor(minimum=0.5, by="Confidence"),
         gate({**DROP, "by": "Confidence"}, baseline=NAMED),
-        "by: Confidence is about minimum and maximum",
+        "by: Confidence applies to minimum and maximum",
         id="by",
     ),
     pytest.param(
@@ -119,7 +119,7 @@ REFUSED = [
     pytest.param(
         gate(DROP, baseline={**SELECTED, "passed": False}),
         gate(DROP, baseline={**NAMED, "passed": True}),
-        "baseline.passed narrows a selector",
+        "baseline.passed applies to baseline.selector only",
         id="passed",
     ),
     pytest.param(
@@ -162,10 +162,13 @@ REFUSED = [
         id="dryRun",
     ),
     pytest.param(
-        gate(FLOOR, confidence=0.9), gate(FLOOR, confidence=1), "confidence is a share from 0.5", id="certain"
+        gate(FLOOR, confidence=0.9),
+        gate(FLOOR, confidence=1),
+        "confidence has to be between 0.5",
+        id="certain",
     ),
     pytest.param(
-        gate(FLOOR, confidence=0.5), gate(FLOOR, confidence=0), "confidence is a share from 0.5", id="none"
+        gate(FLOOR, confidence=0.5), gate(FLOOR, confidence=0), "confidence has to be between 0.5", id="none"
     ),
 ]
 

@@ -44,7 +44,7 @@ class Criterion(GateCriterion):
         if self.relative_drop_below is not None and self.max_relative_drop is None:
             raise ValueError("relativeDropBelow has no effect without maxRelativeDrop")
         if self.by == "Confidence" and not has_bounds:
-            raise ValueError("by: Confidence is about minimum and maximum: set one of them, or remove it")
+            raise ValueError("by: Confidence applies to minimum and maximum: set one of them, or remove it")
         if self.direction is Direction.LOWER and self.maximum is None and self.minimum is not None:
             raise ValueError("direction LowerIsBetter contradicts minimum: set maximum instead")
         if self.direction is Direction.HIGHER and self.minimum is None and self.maximum is not None:

@@ -76,7 +76,10 @@ def event_of_ignored_rerun(before: NemoEvalJob, after: NemoEvalJob) -> Event | N
     asked = before.status.completion_time is not None and after.status.rerun != before.status.rerun
     if not asked or after.status.completion_time is None:
         return None
-    message = "spec.cancel is true and cannot be taken back: create a new NemoEvalJob to evaluate once more"
+    message = (
+        "spec.cancel is true and cannot be set back to false: create a new NemoEvalJob to run the evaluation "
+        "again"
+    )
     return Event("Warning", Reason.RERUN_IGNORED, message)
 
 

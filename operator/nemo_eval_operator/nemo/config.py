@@ -35,46 +35,48 @@ class Ownership(NemoModel):
 
 
 class Entity(NemoModel):
-    """What every named object in NeMo's entity store carries."""
+    """Fields of every named object in NeMo's entity store."""
 
     name: Name | None = Field(
         None,
         description=(
-            "Name of the entity in NeMo, unique within its namespace. Absent: one is chosen for you."
+            "Name of the entity in NeMo, unique within its namespace. Absent: the operator chooses one."
         ),
     )
     namespace: Name | None = Field(
         None,
         description='Namespace of the entity in NeMo (not in Kubernetes). NeMo\'s own default is "default".',
     )
-    description: Text | None = Field(None, description="What the entity is for, in your own words.")
+    description: Text | None = Field(None, description="Description of the entity.")
     project: Name | None = Field(None, description="URN of the NeMo project that the entity belongs to.")
     custom_fields: JsonObject | None = Field(
         None,
         max_length=256,
         description=(
-            "Fields of your own, kept by NeMo and given back unchanged. String values work with every "
-            'release; e.g. {"team": "search"}.'
+            'Additional fields, which NeMo stores and returns unchanged, e.g. {"team": "search"}. String '
+            "values work with every release."
         ),
     )
     ownership: Ownership | None = Field(None, description="Who owns the entity, and who may use it.")
 
 
 class JudgeEndpoint(OpenModel):
-    """Where a judge answers."""
+    """Endpoint of a judge model."""
 
-    url: Url | None = Field(None, description="URL that takes the judge's requests, with its path.")
-    model_id: Name | None = Field(None, description="The judge's name at that endpoint.")
+    url: Url | None = Field(None, description="URL of the endpoint, with its path.")
+    model_id: Name | None = Field(None, description="Name of the judge model at the endpoint.")
     api_key: str | None = Field(
         None,
-        description="Key for the endpoint. Leave it out and let valuesFrom put it here from a Secret.",
+        description=(
+            "API key of the endpoint. Use valuesFrom to read it from a Secret instead of writing it here."
+        ),
     )
 
 
 class Judge(FreeFormModel):
     """A model that judges answers, described in place."""
 
-    api_endpoint: JudgeEndpoint | None = Field(None, description="Where the judge answers.")
+    api_endpoint: JudgeEndpoint | None = Field(None, description="Endpoint of the judge model.")
 
 
 class FreeFormParams(FreeFormModel):
@@ -83,8 +85,8 @@ class FreeFormParams(FreeFormModel):
     hf_token: str | None = Field(
         None,
         description=(
-            "Hugging Face token for gated data sets and tokenizers. Leave it out and let valuesFrom put "
-            "it here from a Secret."
+            "Hugging Face token for gated datasets and tokenizers. Use valuesFrom to read it from a "
+            "Secret instead of writing it here."
         ),
     )
     judge_llm: Name | Judge | None = Field(
@@ -108,8 +110,8 @@ class ConfigMapKeyRef(NemoModel):
         min_length=1,
         max_length=253,
         description=(
-            "Key within the ConfigMap, e.g. questions.jsonl. Its ending says what it holds: .jsonl, .json "
-            "(an array of objects) or .csv (with a header)."
+            "Key within the ConfigMap, e.g. questions.jsonl. The suffix decides the format: .jsonl, "
+            ".json (an array of objects) or .csv (with a header)."
         ),
     )
 
@@ -125,20 +127,19 @@ class Dataset(Entity, OpenModel):
     files_url: Url | None = Field(
         None,
         description=(
-            'Where the files are: "hf://datasets/NAMESPACE/NAME[/FILE]" (NeMo Data Store or Hugging Face), '
-            '"file://fiqa/" for a built-in data set, "nds://..." or another URL that the evaluator can read. '
-            "Exactly one of files_url and configMapRef is set."
+            'URL of the files: "hf://datasets/NAMESPACE/NAME[/FILE]" (NeMo Data Store or Hugging Face), '
+            '"file://fiqa/" for a built-in dataset, "nds://..." or another URL that the evaluator can '
+            "read. Exactly one of files_url and configMapRef is required."
         ),
     )
     config_map_ref: ConfigMapKeyRef | None = Field(
         None,
         alias="configMapRef",
         description=(
-            "The rows themselves, from a ConfigMap in the namespace of this object: at most 1 MiB and 10,000 "
-            "rows, read when the evaluator is called. A target of type dataset is sent as one of type rows; "
-            "elsewhere files_url becomes a data: URL, which NVIDIA's documentation does not name: try it "
-            "with your evaluator, or use a target of type dataset or a files_url that it reads. Exactly one "
-            "of files_url and configMapRef is set."
+            "Rows from a ConfigMap in the namespace of this object: at most 1 MiB and 10,000 rows, read "
+            "when the evaluator is called. A target of type dataset is sent as type rows; elsewhere "
+            "files_url becomes a data: URL, which the local evaluator reads and NVIDIA's documentation "
+            "does not mention. Exactly one of files_url and configMapRef is required."
         ),
     )
     format: Name | None = Field(
@@ -151,26 +152,27 @@ class Dataset(Entity, OpenModel):
             '"https://huggingface.co".'
         ),
     )
-    split: Name | None = Field(None, description='Split of the data set: e.g. "train", "validation", "test".')
+    split: Name | None = Field(None, description='Split of the dataset: e.g. "train", "validation", "test".')
     limit: int | None = Field(
-        None, ge=1, description="Use at most this many items of the data set. Absent: all of them."
+        None, ge=1, description="Maximum number of items of the dataset to use. Absent: all of them."
     )
 
 
 class Metric(NemoModel):
-    """What is measured."""
+    """A metric of a task or group."""
 
     type: Name = Field(
         description=(
-            'What to measure: e.g. "accuracy", "bleu", "rouge", "em", "f1", "string-check", "number-check", '
-            '"tool-calling", "llm-judge".'
+            'Type of the metric: e.g. "accuracy", "bleu", "rouge", "em", "f1", "string-check", '
+            '"number-check", "tool-calling", "llm-judge".'
         )
     )
     params: FreeFormParams | None = Field(
         None,
         description=(
-            "Parameters of the metric, free-form. Jinja templates see {{item.COLUMN}} and "
-            '{{sample.output_text}}; e.g. for bleu {"references": ["{{item.ideal_response}}"]}.'
+            'Parameters of the metric, free-form; e.g. for bleu {"references": '
+            '["{{item.ideal_response}}"]}. Jinja templates can use {{item.COLUMN}} (a row of the '
+            "dataset) and {{sample.output_text}} (the answer of the model)."
         ),
     )
 
@@ -180,33 +182,35 @@ class Task(NemoModel):
 
     type: Name = Field(
         description=(
-            'Kind of task, within what config.type knows: e.g. "chat-completion", "completion", "data" '
+            'Type of the task, depending on config.type: e.g. "chat-completion", "completion" or "data" '
             'for custom, "beir" for retriever, "simple" for bfclv3, "tool_call_accuracy" for agentic.'
         )
     )
     params: FreeFormParams | None = Field(
         None,
         description=(
-            'Parameters of the task, free-form. Custom tasks keep their prompt here: {"template": '
+            'Parameters of the task, free-form. For custom tasks they contain the prompt: {"template": '
             '{"messages": [{"role": "user", "content": "{{item.question}}"}], "max_tokens": 200}}.'
         ),
     )
     dataset: Name | Dataset | None = Field(
         None,
         description=(
-            'The data of the task: {"files_url": "hf://datasets/..."}, or the "NAMESPACE/NAME" of a data set '
-            "that NeMo knows. Absent: the task brings its own."
+            'Dataset of the task: {"files_url": "hf://datasets/..."}, or the "NAMESPACE/NAME" of a '
+            "dataset that is registered in NeMo. Absent: the built-in dataset of the task."
         ),
     )
     metrics: dict[str, Metric] | None = Field(
         None,
         max_length=256,
-        description="What to measure in this task, by a name of your choice; scores appear under that name.",
+        description=(
+            "Metrics of this task, keyed by a name of your choice; scores are reported under that name."
+        ),
     )
 
 
 class Group(OpenModel):
-    """Tasks whose scores are also reported together."""
+    """A group of tasks whose scores are also reported together."""
 
     # Open: groups nest, and a CRD's schema of them ends at some depth, below which nothing is pruned.
 
@@ -214,35 +218,35 @@ class Group(OpenModel):
         None, max_length=1024, description="Names of the tasks of this config that belong to the group."
     )
     metrics: dict[str, Metric] | None = Field(
-        None, max_length=256, description="What to measure over the group, by a name of your choice."
+        None, max_length=256, description="Metrics of the group, keyed by a name of your choice."
     )
     groups: dict[str, Group] | None = Field(
-        None, max_length=256, description="Groups within this group, by name."
+        None, max_length=256, description="Groups within this group, keyed by name."
     )
 
 
 class SamplingParams(NemoModel):
-    """How the model under evaluation picks its tokens."""
+    """Sampling parameters of the evaluated model."""
 
     temperature: NotNegative | None = Field(
         None,
         description=(
-            "Sampling temperature; lower is more repeatable. NeMo takes 0 to 1, and some evaluation "
-            "types refuse exactly 0: write 0.00001 for greedy decoding. Absent: the evaluation type's "
-            "default."
+            "Sampling temperature; lower values are more deterministic. NeMo accepts 0 to 1, and some "
+            "evaluation types reject exactly 0: use 0.00001 for greedy decoding. Absent: the default of "
+            "the evaluation type."
         ),
     )
     top_p: Probability | None = Field(
         None,
         description=(
-            "Nucleus sampling: only the most likely tokens that together reach this probability are "
-            "considered, 0 to 1. Absent: the evaluation type's default."
+            "Nucleus sampling: only the most likely tokens with this total probability are considered, "
+            "from 0 to 1. Absent: the default of the evaluation type."
         ),
     )
     max_tokens: int | None = Field(
         None,
         ge=1,
-        description="Most tokens to generate for one answer. Absent: the evaluation type's default.",
+        description=("Maximum number of tokens of one answer. Absent: the default of the evaluation type."),
     )
     stop: StopText | list[StopText] | None = Field(
         None,
@@ -256,33 +260,36 @@ class Params(SamplingParams, OpenModel):
     parallelism: int | None = Field(
         None,
         ge=1,
-        description="Most requests to the model at the same time. NeMo's default depends on the type.",
+        description=(
+            "Maximum number of concurrent requests to the model. Absent: NeMo's default, which depends "
+            "on the evaluation type."
+        ),
     )
     request_timeout: int | None = Field(
         None,
         ge=1,
         description=(
-            "Time-out of one request to the model. NVIDIA's pages name no unit for every release: check "
-            "yours before setting it. Absent: the evaluation type's default."
+            "Time-out of one request to the model. NVIDIA's documentation does not state the unit for "
+            "every release: check yours before setting it. Absent: the default of the evaluation type."
         ),
     )
     max_retries: int | None = Field(
-        None, ge=0, description="How often a failed request to the model is repeated."
+        None, ge=0, description="Maximum number of retries of a failed request to the model."
     )
     limit_samples: int | None = Field(
         None,
         ge=1,
         description=(
-            "Evaluate only this many samples: a quick trial, not a score to quote. NeMo reports progress in "
-            "percent only when this (or a data set's limit) is set."
+            "Maximum number of samples to evaluate, for a quick trial. NeMo reports progress in percent "
+            "only if this (or the limit of a dataset) is set."
         ),
     )
     extra: FreeFormParams | None = Field(
         None,
         description=(
-            "Everything else the evaluation type understands, free-form: e.g. "
-            '{"num_fewshot": 8, "hf_token": "...", "tokenizer": "meta-llama/Llama-3.1-8B-Instruct"}. '
-            "Keep tokens out of it: let valuesFrom put them here from a Secret."
+            'Additional parameters of the evaluation type, free-form: e.g. {"num_fewshot": 8, '
+            '"tokenizer": "meta-llama/Llama-3.1-8B-Instruct"}. Use valuesFrom to read tokens from '
+            "Secrets instead of writing them here."
         ),
     )
 
@@ -293,16 +300,20 @@ class EvaluationConfig(Entity):
     type: Name = Field(
         description=(
             'Evaluation type: an academic benchmark such as "gsm8k", "mmlu", "ifeval", "humaneval", '
-            '"bfclv3", or "custom", "similarity_metrics", "agentic", "retriever", "rag". Any type your '
-            "evaluator knows is allowed."
+            '"bfclv3", or "custom", "similarity_metrics", "agentic", "retriever", "rag". Every type that '
+            "the evaluator supports is allowed."
         )
     )
     params: Params | None = Field(None, description="Parameters of the whole evaluation.")
     tasks: dict[str, Task] | None = Field(
         None,
         max_length=1024,
-        description="Tasks by a name of your choice. Academic benchmarks bring their own and need none.",
+        description=(
+            "Tasks, keyed by a name of your choice. Academic benchmarks have built-in tasks and need none."
+        ),
     )
     groups: dict[str, Group] | None = Field(
-        None, max_length=256, description="Groups of tasks, by name, whose scores are also reported together."
+        None,
+        max_length=256,
+        description="Groups of tasks whose scores are also reported together, keyed by name.",
     )

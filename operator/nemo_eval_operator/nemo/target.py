@@ -27,19 +27,20 @@ TargetType = Literal["model", "cached_outputs", "retriever", "rag", "rows", "dat
 
 
 class ApiEndpoint(OpenModel):
-    """Where a model answers, and in which protocol."""
+    """Endpoint of a model, and its protocol."""
 
     url: Url = Field(
         description=(
-            "URL that takes the requests, with its path: e.g. "
-            "http://nim.models.svc:8000/v1/chat/completions. It is called by the evaluator, so it must "
-            "be reachable from there."
+            "URL of the endpoint, with its path: e.g. http://nim.models.svc:8000/v1/chat/completions. "
+            "The evaluator calls it, so it must be reachable from the evaluator."
         )
     )
-    model_id: Name = Field(description="The model's name at that endpoint, e.g. meta/llama-3.1-8b-instruct.")
+    model_id: Name = Field(description="Name of the model at the endpoint, e.g. meta/llama-3.1-8b-instruct.")
     api_key: str | None = Field(
         None,
-        description="Key for the endpoint. Leave it out and let valuesFrom put it here from a Secret.",
+        description=(
+            "API key of the endpoint. Use valuesFrom to read it from a Secret instead of writing it here."
+        ),
     )
     format: Name | None = Field(
         None,
@@ -50,66 +51,66 @@ class ApiEndpoint(OpenModel):
 
 
 class InferenceParams(OpenModel):
-    """How the model picks its tokens where the config does not say."""
+    """Sampling parameters that apply where the config does not set them."""
 
     temperature: NotNegative | None = Field(None, description="Sampling temperature.")
-    top_p: Probability | None = Field(None, description="Nucleus sampling, 0 to 1.")
-    top_k: int | None = Field(None, description="Consider only this many of the most likely tokens.")
-    max_tokens: int | None = Field(None, ge=1, description="Most tokens to generate for one answer.")
+    top_p: Probability | None = Field(None, description="Nucleus sampling probability, from 0 to 1.")
+    top_k: int | None = Field(None, description="Number of most likely tokens that are considered.")
+    max_tokens: int | None = Field(None, ge=1, description="Maximum number of tokens of one answer.")
     stop: StopText | list[StopText] | None = Field(
         None, description="Text at which generation stops: one string, or a list."
     )
 
 
 class ReasoningParams(OpenModel):
-    """How the model's reasoning is controlled, and cut off from its answer."""
+    """How the model's reasoning is controlled, and separated from its answer."""
 
     end_token: StopText | None = Field(
-        None, description='Text that ends the reasoning, e.g. "</think>"; what follows is the answer.'
+        None, description='Text that ends the reasoning, e.g. "</think>"; the text after it is the answer.'
     )
     include_if_not_finished: bool | None = Field(
-        None, description="Whether an answer in which end_token is missing is used as it is."
+        None, description="Whether an answer without end_token is used as it is."
     )
-    effort: Name | None = Field(None, description='How much to reason: "low", "medium" or "high".')
+    effort: Name | None = Field(None, description='Reasoning effort: "low", "medium" or "high".')
 
 
 class PromptData(OpenModel):
-    """How the model is prompted, whatever the config asks."""
+    """Prompt settings of the model, used with every config."""
 
     system_prompt: str | None = Field(
-        None, description='Instructions that come first in every request, e.g. "detailed thinking on".'
+        None, description='System prompt of every request, e.g. "detailed thinking on".'
     )
     icl_few_shot_examples: str | None = Field(
         None, description="Examples of inputs and outputs that guide the model."
     )
     system_prompt_template: str | None = Field(
         None,
-        description="How the examples become part of the prompt; may name {{icl_few_shot_examples}}.",
+        description=("Template that adds the examples to the prompt; it can use {{icl_few_shot_examples}}."),
     )
     inference_params: InferenceParams | None = Field(
-        None, description="How the model picks its tokens where the config does not say."
+        None, description="Sampling parameters that apply where the config does not set them."
     )
     reasoning_params: ReasoningParams | None = Field(
-        None, description="How the model's reasoning is controlled, and cut off from its answer."
+        None, description="How the model's reasoning is controlled, and separated from its answer."
     )
 
 
 class Model(Entity, OpenModel):
-    """A model, described in place."""
+    """A model, described inline."""
 
-    api_endpoint: ApiEndpoint | None = Field(None, description="Where the model answers.")
+    api_endpoint: ApiEndpoint | None = Field(None, description="Endpoint of the model.")
     prompt: PromptData | None = Field(
-        None, description="How the model is prompted, whatever the config asks."
+        None, description="Prompt settings of the model, used with every config."
     )
     guardrails: JsonObject | None = Field(
         None, description="Guardrails around the model: {files_url} or {data} of a guardrail configuration."
     )
     spec: JsonObject | None = Field(
-        None, description="What is known of the model, such as its number of parameters."
+        None, description="Specification of the model, such as its number of parameters."
     )
-    artifact: JsonObject | None = Field(None, description="Where the model's files are: {files_url, ...}.")
+    artifact: JsonObject | None = Field(None, description="Location of the model's files: {files_url, ...}.")
     base_model: Text | JsonObject | None = Field(
-        None, description="The model that this one was made from: its name in NeMo, or an object."
+        None, description="Base model of this model: its name in NeMo, or an object."
     )
     peft: JsonObject | None = Field(None, description="How the model was fine-tuned, e.g. {type: lora}.")
 
@@ -118,15 +119,15 @@ ModelRef = Name | Model
 
 
 class CachedOutputs(NemoModel):
-    """Answers that a model gave earlier."""
+    """Recorded answers of a model."""
 
     files_url: Url = Field(
-        description='Where the answers are, e.g. "hf://datasets/NAMESPACE/NAME/outputs.jsonl".'
+        description='URL of the recorded answers, e.g. "hf://datasets/NAMESPACE/NAME/outputs.jsonl".'
     )
 
 
 class RetrieverPipeline(NemoModel):
-    """The models a retriever is made of."""
+    """The models of a retriever."""
 
     query_embedding_model: ModelRef = Field(
         description="Model that embeds the queries: its name in NeMo, or {api_endpoint: {url, model_id}}."
@@ -137,44 +138,47 @@ class RetrieverPipeline(NemoModel):
     reranker_model: ModelRef | None = Field(
         None,
         description=(
-            "Model that reorders what was found: its name, or {api_endpoint: ...}. Absent: no reranking."
+            "Model that reranks the retrieved documents: its name, or {api_endpoint: ...}. Absent: no "
+            "reranking."
         ),
     )
-    top_k: int | None = Field(None, ge=1, description="How many documents the retriever returns for a query.")
+    top_k: int | None = Field(
+        None, ge=1, description="Number of documents that the retriever returns for a query."
+    )
 
 
 class Retriever(NemoModel):
-    """A retriever: a live pipeline, or what one returned earlier."""
+    """A retriever: a live pipeline, or recorded outputs."""
 
     pipeline: RetrieverPipeline | None = Field(None, description="The models of a live retriever.")
-    cached_outputs: CachedOutputs | None = Field(None, description="What a retriever returned earlier.")
-    dataset: Dataset | None = Field(None, description="A data set that holds what is to be evaluated.")
+    cached_outputs: CachedOutputs | None = Field(None, description="Recorded outputs of a retriever.")
+    dataset: Dataset | None = Field(None, description="Dataset that contains the outputs to evaluate.")
 
 
 class RagPipeline(NemoModel):
-    """A retriever and the model that answers from what it finds."""
+    """A retriever and the model that answers from the retrieved documents."""
 
     retriever: Retriever = Field(description="The retriever that finds the context.")
     model: ModelRef = Field(
-        description="Model that writes the answer: its name in NeMo, or {api_endpoint: {url, model_id}}."
+        description=("Model that generates the answer: its name in NeMo, or {api_endpoint: {url, model_id}}.")
     )
     context_ordering: Name | None = Field(
-        None, description='Order in which the context is put into the prompt, e.g. "desc".'
+        None, description='Order of the retrieved documents in the prompt, e.g. "desc".'
     )
 
 
 class Rag(NemoModel):
-    """A RAG application: a live pipeline, or what one answered earlier."""
+    """A RAG application: a live pipeline, or recorded outputs."""
 
     pipeline: RagPipeline | None = Field(None, description="Retriever and model of a live RAG pipeline.")
-    cached_outputs: CachedOutputs | None = Field(None, description="What a RAG pipeline answered earlier.")
-    dataset: Dataset | None = Field(None, description="A data set that holds what is to be evaluated.")
+    cached_outputs: CachedOutputs | None = Field(None, description="Recorded outputs of a RAG pipeline.")
+    dataset: Dataset | None = Field(None, description="Dataset that contains the outputs to evaluate.")
 
 
 class EvaluationTarget(Entity):
     """An evaluation target of NeMo Evaluator."""
 
-    type: TargetType = Field(description="What is evaluated; the field of the same name says the rest.")
+    type: TargetType = Field(description="Type of the target. Its details are in the field of the same name.")
     model: ModelRef | None = Field(
         None,
         description=(
@@ -183,19 +187,20 @@ class EvaluationTarget(Entity):
         ),
     )
     cached_outputs: CachedOutputs | None = Field(
-        None, description="For type cached_outputs: answers that a model gave earlier."
+        None, description="For type cached_outputs: recorded answers of a model."
     )
     retriever: Retriever | None = Field(None, description="For type retriever: the retriever to evaluate.")
     rag: Rag | None = Field(None, description="For type rag: the RAG pipeline to evaluate.")
     rows: list[JsonObject] | None = Field(
         None,
         max_length=10000,
-        description='For type rows: the data itself, free-form, e.g. [{"question": "...", "answer": "..."}].',
+        description='For type rows: the rows, free-form, e.g. [{"question": "...", "answer": "..."}].',
     )
     dataset: Name | Dataset | None = Field(
         None,
         description=(
             'For type dataset: {"files_url": "hf://datasets/..."}, {"configMapRef": {"name": ..., "key": '
-            '...}} for rows in a ConfigMap, or the "NAMESPACE/NAME" of a data set that NeMo knows.'
+            '...}} for rows in a ConfigMap, or the "NAMESPACE/NAME" of a dataset that is registered in '
+            "NeMo."
         ),
     )

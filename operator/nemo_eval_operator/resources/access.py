@@ -22,35 +22,37 @@ _RESERVED_HEADERS: Final = (
 
 
 class KeyRef(KubeModel):
-    """One key of a Secret or ConfigMap in the namespace of the connection, never of another."""
+    """One key of a Secret or ConfigMap in the namespace of the connection."""
 
     name: str = Field(
         min_length=1,
         max_length=253,
         pattern=DNS_SUBDOMAIN,
-        description="Its name, in the namespace of this connection.",
+        description="Name of the Secret or ConfigMap, in the namespace of this connection.",
     )
-    key: str = Field(min_length=1, max_length=253, description="Key within it.")
+    key: str = Field(min_length=1, max_length=253, description="Key within the Secret or ConfigMap.")
 
 
 class Header(KubeModel):
-    """A header of each request whose value is a Secret's."""
+    """An HTTP header whose value is read from a Secret, sent with each request."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
             rule(
                 f"!(self.name.lowerAscii() in {list(_RESERVED_HEADERS)})",
-                "this header belongs to HTTP itself and cannot be set here: remove it from auth.headers",
+                "the HTTP client sets this header itself: remove it from auth.headers",
             )
         )
     )
 
-    name: str = Field(min_length=1, max_length=128, pattern=_HEADER, description="Name, e.g. X-Api-Key.")
-    secret_key_ref: KeyRef = Field(description="The key of a Secret that holds the value.")
+    name: str = Field(
+        min_length=1, max_length=128, pattern=_HEADER, description="Name of the header, e.g. X-Api-Key."
+    )
+    secret_key_ref: KeyRef = Field(description="Key of a Secret that contains the value of the header.")
 
 
 class Auth(KubeModel):
-    """What every request brings along so as to be let in. It goes to this evaluator and nowhere else."""
+    """Credentials that are sent with every request to this evaluator, and to no other server."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -63,32 +65,36 @@ class Auth(KubeModel):
     )
 
     bearer_token: KeyRef | None = Field(
-        None, description="The key of a Secret whose value is sent as `Authorization: Bearer VALUE`."
+        None, description="Key of a Secret whose value is sent as `Authorization: Bearer VALUE`."
     )
     headers: list[Header] = Field(
         default_factory=list,
         max_length=16,
-        description="Further headers, their values out of Secrets.",
+        description="Additional HTTP headers, whose values are read from Secrets.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
 
 
 class CertificateAuthority(KubeModel):
-    """PEM certificates that the evaluator's own has to be signed by; no others are trusted then."""
+    """PEM certificates of the authorities that may sign the evaluator's certificate. No other authority is
+    trusted.
+    """
 
     model_config = ConfigDict(
         json_schema_extra=validations(
             exactly_one(
                 "secretKeyRef",
                 "configMapKeyRef",
-                "set exactly one of tls.ca.secretKeyRef and tls.ca.configMapKeyRef: it names the CA bundle",
+                ("set exactly one of tls.ca.secretKeyRef and tls.ca.configMapKeyRef: it names the CA bundle"),
             )
         )
     )
 
-    secret_key_ref: KeyRef | None = Field(None, description="The key of a Secret that holds the CA bundle.")
+    secret_key_ref: KeyRef | None = Field(
+        None, description="Key of a Secret that contains the CA bundle in PEM format."
+    )
     config_map_key_ref: KeyRef | None = Field(
-        None, description="The key of a ConfigMap that holds the CA bundle."
+        None, description="Key of a ConfigMap that contains the CA bundle in PEM format."
     )
 
 
@@ -99,32 +105,41 @@ class ClientCertificate(KubeModel):
         min_length=1,
         max_length=253,
         pattern=DNS_SUBDOMAIN,
-        description="Name of a Secret with tls.crt and tls.key, in the namespace of this connection.",
+        description=(
+            "Name of a Secret with the keys tls.crt and tls.key, in the namespace of this connection."
+        ),
     )
 
 
 class Tls(KubeModel):
-    """How the two sides of a https connection prove who they are."""
+    """TLS settings of connections to the evaluator."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
             rule(
                 "!(has(self.ca) && has(self.insecureSkipVerify) && self.insecureSkipVerify)",
-                "tls.insecureSkipVerify would make tls.ca meaningless: remove one of the two",
+                ("tls.insecureSkipVerify makes tls.ca meaningless: remove one of the two"),
             )
         )
     )
 
     ca: CertificateAuthority | None = Field(
-        None, description="Whom to trust instead of the public certificate authorities."
+        None,
+        description=(
+            "CA bundle that verifies the evaluator's certificate, instead of the public certificate "
+            "authorities."
+        ),
     )
     client_certificate: ClientCertificate | None = Field(
-        None, description="What we show to an evaluator or gateway that asks for a certificate."
+        None,
+        description=(
+            "Client certificate, presented to an evaluator or gateway that requests one (mutual TLS)."
+        ),
     )
     insecure_skip_verify: bool = Field(
         False,
         description=(
-            "If true, any certificate is accepted, so whoever is in between reads the credentials. For a "
-            "trial only: a condition and an event warn of it."
+            "If true, the evaluator's certificate is not verified, so anyone on the network path can "
+            "read the credentials. Use it for trials only: a condition and an event warn about it."
         ),
     )

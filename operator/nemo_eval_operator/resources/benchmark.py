@@ -39,7 +39,7 @@ class BenchmarkDeletionPolicy(StrEnum):
 
 
 class BenchmarkSpec(KubeModel):
-    """What the benchmark is."""
+    """Desired state of the benchmark."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -56,8 +56,9 @@ class BenchmarkSpec(KubeModel):
 
     config: EvaluationConfig = Field(
         description=(
-            "Evaluation config of NeMo Evaluator, word for word: what NVIDIA's documentation shows can "
-            "be pasted. name and namespace default to those of this object and cannot be changed later."
+            "Evaluation config, with the fields of NeMo Evaluator's API, so examples from NVIDIA's "
+            "documentation can be pasted here. name and namespace default to those of this object and "
+            "are immutable."
         ),
         json_schema_extra=validations(
             fit_for_path("name"),
@@ -70,79 +71,93 @@ class BenchmarkSpec(KubeModel):
     evaluator_ref: EvaluatorRef | None = Field(
         None,
         description=(
-            "The NemoEvaluatorConnection whose evaluator keeps the config. Absent: the namespace's default, "
-            "else the operator's NVIDIA_EVALUATOR_URL. Immutable."
+            "The NemoEvaluatorConnection whose evaluator stores the config. Absent: the default "
+            "connection of this namespace or, if there is none, the operator's NVIDIA_EVALUATOR_URL. "
+            "Immutable."
         ),
     )
     values_from: ValuesFrom = Field(default_factory=list)
     deletion_policy: BenchmarkDeletionPolicy = Field(
         BenchmarkDeletionPolicy.DELETE,
         description=(
-            "What happens to the config in NeMo when this object is deleted: Delete it, or Orphan it there."
+            "What happens to the config in NeMo when this object is deleted: Delete removes it, Orphan "
+            "keeps it."
         ),
     )
 
 
 class BenchmarkStatus(KubeModel):
-    """What the operator knows of the benchmark."""
+    """Observed state of the benchmark."""
 
     observed_generation: ObservedGeneration = None
     conditions: Conditions = Field(
-        default_factory=list, description="Ready, and while they hold Reconciling and Stalled."
+        default_factory=list,
+        description=(
+            "Conditions of the benchmark: Ready always; Reconciling, Stalled and ConfigInUse only while "
+            "they are true."
+        ),
     )
-    evaluator: EvaluatorUsed | None = Field(None, description="The evaluator that has the config.")
-    config: str | None = Field(None, description="The config in NeMo, as NAMESPACE/NAME.")
+    evaluator: EvaluatorUsed | None = Field(None, description="The evaluator that stores the config.")
+    config: str | None = Field(None, description="Name of the config in NeMo, as NAMESPACE/NAME.")
     config_id: str | None = Field(
         None, description="Id of the config in NeMo, e.g. eval-config-6pTREGQfYHFQzq7oWHATgt."
     )
     config_generation: int | None = Field(
-        None, description="The metadata.generation that the evaluator has; older while an edit is on its way."
+        None,
+        description=(
+            "The metadata.generation of this object whose config the evaluator stores; lower than "
+            "metadata.generation until an edit has been sent."
+        ),
     )
     config_digest: str | None = Field(
         None,
         description=(
-            "Digest of the config as it was written and as the evaluator keeps it, without values of "
-            "Secrets. The config is compared with it before a job refers to it."
+            "Digest of the config, both as sent and as stored by the evaluator, without values of "
+            "Secrets. It is compared before each job, to detect changes made in the evaluator."
         ),
     )
     secrets: list[SecretVersion] | None = Field(
         None,
         description=(
-            "The Secrets of valuesFrom as they were when the evaluator was given their values; another "
-            "version is sent anew."
+            "Versions of the valuesFrom Secrets whose values were last sent to the evaluator. When a "
+            "Secret changes, the config is sent again."
         ),
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     config_maps: list[ConfigMapVersion] | None = Field(
         None,
         description=(
-            "The ConfigMaps whose rows the evaluator was given, as they were then; another version is sent "
-            "again."
+            "Versions of the ConfigMaps whose rows were last sent to the evaluator. When a ConfigMap "
+            "changes, the config is sent again."
         ),
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
-    message: str | None = Field(None, description="Where things stand, in one sentence.")
+    message: str | None = Field(
+        None, description="Human-readable summary of the current state, in one sentence."
+    )
 
 
 class NemoBenchmark(KubeModel):
-    """NemoBenchmark is an evaluation config, kept in NeMo Evaluator for NemoEvalJobs to refer to."""
+    """NemoBenchmark is an evaluation config, stored in NeMo Evaluator for NemoEvalJobs to refer to."""
 
     PLURAL: ClassVar[str] = "nemobenchmarks"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nbench",)
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("Type", ".spec.config.type", "Evaluation type"),
         Column("Config", ".status.config", "The config in NeMo, as NAMESPACE/NAME"),
-        Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether jobs can use it"),
-        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not"),
+        Column(
+            "Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether jobs can use the benchmark"
+        ),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Reason of the condition Ready"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
-        Column("Evaluator", ".status.evaluator.url", "The evaluator that has the config", priority=1),
-        Column("Message", ".status.message", "Where things stand", priority=1),
+        Column("Evaluator", ".status.evaluator.url", "The evaluator that stores the config", priority=1),
+        Column("Message", ".status.message", "Summary of the current state", priority=1),
     )
 
     api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION
     kind: Literal["NemoBenchmark"] = "NemoBenchmark"
     metadata: ObjectMeta
-    spec: BenchmarkSpec = Field(description="What the benchmark is.")
+    spec: BenchmarkSpec = Field(description="Desired state of the benchmark.")
     status: BenchmarkStatus = Field(
-        default_factory=BenchmarkStatus, description="What the operator knows of the benchmark; read-only."
+        default_factory=BenchmarkStatus, description="Observed state of the benchmark; read-only."
     )

@@ -19,7 +19,7 @@ from nemo_eval_operator.resources.printing import Column
 from nemo_eval_operator.resources.rules import exactly_one, validations
 
 EVALUATOR_PORT: Final = 7331
-"""NeMo Evaluator's own."""
+"""Port that NeMo Evaluator listens on by default."""
 
 ANY_NAMESPACE: Final = "*"
 
@@ -36,31 +36,31 @@ class ServiceRef(KubeModel):
         min_length=1,
         max_length=63,
         pattern=DNS_LABEL,
-        description="Namespace of the Service. Absent: this object's own.",
+        description="Namespace of the Service. Absent: the namespace of this object.",
     )
     port: int = Field(EVALUATOR_PORT, ge=1, le=65535, description="Port of the Service.")
-    scheme: Literal["http", "https"] = Field("http", description="http or https.")
+    scheme: Literal["http", "https"] = Field("http", description="Protocol of the Service: http or https.")
 
 
 class Timeouts(KubeModel):
-    """How long the evaluator is waited for."""
+    """Time-outs of calls to the evaluator."""
 
     connect_seconds: float = Field(
-        5, ge=1, le=60, description="Seconds in which a connection has to be made."
+        5, ge=1, le=60, description="Time-out for opening a connection, in seconds."
     )
     request_seconds: float | None = Field(
         None,
         ge=1,
         le=600,
         description=(
-            "Seconds after which a call is given up, in any case before the operator's NEMO_SETTLE_SECONDS. "
-            "Absent: NEMO_REQUEST_TIMEOUT_SECONDS."
+            "Time-out of one call, in seconds; always less than the operator's NEMO_SETTLE_SECONDS. "
+            "Absent: the operator's NEMO_REQUEST_TIMEOUT_SECONDS."
         ),
     )
 
 
 class ConnectionSpec(KubeModel):
-    """Where the evaluator is, how to get in, and who may use it."""
+    """Desired state of the connection: address, credentials and users of an evaluator."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -78,27 +78,36 @@ class ConnectionSpec(KubeModel):
         max_length=2048,
         pattern=_URL,
         description=(
-            "Base URL of the evaluator, without credentials (auth has a place for them), query and "
-            "fragment, e.g. https://evaluator.example.com. Exactly one of url and serviceRef is set."
+            "Base URL of the evaluator, e.g. https://evaluator.example.com, without query and fragment. "
+            "Credentials belong in auth. Exactly one of url and serviceRef is required."
         ),
     )
     service_ref: ServiceRef | None = Field(
         None,
-        description="The evaluator as a Service of this cluster. Exactly one of url and serviceRef is set.",
+        description=(
+            "Service of this cluster that serves the evaluator. Exactly one of url and serviceRef is "
+            "required."
+        ),
     )
     auth: Auth | None = Field(
-        None, description="Credentials, out of Secrets in the namespace of this connection."
+        None, description="Credentials, read from Secrets in the namespace of this connection."
     )
-    tls: Tls | None = Field(None, description="How the two sides of https prove who they are.")
-    timeouts: Timeouts | None = Field(None, description="How long the evaluator is waited for.")
+    tls: Tls | None = Field(
+        None,
+        description=(
+            "TLS settings. Absent: the evaluator's certificate is verified by the public certificate "
+            "authorities."
+        ),
+    )
+    timeouts: Timeouts | None = Field(None, description="Time-outs of calls to the evaluator.")
     max_running_jobs: int | None = Field(
         None,
         ge=1,
         le=100_000,
         description=(
-            "How many jobs the operator lets run by this connection at a time; others wait. Absent: the "
-            "operator's NEMO_MAX_RUNNING_JOBS, which all connections to one URL share. At the operator's own "
-            "evaluator both limits hold."
+            "Maximum number of jobs that run through this connection at the same time; other jobs wait. "
+            "Absent: the operator's NEMO_MAX_RUNNING_JOBS, which all connections to the same URL share. "
+            "At the operator's own evaluator both limits apply."
         ),
     )
     poll_interval_seconds: float | None = Field(
@@ -106,23 +115,23 @@ class ConnectionSpec(KubeModel):
         ge=1,
         le=600,
         description=(
-            "Seconds between two looks at a young job; five times as many at one that runs for long. "
-            "Absent: the operator's NEMO_POLL_INTERVAL_SECONDS."
+            "Seconds between two polls of a job that was started recently; five times as long for a job "
+            "that has been running for a long time. Absent: the operator's NEMO_POLL_INTERVAL_SECONDS."
         ),
     )
     default: bool = Field(
         False,
         description=(
-            "If true, objects of this namespace that name no evaluatorRef use this connection. Of several "
-            "the oldest is it."
+            "If true, objects in this namespace without evaluatorRef use this connection. If several "
+            "connections are the default, the oldest is used."
         ),
     )
     allowed_namespaces: list[str] = Field(
         default_factory=list,
         max_length=1000,
         description=(
-            'Other namespaces whose objects may name this connection in their evaluatorRef; "*" is all. '
-            "Absent: its own namespace only."
+            'Other namespaces whose objects may use this connection in evaluatorRef; "*" allows all '
+            "namespaces. Absent: only the namespace of this object."
         ),
         json_schema_extra={
             "x-kubernetes-list-type": "set",
@@ -132,49 +141,68 @@ class ConnectionSpec(KubeModel):
 
 
 class ConnectionStatus(KubeModel):
-    """How the evaluator stands."""
+    """Observed state of the connection."""
 
     observed_generation: ObservedGeneration = None
     url: str | None = Field(None, description="Base URL of the evaluator, without credentials.")
     jobs_running: int | None = Field(
-        None, ge=0, description="Jobs that run on it, of those this operator takes care of."
+        None,
+        ge=0,
+        description=("Number of jobs that run on the evaluator, of the jobs that this operator reconciles."),
     )
-    jobs_waiting: int | None = Field(None, ge=0, description="Jobs that are to be submitted to it.")
-    last_error: str | None = Field(None, description="The last trouble with it; kept when that is over.")
-    message: str | None = Field(None, description="Where things stand, in one sentence.")
+    jobs_waiting: int | None = Field(
+        None, ge=0, description="Number of jobs that wait to be submitted to the evaluator."
+    )
+    last_error: str | None = Field(
+        None,
+        description=(
+            "The most recent error of a call to the evaluator; kept after the evaluator has recovered."
+        ),
+    )
+    message: str | None = Field(
+        None, description="Human-readable summary of the current state, in one sentence."
+    )
     conditions: Conditions = Field(
         default_factory=list,
         description=(
-            "Ready, and while they hold Reconciling, Stalled, DefaultConflict, InsecureSkipVerify and "
-            "ConnectionInUse."
+            "Conditions of the connection: Ready always; Reconciling, Stalled, DefaultConflict, "
+            "InsecureSkipVerify and ConnectionInUse only while they are true."
         ),
     )
 
 
 class NemoEvaluatorConnection(KubeModel):
-    """NemoEvaluatorConnection says where a NeMo Evaluator is, how to get in, and who may use it."""
+    """NemoEvaluatorConnection describes how to reach a NeMo Evaluator, with which credentials, and which
+    namespaces may use it.
+    """
 
     PLURAL: ClassVar[str] = "nemoevaluatorconnections"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nec",)
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("URL", ".status.url", "Base URL of the evaluator"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether the evaluator answers"),
-        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why it is ready or not"),
-        Column("Running", ".status.jobsRunning", "Jobs that run on it", type="integer"),
-        Column("Waiting", ".status.jobsWaiting", "Jobs that are to be submitted to it", type="integer"),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Reason of the condition Ready"),
+        Column("Running", ".status.jobsRunning", "Number of running jobs", type="integer"),
+        Column("Waiting", ".status.jobsWaiting", "Number of jobs that wait to be submitted", type="integer"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
         Column(
-            "Default", ".spec.default", "Whether it is its namespace's default", type="boolean", priority=1
+            "Default",
+            ".spec.default",
+            "Whether the connection is the default of its namespace",
+            type="boolean",
+            priority=1,
         ),
-        Column("Message", ".status.message", "Where things stand", priority=1),
+        Column("Message", ".status.message", "Summary of the current state", priority=1),
     )
 
     api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION
     kind: Literal["NemoEvaluatorConnection"] = "NemoEvaluatorConnection"
     metadata: ObjectMeta
-    spec: ConnectionSpec = Field(description="Where the evaluator is, how to get in, and who may use it.")
+    spec: ConnectionSpec = Field(
+        description="Desired state of the connection: address, credentials and users of an evaluator."
+    )
     status: ConnectionStatus = Field(
-        default_factory=ConnectionStatus, description="How the evaluator stands; read-only."
+        default_factory=ConnectionStatus, description="Observed state of the connection; read-only."
     )
 
     @property

@@ -28,7 +28,9 @@ from nemo_eval_operator.resources.rules import (
 from nemo_eval_operator.resources.values import ValuesFrom
 
 MAX_SECONDS: Final = 2**31 - 1
-"""68 years: "for ever" to whoever writes it, and still a time that can be added to a date."""
+"""Upper limit of durations, in seconds (68 years): large enough to mean "no limit", small enough to add to
+a date.
+"""
 
 MAX_SAMPLES: Final = 2**31 - 1
 """Limit of spec.limitSamples: the largest number of a signed 32-bit integer."""
@@ -105,14 +107,17 @@ class EvalJobSpec(KubeModel):
             _another("evaluatorRef", "run it on another evaluator"),
             rule(
                 "!(has(oldSelf.cancel) && oldSelf.cancel) || (has(self.cancel) && self.cancel)",
-                "spec.cancel cannot be taken back: create a new NemoEvalJob to run the evaluation again",
+                (
+                    "spec.cancel cannot be set back to false: create a new NemoEvalJob to run the evaluation "
+                    "again"
+                ),
             ),
             rule(
                 "!has(self.valuesFrom) || self.valuesFrom.all(v, v.targetPath.startsWith('config.')"
                 " || v.targetPath.startsWith('target.'))",
                 (
-                    "targetPath of a NemoEvalJob says which part it fills: start it with config. or target., "
-                    "e.g. config.params.extra.hf_token"
+                    "targetPath of a NemoEvalJob starts with config. or target., e.g. "
+                    "config.params.extra.hf_token"
                 ),
             ),
         )
@@ -120,16 +125,18 @@ class EvalJobSpec(KubeModel):
 
     benchmark_ref: BenchmarkRef | None = Field(
         None,
-        description="The NemoBenchmark to run. Exactly one of benchmarkRef and config is set. Immutable.",
+        description=(
+            "The NemoBenchmark to run. Exactly one of benchmarkRef and config is required. Immutable."
+        ),
     )
     config: EvaluationConfig | None = Field(
         None,
         description=(
-            "Evaluation config of NeMo Evaluator, word for word, for a run without a NemoBenchmark. "
-            "Exactly one of benchmarkRef and config is set. Immutable. NAMESPACE/NAME is not accepted: to "
-            "run a config that exists in the evaluator, create a NemoBenchmark with its namespace, name and "
-            "contents in spec.config and the annotation evaluator.nemo.dev/adopt=true, and refer to that by "
-            "benchmarkRef."
+            "Evaluation config, with the fields of NeMo Evaluator's API, for a run without a "
+            "NemoBenchmark. Exactly one of benchmarkRef and config is required. Immutable. A name "
+            "(NAMESPACE/NAME) is not accepted: to run a config that already exists in the evaluator, "
+            "create a NemoBenchmark with its namespace, name and contents in spec.config and the "
+            "annotation evaluator.nemo.dev/adopt=true, and use benchmarkRef."
         ),
         json_schema_extra=validations(tasks_need_metrics()),
     )
@@ -138,17 +145,17 @@ class EvalJobSpec(KubeModel):
         min_length=1,
         max_length=512,
         description=(
-            "Name of the model to evaluate, as NeMo knows it, e.g. meta/llama-3.1-8b-instruct; short for "
-            "target {type: model, model: NAME}. Exactly one of model and target is set. Immutable."
+            "Name of a model that is registered in NeMo, e.g. meta/llama-3.1-8b-instruct; short for "
+            "target {type: model, model: NAME}. Exactly one of model and target is required. Immutable."
         ),
     )
     target: EvaluationTarget | None = Field(
         None,
         description=(
-            "Evaluation target of NeMo Evaluator, word for word: what NVIDIA's documentation shows can "
-            "be pasted. Exactly one of model and target is set. Immutable. NAMESPACE/NAME is not accepted, "
-            "as targets in the evaluator do not say who may use them: write the target's fields here, or "
-            "only the model's name in spec.model."
+            "Evaluation target, with the fields of NeMo Evaluator's API, so examples from NVIDIA's "
+            "documentation can be pasted here. Exactly one of model and target is required. Immutable. A "
+            "name (NAMESPACE/NAME) is not accepted, because targets in the evaluator do not record who "
+            "may use them: write the fields of the target here, or only the model's name in spec.model."
         ),
         json_schema_extra=validations(
             _target_needs("model", "the model's name or its api_endpoint"),
@@ -156,63 +163,65 @@ class EvalJobSpec(KubeModel):
             _target_needs("retriever", "its pipeline, cached_outputs or dataset"),
             _target_needs("rag", "its pipeline, cached_outputs or dataset"),
             _target_needs("rows", "the rows"),
-            _target_needs("dataset", "the data set's files_url, configMapRef or name"),
+            _target_needs("dataset", "the dataset's files_url, configMapRef or name"),
         ),
     )
     sampling_params: SamplingParams | None = Field(
-        None, description="Sampling parameters that override those of the benchmark in this run. Immutable."
+        None,
+        description="Sampling parameters of this run; they override those of the benchmark. Immutable.",
     )
     limit_samples: int | None = Field(
         None,
         ge=1,
         le=MAX_SAMPLES,
         description=(
-            "Evaluate at most this many samples of each task in this run, instead of the benchmark's "
-            "params.limit_samples; a data set's own limit still holds. status.benchmark.limitSamples and the "
-            "message of the finished job show it. Scores of fewer samples are not comparable with those of "
-            "all. Immutable."
+            "Maximum number of samples of each task in this run, instead of the benchmark's "
+            "params.limit_samples; the limit of a dataset still applies. It is shown in "
+            "status.benchmark.limitSamples and in the message of the finished job. Scores of fewer "
+            "samples are not comparable with scores of all samples. Immutable."
         ),
     )
     dry_run: bool = Field(
         False,
         description=(
-            "If true, evaluate one sample of each task only, to find out before the hours of a whole run "
-            "whether config, data, model, judge and metrics work together. The job runs as any other, and "
-            "its status and results are marked as a dry run: its scores are not results of the benchmark. "
-            "Create another NemoEvalJob for the whole run. Not together with limitSamples. Immutable."
+            "If true, evaluate only one sample of each task, to check config, data, model, judge and "
+            "metrics before a long run. Status and results are marked as a dry run and are not results "
+            "of the benchmark: create another NemoEvalJob for the full run. Cannot be combined with "
+            "limitSamples or gate. Immutable."
         ),
     )
     evaluator_ref: EvaluatorRef | None = Field(
         None,
         description=(
-            "The NemoEvaluatorConnection to run on; with a benchmarkRef it has to be the benchmark's. "
-            "Absent: the benchmark's; for a config in place the namespace's default, else the operator's "
-            "NVIDIA_EVALUATOR_URL. Immutable."
+            "The NemoEvaluatorConnection to run on. Absent: the benchmark's; for spec.config, the "
+            "default connection of this namespace or, if there is none, the operator's "
+            "NVIDIA_EVALUATOR_URL. With benchmarkRef, it has to be the benchmark's connection. "
+            "Immutable."
         ),
     )
     values_from: ValuesFrom = Field(default_factory=list)
     gate: GateSpec | None = Field(
         None,
         description=(
-            "Rules that decide whether the run is good enough: thresholds for its scores, and how much they "
-            "may drop against a baseline. Its verdict is in status.gate and the condition GatePassed, and "
-            "Ready=True needs it. Changing the gate judges the run again and runs nothing."
+            "Pass criteria for the scores: thresholds, and the largest allowed drop compared with a "
+            "baseline run. The verdict is shown in status.gate and in the condition GatePassed; Ready is "
+            "not True while the gate holds the run back. Editing the gate judges the existing results "
+            "again and does not start a run."
         ),
     )
     suspend: bool = Field(
         False,
         description=(
-            "If true, nothing is submitted to the evaluator until it is set to false. Unlike the pods of a "
-            "batch/v1 Job, a run that is already submitted goes on: the evaluator cannot pause it, and to "
-            "stop it would throw its work away; cancel does that."
+            "If true, the run is not submitted to the evaluator until suspend is set to false. A run "
+            "that is already submitted continues, since the evaluator cannot pause it; use cancel to "
+            "stop it."
         ),
     )
     cancel: bool = Field(
         False,
         description=(
-            "Set to true to cancel the run for good: it cannot be taken back, and a rerun that is asked for "
-            "later is ignored with the event RerunIgnored. Once the run has ended, setting it is refused; "
-            "applying a manifest again that had it set already is not."
+            "Set to true to cancel the run. It cannot be set back to false, and later reruns are ignored "
+            "with the event RerunIgnored. Once the run has ended, the API server rejects setting it."
         ),
     )
     active_deadline_seconds: int | None = Field(
@@ -220,8 +229,8 @@ class EvalJobSpec(KubeModel):
         ge=1,
         le=MAX_SECONDS,
         description=(
-            "Seconds from startTime after which a run that is not finished is cancelled and has failed, "
-            "retries and the waits before them included. Absent: no limit."
+            "Seconds after status.startTime after which an unfinished run is cancelled and fails; "
+            "retries and the delays before them count. Absent: no limit."
         ),
     )
     backoff_limit: int = Field(
@@ -229,10 +238,10 @@ class EvalJobSpec(KubeModel):
         ge=0,
         le=100,
         description=(
-            "How often a failed run is submitted again, after 10, 20, 40 s and so on, at most six minutes. "
-            "Only failures and refusals that the evaluator blames on infrastructure count, such as a model "
-            "that cannot be reached, and failures of a job whose submission got no answer; a failed "
-            "evaluation is a result. Evaluations are expensive, so the default is 0 (no retries)."
+            "Number of retries after a failure that the evaluator attributes to infrastructure, such as "
+            "an unreachable model; a failed evaluation is a result and is not retried. Retries wait 10s, "
+            "20s, 40s and so on, at most 6m. Evaluations are expensive, so the default is 0 (no "
+            "retries)."
         ),
     )
     ttl_seconds_after_finished: int | None = Field(
@@ -240,8 +249,9 @@ class EvalJobSpec(KubeModel):
         ge=0,
         le=MAX_SECONDS,
         description=(
-            "Seconds after which a finished job object is deleted. Objects that Argo CD, Flux or Helm "
-            "own are kept: they would be created again, and run again. Absent: kept until you delete it."
+            "Seconds after which a finished NemoEvalJob is deleted, together with its results ConfigMap. "
+            "Ignored for objects managed by Argo CD, Flux or Helm, which would create the object again "
+            "and so repeat the run. Absent: the object is kept."
         ),
     )
     priority: int = Field(
@@ -249,8 +259,8 @@ class EvalJobSpec(KubeModel):
         ge=-1_000_000,
         le=1_000_000,
         description=(
-            "Of the jobs that wait to be submitted in a namespace, those of higher priority go first; "
-            "among equals the older."
+            "Priority among the jobs of this namespace that wait to be submitted: higher values first, "
+            "then the oldest."
         ),
     )
     poll_interval_seconds: float | None = Field(
@@ -258,7 +268,8 @@ class EvalJobSpec(KubeModel):
         ge=1,
         le=3600,
         description=(
-            "Seconds between two looks at the running job. Absent: about 2 s at first, slower with its age."
+            "Seconds between two polls of the running job. Absent: the interval of the connection, else "
+            "of the operator (about 2 seconds at first, longer for older jobs)."
         ),
     )
     cancel_timeout_seconds: int = Field(
@@ -266,21 +277,21 @@ class EvalJobSpec(KubeModel):
         ge=0,
         le=3600,
         description=(
-            "Seconds that the deletion of this object waits for the run to end, before it lets go and "
-            "names the job left behind in an event and a metric."
+            "Seconds to wait for the remote job to end when this object is deleted. After that the "
+            "object is removed, and an event and a metric report the job that may still be running."
         ),
     )
     deletion_policy: JobDeletionPolicy = Field(
         JobDeletionPolicy.CANCEL,
         description=(
-            "What happens to the job in NeMo when this object is deleted: Cancel it if it is running and "
-            "keep its record, Delete it there too, or Orphan it as it is."
+            "What happens to the job in NeMo when this object is deleted: Cancel stops it if it is "
+            "running and keeps its record; Delete also deletes the record; Orphan does not change it."
         ),
     )
 
 
 class NemoEvalJob(KubeModel):
-    """NemoEvalJob is one run of a benchmark against a model, by NeMo Evaluator."""
+    """NemoEvalJob is one run of a benchmark against a model in NeMo Evaluator."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -289,9 +300,8 @@ class NemoEvalJob(KubeModel):
                 " || !(has(self.spec.cancel) && self.spec.cancel)"
                 " || (has(oldSelf.spec.cancel) && oldSelf.spec.cancel)",
                 (
-                    "spec.cancel cannot be set once the run has ended (status.completionTime): nothing is "
-                    "left to cancel, and no rerun could follow. Delete the object if it is not needed "
-                    "any more"
+                    "spec.cancel cannot be set after the run has ended (status.completionTime): there is "
+                    "nothing to cancel. Delete the object if it is no longer needed"
                 ),
             )
         )
@@ -301,23 +311,23 @@ class NemoEvalJob(KubeModel):
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("nejob",)
     SELECTABLE: ClassVar[tuple[str, ...]] = (".status.phase", ".status.model", ".spec.benchmarkRef.name")
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("Phase", ".status.phase", "Where the run stands"),
+        Column("Phase", ".status.phase", "Phase of the run"),
         Column("Progress", ".status.progress.percentage", "Percent done"),
-        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Why the run stands there"),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', "Reason of the condition Ready"),
         Column("Score", ".status.score", "The scores in one line"),
-        Column("Verdict", ".status.gate.verdict", "What spec.gate says about the scores"),
+        Column("Verdict", ".status.gate.verdict", "Verdict of spec.gate"),
         Column("Model", ".status.model", "The model that is evaluated"),
         Column("Benchmark", ".spec.benchmarkRef.name", "The NemoBenchmark that is run"),
         Column("Age", ".metadata.creationTimestamp", "Time since it was created", type="date"),
         Column("Job", ".status.jobId", "Id of the job in NeMo", priority=1),
         Column("Duration", ".status.duration", "How long the run took", priority=1),
-        Column("Priority", ".spec.priority", "Rank among waiting jobs", type="integer", priority=1),
+        Column("Priority", ".spec.priority", "Priority among waiting jobs", type="integer", priority=1),
     )
 
     api_version: Literal["evaluator.nemo.dev/v1alpha1"] = API_VERSION
     kind: Literal["NemoEvalJob"] = "NemoEvalJob"
     metadata: ObjectMeta
-    spec: EvalJobSpec = Field(description="What to run.")
+    spec: EvalJobSpec = Field(description="Desired state of the run.")
     status: EvalJobStatus = Field(
-        default_factory=EvalJobStatus, description="Where the run stands; written by the operator, read-only."
+        default_factory=EvalJobStatus, description="Observed state of the run; read-only."
     )

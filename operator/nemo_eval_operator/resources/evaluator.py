@@ -8,7 +8,7 @@ from nemo_eval_operator.resources.meta import DNS_LABEL, DNS_SUBDOMAIN, KubeMode
 
 
 class EvaluatorRef(KubeModel):
-    """A NemoEvaluatorConnection, in this namespace or in one whose connection allows this one."""
+    """A NemoEvaluatorConnection in this namespace, or in another one that allows this namespace."""
 
     name: str = Field(
         min_length=1,
@@ -22,20 +22,20 @@ class EvaluatorRef(KubeModel):
         max_length=63,
         pattern=DNS_LABEL,
         description=(
-            "Namespace of the connection, whose spec.allowedNamespaces has to name this object's. "
-            "Absent: this object's own."
+            "Namespace of the connection, which has to list this object's namespace in "
+            "spec.allowedNamespaces. Absent: the namespace of this object."
         ),
     )
 
 
 class EvaluatorUsed(KubeModel):
-    """The evaluator that has what the status speaks of. Nothing is looked for at any other."""
+    """The evaluator that an object is bound to."""
 
-    url: str = Field(description="Its base URL, without credentials.")
+    url: str = Field(description="Base URL of the evaluator, without credentials.")
     connection: str | None = Field(
         None,
         description=(
-            "The NemoEvaluatorConnection by which it is reached, as NAMESPACE/NAME; absent for the "
-            "operator's own NVIDIA_EVALUATOR_URL."
+            "The NemoEvaluatorConnection in use, as NAMESPACE/NAME; absent for the operator's own "
+            "NVIDIA_EVALUATOR_URL."
         ),
     )

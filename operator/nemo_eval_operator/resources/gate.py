@@ -54,7 +54,7 @@ class Direction(StrEnum):
 
 
 class GateCriterion(KubeModel):
-    """Rules for one score."""
+    """Pass criterion for one score."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -72,7 +72,7 @@ class GateCriterion(KubeModel):
             ),
             rule(
                 "!has(self.by) || self.by == 'Value' || has(self.minimum) || has(self.maximum)",
-                "by: Confidence is about minimum and maximum: set one of them, or remove it",
+                ("by: Confidence applies to minimum and maximum: set one of them, or remove it"),
             ),
             rule(
                 "!has(self.direction) || self.direction == 'HigherIsBetter'"
@@ -91,15 +91,15 @@ class GateCriterion(KubeModel):
         min_length=1,
         max_length=512,
         description=(
-            "The score: TASK/METRIC/SCORE as in status.scores, or a part of it that only one score has, e.g. "
-            "qa/answered."
+            "Name of the score: TASK/METRIC/SCORE as in status.scores, or a part of it that identifies "
+            "one score, e.g. qa/answered."
         ),
     )
     tier: Tier = Field(
         Tier.CRITICAL,
         description=(
-            "What its result means: a failed Critical criterion fails the gate, a failed Supporting one "
-            "makes it inconclusive, an Advisory one is only reported."
+            "Weight of the criterion: a failed Critical criterion fails the gate, a failed Supporting "
+            "one makes it inconclusive, an Advisory one is only reported."
         ),
     )
     direction: Direction = Field(
@@ -110,35 +110,38 @@ class GateCriterion(KubeModel):
     by: Literal["Value", "Confidence"] = Field(
         "Value",
         description=(
-            "What minimum and maximum are compared with: the Value, or by Confidence the bound of its "
-            "interval, which is inconclusive where the interval contains the threshold."
+            "What minimum and maximum are compared with: Value is the value of the score; Confidence is "
+            "the bound of its confidence interval, and inconclusive if the interval contains the "
+            "threshold."
         ),
     )
     max_drop: Annotated[float, Field(ge=0, le=LARGEST)] | None = Field(
         None,
         description=(
-            "How much worse than the baseline the score may be, in the score's own unit. It passes where the "
-            "whole confidence interval of the change is within it."
+            "Maximum drop below the baseline, in the unit of the score. Passes if the whole confidence "
+            "interval of the change is within it."
         ),
     )
     max_relative_drop: Fraction | None = Field(
-        None, description="How much worse than the baseline, as a share of the baseline's value: 0.05 is 5%."
+        None,
+        description=("Maximum drop below the baseline, as a fraction of the baseline's value: 0.05 is 5%."),
     )
     relative_drop_below: Threshold | None = Field(
         None,
         description=(
-            "maxRelativeDrop applies only while the baseline's value is below this. Absent: always."
+            "maxRelativeDrop applies only if the baseline's value is lower than this. Absent: it always "
+            "applies."
         ),
     )
     max_na_n_fraction: Fraction = Field(
         0.0,
         alias="maxNaNFraction",
-        description="Share of the items that may be without a score; more is inconclusive.",
+        description=("Maximum fraction of items without a score; with more, the criterion is inconclusive."),
     )
 
 
 class BaselineJob(KubeModel):
-    """The NemoEvalJob to compare with."""
+    """Reference to the NemoEvalJob to compare with."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -154,14 +157,14 @@ class BaselineJob(KubeModel):
         max_length=253,
         pattern=DNS_SUBDOMAIN,
         description=(
-            "Name of a NemoEvalJob in this namespace. While it runs, the verdict is Pending (reason "
-            "WaitingForBaseline), at most until activeDeadlineSeconds of this job have passed."
+            "Name of a NemoEvalJob in this namespace. While it is running, the verdict is Pending "
+            "(reason WaitingForBaseline), at most until activeDeadlineSeconds of this job have passed."
         ),
     )
     namespace: str | None = Field(
         None,
         max_length=63,
-        description="Not accepted: a baseline in another namespace is refused.",
+        description="Not accepted: the baseline has to be in the namespace of this object.",
     )
 
 
@@ -172,7 +175,7 @@ class SelectorRequirement(KubeModel):
         json_schema_extra=validations(
             rule(
                 "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
-                "operators In and NotIn need values, Exists and DoesNotExist have none",
+                "operators In and NotIn need values; Exists and DoesNotExist take none",
             )
         )
     )
@@ -184,7 +187,7 @@ class SelectorRequirement(KubeModel):
         description="Key of the label.",
     )
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
-        description="How the label is compared: In, NotIn, Exists or DoesNotExist."
+        description="Relation between the label and values: In, NotIn, Exists or DoesNotExist."
     )
     values: list[Annotated[str, Field(max_length=63, pattern=r"^[-A-Za-z0-9_.]*$")]] | None = Field(
         None,
@@ -208,12 +211,12 @@ class JobSelector(KubeModel):
     )
 
     match_labels: dict[str, Annotated[str, Field(max_length=63, pattern=r"^[-A-Za-z0-9_.]*$")]] | None = (
-        Field(None, max_length=20, description="Labels that the job has, with these values.")
+        Field(None, max_length=20, description="Labels with these values that the job must have.")
     )
     match_expressions: list[SelectorRequirement] | None = Field(
         None,
         max_length=20,
-        description="Requirements on the labels; all have to be met.",
+        description="Requirements on the labels; a job must meet all of them.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
@@ -226,34 +229,42 @@ class GateBaseline(KubeModel):
             exactly_one(
                 "jobRef",
                 "selector",
-                "set exactly one of baseline.jobRef (a job by name) and baseline.selector (the newest "
-                "that it matches)",
+                (
+                    "set exactly one of baseline.jobRef (a job by name) and baseline.selector (the newest "
+                    "job with certain labels)"
+                ),
             ),
             rule(
                 "!has(self.passed) || has(self.selector)",
-                "baseline.passed narrows a selector: a job that jobRef names is compared with in any case",
+                (
+                    "baseline.passed applies to baseline.selector only: remove it, since the job of jobRef "
+                    "is used in any case"
+                ),
             ),
         )
     )
 
-    job_ref: BaselineJob | None = Field(None, description="A NemoEvalJob by name.")
+    job_ref: BaselineJob | None = Field(
+        None, description="A NemoEvalJob by name. Exactly one of jobRef and selector is required."
+    )
     selector: JobSelector | None = Field(
         None,
         description=(
-            "The newest completed NemoEvalJob of this namespace with these labels that measured the same "
-            "benchmark and completed before this one. Two that completed in the same second are ambiguous."
+            "Selects the newest completed NemoEvalJob of this namespace with these labels that measured "
+            "the same benchmark and completed before this one. Jobs that completed in the same second "
+            "are ambiguous."
         ),
     )
     passed: bool = Field(
         True,
         description=(
-            "With a selector, only jobs whose own gate has passed count; false: every completed one."
+            "If true, the selector considers only jobs whose own gate passed; if false, every completed job."
         ),
     )
 
 
 class GateSpec(KubeModel):
-    """Rules that decide whether the run is good enough."""
+    """Pass criteria for the scores of the run."""
 
     model_config = ConfigDict(
         json_schema_extra=validations(
@@ -281,14 +292,17 @@ class GateSpec(KubeModel):
 
     baseline: GateBaseline | None = Field(
         None,
-        description="The run that drops are measured against. Absent: minimum and maximum only.",
+        description=(
+            "Run to compare with, for maxDrop and maxRelativeDrop. Absent: only minimum and maximum are "
+            "checked."
+        ),
     )
     confidence: float = Field(
         0.95,
         description="Confidence level of all intervals, from 0.5 to 0.999.",
         # Not limits of the schema: the API server compares a whole number with their integer part.
         json_schema_extra=validations(
-            rule("self >= 0.5 && self <= 0.999", "confidence is a share from 0.5 to 0.999, such as 0.95")
+            rule("self >= 0.5 && self <= 0.999", "confidence has to be between 0.5 and 0.999, such as 0.95")
         ),
     )
     minimum_items: int = Field(
@@ -296,34 +310,36 @@ class GateSpec(KubeModel):
         ge=2,
         le=1_000_000,
         description=(
-            "Items that an interval of a mean needs; fewer are inconclusive. Intervals of scores that are 0 "
-            "or 1 hold for fewer."
+            "Minimum number of items for a confidence interval of a mean; with fewer items the criterion "
+            "is inconclusive. Intervals of scores that are 0 or 1 need fewer."
         ),
     )
     on_inconclusive: Literal["Fail", "Pass"] = Field(
         "Fail",
         description=(
-            "What an inconclusive verdict does: Fail stops a rollout as a failed gate does; Pass lets it "
-            "through, with Ready=True and reason GateInconclusive."
+            "Effect of an inconclusive verdict: Fail stops a rollout as a failed gate does; Pass lets it "
+            "continue, with Ready=True and reason GateInconclusive."
         ),
     )
     if_no_baseline: Literal["Inconclusive", "Skip"] = Field(
         "Inconclusive",
         description=(
-            "What drops are where the selector matches no job: Inconclusive, or skipped, as for the first "
+            "Result of drop criteria if the selector matches no job: Inconclusive, or Skip for the first "
             "run of a series."
         ),
     )
     evidence: Literal["Interval", "PointEstimate"] = Field(
         "Interval",
         description=(
-            "PointEstimate: where a score has no statistics, a drop is judged by the values alone. Interval: "
-            "that is inconclusive."
+            "How a drop is judged if a score has no statistics: Interval makes it inconclusive, "
+            "PointEstimate compares the values alone."
         ),
     )
     criteria: tuple[GateCriterion, ...] = Field(
         min_length=1,
         max_length=MAX_CRITERIA,
-        description="Rules for scores, at most one entry for each score; at least one is not Advisory.",
+        description=(
+            "Pass criteria, at most one for each score. At least one has to be Critical or Supporting."
+        ),
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["score"]},
     )

@@ -59,24 +59,24 @@ class ObjectMeta(KubeModel):
 
 
 class Condition(KubeModel):
-    """metav1.Condition: one thing that machines may rely on."""
+    """Condition of the object, as in metav1.Condition."""
 
     type: str = Field(
         min_length=1,
         max_length=316,
-        description="What the condition is about, e.g. Ready, Reconciling, Stalled.",
+        description="Type of the condition, e.g. Ready, Reconciling, Stalled.",
     )
     status: str = Field(
-        description="Whether it holds: True, False or Unknown.",
+        description="Status of the condition: True, False or Unknown.",
         json_schema_extra={"enum": ["True", "False", "Unknown"]},
     )
-    reason: str = Field(
-        min_length=1, max_length=1024, description="Why, in one CamelCase word, for machines."
+    reason: str = Field(min_length=1, max_length=1024, description="Machine-readable reason, in CamelCase.")
+    message: str = Field(max_length=32768, description="Human-readable explanation.")
+    last_transition_time: Timestamp = Field(
+        description="Time at which the status of the condition last changed."
     )
-    message: str = Field(max_length=32768, description="Why, in a sentence, for people.")
-    last_transition_time: Timestamp = Field(description="When status last changed.")
     observed_generation: int | None = Field(
-        None, ge=0, description="The metadata.generation that the condition was judged on."
+        None, ge=0, description="The metadata.generation that the condition is based on."
     )
 
 
@@ -89,7 +89,7 @@ ObservedGeneration = Annotated[
     int | None,
     Field(
         description=(
-            "The metadata.generation that this status speaks of; -1 until the operator has seen the object."
+            "The metadata.generation that this status is based on; -1 until the object has been reconciled."
         )
     ),
 ]

@@ -27,24 +27,27 @@ class SecretKeyRef(KubeModel):
     )
     key: str = Field(min_length=1, max_length=253, description="Key within the Secret, e.g. token.")
     optional: bool = Field(
-        False, description="If true, a Secret or key that does not exist is passed over instead of awaited."
+        False,
+        description=(
+            "If true, a missing Secret or key is ignored; if false, the object waits until it exists."
+        ),
     )
 
 
 class ValueFrom(KubeModel):
-    """One value out of a Secret and the place where it goes."""
+    """A value from a Secret, and the field that it is put into."""
 
-    secret_key_ref: SecretKeyRef = Field(description="The key of a Secret that holds the value.")
+    secret_key_ref: SecretKeyRef = Field(description="Key of a Secret that contains the value.")
     target_path: Annotated[
         str,
         Field(
             min_length=1,
             max_length=512,
             description=(
-                "Where the value goes, as a dotted path. In a NemoBenchmark relative to spec.config, e.g. "
-                "params.extra.hf_token; in a NemoEvalJob it starts with config. or target., e.g. "
-                "target.model.api_endpoint.api_key. rows[0].key is an item of a list; a backslash before a "
-                "dot or bracket makes it a part of the key."
+                "Field that the value is put into, as a dotted path. In a NemoBenchmark it is relative to "
+                "spec.config, e.g. params.extra.hf_token; in a NemoEvalJob it starts with config. or "
+                "target., e.g. target.model.api_endpoint.api_key. rows[0].key is an item of a list; a "
+                "backslash before a dot or bracket makes it part of the key."
             ),
             pattern=TARGET_PATH,
         ),
@@ -52,19 +55,19 @@ class ValueFrom(KubeModel):
 
 
 class SecretVersion(KubeModel):
-    """Which version of a Secret was read. It tells nothing of the values, as even a hash of them would."""
+    """Version of a Secret that was read. It contains neither values nor hashes of them."""
 
     name: str = Field(description="Name of the Secret.")
-    uid: str = Field(description="Its metadata.uid.")
-    resource_version: str = Field(description="Its metadata.resourceVersion.")
+    uid: str = Field(description="The metadata.uid of the object.")
+    resource_version: str = Field(description="The metadata.resourceVersion of the object.")
 
 
 class ConfigMapVersion(KubeModel):
-    """Which version of a ConfigMap was read."""
+    """Version of a ConfigMap that was read."""
 
     name: str = Field(description="Name of the ConfigMap.")
-    uid: str = Field(description="Its metadata.uid.")
-    resource_version: str = Field(description="Its metadata.resourceVersion.")
+    uid: str = Field(description="The metadata.uid of the object.")
+    resource_version: str = Field(description="The metadata.resourceVersion of the object.")
 
 
 ValuesFrom = Annotated[
@@ -72,8 +75,8 @@ ValuesFrom = Annotated[
     Field(
         max_length=64,
         description=(
-            "Values that are read from Secrets when the evaluator is called. They never reach status, "
-            "events, logs or a ConfigMap."
+            "Values that are read from Secrets when the evaluator is called. They are never written to "
+            "status, events, logs or ConfigMaps."
         ),
     ),
 ]
