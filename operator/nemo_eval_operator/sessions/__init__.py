@@ -12,9 +12,10 @@ from .job_lists import JobLists
 from .job_search import JobSearch, LookUpPostponed
 from .recount import SlotRecount
 from .recount_turns import RecountTurns
-from .registry import ConnectionSettings, Evaluator, Evaluators, Opened, connection_key
+from .registry import Evaluators
 from .resolver import EvaluatorResolver
 from .secret_store import SecretStore, WithheldSecret
+from .session import ConnectionSettings, Evaluator, Opened, connection_key
 from .shared_slots import SharedSlots, server_of
 from .slot_pool import SlotPool
 from .slot_watch import SlotWatch

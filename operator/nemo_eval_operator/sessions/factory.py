@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,7 @@ from .job_lists import JobLists
 from .poller import Poller
 from .recount import SlotRecount
 from .recount_turns import RecountTurns
-from .registry import CONNECTIONS, ConnectionSettings, Evaluator, Opened, connection_key
+from .session import CONNECTIONS, ConnectionSettings, Evaluator, Opened, connection_key
 from .shared_slots import SharedSlots
 from .slot_pool import SlotPool
 from .slot_watch import SlotWatch
@@ -141,11 +141,7 @@ class EvaluatorFactory:
         limit = connection.spec.max_running_jobs if connection else None
         shared = self.slots.of(used.url, own_limit=limit)
         slot_pool = SlotPool(self.queue, limit=limit, shared=shared)
-        suffix = f" {used.connection}" if used.connection else ""
-        # Neither makes two calls without saying between them that it goes on.
-        calls = deadline + CALL_MARGIN_SECONDS
-        patience = zip(LOOPS, (calls, calls, ROUND_SECONDS, max(calls, OBJECTS_PAGE_SECONDS)), strict=True)
-        beats = {name: self.heartbeats.add(f"{name}{suffix}", limit=seconds) for name, seconds in patience}
+        beats = self._heartbeats(used, deadline=deadline)
         look_at = self._look_at(used)
         breaker = CircuitBreaker(client, self.queue, tracker, beats["breaker"], on_change=look_at)
         bulkhead = Bulkhead(
@@ -168,14 +164,27 @@ class EvaluatorFactory:
             heartbeat=beats["poller"],
             metrics=self.metrics,
         )
+        recount = self._recount(evaluator, connection, beats["recount"])
+        return evaluator, self._start_loops(evaluator, poller, recount, beats)
+
+    def _heartbeats(self, used: EvaluatorUsed, *, deadline: float) -> dict[str, Heartbeat]:
+        """Add a heartbeat for each loop of the evaluator; returned by the loop's name."""
+        # No loop makes two calls without a heartbeat between them.
+        calls = deadline + CALL_MARGIN_SECONDS
+        limits = zip(LOOPS, (calls, calls, ROUND_SECONDS, max(calls, OBJECTS_PAGE_SECONDS)), strict=True)
+        return {name: self.heartbeats.add(f"{name}{_suffix(used)}", limit=limit) for name, limit in limits}
+
+    def _start_loops(
+        self, evaluator: Evaluator, poller: Poller, recount: SlotRecount, beats: Mapping[str, Heartbeat]
+    ) -> list[asyncio.Task[None]]:
         loops: dict[str, Callable[[], Loop]] = {
-            "breaker": breaker.run,
+            "breaker": evaluator.breaker.run,
             "poller": poller.run,
-            "slots": partial(slot_pool.run, beats["slots"]),
-            "recount": self._recount(evaluator, connection, beats["recount"]).run,
+            "slots": partial(evaluator.slot_pool.run, beats["slots"]),
+            "recount": recount.run,
         }
-        return evaluator, [
-            self.start(bulkhead.run(name, loop, beats[name]), f"{name}{suffix}")
+        return [
+            self.start(evaluator.bulkhead.run(name, loop, beats[name]), f"{name}{_suffix(evaluator.used)}")
             for name, loop in loops.items()
         ]
 
@@ -201,3 +210,8 @@ class EvaluatorFactory:
             return lambda: None
         key = connection_key(used.connection)
         return lambda: self.queue.add(key)
+
+
+def _suffix(used: EvaluatorUsed) -> str:
+    """Return what distinguishes the names of this evaluator's loops; the operator's own have none."""
+    return f" {used.connection}" if used.connection else ""

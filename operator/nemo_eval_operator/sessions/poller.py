@@ -1,28 +1,20 @@
-"""The one poller: asks the evaluator about the followed jobs that are due, and queues those with news.
+"""The poller of one evaluator: reads the tracked jobs that are due, and queues those that have changed.
 
-A list answers for a thousand jobs at once, a GET for one: what costs fewer requests is taken. What a list
-says is used for all that are on it, due or not, so that those who were seen together are due together. A job
-that is due and no longer on the lists of the live states is asked for by itself.
+A list shows a thousand jobs at once, a GET one: the poller uses what takes fewer requests. A list updates
+all tracked jobs on it, due or not, so that jobs that were read together are due together. A job that is due
+and not on the lists of live states is read with a GET.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
-from nemo_eval_operator.evaluator.model import (
-    LIVE_STATES,
-    EvaluatorError,
-    Malformed,
-    Missing,
-    Oversized,
-    Rejected,
-    RemoteJob,
-)
+from nemo_eval_operator.evaluator.model import EvaluatorError, Missing, RemoteJob
 from nemo_eval_operator.lifecycle import BreakerAction, Operation, meaning_of
 from nemo_eval_operator.lifecycle.job import RemoteGone, poll_seconds, rest_seconds
 from nemo_eval_operator.runtime.backoff import spread
@@ -31,37 +23,20 @@ from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.workqueue import WorkQueue
 
 from .circuit_breaker import CircuitBreaker
+from .job_lister import FALLBACK_SECONDS, JobLister
 from .tracker import JobTracker, TrackedJob
 
 __all__ = ["Poller"]
 
 logger = logging.getLogger(__name__)
 
-PAGE_SIZES: Final = (1000, 100, 10)
-"""Jobs asked for at once. The next is taken once the evaluator has refused a page, or one was too large."""
-
-FEW_JOBS: Final = 8
-"""Up to here single GETs are cheaper than one list for each live state."""
-
 MAX_CONCURRENT_GETS: Final = 8
 
 TOGETHER: Final = 0.5
 """The part of the fast interval by which looks are brought forward, so that one list serves many."""
 
-CLOCK_SLACK: Final = timedelta(seconds=10)
-"""What two clocks may drift apart in a while; our times have whole seconds."""
-
 PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
 """Where the answer to a sweep cannot be used: the jobs stay due."""
-
-MAX_BEHIND: Final = timedelta(hours=25)
-"""A day and an hour: a time without a zone may be any zone's. Beyond that, what is missed costs a GET."""
-
-FALLBACK_SECONDS: Final = 600.0
-"""After which full pages and filters are tried again: what spoilt them may be gone."""
-
-SIGNS_OF_NO_FILTER: Final = 2
-"""Sweeps in a row. A job may end between the server's look and its answer, once."""
 
 MAX_DOUBLINGS: Final = 5
 """Of the interval of a job that alone cannot be asked for: at most 32 times as long."""
@@ -82,7 +57,6 @@ class Poller:
         metrics: Metrics,
         fallback: float = FALLBACK_SECONDS,
     ) -> None:
-        self._fallback = fallback
         self._metrics = metrics
         self._evaluator = evaluator
         self._tracker = tracker
@@ -94,22 +68,18 @@ class Poller:
         """One for all jobs of a sweep, so that they stay together."""
         self._rested_at = 0.0
         """When the next sweep may begin, by the event loop's clock."""
-        self._page_size = PAGE_SIZES[0]
-        self._live_jobs = 0
-        """On the lists of the live states, when they were last read to the end."""
-        self._filters = True
-        """Whether the evaluator heeds filter[status]."""
-        self._unfiltered = 0
-        """Sweeps in a row in which it did not seem to."""
-        self._restore_at = 0.0
-        """When to forget that pages or filters did not work, by the event loop's clock."""
         self._failed: list[tuple[TrackedJob, EvaluatorError]] = []
         """Jobs of the last sweep that could not be observed, and why."""
-        self._behind: timedelta | None = None
-        """How far the evaluator's clock is behind ours at most, judged by the jobs that were seen."""
+        self._lister = JobLister(
+            evaluator=evaluator,
+            tracker=tracker,
+            heartbeat=heartbeat,
+            report=self._report,
+            fallback=fallback,
+        )
 
     async def run(self) -> None:
-        """Poll for ever."""
+        """Poll until cancelled."""
         while True:
             await self._until_rested()
             await self._until_due()
@@ -157,100 +127,12 @@ class Poller:
         """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
         self._metrics.poll_cycle()
         self._jitter = spread(1.0)
-        self._restore()
+        self._lister.restore()
         due = self._tracker.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
-        listed = await self._list_live(due) if len(due) > self._requests_of_a_list() else set()
+        listed = await self._lister.list_live(due) if self._lister.is_cheaper(len(due)) else set()
         self._rested_at = asyncio.get_running_loop().time() + rest_seconds(len(listed))
         self._heartbeat.beat()
         await self._get_each([job for job in due if job.job_id not in listed], alone=not listed)
-
-    def _requests_of_a_list(self) -> int:
-        """At least; the number of followed jobs stands in for those that a list was not read for yet."""
-        lists = len(LIVE_STATES) if self._filters else 1
-        jobs = max(self._live_jobs, len(self._tracker))
-        return max(FEW_JOBS, lists + jobs // self._page_size)
-
-    async def _list_live(self, due: Sequence[TrackedJob]) -> set[str]:
-        """Report all live jobs that are followed, due or not, as each page comes; the ids that were listed.
-
-        Where this server's lists cannot be used, as far as they could.
-        """
-        oldest = self._oldest(due)
-        listed: set[str] = set()
-        while True:
-            try:
-                await self._read_lists(oldest, listed)
-            except (Oversized, Rejected) as error:
-                if self._take_smaller_pages(error):
-                    continue
-                return listed
-            except Malformed as error:
-                logger.warning("jobs are asked for one by one, their list cannot be used: %s", error)
-                return listed
-            if oldest is None:
-                self._live_jobs = len(listed)
-            return listed
-
-    async def _read_lists(self, oldest: datetime | None, listed: set[str]) -> None:
-        """Report what is listed, and add it to `listed`."""
-        followed: dict[str, list[TrackedJob]] = {}
-        for job in self._tracker:
-            followed.setdefault(job.job_id, []).append(job)
-        ended = False
-        # A job that is being cancelled is on none of these lists, and asked for by itself.
-        for state in LIVE_STATES:
-            self._heartbeat.beat()
-            async for remote in self._list(oldest, state):
-                listed.add(remote.id)
-                for job in followed.get(remote.id, ()):
-                    self._report(job, remote)
-                ended = ended or remote.is_terminal
-            if not self._filters:
-                return
-            if ended and self._unfiltered + 1 >= SIGNS_OF_NO_FILTER:
-                break
-        self._judge_filters(heeded=not ended)
-
-    def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[RemoteJob]:
-        status = state if self._filters else None
-        return self._evaluator.list_jobs(
-            created_since=created_since,
-            status=status,
-            page_sizes=(self._page_size,),
-            on_page=self._heartbeat.beat,
-        )
-
-    def _take_smaller_pages(self, error: EvaluatorError) -> bool:
-        """False where there are none: jobs are asked for one by one."""
-        smaller = next((size for size in PAGE_SIZES if size < self._page_size), None)
-        if smaller is None:
-            return False
-        logger.warning("no pages of %d jobs, so pages of %d: %s", self._page_size, smaller, error)
-        self._page_size = smaller
-        self._restore_at = asyncio.get_running_loop().time() + self._fallback
-        return True
-
-    def _judge_filters(self, *, heeded: bool) -> None:
-        self._unfiltered = 0 if heeded else self._unfiltered + 1
-        if self._unfiltered >= SIGNS_OF_NO_FILTER:
-            logger.warning("the evaluator ignores filter[status]: its list of all jobs is read instead")
-            self._filters = False
-            self._restore_at = asyncio.get_running_loop().time() + self._fallback
-
-    def _restore(self) -> None:
-        if asyncio.get_running_loop().time() >= self._restore_at:
-            self._page_size, self._filters = PAGE_SIZES[0], True
-
-    def _oldest(self, due: Sequence[TrackedJob]) -> datetime | None:
-        """When by the evaluator's clock the oldest of them was created, or earlier; None: cannot be told.
-
-        What was not seen yet is judged by how far that clock was behind ours for others. A wrong guess
-        costs a GET for the job that it misses.
-        """
-        if self._behind is None and any(followed.created_at is None for followed in due):
-            return None
-        behind = (self._behind or timedelta()) + CLOCK_SLACK
-        return min(followed.created_at or followed.since - behind for followed in due)
 
     async def _get_each(self, jobs: Sequence[TrackedJob], *, alone: bool) -> None:
         """Ask for each; one that cannot be asked for is put off.
@@ -308,9 +190,8 @@ class Poller:
     def _report(self, followed: TrackedJob, remote: RemoteJob | RemoteGone) -> None:
         followed.failures = 0
         self._tracker.schedule(followed, self._pace)
-        if isinstance(remote, RemoteJob) and remote.created_at is not None:
-            behind = min(followed.since - remote.created_at, MAX_BEHIND)
-            self._behind = behind if self._behind is None else max(self._behind, behind)
+        if isinstance(remote, RemoteJob):
+            self._lister.observe_clock(followed, remote)
         if self._tracker.report(followed, remote):
             self._queue.add(followed.key, urgent=True)
 

@@ -18,7 +18,7 @@ from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
 from .job_lists import JobLists
 from .recount_turns import RecountTurns
-from .registry import Evaluator
+from .session import Evaluator
 from .shared_slots import SharedSlots
 
 __all__ = ["SlotRecount"]

@@ -1,7 +1,7 @@
-"""The evaluators that jobs run on: one bundle for each, made when it is first needed.
+"""Registry of evaluator sessions: opens the session of a connection when it is first needed.
 
-Everything that is about one evaluator is in its bundle and nowhere else, so that one that is
-dead, slow or full holds up nobody who uses another.
+It reads the connection's Secrets again when they may have changed, and closes a session when its connection
+is deleted or points to another server.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 from weakref import WeakValueDictionary
 
 from nemo_eval_operator.evaluator.http import (
     Access,
-    EvaluatorClient,
-    ReplaceableTransport,
     UnusableCertificate,
     UnusableUrl,
 )
@@ -25,7 +23,6 @@ from nemo_eval_operator.lifecycle.connection import connection_name, evaluator_o
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
-    CONNECTION_PLURAL,
     EvaluatorUsed,
     NemoEvalJob,
     NemoEvaluatorConnection,
@@ -33,78 +30,16 @@ from nemo_eval_operator.resources import (
 from nemo_eval_operator.traces import trace_of
 from nemo_eval_operator.workqueue import WorkQueue
 
-from .bulkhead import Bulkhead
-from .circuit_breaker import CircuitBreaker
 from .credentials import CredentialsMissing, CredentialsReader
-from .orphans import Orphans
+from .session import CONNECTIONS, ConnectionSettings, Evaluator, Opened, connection_key
 from .shared_slots import SharedSlots
-from .slot_pool import SlotPool
-from .tracker import JobTracker
 
-__all__ = ["ConnectionSettings", "Evaluator", "Evaluators", "Opened", "connection_key"]
+__all__ = ["Evaluators"]
 
 logger = logging.getLogger(__name__)
 
 CREDENTIALS_SECONDS: Final = 30.0
 """For how long what was read of a connection's Secrets is believed; they cannot be watched."""
-
-CONNECT_SECONDS: Final = 5.0
-
-CONNECTIONS: Final = 32
-"""To one evaluator at a time, for those who submit and the poller together."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Evaluator:
-    """One NeMo Evaluator: how it is asked, what runs on it, and who waits for it."""
-
-    used: EvaluatorUsed
-    client: EvaluatorClient
-    breaker: CircuitBreaker
-    tracker: JobTracker
-    slot_pool: SlotPool
-    bulkhead: Bulkhead = field(default_factory=Bulkhead)
-    orphans: Orphans = field(init=False)
-    waiting: set[ObjectKey] = field(default_factory=set)
-    """Jobs that are to be submitted to it, whether they are in line already or wait for something else."""
-
-    def __post_init__(self) -> None:
-        self.orphans = Orphans(self.slot_pool, self.tracker, connection=self.used.connection)
-        # A slot is free once its remote job has ended, whether or not that can be written into a status.
-        self.tracker.on_over = self.slot_pool.end
-
-    def has(self, job: NemoEvalJob) -> bool:
-        """Whether what `job` was submitted as is here."""
-        used = evaluator_of_record(job)
-        return used == self.used or (self.used.connection is None and not (used and used.connection))
-
-
-class ConnectionSettings(NamedTuple):
-    """What of a connection makes it another evaluator, or another way of asking it, when it changes."""
-
-    url: str
-    connect_seconds: float
-    request_seconds: float | None
-    poll_interval_seconds: float | None
-
-    @classmethod
-    def of(cls, connection: NemoEvaluatorConnection) -> ConnectionSettings:
-        timeouts = connection.spec.timeouts
-        return cls(
-            url=connection.url,
-            connect_seconds=timeouts.connect_seconds if timeouts else CONNECT_SECONDS,
-            request_seconds=timeouts.request_seconds if timeouts else None,
-            poll_interval_seconds=connection.spec.poll_interval_seconds,
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class Opened:
-    """An evaluator that is being asked, by way of `transport`; `close` ends its poller and gate."""
-
-    evaluator: Evaluator
-    transport: ReplaceableTransport
-    close: Callable[[], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,9 +260,3 @@ def _goes_on(entry: _Entry, connection: NemoEvaluatorConnection) -> bool:
     meta = connection.metadata
     unchanged = (entry.uid, entry.terms) == (meta.uid, ConnectionSettings.of(connection))
     return meta.deletion_timestamp is not None and unchanged
-
-
-def connection_key(name: str) -> ObjectKey:
-    """Of a connection as statuses name it, NAMESPACE/NAME."""
-    namespace, _, name = name.partition("/")
-    return ObjectKey(CONNECTION_PLURAL, namespace, name)

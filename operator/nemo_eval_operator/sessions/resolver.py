@@ -37,7 +37,8 @@ from nemo_eval_operator.resources import (
 )
 from nemo_eval_operator.workqueue import ObjectStates
 
-from .registry import Evaluators, connection_key
+from .registry import Evaluators
+from .session import connection_key
 
 __all__ = ["EvaluatorResolver"]
 

@@ -25,7 +25,7 @@ from nemo_eval_operator.lifecycle.job import JobSnapshot, Run
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
 from .orphans import MarkedJobsCut, live_jobs
-from .registry import Evaluator
+from .session import Evaluator
 from .shared_slots import SharedSlots
 from .slots import Slots
 from .tracker import TrackedJob
