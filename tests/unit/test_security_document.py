@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 ROWS = [
     row
     for row in (ROOT / "docs" / "security.md").read_text().splitlines()
-    if row.startswith("| ") and not row.startswith("| who | tries |")
+    if row.startswith("| ") and not row.startswith("| attacker | attempt |")
 ]
 TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 
