@@ -16,7 +16,8 @@ from typing import Any, Final
 import yaml
 
 from testbed.cluster import Cluster, prepare, start_cluster
-from testbed.demo import SAMPLES, DemoError, Stack, demo_namespace, limit, main, ready, served_model
+from testbed.demo import main
+from testbed.demo_stack import SAMPLES, DemoError, Stack, demo_namespace, limit, ready, served_model
 from testbed.image import build_image
 from testbed.kind import host_address, load_image, why_not_kind
 from testbed.processes import Processes, Program

@@ -14,7 +14,8 @@ DEMO = """
 import contextlib, os, sys
 from pathlib import Path
 from testbed.cluster import Cluster
-from testbed.demo import Stack, main
+from testbed.demo import main
+from testbed.demo_stack import Stack
 from testbed.model import ModelEndpoint
 from testbed.processes import Program
 
