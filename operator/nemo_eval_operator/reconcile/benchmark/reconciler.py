@@ -1,4 +1,4 @@
-"""NemoBenchmarks: keep the config in the evaluator as the object says."""
+"""Reconciler of NemoBenchmarks: keeps the config in the evaluator equal to the object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator.model import EvaluatorError
-from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import (
     Operation,
@@ -16,14 +15,12 @@ from nemo_eval_operator.lifecycle import (
     event_of_moved_config,
     meaning_of,
     read_benchmark,
-    read_job,
     reason_of,
 )
 from nemo_eval_operator.lifecycle.benchmark import (
     BenchmarkFacts,
     check_config,
     decide_benchmark,
-    is_used_by,
     release_benchmark_seconds,
 )
 from nemo_eval_operator.lifecycle.benchmark import status as benchmark_status
@@ -40,7 +37,7 @@ from nemo_eval_operator.lifecycle.requests import (
 )
 from nemo_eval_operator.lifecycle.steps import AddFinalizer, RemoveFinalizer, RequeueAfter, WriteStatus
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.reconcile.datasets import ConfigMapMissing, DatasetReader, ReadDatasets
+from nemo_eval_operator.reconcile.datasets import ConfigMapMissing
 from nemo_eval_operator.reconcile.deadline import limit
 from nemo_eval_operator.reconcile.lanes import lane_at, put_in_lane
 from nemo_eval_operator.reconcile.objects import (
@@ -54,14 +51,12 @@ from nemo_eval_operator.reconcile.objects import (
 from nemo_eval_operator.reconcile.outcomes import OutcomeWriter
 from nemo_eval_operator.reconcile.secrets import (
     SECRET_RECHECK_SECONDS,
-    ReadSecrets,
     SecretMissing,
     SecretReader,
     remember,
 )
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
 from nemo_eval_operator.resources import (
-    EVALJOB_PLURAL,
     BenchmarkStatus,
     EvaluatorUsed,
     LabelSelector,
@@ -72,6 +67,7 @@ from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import Evaluator, EvaluatorResolver, Evaluators
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 
+from .facts import RESYNC_SECONDS, SOURCES_RESYNC_SECONDS, BenchmarkFactsReader
 from .remote_configs import do_config_step, operation_of
 
 __all__ = ["BenchmarkReconciler"]
@@ -79,21 +75,14 @@ __all__ = ["BenchmarkReconciler"]
 logger = logging.getLogger(__name__)
 
 MAX_STEPS: Final = 12
-"""The longest way, a replaced config, takes eight; more is a loop, and a bug."""
-
-RESYNC_SECONDS: Final = 300.0
-"""How often an unchanged benchmark is compared with the evaluator: drift is rare, and one GET each."""
-
-SOURCES_RESYNC_SECONDS: Final = 60.0
-"""The same where it names Secrets or ConfigMaps, which are not watched. A job that is submitted looks by
-itself."""
+"""Maximum steps in one reconcile. The longest, a replaced config, takes eight; more is a bug."""
 
 EVALUATOR_RECHECK_SECONDS: Final = 60.0
-"""A connection that comes, or changes, wakes its benchmarks; this is for a wake-up that was missed."""
+"""Seconds. A new or changed connection wakes its benchmarks; this is for a missed wake-up."""
 
 
 class BenchmarkReconciler:
-    """Brings one NemoBenchmark at a time as far as it will go."""
+    """Reconciles one NemoBenchmark at a time until it has to wait."""
 
     def __init__(
         self,
@@ -117,13 +106,12 @@ class BenchmarkReconciler:
         self._queue = queue
         self._waiting = waiting
         self._selector = selector
-        self._secrets = secrets
-        self._datasets = DatasetReader(kube)
+        self._facts = BenchmarkFactsReader(kube, secrets, tenancy)
         self._objects = ObjectWriter(kube, metrics)
         self._outcomes = OutcomeWriter(kube, self._objects)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Seconds until the benchmark wants to be looked at again. Raises RetryLater, KubeError."""
+        """Return the seconds until the next look at the benchmark. Raises RetryLater, KubeError."""
         document, too_large = await self._kube.read(key)
         if document is None or not is_selected(document, self._selector):
             self._forget(key)
@@ -136,7 +124,7 @@ class BenchmarkReconciler:
             return None
 
     async def _pursue_if_valid(self, benchmark: NemoBenchmark, problem: Problem | None) -> float | None:
-        """Raises ObjectGone as well, also while a refusal is being written."""
+        """Reconcile unless the object is invalid. Raises ObjectGone, also while a refusal is written."""
         try:
             if problem is not None and benchmark.metadata.deletion_timestamp is None:
                 reason, message = problem
@@ -150,7 +138,7 @@ class BenchmarkReconciler:
             raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from refused
 
     def _forget(self, key: ObjectKey) -> None:
-        """The object is gone, or another operator's."""
+        """Drop what is kept about an object that is gone or is another operator's."""
         self._queue.states.forget(key)
         self._wake_jobs(key)
 
@@ -159,12 +147,12 @@ class BenchmarkReconciler:
             deleting = benchmark.metadata.deletion_timestamp is not None
             if not deleting:
                 check_places(benchmark)
-            secrets, datasets = await self._sources_of(benchmark)
-            sent = benchmark if deleting else with_rows(benchmark, datasets.rows)
-            desired = config_body(sent, secrets.values, cluster=self._tenancy.cluster)
+            sources = await self._facts.read_sources(benchmark)
+            sent = benchmark if deleting else with_rows(benchmark, sources.datasets.rows)
+            desired = config_body(sent, sources.secrets.values, cluster=self._tenancy.cluster)
             if not deleting:
                 check_config(benchmark, desired, self._tenancy)
-                paths = [f"config.{path}" for path in secrets.values]
+                paths = [f"config.{path}" for path in sources.secrets.values]
                 check_hosts({"config": desired}, self._hosts, secret_paths=paths)
         except (SecretMissing, ConfigMapMissing) as error:
             await self._tell(
@@ -185,8 +173,8 @@ class BenchmarkReconciler:
         evaluator = self._evaluators.find(used) if used is not None else None
         if evaluator is not None:
             await self._queue.enter(key_of(benchmark), lane_at(evaluator.used))
-            remember(evaluator.client, key_of(benchmark), secrets.given)
-        facts = await self._facts(benchmark, desired, secrets, datasets, evaluator)
+            remember(evaluator.client, key_of(benchmark), sources.secrets.given)
+        facts = await self._facts.gather(benchmark, desired, sources, evaluator)
         return await self._step_by_step(benchmark, facts, evaluator)
 
     async def _choose(self, benchmark: NemoBenchmark) -> EvaluatorUsed | EvaluatorUnusable:
@@ -225,7 +213,7 @@ class BenchmarkReconciler:
                             return await self._put_off(benchmark, evaluator, error, operation_of(step))
                         await self._learn_of_failure(benchmark, evaluator, error, operation_of(step))
                         facts = replace(facts, failed=True)
-        logger.error("%s is still not at rest after %d steps", key_of(benchmark), MAX_STEPS)
+        logger.error("%s did not converge after %d steps", key_of(benchmark), MAX_STEPS)
         raise RetryLater
 
     async def _record(self, benchmark: NemoBenchmark, facts: BenchmarkFacts) -> NemoBenchmark:
@@ -244,54 +232,15 @@ class BenchmarkReconciler:
     async def _learn_of_failure(
         self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError, operation: Operation
     ) -> None:
-        """Of many deletions only the first few may find out by themselves that nobody answers."""
+        """Record a failure during a deletion, so that other deletions do not wait for the same evaluator."""
         logger.info("%s: %s", key_of(benchmark), error)
         if release_benchmark_seconds(benchmark, _now()):
             await evaluator.breaker.record_failure(error, operation)
 
-    async def _facts(
-        self,
-        benchmark: NemoBenchmark,
-        desired: JsonObject,
-        secrets: ReadSecrets,
-        datasets: ReadDatasets,
-        evaluator: Evaluator | None,
-    ) -> BenchmarkFacts:
-        unwatched = bool(benchmark.spec.values_from or datasets.versions)
-        facts = BenchmarkFacts(
-            now=_now(),
-            desired=desired,
-            tenancy=self._tenancy,
-            secrets=secrets.versions,
-            evaluator=evaluator.used if evaluator else None,
-            datasets=datasets.rows,
-            config_maps=datasets.versions,
-            resync_seconds=SOURCES_RESYNC_SECONDS if unwatched else RESYNC_SECONDS,
-        )
-        if evaluator is not None:
-            facts = replace(facts, hide=evaluator.client.known.of(key_of(benchmark)).hide_in_name)
-        if benchmark.metadata.deletion_timestamp is None:
-            return facts
-        namespace = benchmark.metadata.namespace
-        users: list[str] = []
-        # Only names are kept: the jobs of a namespace may be larger than this process may grow.
-        async for document in self._kube.list_all(EVALJOB_PLURAL, namespace):
-            job, _ = read_job(document)
-            if is_used_by(benchmark, job):
-                users.append(job.metadata.name)
-        failed = evaluator is None or evaluator.breaker.outage is not None
-        return replace(facts, users=tuple(users), failed=failed)
-
-    async def _sources_of(self, benchmark: NemoBenchmark) -> tuple[ReadSecrets, ReadDatasets]:
-        if benchmark.metadata.deletion_timestamp is not None:
-            # A deletion must not wait for a Secret or ConfigMap that was deleted with the namespace.
-            return ReadSecrets({}, []), ReadDatasets()
-        return await self._secrets.read(benchmark), await self._datasets.read(benchmark)
-
     async def _put_off(
         self, benchmark: NemoBenchmark, evaluator: Evaluator, error: EvaluatorError, operation: Operation
     ) -> float:
-        """Write what the error means, and return when to look again, or raise RetryLater."""
+        """Write what the error means; return the seconds until the next look, or raise RetryLater."""
         meaning = meaning_of(error, operation)
         await evaluator.breaker.record_failure(error, operation)
         if evaluator.breaker.outage is not None:
