@@ -6,16 +6,14 @@ or the operator; resources embed these models in their specs, the REST client se
 
 from nemo_eval_operator.nemo.base import NemoModel, OpenModel
 from nemo_eval_operator.nemo.config import (
-    ConfigMapKeyRef,
-    Dataset,
     EvaluationConfig,
     Group,
     Metric,
-    Ownership,
     Params,
     SamplingParams,
     Task,
 )
+from nemo_eval_operator.nemo.entities import ConfigMapKeyRef, Dataset, Ownership
 from nemo_eval_operator.nemo.target import (
     ApiEndpoint,
     CachedOutputs,

@@ -12,16 +12,8 @@ from pydantic import Field
 
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.nemo.base import NemoModel, OpenModel
-from nemo_eval_operator.nemo.config import (
-    Dataset,
-    Entity,
-    Name,
-    NotNegative,
-    Probability,
-    StopText,
-    Text,
-    Url,
-)
+from nemo_eval_operator.nemo.config import NotNegative, Probability, StopText
+from nemo_eval_operator.nemo.entities import Dataset, Entity, Name, Text, Url
 
 TargetType = Literal["model", "cached_outputs", "retriever", "rag", "rows", "dataset"]
 

@@ -18,7 +18,8 @@ from nemo_eval_operator.resources.connection import (
     ConnectionStatus,
     NemoEvaluatorConnection,
 )
-from nemo_eval_operator.resources.evaljob import BenchmarkRef, EvalJobSpec, JobDeletionPolicy, NemoEvalJob
+from nemo_eval_operator.resources.evaljob import NemoEvalJob
+from nemo_eval_operator.resources.evaljob_spec import BenchmarkRef, EvalJobSpec, JobDeletionPolicy
 from nemo_eval_operator.resources.evaljob_status import (
     AttemptRecord,
     EvalJobStatus,
@@ -31,16 +32,8 @@ from nemo_eval_operator.resources.evaljob_status import (
     Submission,
 )
 from nemo_eval_operator.resources.evaluator import EvaluatorRef, EvaluatorUsed
-from nemo_eval_operator.resources.gate import (
-    MAX_CRITERIA,
-    BaselineJob,
-    Direction,
-    GateBaseline,
-    GateCriterion,
-    GateSpec,
-    JobSelector,
-    Tier,
-)
+from nemo_eval_operator.resources.gate import MAX_CRITERIA, Direction, GateCriterion, GateSpec, Tier
+from nemo_eval_operator.resources.gate_baseline import BaselineJob, GateBaseline, JobSelector
 from nemo_eval_operator.resources.gate_status import BaselineUsed, CriterionStatus, GateStatus, GateVerdict
 from nemo_eval_operator.resources.limits import MAX_PARTS, MAX_SPEC_BYTES
 from nemo_eval_operator.resources.meta import API_VERSION, GROUP, VERSION, Condition, KubeModel, ObjectMeta
