@@ -13,6 +13,7 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.processes import Processes, free_port
 from tests.e2e.auth_proxy import AuthProxy
+from tests.e2e.connection_operators import CONNECTION, Start, by
 from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
@@ -23,7 +24,6 @@ from tests.e2e.scenario import (
     data_job,
     model_job,
 )
-from tests.e2e.test_connections import CONNECTION, Start, by
 
 FORBIDDEN = "http://169.254.169.254"
 """The address of a cloud's metadata, which no connection may lead to."""

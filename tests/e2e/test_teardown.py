@@ -11,9 +11,9 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from tests.e2e.auth_proxy import AuthProxy
+from tests.e2e.connection_operators import CONNECTION, Start, by, ready, secret
 from tests.e2e.scenario import BENCHMARK, JOB, Scenario, benchmark, connection, eventually, model_job
 from tests.e2e.stub_model import StubModel
-from tests.e2e.test_connections import CONNECTION, Start, by, ready, secret
 
 TOKEN = {"Authorization": "Bearer team-a-token"}
 

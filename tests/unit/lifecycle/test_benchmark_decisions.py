@@ -1,4 +1,4 @@
-"""What the operator does next with a NemoBenchmark, and what its status says."""
+"""Decisions about a NemoBenchmark that is not deleted."""
 
 from __future__ import annotations
 
@@ -6,119 +6,35 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.evaluator.model import (
-    Ambiguous,
-    Conflicting,
-    EvaluatorError,
-    Malformed,
-    Missing,
-    Rejected,
-    RemoteConfig,
-    Unauthorized,
-    Unavailable,
-    Unsupported,
-)
-from nemo_eval_operator.lifecycle import Operation
-from nemo_eval_operator.lifecycle.benchmark import (
-    BenchmarkFacts,
-    ConfigGone,
-    decide_benchmark,
-    has_new_secrets,
-    is_used_by,
-    release_benchmark_seconds,
-    was_ready,
-)
-from nemo_eval_operator.lifecycle.benchmark import status as benchmark_status
-from nemo_eval_operator.lifecycle.requests import config_body
-from nemo_eval_operator.lifecycle.requests.drift import digest_of
+from nemo_eval_operator.evaluator.model import RemoteConfig
+from nemo_eval_operator.lifecycle.benchmark import ConfigGone, decide_benchmark, has_new_secrets, was_ready
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
     CreateConfig,
-    DeleteConfig,
     ObserveConfig,
-    RemoveFinalizer,
     ReplaceConfig,
     RequeueAfter,
     UpdateConfig,
     WriteStatus,
 )
-from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import BenchmarkStatus, NemoBenchmark, NemoEvalJob, SecretVersion
-from tests.unit.lifecycle.objects import (
-    HELD,
-    NOW,
-    READY,
-    STALLED,
-    UID,
-    WORKING,
-    ago,
-    benchmark,
-    condition,
-    evaljob,
-    finished,
-    followed,
-    intent,
-    remote_config,
-    stamp,
-    told,
+from nemo_eval_operator.resources import BenchmarkStatus, SecretVersion
+from tests.unit.lifecycle.benchmark_configs import (
+    DRIFTED,
+    EARLIER,
+    LEFTOVER,
+    UNMARKED,
+    WANTED,
+    bench,
+    known,
+    ours,
+    outcome,
+    ready,
 )
+from tests.unit.lifecycle.objects import READY, STALLED, benchmark, condition
 
 ADOPT = {"annotations": {"evaluator.nemo.dev/adopt": "true"}}
 
-
-def secret_at(path: str) -> dict[str, Any]:
-    return {"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": path}
-
-
 SECRET = SecretVersion(name="hub", uid="s-1", resource_version="7")
-WANTED = {"type": "gsm8k", "params": {"limit_samples": 10}}
-
-
-def ready(generation: int = 1) -> dict[str, Any]:
-    return {
-        "observedGeneration": generation,
-        "config": "team-a/qa",
-        "configId": "eval-config-1",
-        "configGeneration": generation,
-        "configDigest": digest_of(config_body(benchmark(config=WANTED), {}), ours().document),
-        "message": "the evaluator has it as config team-a/qa",
-        "conditions": [
-            condition("Ready", "True", "ConfigReady", since=ago(100), generation=generation)
-            | {"message": "the evaluator has it as config team-a/qa"}
-        ],
-    }
-
-
-def known(thing: NemoBenchmark, **scenario: Any) -> BenchmarkFacts:
-    given: dict[str, Any] = {"now": NOW, "desired": config_body(thing, {}), "resync_seconds": 300.0}
-    return BenchmarkFacts(**given | scenario)
-
-
-def ours(**document: Any) -> RemoteConfig:
-    """The config as the evaluator has it, with our mark."""
-    marked: dict[str, Any] = {
-        "id": "eval-config-1",
-        "name": "qa",
-        "namespace": "team-a",
-        "custom_fields": {"k8s-uid": UID, "k8s-namespace": "team-a", "k8s-name": "qa"},
-    }
-    return remote_config(**(marked | WANTED | document))
-
-
-EARLIER = ours(custom_fields={"k8s-uid": "another", "k8s-namespace": "team-a", "team": "search"})
-FOREIGN = ours(custom_fields={"k8s-uid": "another", "k8s-namespace": "team-b", "k8s-name": "theirs"})
-UNMARKED = ours(custom_fields={})
-DRIFTED = ours(params={"limit_samples": 20})
-LEFTOVER = ours(params={"limit_samples": 10, "parallelism": 4})
-
-
-def bench(*, meta: dict[str, Any] | None = None, **parts: Any) -> NemoBenchmark:
-    return benchmark(meta=HELD | (meta or {}), config=WANTED, **parts)
-
-
-def outcome(step: object) -> tuple[dict[str, str], str]:
-    assert isinstance(step, WriteStatus), step
-    return told(step.status.conditions), step.status.conditions[0].reason
 
 
 class TestPresent:
@@ -267,166 +183,3 @@ class TestPresent:
     )
     def test_ready_is_ready_for_this_very_spec(self, conditions: list[dict[str, Any]], was: bool) -> None:
         assert was_ready(bench(status={"conditions": conditions})) is was
-
-
-class TestDeleted:
-    @staticmethod
-    def deleted(seconds_ago: float = 0.0, **parts: Any) -> NemoBenchmark:
-        return bench(meta={"deletionTimestamp": stamp(ago(seconds_ago))}, **parts)
-
-    def test_without_our_finalizer_it_is_not_ours_to_hold(self) -> None:
-        thing = benchmark(meta={"deletionTimestamp": stamp(NOW)})
-        assert decide_benchmark(thing, known(thing)) == RequeueAfter()
-
-    def test_an_orphaned_config_is_not_even_looked_at(self) -> None:
-        thing = self.deleted(deletionPolicy="Orphan")
-        assert decide_benchmark(thing, known(thing, remote=ours())) == RemoveFinalizer()
-
-    @pytest.mark.parametrize("seconds_ago", [0, 10_000])
-    @pytest.mark.parametrize(
-        ("scenario", "step"),
-        [
-            ({}, ObserveConfig()),
-            ({"remote": ConfigGone()}, RemoveFinalizer()),
-            ({"remote": ours()}, DeleteConfig()),
-            ({"remote": DRIFTED}, DeleteConfig()),
-            ({"remote": FOREIGN}, RemoveFinalizer()),
-            ({"remote": UNMARKED}, RemoveFinalizer()),
-        ],
-    )
-    def test_our_config_is_deleted_however_late_we_are(
-        self, seconds_ago: float, scenario: dict[str, Any], step: object
-    ) -> None:
-        thing = self.deleted(seconds_ago)
-        assert decide_benchmark(thing, known(thing, **scenario)) == step
-
-    @pytest.mark.parametrize("scenario", [{}, {"remote": ours()}])
-    def test_an_evaluator_that_fails_is_waited_for_in_bounded_time(self, scenario: dict[str, Any]) -> None:
-        soon, late = self.deleted(59), self.deleted(60)
-        assert decide_benchmark(soon, known(soon, failed=True, **scenario)) == RequeueAfter(1.0)
-        left = "config team-a/qa, not deleted within 1m0s"
-        assert decide_benchmark(late, known(late, failed=True, **scenario)) == RemoveFinalizer(
-            left_behind=left
-        )
-
-
-class TestDeletedInUse:
-    """Jobs run with the config: they are waited for and counted, in bounded time."""
-
-    @staticmethod
-    def deleted(seconds_ago: float, status: dict[str, Any] | None = None) -> NemoBenchmark:
-        meta = {"deletionTimestamp": stamp(ago(seconds_ago))}
-        return bench(meta=meta, status=ready() if status is None else status)
-
-    @pytest.mark.parametrize("scenario", [{}, {"remote": ours()}, {"failed": True}])
-    def test_jobs_that_run_with_it_are_waited_for_and_counted(self, scenario: dict[str, Any]) -> None:
-        thing = self.deleted(0)
-        facts = known(thing, users=("b", "a"), **scenario)
-        step = decide_benchmark(thing, facts)
-        assert outcome(step) == (WORKING, "ConfigInUse")
-        assert isinstance(step, WriteStatus)
-        assert step.status.message is not None
-        assert "config team-a/qa is used by 2 running jobs: a, b." in step.status.message
-        waiting = thing.model_copy(update={"status": step.status})
-        assert decide_benchmark(waiting, facts) == RequeueAfter(2.0)
-
-    def test_when_the_last_one_has_ended_it_is_deleted(self) -> None:
-        thing = self.deleted(30)
-        assert decide_benchmark(thing, known(thing)) == ObserveConfig()
-        assert decide_benchmark(thing, known(thing, remote=ours())) == DeleteConfig()
-
-    def test_a_config_that_is_still_used_in_the_end_is_left_and_not_deleted(self) -> None:
-        thing = self.deleted(60)
-        step = decide_benchmark(thing, known(thing, users=("a",), remote=ours()))
-        assert step == RemoveFinalizer(left_behind="config team-a/qa, still used by 1 running job: a")
-
-    def test_of_many_only_some_are_named(self) -> None:
-        thing = self.deleted(60)
-        users = tuple(f"job-{number}" for number in range(9))
-        step = decide_benchmark(thing, known(thing, users=users))
-        assert isinstance(step, RemoveFinalizer)
-        assert step.left_behind is not None
-        assert step.left_behind.endswith("9 running jobs: job-0, job-1, job-2, job-3, job-4, …")
-
-    @pytest.mark.parametrize(
-        ("job", "uses"),
-        [
-            (evaljob(status=followed()), True),
-            (evaljob(status=intent()), True),
-            (evaljob(), False),
-            (evaljob(status=finished()), False),
-            (evaljob(status=followed(), benchmarkRef={"name": "other"}), False),
-            (evaljob(status=followed(), config={"type": "gsm8k"}), False),
-            (evaljob(status=followed(), samplingParams={"temperature": 0.5}), False),
-            (evaljob(status=followed(), valuesFrom=[secret_at("config.params.extra.hf_token")]), False),
-            (evaljob(status=followed(), valuesFrom=[secret_at("target.model.api_key")]), True),
-        ],
-    )
-    def test_a_job_uses_the_config_if_it_refers_to_it_and_may_be_running(
-        self, job: NemoEvalJob, uses: bool
-    ) -> None:
-        assert is_used_by(bench(), job) is uses
-
-    @pytest.mark.parametrize(("seconds_ago", "left"), [(0, 60.0), (59, 1.0), (60, 0.0), (100, 0.0)])
-    def test_its_time_is_one_minute(self, seconds_ago: float, left: float) -> None:
-        assert release_benchmark_seconds(self.deleted(seconds_ago), NOW) == left
-        assert release_benchmark_seconds(bench(), NOW) is None
-
-
-class TestStatus:
-    @pytest.mark.parametrize(
-        ("error", "conditions", "reason"),
-        [
-            (Unavailable("refused"), WORKING, "EvaluatorUnreachable"),
-            (Unavailable("slow down", status_code=429), WORKING, "EvaluatorBusy"),
-            (Unauthorized("who?", status_code=403), WORKING, "EvaluatorUnauthorized"),
-            (Conflicting("in use", status_code=409), WORKING, "ConfigInUse"),
-            (Rejected("unknown type", status_code=422), STALLED, "EvaluatorRejected"),
-            (Ambiguous("timed out"), WORKING, "EvaluatorFailing"),
-            (Malformed("no name", status_code=200), WORKING, "EvaluatorFailing"),
-        ],
-    )
-    def test_only_a_refusal_is_for_a_person_to_mend(
-        self, error: EvaluatorError, conditions: dict[str, str], reason: str
-    ) -> None:
-        status = benchmark_status.failing(bench(meta={"generation": 3}), NOW, error, Operation.CREATE_CONFIG)
-        assert (told(status.conditions), status.conditions[0].reason) == (conditions, reason)
-        assert error.detail in (status.message or "")
-        assert status.observed_generation == 3
-
-    @pytest.mark.parametrize(
-        "error", [Missing("no route", status_code=404), Unsupported("no POST", status_code=405)]
-    )
-    def test_a_gateway_without_an_evaluator_behind_it_is_not_the_specs_fault(
-        self, error: EvaluatorError
-    ) -> None:
-        """An ingress answers 404 while the evaluator is rolled out: in progress, never failed."""
-        status = benchmark_status.failing(bench(), NOW, error, Operation.CREATE_CONFIG)
-        assert told(status.conditions) == WORKING
-
-    def test_a_spec_that_cannot_be_sent_is_stalled(self) -> None:
-        status = benchmark_status.invalid(bench(), NOW, "params is not an object")
-        assert (told(status.conditions), status.conditions[0].reason) == (STALLED, "InvalidSpec")
-
-    def test_a_missing_secret_is_waited_for(self) -> None:
-        status = benchmark_status.source_missing(
-            bench(), NOW, Reason.SECRET_NOT_FOUND, "there is no Secret hf"
-        )
-        assert (told(status.conditions), status.conditions[0].reason) == (WORKING, "SecretNotFound")
-
-    def test_a_failure_keeps_what_is_known_of_the_config(self) -> None:
-        error = Unavailable("refused")
-        status = benchmark_status.failing(bench(status=ready()), NOW, error, Operation.CREATE_CONFIG)
-        assert (status.config, status.config_id) == ("team-a/qa", "eval-config-1")
-        assert {entry.last_transition_time for entry in status.conditions} == {stamp(NOW)}
-
-    def test_a_status_that_goes_on_keeps_its_transition_time(self) -> None:
-        status = benchmark_status.ready(bench(status=ready()), NOW, ours(), ())
-        assert [entry.last_transition_time for entry in status.conditions] == [stamp(ago(100))]
-
-    def test_at_most_five_differences_are_named(self) -> None:
-        differences = [f"params.p{number}" for number in range(9)]
-        status = benchmark_status.ready(bench(), NOW, ours(), differences)
-        assert (status.message or "").endswith(
-            ", but keeps its own value of params.p0, params.p1, params.p2, params.p3, params.p4"
-        )

@@ -18,7 +18,9 @@ from typing_extensions import override
 
 from nemo_eval_operator.evaluator.model import EvaluatorError, Rejected
 from nemo_eval_operator.resources import Phase
-from tests.unit.lifecycle.attempt_scenario import Call, Conflict, Fault, Gate, Operator, Scenario, reconcile
+from tests.unit.lifecycle.attempt_calls import Call, Conflict, Fault
+from tests.unit.lifecycle.attempt_operator import Gate, Operator, reconcile
+from tests.unit.lifecycle.attempt_scenario import Scenario
 
 WHO = st.integers(0, 1)
 LANDS = st.sampled_from([None, 0.0, 0.5, 0.95, 1.0])
