@@ -217,7 +217,7 @@ def test_the_largest_gate_is_still_checked(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "lesson"),
     [
-        ("spec.gate", "Changing the gate judges the run again and runs nothing"),
+        ("spec.gate", "Editing the gate judges the existing results again and does not start a run"),
         ("spec.gate.criteria", "maxNaNFraction"),
         ("spec.gate.baseline", "Default: true."),
         ("status.gate", "verdict"),
