@@ -228,8 +228,8 @@ def test_columns(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "lesson"),
     [
-        ("spec.config", "Evaluation config of NeMo Evaluator, word for word"),
-        ("spec.config.tasks.dataset", "configMapRef <Object> The rows themselves, from a ConfigMap"),
+        ("spec.config", "Evaluation config, with the fields of NeMo Evaluator's API"),
+        ("spec.config.tasks.dataset", "configMapRef <Object> Rows from a ConfigMap"),
         ("spec.config.groups.groups", "tasks <[]string>"),
         ("spec.deletionPolicy", "Default: Delete."),
         ("status.conditions", "lastTransitionTime <string> -required-"),

@@ -76,7 +76,7 @@ def test_kinds_are_found_by_their_category(cluster: Cluster, api: Api) -> None:
         ("spec", "Default: 60."),
         ("spec.target.model", "api_endpoint <Object>"),
         ("spec.target.retriever.pipeline", "index_embedding_model <Object> -required-"),
-        ("spec.target", "NAMESPACE/NAME is not accepted"),
+        ("spec.target", "A name (NAMESPACE/NAME) is not accepted"),
         ("spec.config", "create a NemoBenchmark"),
         ("spec.samplingParams", "stop <[]string>"),
         ("spec.valuesFrom.secretKeyRef", "key <string> -required-"),
