@@ -1,6 +1,10 @@
 """httpx transport over aiohttp's connections, which need half the CPU of httpx's own.
 
 httpx polls the socket of every idle connection before each request, and parses HTTP in Python.
+
+`httpx-aiohttp` 0.2.0 does not replace this module: it raises ConnectTimeout for a connection that the server
+closes after the request was sent, so that a job could be started twice. It also resolves `%2E%2E` in paths,
+refuses URLs with credentials, and fails on a reason phrase that is not UTF-8.
 """
 
 from __future__ import annotations
