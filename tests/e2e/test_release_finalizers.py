@@ -77,7 +77,7 @@ def test_it_frees_all_objects_and_names_what_goes_on(scenario: Scenario) -> None
 
     objects = [("nec", "main"), (BENCHMARK, "rows"), (JOB, "running"), (JOB, "submitting"), (JOB, "ended")]
     assert [scenario.finalizers(*named) for named in objects] == [["example.com/foreign"]] * 5
-    submitting = "possibly a remote job that was being submitted"
+    submitting = "a remote job that was being submitted"
     assert set(first.stdout.splitlines()) == {
         f"{scenario.namespace}/running: remote job eval-1 goes on in the evaluator",
         f"{scenario.namespace}/submitting: {submitting} goes on in the evaluator",

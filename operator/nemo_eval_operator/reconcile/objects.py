@@ -162,7 +162,7 @@ class ObjectWriter:
             name=thing.metadata.name,
             remote=remote or "",
         )
-        message = f"left behind in the evaluator: {left_behind}"
+        message = f"left in the evaluator: {left_behind}"
         await self.tell(thing, Event("Warning", Reason.LEFT_IN_EVALUATOR, message))
 
     async def delete(self, thing: OwnedT) -> None:

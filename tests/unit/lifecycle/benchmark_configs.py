@@ -23,10 +23,10 @@ def ready(generation: int = 1) -> dict[str, Any]:
         "configId": "eval-config-1",
         "configGeneration": generation,
         "configDigest": digest_of(config_body(benchmark(config=WANTED), {}), ours().document),
-        "message": "the evaluator has it as config team-a/qa",
+        "message": "stored in the evaluator as config team-a/qa",
         "conditions": [
             condition("Ready", "True", "ConfigReady", since=ago(100), generation=generation)
-            | {"message": "the evaluator has it as config team-a/qa"}
+            | {"message": "stored in the evaluator as config team-a/qa"}
         ],
     }
 

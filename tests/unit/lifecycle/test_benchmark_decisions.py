@@ -141,7 +141,7 @@ class TestPresent:
         step = decide_benchmark(thing, known(thing, remote=remote, **sent))
         assert outcome(step) == (READY, "ConfigReady")
         assert isinstance(step, WriteStatus)
-        assert "but keeps its own value of params." in (step.status.message or "")
+        assert "the server overrides params." in (step.status.message or "")
 
     @pytest.mark.parametrize("remote", [EARLIER, UNMARKED])
     @pytest.mark.parametrize("status", [{}, ready()])

@@ -77,5 +77,5 @@ class TestStatus:
         differences = [f"params.p{number}" for number in range(9)]
         status = benchmark_status.ready(bench(), NOW, ours(), differences)
         assert (status.message or "").endswith(
-            ", but keeps its own value of params.p0, params.p1, params.p2, params.p3, params.p4"
+            "; the server overrides params.p0, params.p1, params.p2, params.p3, params.p4"
         )

@@ -178,7 +178,9 @@ class TestDeleted:
         assert decide_job(job, scenario) == RequeueAfter(2.0)
         late = self.deleted(finished(), since=ago(60), deletionPolicy="Delete")
         step = decide_job(late, scenario)
-        assert step == RemoveFinalizer(left_behind="remote job eval-1, not confirmed as ended within 1m0s")
+        assert step == RemoveFinalizer(
+            left_behind="remote job eval-1 may still be running: its end was not confirmed within 1m0s"
+        )
 
     @pytest.mark.parametrize(
         "scenario",
@@ -196,7 +198,7 @@ class TestDeleted:
         self, scenario: dict[str, Any], timeout: int, limit: str
     ) -> None:
         job = self.deleted(followed(), since=ago(timeout), cancelTimeoutSeconds=timeout)
-        left = f"remote job eval-1, not confirmed as ended within {limit}"
+        left = f"remote job eval-1 may still be running: its end was not confirmed within {limit}"
         assert decide_job(job, facts(**scenario)) == RemoveFinalizer(left_behind=left)
 
     @pytest.mark.parametrize("word", ["running", "cancelling"])
@@ -235,6 +237,9 @@ class TestDeleted:
     @pytest.mark.parametrize("scenario", [{"failed": True}, {"lookup": lookup()}])
     def test_a_look_up_that_says_too_little_is_given_up_in_the_end(self, scenario: dict[str, Any]) -> None:
         assert decide_job(self.deleted(intent(10)), facts(**scenario)) == RequeueAfter(2.0)
-        left = "possibly a remote job that was being submitted, not confirmed as ended within 1m0s"
+        left = (
+            "a remote job that was being submitted may still be running: its end was not confirmed "
+            "within 1m0s"
+        )
         late = self.deleted(intent(10), since=ago(60))
         assert decide_job(late, facts(**scenario)) == RemoveFinalizer(left_behind=left)

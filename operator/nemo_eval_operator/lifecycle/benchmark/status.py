@@ -48,8 +48,10 @@ def ready(
     `differences` are paths where it insists on something else.
     """
     name = "/".join(config_name(benchmark))
-    but = f", but keeps its own value of {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
-    outcome = Outcome(ConditionSet.READY, Reason.CONFIG_READY, f"the evaluator has it as config {name}{but}")
+    but = f"; the server overrides {', '.join(differences[:MAX_DIFFERENCES])}" if differences else ""
+    outcome = Outcome(
+        ConditionSet.READY, Reason.CONFIG_READY, f"stored in the evaluator as config {name}{but}"
+    )
     return _with(benchmark, now, outcome).model_copy(
         update={
             "config": name,

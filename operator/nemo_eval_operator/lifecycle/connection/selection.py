@@ -68,9 +68,8 @@ def evaluator_of_record(job: NemoEvalJob) -> EvaluatorUsed | None:
 def moved(used: EvaluatorUsed, url: str) -> EvaluatorUnusable:
     """Return that the connection points to another URL now."""
     message = (
-        f"it was submitted to {used.url}, and NemoEvaluatorConnection {used.connection} is {url} now. It is "
-        "looked for nowhere else: set the URL back until this has ended, or delete this object, which leaves "
-        "the remote job where it is"
+        f"submitted to {used.url}, but NemoEvaluatorConnection {used.connection} now points to {url}. "
+        "Restore the URL until the run has finished, or delete this object (the remote job keeps running)"
     )
     return EvaluatorUnusable(Reason.EVALUATOR_CHANGED, message, stalled=True)
 

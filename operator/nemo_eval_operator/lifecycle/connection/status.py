@@ -31,7 +31,7 @@ INSECURE: Final = Reason.INSECURE_SKIP_VERIFY
 IN_USE: Final = Reason.CONNECTION_IN_USE
 
 OPEN_TO_ALL: Final = (
-    "tls.insecureSkipVerify is true: whoever is in between reads the credentials. Name the evaluator's "
+    "tls.insecureSkipVerify is true: an on-path attacker can read the credentials. Name the evaluator's "
     "certificate authority in tls.ca instead"
 )
 
@@ -119,8 +119,8 @@ def _warnings(
     if connection.spec.default and len(defaults) > 1:
         names = ", ".join(other.metadata.name for other in defaults)
         warnings[DEFAULT_CONFLICT] = (
-            f"{names} are all the default of this namespace: {connection_name(defaults[0])} is used, "
-            "the oldest. Set spec.default to false on the others"
+            f"multiple default connections in this namespace: {names}. {connection_name(defaults[0])}, the "
+            "oldest, is used. Set spec.default to false on the others"
         )
     if connection.spec.tls is not None and connection.spec.tls.insecure_skip_verify:
         warnings[INSECURE] = OPEN_TO_ALL

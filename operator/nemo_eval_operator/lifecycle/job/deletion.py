@@ -95,7 +95,7 @@ class _Patience:
 
     @property
     def outage(self) -> bool:
-        """Return why calls to the evaluator would fail; None where they would not."""
+        """Return whether calls to the evaluator would fail."""
         return isinstance(self.evaluator, EvaluatorUnusable) or self.evaluator.outage is not None
 
     @property
@@ -107,7 +107,8 @@ class _Patience:
             # The breaker wakes the job after an outage; calls before that would take workers' time.
             return RequeueAfter(self.left if self.outage else min(RECHECK_SECONDS, self.left))
         return RemoveFinalizer(
-            left_behind=f"{remains}, not confirmed as ended within {duration_text(self.limit)}"
+            left_behind=f"{remains} may still be running: its end was not confirmed "
+            f"within {duration_text(self.limit)}"
         )
 
 
@@ -125,7 +126,7 @@ def _is_cancelling(job: NemoEvalJob) -> bool:
 
 def _uncertain(job: NemoEvalJob, submitted: datetime | None, patience: _Patience, facts: Facts) -> JobStep:
     """Return the step for a submission without a known outcome; `submitted` None: status was lost."""
-    remains = "possibly a remote job that was being submitted"
+    remains = "a remote job that was being submitted"
     evaluator = patience.evaluator
     if isinstance(facts.lookup, Unknown):
         if facts.failed or patience.outage:

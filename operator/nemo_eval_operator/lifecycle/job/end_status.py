@@ -157,7 +157,7 @@ def results_pending(
 
     `given_up`: it will not mend by itself, so whoever waits is told at once; the job still goes on trying.
     """
-    message = f"the evaluation completed, its results are not here yet: {problem}"
+    message = f"the evaluation completed, but its results are not stored yet: {problem}"
     if given_up:
         message += f". Remote job {job.status.job_id} still has them; the operator keeps retrying"
         return with_outcome(

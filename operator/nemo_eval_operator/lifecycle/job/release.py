@@ -16,5 +16,5 @@ def left_running(job: NemoEvalJob) -> str | None:
     if job.status.job_id is not None:
         return f"remote job {job.status.job_id}"
     if job.status.submission is not None or status_was_lost(job):
-        return "possibly a remote job that was being submitted"
+        return "a remote job that was being submitted"
     return None
