@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Final, Literal
 
 import typer
@@ -15,7 +17,10 @@ from .api.guard import served_hosts
 from .app import create_app
 from .evaluations import Outcome
 from .oneshot import (
+    UNREADABLE,
     Assignment,
+    Gate,
+    NotJudged,
     Report,
     evaluate_once,
     run_documents,
@@ -196,6 +201,21 @@ def run(
             help="Also write the results, scores and samples, to this file as JSON.",
         ),
     ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POLICY",
+            help="Judge the results by this gate, with the program nemo-eval-operator, which has to be"
+            " installed too. YAML: a gate with criteria, a NemoEvalJob, or a policy of `nel gate`.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Results of the run that the gate compares with, as --output writes them. May be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Evaluate once, without a server, and print the scores.
 
@@ -203,18 +223,23 @@ def run(
     standard error, and the number of samples without a score (NaN).
 
     Exit code: 0 when the evaluation completed, 1 when it failed, 2 when CONFIG or an option is wrong,
-    130 when it was interrupted.
+    130 when it was interrupted. With --gate, a completed evaluation has the exit code of its verdict: 0
+    passed, 1 failed, 2 inconclusive, 3 not judged, because the program, the policy or a file is missing or
+    unreadable. Policy and baseline are checked before the evaluation starts.
 
     \b
     Examples:
     nemo-local-evaluator run qa.yaml --target target.yaml
+    nemo-local-evaluator run qa.yaml --target target.yaml --gate gate.yaml --baseline earlier.json
     nemo-local-evaluator run qa.yaml --target name=smollm2 --models models.json --limit 20
     nemo-local-evaluator run qa.yaml --output results.json \\
         --target '{"type": "dataset", "dataset": "file://answers.jsonl"}'
     """
     errors = Console(stderr=True)
+    if baseline and gate is None:
+        raise typer.BadParameter("has no effect without --gate", param_hint="--baseline")
     try:
-        config_document, target_document = run_documents(config, target, limit=limit)
+        config_document, target_document = run_documents(config, target, limit=limit, judged=gate is not None)
         assignment = Assignment(
             config=config_document,
             target=target_document,
@@ -224,6 +249,7 @@ def run(
         )
     except InvalidDocument as error:
         raise typer.BadParameter(str(error)) from error
+    judge = _checked_gate(gate, baseline or ()) if gate is not None else None
     evaluated = f"{config} (type {config_document['type']}) on target: {target_shown(target_document)}"
     errors.print(f"Evaluating {evaluated}", markup=False, highlight=False, soft_wrap=True)
     try:
@@ -243,6 +269,30 @@ def run(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(_as_json(outcome))
+    if judge is not None:
+        raise typer.Exit(_print_verdict(judge, outcome))
+
+
+def _checked_gate(policy: Path, baselines: Sequence[Path]) -> Gate:
+    try:
+        return Gate(policy, baselines)
+    except NotJudged as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNREADABLE) from error
+
+
+def _print_verdict(gate: Gate, outcome: Outcome) -> int:
+    """Print what the gate makes of the results, and return the exit code."""
+    with TemporaryDirectory(prefix="nemo-local-evaluator-") as scratch:
+        results = Path(scratch, "results.json")
+        results.write_text(_as_json(outcome))
+        try:
+            verdict, code = gate.judge(results)
+        except NotJudged as error:
+            typer.echo(str(error), err=True)
+            return UNREADABLE
+    typer.echo(verdict)
+    return code
 
 
 def _as_json(outcome: Outcome) -> str:

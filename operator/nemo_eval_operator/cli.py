@@ -347,11 +347,19 @@ def gate(
         Path, typer.Option(help="YAML: a gate with criteria, a NemoEvalJob, or a policy of `nel gate`.")
     ],
     candidate: Annotated[
-        list[Path], typer.Option(help="Results of the run to judge, as JSON; may be repeated.")
-    ],
+        list[Path] | None,
+        typer.Option(
+            help="Results of the run to judge, as JSON; may be repeated. Required without --check.",
+            show_default=False,
+        ),
+    ] = None,
     baseline: Annotated[
         list[Path] | None, typer.Option(help="Results of the run to compare with; may be repeated.")
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only check the policy, and that the given results can be read."),
+    ] = False,
     output: Annotated[
         str, typer.Option("--output", "-o", help="text, json or markdown.", metavar="FORMAT")
     ] = "text",
@@ -362,11 +370,17 @@ def gate(
     ConfigMap as printed by `kubectl get -o json`. Exit code: 0 passed, 1 failed, 2 inconclusive, 3 usage or
     unreadable input.
     """
-    from .gate_command import ExitCode, Output, Unreadable, run_gate
+    from .gate_command import ExitCode, Output, Unreadable, check_gate, run_gate
 
+    if not (candidate or check):
+        typer.echo("Missing option '--candidate': name the results to judge, or set --check", err=True)
+        raise typer.Exit(ExitCode.UNREADABLE)
     try:
+        if check:
+            typer.echo(check_gate(policy, [*(baseline or []), *(candidate or [])]))
+            return
         printed, code = run_gate(
-            policy, baselines=baseline or [], candidates=candidate, output=Output(output)
+            policy, baselines=baseline or [], candidates=candidate or [], output=Output(output)
         )
     except (Unreadable, ValueError) as error:
         typer.echo(str(error), err=True)

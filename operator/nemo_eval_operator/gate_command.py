@@ -12,10 +12,21 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from nemo_eval_operator.lifecycle.job import DRY_RUN_LABEL, RESULTS_KEY
 
-from .gates import Evidence, PolicyInvalid, Result, as_json, as_markdown, as_text, evidence_of, gate_of, judge
+from .gates import (
+    Evidence,
+    Gate,
+    PolicyInvalid,
+    Result,
+    as_json,
+    as_markdown,
+    as_text,
+    evidence_of,
+    gate_of,
+    judge,
+)
 from .json_types import JsonObject
 
-__all__ = ["ExitCode", "Output", "Unreadable", "run_gate"]
+__all__ = ["ExitCode", "Output", "Unreadable", "check_gate", "run_gate"]
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """Of one input file, so that a wrong path such as /dev/zero ends with a message."""
@@ -52,16 +63,27 @@ def run_gate(
     policy: Path, *, baselines: Sequence[Path], candidates: Sequence[Path], output: Output
 ) -> tuple[str, int]:
     """Return what to print, and the exit code. Raises Unreadable."""
-    try:
-        gate = gate_of(_json.validate_python(_yaml(policy)))
-    except PolicyInvalid as error:
-        raise Unreadable(f"{policy}: {error}") from error
-    except ValidationError as error:
-        raise Unreadable(f"{policy}: not a document of plain values") from error
+    gate = _gate(policy)
     baseline = _evidence(baselines) if baselines else None
     judgement = judge(gate, _evidence(candidates), baseline)
     code = {Result.FAILED: ExitCode.FAILED, Result.INCONCLUSIVE: ExitCode.INCONCLUSIVE}.get(judgement.verdict)
     return PRINTERS[output](judgement), ExitCode.PASSED if judgement.passed or code is None else code
+
+
+def check_gate(policy: Path, results: Sequence[Path]) -> str:
+    """Return a line that describes the policy, if it and the results can be read. Raises Unreadable."""
+    count = len(_gate(policy).criteria)
+    _evidence(results)
+    return f"{policy} is valid: {count} {'criterion' if count == 1 else 'criteria'}"
+
+
+def _gate(policy: Path) -> Gate:
+    try:
+        return gate_of(_json.validate_python(_yaml(policy)))
+    except PolicyInvalid as error:
+        raise Unreadable(f"{policy}: {error}") from error
+    except ValidationError as error:
+        raise Unreadable(f"{policy}: not a document of plain values") from error
 
 
 def _evidence(paths: Sequence[Path]) -> Evidence:
@@ -96,10 +118,20 @@ def _is_dry_run(config_map: JsonObject) -> bool:
 
 
 def _yaml(path: Path) -> object:
+    """The document of a file. Where it has several, the NemoEvalJob: manifests often share a file."""
     try:
-        return yaml.safe_load(_read(path))
+        documents = [document for document in yaml.safe_load_all(_read(path)) if document is not None]
     except (yaml.YAMLError, RecursionError) as error:
         raise Unreadable(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if len(documents) > 1:
+        jobs = [one for one in documents if isinstance(one, dict) and one.get("kind") == "NemoEvalJob"]
+        if len(jobs) != 1:
+            raise Unreadable(
+                f"{path}: expected one document, or one NemoEvalJob among others: it has {len(documents)} "
+                f"documents, of which {len(jobs)} are NemoEvalJobs"
+            )
+        return jobs[0]
+    return documents[0] if documents else None
 
 
 def _read(path: Path) -> bytes:

@@ -21,8 +21,8 @@ from tests.pages import PAGES, commands, page_name
 
 RUN = {page: [command for command in commands(page) if not reason_not_to_run(command.text)] for page in PAGES}
 
-EXIT_CODES = {"nemo-eval-operator gate": 2}
-"""Exit codes other than 0 that pages announce, by the beginning of the command."""
+EXIT_CODES = {"nemo-eval-operator gate .* --candidate .*": 2}
+"""Exit codes other than 0 that pages announce, by regular expressions that match whole commands."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_commands_of_a_page_work(shell: Shell, page: Path) -> None:
     shell.show_files_of(page)
     shell.cluster.kubectl("delete", "nemoevaljobs,nemobenchmarks", "--all", "--timeout=60s")
     for command in RUN[page]:
-        expected = next((code for text, code in EXIT_CODES.items() if command.text.startswith(text)), 0)
+        expected = next((code for text, code in EXIT_CODES.items() if re.fullmatch(text, command.text)), 0)
         ran = shell.run(command)
         assert ran.returncode == expected, f"{command}\n{ran.stdout}\n{ran.stderr}"
 

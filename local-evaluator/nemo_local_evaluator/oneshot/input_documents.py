@@ -35,14 +35,18 @@ class _Given:
     """ConfigMaps in the same file."""
 
 
-def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Document, Document]:
+def run_documents(
+    config: Path, target: str, *, limit: int | None, judged: bool = False
+) -> tuple[Document, Document]:
     """Return NeMo's config and target; `limit` takes the place of the config's limit_samples and the job's.
 
     `config` is a file with a config, a NemoBenchmark, or a NemoEvalJob with a config. `target` is
     `name=<registered model>`, a JSON object, or else a file: a target, or a NemoEvalJob, whose samplingParams
-    and limitSamples apply. Raise InvalidDocument.
+    and limitSamples apply. A run that will be judged by a gate may not be a dry run. Raise InvalidDocument.
     """
     of_config, of_target = _config(config), _target(target)
+    if judged:
+        _refuse_dry_run(of_target.manifest or of_config.manifest)
     config_maps = [*of_config.config_maps, *of_target.config_maps]
     target_document = target_with_rows(of_target.document, config_maps)
     _check(target_document, TargetInput, owner=of_target.owner)
@@ -56,6 +60,13 @@ def run_documents(config: Path, target: str, *, limit: int | None) -> tuple[Docu
     if limit is not None:
         document = {**document, "params": {**(document.get("params") or {}), "limit_samples": limit}}
     return document, target_document
+
+
+def _refuse_dry_run(manifest: Manifest | None) -> None:
+    if manifest is not None and manifest.spec.dryRun:
+        raise InvalidDocument(
+            f"{manifest.shown} is a dry run, which no gate judges: remove spec.dryRun or --gate"
+        )
 
 
 def _config_of_run(job: Manifest, config: _Given, config_maps: list[Document]) -> Document:

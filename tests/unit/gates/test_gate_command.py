@@ -152,3 +152,38 @@ def test_a_policy_that_cannot_be_read_ends_with_3(policy: str, message: str) -> 
 
     assert done.exit_code == 3
     assert message in done.stderr
+
+
+MANIFESTS = """\
+kind: NemoBenchmark
+---
+kind: NemoEvalJob
+spec: {gate: {criteria: [{score: qa/answered, minimum: 0.5}]}}
+"""
+
+
+@pytest.mark.usefixtures("home")
+def test_a_gate_is_found_in_the_one_job_of_a_file_with_other_manifests() -> None:
+    Path("gate.yaml").write_text(MANIFESTS)
+    assert gate("--candidate", "equal.json").exit_code == 0
+
+    Path("gate.yaml").write_text(MANIFESTS + "---\nkind: NemoEvalJob\n")
+    done = gate("--candidate", "equal.json")
+    assert done.exit_code == 3
+    assert "it has 3 documents, of which 2 are NemoEvalJobs" in done.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_a_policy_is_checked_without_a_candidate() -> None:
+    done = gate("--check", "--baseline", "few.json")
+
+    assert (done.exit_code, done.stdout) == (0, "gate.yaml is valid: 1 criterion\n")
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("option", ["--baseline", "--candidate"])
+def test_a_check_reads_the_results_too(option: str) -> None:
+    done = gate("--check", option, "gate.yaml")
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert done.stderr.startswith("gate.yaml: not a JSON object")
