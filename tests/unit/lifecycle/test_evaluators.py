@@ -257,7 +257,7 @@ class TestTrouble:
         status = connection_status.standing(one, NOW, None, siblings=[one, two], running=1, waiting=2)
         types = [condition.type for condition in status.conditions]
         assert types == ["Ready", "DefaultConflict", "InsecureSkipVerify"]
-        assert "team-a/two is used" in status.conditions[1].message
+        assert "team-a/two, the oldest, is used" in status.conditions[1].message
         assert (status.jobs_running, status.jobs_waiting) == (1, 2)
         events = connection_status.events_of_connection(one.status, status)
         assert [(event.type, event.reason) for event in events] == [
