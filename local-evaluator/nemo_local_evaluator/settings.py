@@ -46,7 +46,7 @@ class Settings:
     """Seconds before the first retry of a model call; doubled for each further one."""
 
     harness: Harness = field(default_factory=Harness)
-    """How lm-eval is run for academic benchmarks."""
+    """Settings of lm-eval, which runs academic benchmarks."""
 
     scoring_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that render templates and compute metrics."""

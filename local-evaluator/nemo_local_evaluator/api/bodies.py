@@ -29,7 +29,7 @@ Patch = Annotated[
 HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 MAX_DIGITS: Final = 300
-"""Of a whole number; the largest float has 309."""
+"""Digits of a whole number; the largest float has 309."""
 
 
 class _JsonRequest(Request):

@@ -44,7 +44,7 @@ class _Lines:
         self._file = file
         self._name = name
         self.number = 0
-        """Of the row that is being read; 0 for the header."""
+        """Number of the row that is being read; 0 for the header."""
         self.taken = 0
 
     def next_row(self) -> None:

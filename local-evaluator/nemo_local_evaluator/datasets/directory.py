@@ -15,12 +15,12 @@ __all__ = ["Directory"]
 class Directory:
     def __init__(self, *, name: str, names: Iterable[str], path_of: Callable[[str], Awaitable[Path]]) -> None:
         self.names = frozenset(names)
-        """Of all files beneath, relative to the directory: `qrels/test.tsv`."""
+        """Names of all files below the directory, relative to it: `qrels/test.tsv`."""
         self._name = name
         self._path_of = path_of
 
     async def path(self, name: str) -> Path:
-        """Where the file lies on this machine, downloaded first where it came from elsewhere."""
+        """Return the file's path on this machine. A remote file is downloaded first."""
         if name not in self.names:
             raise bad_file(self._name, f"has no file {name!r}")
         return await self._path_of(name)

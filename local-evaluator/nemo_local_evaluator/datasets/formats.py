@@ -55,7 +55,7 @@ SUFFIXES: Final = ", ".join(f".{name}" for name in _NAMES)
 class DataFile:
     path: Path
     name: str
-    """What messages call it: downloads and caches have names of their own."""
+    """Name for messages: the path of a download or cache means nothing to users."""
     form: Format
 
 
@@ -74,7 +74,7 @@ def media_format(media_type: str) -> Format | None:
 
 
 def read_bytes(data: bytes, form: Format, name: str) -> Generator[SizedRow, None, None]:
-    """As `read_file`, for data in memory."""
+    """Yield the rows of data in memory, as `read_file` does for a file."""
     yield from _READERS[form](io.BytesIO(data), name)
 
 

@@ -27,16 +27,16 @@ from .web import MAX_DOWNLOAD_BYTES
 __all__ = ["Hub", "HubFiles"]
 
 _DOWNLOAD_SECONDS: Final = 3600.0
-"""For one file."""
+"""Seconds that the download of one file may take."""
 _LOOK_SECONDS: Final = 30.0
-"""For the look at what a repository holds."""
+"""Seconds that listing a repository may take."""
 _DOWNLOADS_AT_ONCE: Final = 4
 """In threads of their own, for they take long."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubFiles:
-    """What a repository holds at one commit, so that all its files are of the same."""
+    """Files of a repository at one commit, so that all are of the same version."""
 
     repository: str
     commit: str
@@ -50,7 +50,7 @@ class Hub:
         self._downloads = ThreadPoolExecutor(_DOWNLOADS_AT_ONCE, thread_name_prefix="hub")
 
     async def look(self, place: HubPlace, source: DatasetSource) -> HubFiles:
-        """Raises EvaluationError where the hub does not answer, or has no such dataset for us."""
+        """List a dataset's files. Raise EvaluationError if the hub does not answer or refuses the dataset."""
         work = partial(_look, place, source, caches=self._caches)
         async with _telling(source, seconds=_LOOK_SECONDS):
             return await asyncio.to_thread(work)

@@ -26,7 +26,7 @@ __all__ = ["MAX_OBJECT_CHARACTERS", "MAX_OBJECT_PARTS", "read_json", "read_json_
 
 _CHUNK_BYTES: Final = 256 * 1024
 MAX_OBJECT_CHARACTERS: Final = 64 * 1024 * 1024
-"""Of a dataset that is one object: the training set of SQuAD 2.0 has 42 million."""
+"""Limit for a dataset that is one object: the training set of SQuAD 2.0 has 42 million."""
 MAX_OBJECT_PARTS: Final = 2_000_000
 """Objects, lists and values of such a dataset; the training set of SQuAD 2.0 has 1.3 million."""
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")

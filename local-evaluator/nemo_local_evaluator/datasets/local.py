@@ -12,7 +12,7 @@ from .refusals import bad_file
 __all__ = ["LocalFiles"]
 
 _MAX_FILES: Final = 10_000
-"""Of a directory that is searched: no dataset has more, but a home directory may."""
+"""Limit for a directory that is searched: no dataset has more files, but a home directory may."""
 _MAX_SHOWN: Final = 300
 
 
@@ -43,7 +43,7 @@ class LocalFiles:
         return existing[0]
 
     def names(self, directory: Path) -> list[str]:
-        """Of the files beneath, relative to it; hidden ones and links to elsewhere are left out."""
+        """Return names of the files below `directory`, relative to it, without hidden files and links out."""
         names: list[str] = []
         for path in self._walk(directory):
             if len(names) == _MAX_FILES:

@@ -25,7 +25,7 @@ _BATCH_BYTES: Final = 8 * 1024 * 1024
 _MAX_BATCH_ROWS: Final = 64
 """Small, for the size of a row is only known once it is decoded."""
 _BUFFER_BYTES: Final = 1024 * 1024
-"""With a buffer, Arrow reads columns page by page; without, whole."""
+"""Buffer with which Arrow reads columns page by page; without one it reads them whole."""
 
 
 def read_parquet(file: BinaryIO, name: str) -> Iterator[SizedRow]:
@@ -54,7 +54,7 @@ def _batch_rows(metadata: Any) -> int:
 
 
 def _in_microseconds(batch: Any) -> Any:
-    """Without nanoseconds, which Python's times do not have."""
+    """Return the batch without nanoseconds, which Python's times do not have."""
     columns = [
         column if (coarse := _coarser(column.type)) is None else column.cast(coarse, safe=False)
         for column in batch.columns

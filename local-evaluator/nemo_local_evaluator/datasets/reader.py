@@ -67,7 +67,7 @@ class DatasetReader:
                 pass
 
     def check_directory(self, source: DatasetSource) -> None:
-        """As `check`, for what `directory` will be asked for."""
+        """Check a source that `directory` will open, as `check` does for rows."""
         match place_of(source):
             case LocalPlace(path):
                 self._local_directory(source, path)
@@ -95,7 +95,7 @@ class DatasetReader:
         return await rows_in_files(files, limit=limit)
 
     async def directory(self, source: DatasetSource) -> Directory:
-        """Of several files; none of them is read or downloaded yet."""
+        """Return a directory of files; none of them is read or downloaded yet."""
         match place_of(source):
             case LocalPlace(path):
                 directory = self._local_directory(source, path)

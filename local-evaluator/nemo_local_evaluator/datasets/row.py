@@ -1,4 +1,4 @@
-"""What a row is, everywhere in this program, and how large one may be."""
+"""The type of a dataset's row, and how large one may be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nemo_local_evaluator.wire.bounds import separators
 __all__ = ["MAX_ROW_BYTES", "Row", "SizedRow", "item_id", "weight"]
 
 Row = dict[str, Any]
-"""What JSON can carry, wherever it came from."""
+"""A row of a dataset: values that JSON has, whatever the file's format."""
 
 SizedRow = tuple[Row, int]
 """A row, and its weight."""

@@ -48,7 +48,7 @@ class Rows:
         self._release = weakref.finalize(self, release)
 
     async def batches(self, size: int) -> AsyncGenerator[list[Row]]:
-        """At most `size` rows each; fewer where they are large.
+        """Yield batches of at most `size` rows, fewer where rows are large.
 
         Raises EvaluationError where the file is no longer what was checked. A caller that leaves the loop
         early closes the iterator (`contextlib.aclosing`), and with it the file.
@@ -78,7 +78,7 @@ class Rows:
 
 
 def rows_in_memory(rows: Sequence[Row], *, limit: int | None) -> Rows:
-    """For rows that came with the target."""
+    """Return the rows that a target holds itself."""
     count = len(rows) if limit is None else min(limit, len(rows))
     return Rows(name="rows", count=count, read=lambda: ((row, 0) for row in rows), release=_nothing)
 
@@ -100,7 +100,7 @@ async def rows_in_files(
 
 
 async def rows_in_bytes(data: bytes, form: Format, *, name: str, limit: int | None) -> Rows:
-    """As `rows_in_files`, for data in memory."""
+    """Return the rows of data in memory, as `rows_in_files` does for files."""
     return await _read_once(lambda: read_bytes(data, form, name), limit, name=name, release=_nothing)
 
 

@@ -1,4 +1,4 @@
-"""Which files of a directory are the dataset: pure, of names alone."""
+"""Selection of the files of a directory that are the dataset, by their names alone; no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .refusals import bad_file
 __all__ = ["select"]
 
 _SHARD: Final = re.compile(r"-\d{5}-of-(\d{5})$")
-"""Of the names that Hugging Face's `datasets` writes: test-00000-of-00003.parquet."""
+"""Suffix of names that Hugging Face's `datasets` writes: test-00000-of-00003.parquet."""
 _MAX_NAMED: Final = 10
 
 

@@ -1,4 +1,4 @@
-"""What a config says of a dataset, and where that is: pure, no look at any disk or network."""
+"""A dataset as a config describes it, and its location; no I/O."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class HubPlace:
     repository: str
     revision: str | None
     path: str
-    """Of a file or a directory; empty for the whole repository."""
+    """Path of a file or a directory; empty for the whole repository."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ Place = LocalPlace | WebPlace | HubPlace | InlinePlace
 
 
 def place_of(source: DatasetSource) -> Place:
-    """Raises EvaluationError for schemes that are not read here, and for URLs that are none."""
+    """Return the location of a dataset. Raise EvaluationError for an unsupported scheme or an invalid URL."""
     if source.files_url.startswith(_INLINE):
         return _inline_place(source)
     scheme, separator, rest = source.files_url.partition("://")

@@ -17,7 +17,7 @@ __all__ = ["MAX_DOWNLOAD_BYTES", "Downloads"]
 
 MAX_DOWNLOAD_BYTES: Final = 8 * 1024**3
 _TIMEOUT_SECONDS: Final = 3600.0
-"""For a whole download."""
+"""Seconds that a whole download may take."""
 _SILENCE: Final = httpx.Timeout(30.0)
 """Seconds without a byte after which a server is given up."""
 _OLD_SECONDS: Final = 7 * 24 * 3600.0
@@ -68,7 +68,7 @@ class Downloads:
 
 
 def _remove_old(directory: Path) -> None:
-    """What a process that was killed has left. Another one may be using what is younger."""
+    """Remove old files of processes that were killed. Another process may be using newer ones."""
     for path in directory.glob("*"):
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _OLD_SECONDS:

@@ -59,7 +59,7 @@ _OTHER_HARNESSES: Final[Mapping[str, frozenset[str]]] = {
 def plan(
     config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
 ) -> Evaluation:
-    """Raises EvaluationError."""
+    """Return the evaluation of a config of an academic type. Raise EvaluationError."""
     try:
         return _plan(config, target, endpoints=endpoints, resources=resources)
     except EvaluationError as fault:

@@ -33,7 +33,7 @@ def plan(
     endpoints: Endpoints,  # noqa: ARG001 (families are called alike)
     resources: Resources,
 ) -> Evaluation:
-    """Raises EvaluationError."""
+    """Return the evaluation of an agentic config. Raise EvaluationError."""
     if not config.tasks:
         raise EvaluationError("config has no tasks")
     if target.type not in {"cached_outputs", "dataset", "rows"}:

@@ -50,7 +50,7 @@ class Outcome:
     message: str = "Job completed successfully."
     """The job's last word, which differs a little between NeMo's own evaluations."""
     incomplete: bool = False
-    """Whether scores are missing, as the message says."""
+    """True if scores are missing; the message says which."""
 
 
 class Evaluation(Protocol):
@@ -58,12 +58,12 @@ class Evaluation(Protocol):
         """All that can be said without evaluating. Raises EvaluationError."""
 
     async def run(self, observer: Observer) -> Outcome:
-        """Raises EvaluationError."""
+        """Evaluate, and return the outcome. Raise EvaluationError."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What evaluations work with."""
+    """Resources that evaluations share."""
 
     datasets: DatasetReader
     models: ModelClient

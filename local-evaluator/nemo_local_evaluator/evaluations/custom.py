@@ -36,7 +36,7 @@ _TARGETS: Final = ("model", "rows", "dataset")
 def plan(
     config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
 ) -> Evaluation:
-    """Raises EvaluationError."""
+    """Return the evaluation of a custom config. Raise EvaluationError."""
     _refuse_unsupported(config, target)
     if not config.tasks:
         raise EvaluationError("config has no tasks")

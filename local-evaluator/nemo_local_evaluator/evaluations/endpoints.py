@@ -1,4 +1,4 @@
-"""Where a model is: the endpoint that a target or a judge gives, or the one registered for a name."""
+"""Endpoints of models: the one that a target or a judge gives, or the one registered for a name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Endpoints:
         )
 
     def kind_of(self, model: str | Model | None, *, owner: str) -> Generates:
-        """What the model's URL is for; a chat where it does not say. Raises EvaluationError."""
+        """Return the kind of request that the model's URL serves, by default chat. Raise EvaluationError."""
         return kind_of_url(self._address(model, owner)[0]) or "chat-completion"
 
     def _address(self, model: str | Model | None, owner: str) -> tuple[str, str, str | None]:

@@ -1,4 +1,4 @@
-"""From the documents of a job to its evaluation. Nothing in a template is compiled or run here."""
+"""Planning of an evaluation from a job's documents. Nothing in a template is compiled or run here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Planner:
         """Keys of the registry, which no caller is to see, whatever an endpoint repeats."""
 
     def plan(self, config_document: Mapping[str, Any], target_document: Mapping[str, Any]) -> Evaluation:
-        """Raises EvaluationError; Unsupported for what NeMo Evaluator can do and this server cannot."""
+        """Return a job's evaluation. Raise EvaluationError; Unsupported for a feature of NeMo only."""
         config = ConfigInput.model_validate(config_document)
         target = TargetInput.model_validate(target_document)
         refuse_unknown_fields(config, target)

@@ -1,4 +1,4 @@
-"""Which rows a task is about: those in the target, or those of a dataset."""
+"""Sources of a task's rows: the target, or a dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -
 
 
 def recorded_rows(target: TargetInput) -> list[Row] | DatasetSource:
-    """Those of a target that holds what was answered before. Raises EvaluationError."""
+    """Return the rows of a target that holds recorded answers. Raise EvaluationError."""
     if target.type == "cached_outputs":
         if target.cached_outputs is None:
             raise EvaluationError("target of type 'cached_outputs' has no cached_outputs")
@@ -28,7 +28,7 @@ def recorded_rows(target: TargetInput) -> list[Row] | DatasetSource:
 
 
 def source_of(dataset: str | Dataset | None, *, owner: str) -> DatasetSource:
-    """Raises EvaluationError."""
+    """Return the source of a dataset that a config names. Raise EvaluationError."""
     if dataset is None:
         raise EvaluationError(f"{owner} has no dataset")
     if isinstance(dataset, str):

@@ -1,4 +1,4 @@
-"""From samples to a task's result: scores with their statistics, and the first samples themselves to read."""
+"""A task's result from its samples: scores with their statistics, and the first samples to read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sample:
     answer: Mapping[str, Any] | None = None
     """None where there is none to score."""
     scored: dict[str, Scored] = field(default_factory=dict)
-    """By metric; those missing could not be computed and count as not-a-number."""
+    """Scores by metric; missing ones could not be computed and count as not-a-number."""
     errors: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class TaskScores:
         self.answered = 0
         self.first_error: str | None = None
         self._first_errors: dict[str, str] = {}
-        """By metric."""
+        """First error of each metric."""
 
     @property
     def failed(self) -> int:

@@ -44,7 +44,7 @@ _IDEAL: Final = (
 def plan(
     config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
 ) -> Evaluation:
-    """Raises EvaluationError."""
+    """Return the evaluation of a config of type similarity_metrics. Raise EvaluationError."""
     if not config.tasks:
         raise EvaluationError("config has no tasks")
     if target.type not in {"model", "cached_outputs", "dataset", "rows"}:

@@ -18,7 +18,7 @@ MAX_VALUE: Final = 1e100
 
 
 def counts(value: float) -> bool:
-    """Whether `value` is one to gather: finite, and of a size that sums of squares can hold."""
+    """Return whether `value` is included: finite, and of a size that sums of squares can hold."""
     return abs(value) <= MAX_VALUE
 
 
@@ -32,9 +32,9 @@ class RunningStatistics:
     def __init__(self) -> None:
         self.count = 0
         self._sum = 0
-        """In units of 2 ** -1074."""
+        """Sum in units of 2 ** -1074."""
         self._sum_squared = 0
-        """In units of 2 ** -2148."""
+        """Sum of squares in units of 2 ** -2148."""
         self._min = math.inf
         self._max = -math.inf
 

@@ -24,7 +24,7 @@ MAX_PARALLELISM: Final = 128
 
 
 Answered = Callable[[Row], Mapping[str, Any]]
-"""From a row to the sample it brings along, where no model is asked. Raises SampleFailed."""
+"""Function that returns the sample recorded in a row, for tasks without a model. Raises SampleFailed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class TaskPlan:
     metrics: Mapping[str, MetricSpec]
     answer: Generation | Answered
     judges: Mapping[str, Endpoint] = field(default_factory=dict)
-    """By metric: whom to ask for a judgement."""
+    """Endpoints of the judges, by metric."""
 
     @property
     def asks_models(self) -> bool:

@@ -37,7 +37,7 @@ MAX_MISSING_NAMED: Final = 3
 """Metrics without a number that the job's message names."""
 
 SAMPLES_SCORED_AT_ONCE: Final = 64
-"""Where no model is asked: what a worker gets with one message."""
+"""Samples that a worker gets with one message in tasks without a model."""
 
 
 class TasksEvaluation:

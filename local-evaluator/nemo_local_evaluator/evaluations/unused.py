@@ -65,13 +65,13 @@ def refuse_other_targets(target: TargetInput) -> None:
 
 
 def refuse_groups(config: ConfigInput) -> None:
-    """Raises Unsupported."""
+    """Raise Unsupported for a config with groups."""
     if config.groups:
         raise Unsupported("groups are not supported here; scores are reported by task")
 
 
 def refuse_other_datasets(tasks: Mapping[str, Task], target: TargetInput) -> None:
-    """Where the target holds the rows, a task may only repeat its dataset. Raises EvaluationError."""
+    """Raise EvaluationError if a task names another dataset than the target, which holds the rows."""
     own = target.cached_outputs if target.type == "cached_outputs" else target.dataset
     for name, task in tasks.items():
         if task.dataset is not None and _files_url(task.dataset) != _files_url(own):
@@ -84,7 +84,7 @@ def refuse_other_datasets(tasks: Mapping[str, Task], target: TargetInput) -> Non
 def refuse_task_fields(
     tasks: Mapping[str, Task], *, params: bool = False, metric_params: bool = False, why: str
 ) -> None:
-    """Raises Unsupported where a task, or one of its metrics, has params."""
+    """Raise Unsupported if a task, or one of its metrics, has params."""
     for name, task in tasks.items():
         if params and task.params:
             raise Unsupported(f"tasks.{name}.params have no effect here: {why}")

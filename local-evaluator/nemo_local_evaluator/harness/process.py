@@ -70,7 +70,7 @@ _EVENT: Final = TypeAdapter[Scores | _Sample | _Failure](
 
 @dataclass(frozen=True, kw_only=True)
 class Harness:
-    """What the server runs lm-eval with."""
+    """Interpreter and directories with which the server runs lm-eval."""
 
     python: Path = field(default_factory=lambda: Path(sys.executable))
     """The interpreter that lm-eval is installed for."""

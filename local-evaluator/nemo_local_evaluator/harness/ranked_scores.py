@@ -1,4 +1,4 @@
-"""From lm-eval's scores to the shape NeMo gives them: by metric, numbered in lm-eval's order."""
+"""Conversion of lm-eval's scores to NeMo's form: by metric, numbered in lm-eval's order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From NeMo's params to what lm-eval is called with. Pure.
+"""Conversion of NeMo's params to lm-eval's arguments; no I/O.
 
 What a caller may set is listed here, key by key: lm-eval has options that read files, run code from a hub or
 send the API key elsewhere, and those are the server's to decide.

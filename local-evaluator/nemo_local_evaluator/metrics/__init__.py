@@ -72,7 +72,7 @@ _OF_CORPUS: Final[Mapping[str, tuple[str, CorpusScore]]] = {
 
 
 def build_metric(kind: str, params: Mapping[str, Any], environment: TemplateEnvironment) -> Metric | Judge:
-    """Raises EvaluationError."""
+    """Return the metric or judge of this kind. Raise EvaluationError."""
     factory = _FACTORIES.get(kind)
     if factory is None:
         raise EvaluationError(f"metric type {kind!r} is unknown; known are {', '.join(_OF_CUSTOM_TASKS)}")

@@ -1,4 +1,4 @@
-"""What a metric is: scores for one sample, and for some also a score that only all samples together have.
+"""Base of the metrics: scores for one sample, and for some also a score of all samples together.
 
 Metrics run in worker processes (`scoring`): no I/O, and nothing kept between samples.
 """
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Evidence(NamedTuple):
-    """What was compared."""
+    """The texts that a metric compared."""
 
     prediction: str
     references: list[str]
@@ -39,7 +39,7 @@ class Scored:
     scores: dict[str, float]
     """A score that is missing, or is not a number, could not be computed for this sample."""
     tally: tuple[float, ...] | None = None
-    """What the sample adds to the corpus's score."""
+    """The sample's contribution to the corpus's score."""
     problems: tuple[str, ...] = ()
     """Reason why a score is not a number, for readers of the sample."""
 

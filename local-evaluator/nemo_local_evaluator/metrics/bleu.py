@@ -44,7 +44,7 @@ class SimilarityBleu(Bleu):
 
 
 def corpus_bleu(tally: Sequence[float]) -> float:
-    """From the n-grams that all sentences have in common with their references, and have at all."""
+    """Return the corpus's BLEU from the counts of n-grams, matched and total, of all sentences."""
     return _corpus_bleu(tally, effective_order=False)
 
 

@@ -28,7 +28,7 @@ class _RegexParser(BaseModel):
     type: Literal["regex"]
     pattern: str
     method: Literal["match", "search"] = "match"
-    """Whether the pattern has to match from the answer's beginning, or anywhere."""
+    """`match`: the pattern has to match from the answer's beginning; `search`: anywhere."""
 
     @field_validator("pattern")
     @classmethod

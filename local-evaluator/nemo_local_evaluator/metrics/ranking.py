@@ -40,12 +40,12 @@ def is_measure(name: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class GradedDocuments:
-    """What TREC calls qrels, of one query."""
+    """Relevance judgements of one query, TREC's qrels."""
 
     grades: Mapping[str, int]
-    """By document id; 0 and less is not relevant."""
+    """Grades by document id; 0 or less means not relevant."""
     ids: Mapping[TextKey, str] = field(default_factory=dict)
-    """Of judged documents by their texts, for rankings that give no ids."""
+    """Ids of judged documents by their texts, for rankings that give no ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ class Ranking:
 
 
 def _evaluator() -> type[RelevanceEvaluator]:
-    """Raises EvaluationError."""
+    """Return the class that computes the measures. Raise EvaluationError if it is not installed."""
     try:
         # It brings numpy, which most jobs have no need for.
         from pytrec_eval import RelevanceEvaluator  # noqa: PLC0415

@@ -22,7 +22,7 @@ _NGRAMS: Final = {"rouge1": "rouge_1_score", "rouge2": "rouge_2_score", "rouge3"
 _LONGEST: Final = "rouge_L_score"
 
 MAX_WORDS: Final = 50_000
-"""Of one text; two such texts take about a second."""
+"""Limit for one text; two such texts take about a second."""
 
 
 class Rouge(ReferenceMetric):

@@ -72,7 +72,7 @@ def _accuracy(called: list[_Call], expected: list[_Call]) -> float:
 
 
 def _in_order(names: list[str], among: list[str]) -> bool:
-    """Whether `among` has all of them one after the other, and perhaps more in between."""
+    """Return whether `among` has all names in this order, perhaps with others in between."""
     rest = iter(among)
     return all(name in rest for name in names)
 

@@ -82,7 +82,7 @@ class ToolCalling:
 
 
 def _calls(context: Context) -> list[_Call]:
-    """From the model's response, or the one that a row recorded."""
+    """Return the calls in the model's response, or in the one that a row recorded."""
     response = context.get("sample", {}).get("response") or context["item"].get("response")
     if response is None:
         raise SampleFailed("there is no response with tool calls")
@@ -109,7 +109,7 @@ def _same(some: list[Any], others: list[Any]) -> bool:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """As JSON has it: true is not 1, as it is to Python, but 1 is 1.0."""
+    """Return whether two values are equal in JSON: unlike in Python true is not 1, but 1 is 1.0."""
     match one, other:
         case (bool(), _) | (_, bool()):
             return one is other

@@ -132,7 +132,7 @@ class ModelClient:
             return response.status_code
 
     async def generate(self, endpoint: Endpoint, kind: Generates, body: Mapping[str, Any]) -> dict[str, Any]:
-        """What templates see as `sample`: prompt, text, and the whole response."""
+        """The variable `sample` of templates: prompt, text, and the whole response."""
         attempt = 0
         body = endpoint.prompt.applied_to(body)
         while True:

@@ -1,4 +1,4 @@
-"""What a model's own `prompt` says about calling it: system prompt, sampling defaults, where reasoning ends.
+"""Settings in a model's own `prompt`: system prompt, sampling defaults, end of the reasoning.
 
 Applied by the model client to every call, of a task or of a judge, after the template has been rendered. The
 text is used as it is written: nothing in it is run as a template.

@@ -24,7 +24,7 @@ _RETRY_BASE_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What is to be evaluated, and with what."""
+    """Config and target of one evaluation, and the means to evaluate them."""
 
     config: Mapping[str, Any]
     target: Mapping[str, Any]

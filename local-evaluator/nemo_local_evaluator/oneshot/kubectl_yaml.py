@@ -31,7 +31,7 @@ _MAX_INTEGER: Final = 2**63 - 1
 
 
 class KubectlLoader(yaml.SafeLoader):
-    """Raises yaml.YAMLError for equal keys, and for numbers that JSON does not have."""
+    """Raise yaml.YAMLError for equal keys, and for numbers that JSON does not have."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's
 

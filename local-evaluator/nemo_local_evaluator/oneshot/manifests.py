@@ -37,7 +37,7 @@ class _SamplingParams(BaseModel):
 
 
 class _Spec(BaseModel):
-    """What `run` reads of either kind; everything else steers the operator."""
+    """Fields of either kind that `run` reads; the others are for the operator."""
 
     model_config = ConfigDict(extra="allow")
 

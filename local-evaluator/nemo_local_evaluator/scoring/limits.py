@@ -1,4 +1,4 @@
-"""What a worker may use: CPU time for one step, bytes for all of them.
+"""Limits of a worker: CPU time for one step, bytes for all of them.
 
 An alarm raises where Python is at work. Code in C heeds it only when it is done, and some never would be: a
 second alarm ends the process.

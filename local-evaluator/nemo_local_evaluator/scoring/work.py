@@ -34,7 +34,7 @@ class MetricSpec:
 
     type: str
     params: str
-    """As JSON."""
+    """JSON text."""
 
 
 @dataclass(frozen=True, kw_only=True)

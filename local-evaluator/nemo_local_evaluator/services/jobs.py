@@ -51,7 +51,7 @@ class JobWork:
         return await run_redacted(evaluation, observer, secrets=[*secrets.values(), *self._planner.secrets])
 
     async def check(self, config: StoredEntity, target: StoredEntity) -> None:
-        """Raises BadRequest; what is not supported here is accepted, and fails saying so."""
+        """Raise BadRequest if the evaluation cannot run. An unsupported one is accepted and fails later."""
         try:
             await self._planner.plan(_revealed(config), _revealed(target)).check()
         except Unsupported:

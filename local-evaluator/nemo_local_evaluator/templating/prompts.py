@@ -1,4 +1,4 @@
-"""From the `params.template` of a task or a judge to the body of one model call.
+"""Body of one model call, from the `params.template` of a task or a judge.
 
 The template names `messages` or `prompt`. Whatever else it names (max_tokens, temperature, tools, nvext, ...)
 goes into the request too, and wins over the config's params. Every string in it is a Jinja template. One that
@@ -117,7 +117,7 @@ def _tool_choice(template: Template, context: Context) -> Any:
 
 
 def _is_content(value: object) -> bool:
-    """Whether a message may have this value as its content: null, or a list of parts. Others become text."""
+    """Return whether a message may have this value as content: null, or a list. Others become text."""
     if value is None:
         return True
     return (

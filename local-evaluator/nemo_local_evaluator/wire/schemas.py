@@ -166,7 +166,7 @@ class CachedOutputs(Document):
 
 
 class EntityInput(Described):
-    """What configs and targets have in common."""
+    """Fields that configs and targets share."""
 
     name: Name | None = Field(default=None, description="Unique in its namespace; generated when absent.")
     namespace: Name = "default"

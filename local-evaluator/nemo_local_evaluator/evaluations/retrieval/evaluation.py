@@ -40,11 +40,11 @@ class RankingTask:
     """One of FORMATS."""
     retrieved: list[Row] | DatasetSource
     limit: int | None
-    """Of rows retrieved."""
+    """Number of retrieved rows to evaluate; None for all."""
     judged: DatasetSource | None
     """None where the retrieved rows hold their own judgements."""
     measures: Mapping[str, str]
-    """By the name that the result gives the metric."""
+    """Measures by the name that the result gives the metric."""
 
 
 class RetrievalEvaluation:

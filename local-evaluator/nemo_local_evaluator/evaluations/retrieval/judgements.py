@@ -1,4 +1,4 @@
-"""What is relevant to which query, read from datasets of BEIR, SQuAD and RAGAS."""
+"""Judgements of relevance by query, read from datasets of BEIR, SQuAD and RAGAS."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class _Paragraph(_Record):
 
 
 class _Article(_Record):
-    """Of the original files, or one question of it in a row, as Hugging Face's copies have it."""
+    """An article of SQuAD's original files, or a row of Hugging Face's copies with one question of it."""
 
     paragraphs: list[_Paragraph]
 

@@ -1,4 +1,4 @@
-"""From the documents of a job to the evaluation of what a retriever has found."""
+"""Planning of an evaluation of retrieved documents from a job's documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PREFIX: Final = "retriever"
 
 
 class _Retrieval(Document):
-    """What a target of type `retriever` or `rag` holds."""
+    """Contents of a target of type `retriever` or `rag`."""
 
     cached_outputs: CachedOutputs | None = None
     dataset: str | Dataset | None = None
@@ -48,7 +48,7 @@ class _Retrieval(Document):
 def plan(
     config: ConfigInput, target: TargetInput, *, endpoints: Endpoints, resources: Resources
 ) -> Evaluation:
-    """Raises EvaluationError."""
+    """Return the evaluation of a config of type retriever or rag. Raise EvaluationError."""
     del endpoints  # No model is called.
     if not config.tasks:
         raise EvaluationError("config has no tasks")
