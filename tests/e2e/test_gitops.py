@@ -121,6 +121,7 @@ def apply_everything(tour: Tour) -> None:
         data_job("done"),
         data_job("twice"),
         data_job("held", suspend=True),
+        *gated_jobs(),
         data_job("unreadable", target={"type": "model", "model": 5}),
         inline(data_job("broken"), {"type": "telepathy"}),
         model_job("runs", cancelTimeoutSeconds=1),
@@ -135,6 +136,20 @@ def apply_everything(tour: Tour) -> None:
     tour.see("applied, not handled yet", "NemoEvalJob", "done")
     tour.see("not applied yet", "NemoBenchmark", "nobody")
     tour.see("not applied yet", "NemoEvalJob", "nobody")
+
+
+def gated_jobs() -> list[dict[str, Any]]:
+    """Runs whose scores are the same, and whose gates come to different verdicts."""
+    score = "rows/exact/string-check"
+    drop: dict[str, Any] = {"criteria": [{"score": score, "maxDrop": 0.02}]}
+    done = {"jobRef": {"name": "done"}}
+    return [
+        data_job("good", gate={"criteria": [{"score": score, "minimum": 0}]}),
+        data_job("bad", gate={"criteria": [{"score": score, "minimum": 2}]}),
+        data_job("unclear", gate={**drop, "baseline": done}),
+        data_job("lenient", gate={**drop, "baseline": done, "onInconclusive": "Pass"}),
+        data_job("patient", gate={**drop, "baseline": {"jobRef": {"name": "held"}}}),
+    ]
 
 
 def wait_for_what_is_missing(tour: Tour) -> None:
@@ -168,6 +183,7 @@ def evaluate(tour: Tour) -> None:
         tour.see(situation, "NemoEvalJob", name)
         tour.wait("Complete", name)
         tour.wait("Failed", name)
+    judge_gates(tour)
     report_oddly(tour)
     tour.scenario.until_phase("twice", "Succeeded")
     tour.see("in place", "NemoBenchmark", "rows")
@@ -175,6 +191,18 @@ def evaluate(tour: Tour) -> None:
     tour.see("refused by the evaluator", "NemoBenchmark", "refused")
     tour.scenario.until_reason("NemoEvaluatorConnection", "main", "Reachable")
     tour.see("its evaluator answers", "NemoEvaluatorConnection", "main")
+
+
+def judge_gates(tour: Tour) -> None:
+    for name, reason, situation in (
+        ("patient", "WaitingForBaseline", "completed, its gate waits for the baseline"),
+        ("good", "GatePassed", "completed, its gate passed"),
+        ("bad", "GateFailed", "completed, its gate failed"),
+        ("unclear", "GateInconclusive", "completed, its gate inconclusive"),
+        ("lenient", "GateInconclusive", "the same, with `onInconclusive: Pass`"),
+    ):
+        tour.scenario.until_reason(JOB, name, reason)
+        tour.see(situation, "NemoEvalJob", name)
 
 
 def report_oddly(tour: Tour) -> None:

@@ -1,4 +1,7 @@
-"""deploy/gitops against the API server: our kinds are taken as they are, and argocd-cm keeps what it had."""
+"""deploy/gitops and deploy/samples against the API server: it accepts our objects as they are written.
+
+argocd-cm keeps the keys that it had.
+"""
 
 from pathlib import Path
 
@@ -7,12 +10,16 @@ import yaml
 
 from testbed.cluster import Cluster
 
-GITOPS = Path(__file__).parents[2] / "deploy" / "gitops"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+GITOPS = DEPLOY / "gitops"
 OURS = sorted(
-    path.relative_to(GITOPS).as_posix()
-    for path in GITOPS.rglob("*.yaml")
+    path.relative_to(DEPLOY).as_posix()
+    for path in [*GITOPS.rglob("*.yaml"), *(DEPLOY / "samples").rglob("*.yaml")]
     if "apiVersion: evaluator.nemo.dev/" in path.read_text()
 )
+GATED = [
+    path for path in OURS if path.startswith("gitops/") and "kind: NemoEvalJob" in (DEPLOY / path).read_text()
+]
 
 
 @pytest.mark.parametrize("path", OURS)
@@ -25,7 +32,7 @@ def test_a_manifest_of_ours_is_valid(cluster: Cluster, crds: None, namespace: st
         "-n",
         namespace,
         "-f",
-        str(GITOPS / path),
+        str(DEPLOY / path),
     )
 
     assert applied.stderr == ""
@@ -46,3 +53,11 @@ def test_the_health_checks_are_added_to_the_argocd_cm_that_is_there(cluster: Clu
         cluster.kubectl("get", "configmap", "argocd-cm", "-n", namespace, "-o", "yaml").stdout
     )
     assert found["data"] == {"url": "https://argocd.test", **snippet["data"]}
+
+
+@pytest.mark.parametrize("path", GATED)
+def test_every_gitops_job_has_a_gate(path: str) -> None:
+    """Flux and Argo CD then fail on bad scores by the object's conditions, without any expression."""
+    job = yaml.safe_load((DEPLOY / path).read_text())
+
+    assert job["spec"]["gate"]["criteria"]

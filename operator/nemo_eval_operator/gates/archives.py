@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from pydantic import JsonValue
 
@@ -25,6 +25,15 @@ ENDING: Final = ".jsonl"
 
 MAX_FILES: Final = 200
 """Tasks of one run whose samples are read."""
+
+MAX_ENTRIES: Final = 10_000
+"""Entries of an archive, of which each takes some 600 bytes of memory; one with more is not read."""
+
+ENTRY: Final = b"PK\x01\x02"
+"""The beginning of each entry in an archive's table of contents."""
+
+COMPRESSIONS: Final = frozenset({ZIP_STORED, ZIP_DEFLATED})
+"""Compressions that are read: the dictionary of LZMA may take 4 GiB, whatever the size of the archive."""
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """Of one sample. With a longer one the task's items count as unknown."""
@@ -40,9 +49,17 @@ def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[s
     """
     found: dict[str, SampleScores] = {}
     left = MAX_READ_BYTES
+    if archive.count(ENTRY) > MAX_ENTRIES:
+        return {}
     try:
         with ZipFile(io.BytesIO(archive)) as files:
-            names = [name for name in files.namelist() if name.startswith(FOLDER) and name.endswith(ENDING)]
+            names = [
+                entry.filename
+                for entry in files.infolist()
+                if entry.filename.startswith(FOLDER)
+                and entry.filename.endswith(ENDING)
+                and entry.compress_type in COMPRESSIONS
+            ]
             for name in names[:MAX_FILES]:
                 samples, left = _read(files, name, left, hide)
                 if samples is not None:

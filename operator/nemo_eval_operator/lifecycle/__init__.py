@@ -21,6 +21,7 @@ from .events import (
     event_of_ignored_rerun,
     event_of_ignored_ttl,
     event_of_moved_config,
+    event_of_new_verdict,
 )
 from .infrastructure import is_infrastructure
 from .ownership import (
@@ -67,6 +68,7 @@ __all__ = [
     "event_of_ignored_rerun",
     "event_of_ignored_ttl",
     "event_of_moved_config",
+    "event_of_new_verdict",
     "is_claimed",
     "is_infrastructure",
     "lasting_condition",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from nemo_eval_operator.reasons import EventType, Reason
-from nemo_eval_operator.resources import BenchmarkStatus, Condition, NemoEvalJob
+from nemo_eval_operator.resources import BenchmarkStatus, Condition, GateVerdict, NemoEvalJob
 
 from .conditions import reason_of
 from .ownership import owned_by_gitops
@@ -18,6 +18,7 @@ __all__ = [
     "event_of_ignored_rerun",
     "event_of_ignored_ttl",
     "event_of_moved_config",
+    "event_of_new_verdict",
 ]
 
 
@@ -81,6 +82,21 @@ def event_of_ignored_rerun(before: NemoEvalJob, after: NemoEvalJob) -> Event | N
         "again"
     )
     return Event("Warning", Reason.RERUN_IGNORED, message)
+
+
+def event_of_new_verdict(before: NemoEvalJob, after: NemoEvalJob) -> Event | None:
+    """Return the event of a changed gate whose verdict has the same reason as before; None otherwise.
+
+    Another reason is an event already, and the same gate is judged once.
+    """
+    old, new = before.status.gate, after.status.gate
+    if old is None or new is None or old.hash == new.hash or new.verdict is GateVerdict.PENDING:
+        return None
+    reason = reason_of(after.status.conditions)
+    if reason is None or reason is not reason_of(before.status.conditions):
+        return None
+    stalled = any(condition.type == "Stalled" for condition in after.status.conditions)
+    return Event("Warning" if stalled else "Normal", reason, after.status.conditions[0].message)
 
 
 def event_of_change(before: Sequence[Condition], after: Sequence[Condition]) -> Event | None:

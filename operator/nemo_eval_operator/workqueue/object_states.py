@@ -31,6 +31,8 @@ class ObjectState:
     """The time of a job's intent, and since when no answer to it has come (Submitter)."""
     results_tries: tuple[str, int] | None = None
     """The remote job, and how often its results could not be kept (ResultsKeeper)."""
+    files_tries: tuple[str, int] | None = None
+    """The remote job, and how often its files with the items' scores could not be read (ResultsKeeper)."""
     generation: tuple[str, int] | None = None
     """uid and generation of a connection when it was reconciled last (ConnectionReconciler)."""
     counts: tuple[int, int] | None = None

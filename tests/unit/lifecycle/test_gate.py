@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.gates import evidence_of, gate_of_spec, judge
-from nemo_eval_operator.lifecycle import event_of_change
+from nemo_eval_operator.lifecycle import event_of_change, event_of_new_verdict
 from nemo_eval_operator.lifecycle.job import (
     BaselineFound,
     GateFacts,
@@ -98,6 +98,21 @@ def test_a_changed_gate_is_judged_and_a_verdict_on_the_old_one_is_not_written() 
     assert event is not None
     assert (event.type, event.reason) == ("Warning", "GateFailed")
     assert f"{NAME}: 0.75, minimum 0.9" in event.message
+
+
+def test_a_changed_gate_that_comes_to_the_same_verdict_has_an_event_too() -> None:
+    before = changed(judged(STRICT), {"criteria": [{"score": NAME, "minimum": 0.8}]})
+    after = before.model_copy(
+        update={"status": status_of(decide_job(before, facts(gate=verdict_on(before))))}
+    )
+
+    assert event_of_change(before.status.conditions, after.status.conditions) is None
+    event = event_of_new_verdict(before, after)
+    assert event is not None
+    assert (event.type, event.reason) == ("Warning", "GateFailed")
+    assert f"{NAME}: 0.75, minimum 0.8" in event.message
+    assert event_of_new_verdict(after, after) is None
+    assert event_of_new_verdict(judged(GATE), before) is None, "that is an event of the changed reason"
 
 
 def test_a_gate_that_is_removed_leaves_the_run_ready() -> None:

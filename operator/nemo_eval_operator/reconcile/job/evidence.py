@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
-from nemo_eval_operator.evaluator.model import EvaluatorError, Redactor, Results
+from nemo_eval_operator.evaluator.model import (
+    Ambiguous,
+    EvaluatorError,
+    Malformed,
+    Redactor,
+    Results,
+    Unauthorized,
+    Unavailable,
+)
 from nemo_eval_operator.gates import (
     Evidence,
     EvidenceUnreadable,
@@ -33,7 +42,7 @@ from nemo_eval_operator.lifecycle.job import (
 )
 from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob, ResultsRef
 
-__all__ = ["EvidenceMissing", "EvidenceStore"]
+__all__ = ["EvidenceMissing", "EvidenceStore", "FilesNotRead"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +59,10 @@ class EvidenceMissing(Exception):
         super().__init__(message)
 
 
+class FilesNotRead(Exception):
+    """The files of a job, with the scores of its items, cannot be read now; a later attempt may succeed."""
+
+
 class EvidenceStore:
     """Evidence in ConfigMaps; keeping the same twice, as after a crash, changes nothing."""
 
@@ -59,23 +72,35 @@ class EvidenceStore:
         """Archives of all workers at once would not fit into memory."""
 
     async def keep(
-        self, evaluator: EvaluatorClient, job: NemoEvalJob, shown: Results, known: Redactor
+        self,
+        evaluator: EvaluatorClient,
+        job: NemoEvalJob,
+        shown: Results,
+        known: Redactor,
+        *,
+        tries_again: bool = False,
     ) -> EvidenceRef | None:
-        """Keep the evidence of a run's results; None where Kubernetes refuses it, as for a quota."""
+        """Keep the evidence of a run's results; None where Kubernetes refuses it, as for a quota.
+
+        Raises FilesNotRead with `tries_again`, where another attempt may find the scores of all items;
+        without it the evidence is kept without them.
+        """
         found = await asyncio.to_thread(evidence_of, shown.document)
         if any(not score.has_all_items for score in found.scores):
-            found = await self._with_files(evaluator, shown, known) or found
+            found = await self._with_files(evaluator, shown, known, tries_again=tries_again) or found
         packed = await asyncio.to_thread(pack, found)
         return await self._create(job, evidence_names(job, digest=packed.digest), packed)
 
     async def _with_files(
-        self, evaluator: EvaluatorClient, shown: Results, known: Redactor
+        self, evaluator: EvaluatorClient, shown: Results, known: Redactor, *, tries_again: bool
     ) -> Evidence | None:
         """Return the evidence with the samples of the whole run, where the evaluator has them."""
         async with self._one_archive:
             try:
                 archive = await evaluator.download_results(shown.job)
             except EvaluatorError as error:
+                if tries_again and _may_pass(error):
+                    raise FilesNotRead(f"download-results cannot be read: {error}") from error
                 logger.info("results of %s are compared without items: %s", shown.job, error)
                 return None
             samples = await asyncio.to_thread(samples_in, archive, known.hide_in)
@@ -142,3 +167,12 @@ class EvidenceStore:
             return await asyncio.to_thread(unpack, Packed(header, items), digest=evidence.digest)
         except EvidenceUnreadable as error:
             raise EvidenceMissing("EvidenceUnreadable", f"ConfigMap {name}: {error}") from error
+
+
+def _may_pass(error: EvaluatorError) -> bool:
+    """Return whether a later request may get the files; not where the evaluator does not offer them.
+
+    Not each evaluator has the route, so that a 404 is taken for that, also where a gateway gives it.
+    """
+    passes = isinstance(error, Unavailable | Ambiguous) and not isinstance(error, Unauthorized | Malformed)
+    return passes and error.status_code != HTTPStatus.NOT_FOUND

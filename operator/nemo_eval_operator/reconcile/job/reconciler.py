@@ -8,7 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated, key_of
-from nemo_eval_operator.lifecycle import event_of_ignored_rerun, event_of_ignored_ttl, read_job
+from nemo_eval_operator.lifecycle import (
+    event_of_ignored_rerun,
+    event_of_ignored_ttl,
+    event_of_new_verdict,
+    read_job,
+)
 from nemo_eval_operator.lifecycle.connection import is_bound
 from nemo_eval_operator.lifecycle.job import (
     BenchmarkUnusable,
@@ -237,8 +242,8 @@ class JobReconciler:
             raise Outdated(f"{key_of(job).path} does not match the selector any more")
         if (verdict := new_verdict(before.status, job.status)) is not None:
             self._metrics.gate_judged(verdict)
-        for event in (event_of_ignored_ttl(before, job), event_of_ignored_rerun(before, job)):
-            if event is not None:
+        for event_of in (event_of_ignored_ttl, event_of_ignored_rerun, event_of_new_verdict):
+            if (event := event_of(before, job)) is not None:
                 await self._objects.tell(job, event)
         if (job.status.attempt, job.status.job_id) == (before.status.attempt, before.status.job_id):
             return job, facts

@@ -27,7 +27,7 @@ from nemo_eval_operator.reconcile.secrets import SecretReader, remember
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.workqueue import ObjectStates
 
-from .evidence import EvidenceStore
+from .evidence import EvidenceStore, FilesNotRead
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
@@ -37,6 +37,9 @@ URL_ANNOTATION: Final = "evaluator.nemo.dev/results-url"
 
 MAX_TRIES: Final = 10
 """Attempts, about six minutes of backoff, after which the job is stalled."""
+
+MAX_FILES_TRIES: Final = 4
+"""Attempts to read the files with the items' scores; after them the run is kept without these scores."""
 
 GIVEN_UP_RETRY_SECONDS: Final = 300.0
 """Seconds between attempts after that, since a corrected cause causes no event."""
@@ -83,9 +86,18 @@ class ResultsKeeper:
                 tries += 1
             self._states.of(key).results_tries = (job_id, tries)
             raise ResultsNotKept(error, given_up=tries >= MAX_TRIES) from error
+        except FilesNotRead as error:
+            self._states.of(key).files_tries = (job_id, self._files_tries(job, job_id) + 1)
+            raise ResultsNotKept(error, given_up=False) from error
         if self._states.read(key).results_tries is not None:
             self._states.of(key).results_tries = None
+        if self._states.read(key).files_tries is not None:
+            self._states.of(key).files_tries = None
         return stored
+
+    def _files_tries(self, job: NemoEvalJob, job_id: str) -> int:
+        tried, tries = self._states.read(key_of(job)).files_tries or (job_id, 0)
+        return tries if tried == job_id else 0
 
     async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         try:
@@ -111,7 +123,9 @@ class ResultsKeeper:
         stored = await self._keep(job, results, shown, url)
         if job.spec.dry_run:
             return stored
-        return replace(stored, evidence=await self._evidence.keep(evaluator, job, shown, known))
+        tries_again = self._files_tries(job, job_id) + 1 < MAX_FILES_TRIES
+        evidence = await self._evidence.keep(evaluator, job, shown, known, tries_again=tries_again)
+        return replace(stored, evidence=evidence)
 
     async def _keep(self, job: NemoEvalJob, results: Results, shown: Results, url: str) -> Stored:
         document, truncated = results_document(shown, url=url)
