@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -60,14 +60,14 @@ def test_no_number_of_an_evaluator_or_a_gate_ends_the_judging(
 
 
 def test_a_margin_of_almost_nothing_between_equal_runs_asks_for_no_number_of_items() -> None:
-    items = [{"item": number, "scores": {"m": {"s": 1}}} for number in range(40)]
+    items: list[JsonValue] = [{"item": number, "scores": {"m": {"s": 1}}} for number in range(40)]
     run = document()
     cast("JsonObject", cast("JsonObject", run["tasks"])["t"])["data"] = {"samples": items}
     found = judge(gate_of(gate(5e-324)), evidence_of(run), evidence_of(run)).criteria[0]
     assert found.items_needed is None
 
 
-def archive(files: dict[str, Iterable[object]]) -> bytes:
+def archive(files: Mapping[str, Iterable[object]]) -> bytes:
     written = io.BytesIO()
     with ZipFile(written, "w", ZIP_DEFLATED) as target:
         for name, lines in files.items():
@@ -107,5 +107,5 @@ def test_a_file_of_more_lines_than_are_read_is_not_read_to_its_end(monkeypatch: 
 
 
 def test_a_sample_of_very_many_parts_is_not_parsed() -> None:
-    line = [[[]] * (archives.MAX_LINE_PARTS + 1)]
-    assert samples_in(archive({"t": line}), pytest.fail) == {}
+    line: list[JsonValue] = [[[]] * (archives.MAX_LINE_PARTS + 1)]
+    assert samples_in(archive({"t": line}), lambda _: pytest.fail("it is parsed")) == {}
