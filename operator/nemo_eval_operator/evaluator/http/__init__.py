@@ -4,12 +4,12 @@ from .access import (
     Access,
     Certificates,
     ForbiddenAddress,
-    ReplaceableTransport,
     UnusableCertificate,
     UnusableUrl,
 )
 from .addresses import address_of
 from .client import MAX_RESULTS_BYTES, EvaluatorClient
+from .replaceable import ReplaceableTransport
 
 __all__ = [
     "MAX_RESULTS_BYTES",

@@ -30,17 +30,12 @@ from .addresses import refusal_of_address, refusal_of_host
 __all__ = [
     "Access",
     "Certificates",
-    "ClosedByOperator",
     "ForbiddenAddress",
-    "ReplaceableTransport",
     "UnusableCertificate",
     "UnusableUrl",
 ]
 
 LAST_PORT: Final = 65535
-
-CLOSE_MARGIN_SECONDS: Final = 5.0
-"""Beyond the longest call, before the connections of a transport that was replaced are closed."""
 
 
 class ForbiddenAddress(OSError):
@@ -185,58 +180,6 @@ def _release(limit: asyncio.Semaphore, look_up: asyncio.Future[Any]) -> None:
     if not look_up.cancelled():
         # Of a look-up that was given up, no other code takes the exception.
         look_up.exception()
-
-
-class ReplaceableTransport(httpx.AsyncBaseTransport):
-    """Requests go by the current transport; what was begun by an earlier one ends there."""
-
-    def __init__(self, current: httpx.AsyncBaseTransport, *, longest_call: float) -> None:
-        self._current = current
-        self._longest_call = longest_call
-        self._leaving: dict[httpx.AsyncBaseTransport, asyncio.TimerHandle] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-
-    def replace(self, transport: httpx.AsyncBaseTransport) -> None:
-        """From now on use `transport`; the one before is closed when no call can be using it."""
-        before, self._current = self._current, transport
-        delay = self._longest_call + CLOSE_MARGIN_SECONDS
-        # A timer and no task: Kopf would wait for one at its end.
-        self._leaving[before] = asyncio.get_running_loop().call_later(delay, self._close, before)
-
-    def disable(self, reason: str) -> None:
-        """From now on no request is sent, which its caller is told with `reason`."""
-        self.replace(_Disabled(reason))
-
-    def _close(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._leaving.pop(transport)
-        task = asyncio.get_running_loop().create_task(transport.aclose())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._current.handle_async_request(request)
-
-    @override
-    async def aclose(self) -> None:
-        for transport, timer in self._leaving.items():
-            timer.cancel()
-            await transport.aclose()
-        self._leaving.clear()
-        await self._current.aclose()
-
-
-class ClosedByOperator(httpx.ConnectError):
-    """The operator does not use this evaluator any more; the text says why."""
-
-
-class _Disabled(httpx.AsyncBaseTransport):
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise ClosedByOperator(self._reason, request=request)
 
 
 def _scheme(url: str) -> str:

@@ -17,7 +17,8 @@ from typing import Final
 import aiohttp
 import httpx
 
-from .access import ClosedByOperator, ForbiddenAddress
+from .access import ForbiddenAddress
+from .replaceable import ClosedByOperator
 
 __all__ = ["words_for"]
 
