@@ -1,7 +1,8 @@
 """Client of the Kubernetes API for everything except watching. Independent of the evaluator."""
 
-from .client import ConfigMap, KubeClient, OwnerReference, Secret
+from .client import KubeClient, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
+from .config_maps import ConfigMap, OwnerReference
 from .deployments import DeploymentClient
 from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
 from .keys import AnyResource, ObjectKey, key_of
