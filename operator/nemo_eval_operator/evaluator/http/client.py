@@ -79,6 +79,9 @@ RESULTS_PARTS: Final = 1_000_000
 MAX_ARCHIVE_BYTES: Final = 32 * MIB
 """Of the files that a job left, compressed. They are read one job at a time."""
 
+DOWNLOAD_SECONDS: Final = 30.0
+"""Seconds for these files: a run completes without them too, while other jobs wait for their turn."""
+
 PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=320_000)
 """A page of a list; one that exceeds them is asked for with fewer jobs. The smallest pages fit."""
 
@@ -187,7 +190,9 @@ class EvaluatorClient:
     async def download_results(self, job_id: str) -> bytes:
         """Return the files that the job left, as a ZIP archive; not every evaluator offers them."""
         bounds = Bounds(size=MAX_ARCHIVE_BYTES, parts=0)
-        answer = await self._send("GET", _job_path(job_id) + "/download-results", bounds=bounds)
+        answer = await self._send(
+            "GET", _job_path(job_id) + "/download-results", bounds=bounds, left=DOWNLOAD_SECONDS
+        )
         return answer.content
 
     def results_url(self, job_id: str) -> str:

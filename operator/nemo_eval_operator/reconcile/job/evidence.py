@@ -32,7 +32,8 @@ from nemo_eval_operator.gates import (
     unpack,
 )
 from nemo_eval_operator.json_types import JsonObject
-from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference
+from nemo_eval_operator.kube import KubeClient, KubeError, KubeRefused, OwnerReference
+from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
     HEADER_KEY,
     ITEMS_KEY,
@@ -41,6 +42,7 @@ from nemo_eval_operator.lifecycle.job import (
     label_value,
 )
 from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob, ResultsRef
+from nemo_eval_operator.traces import trace_of
 
 __all__ = ["EvidenceMissing", "EvidenceStore", "FilesNotRead"]
 
@@ -68,8 +70,10 @@ class EvidenceStore:
 
     def __init__(self, kube: KubeClient) -> None:
         self._kube = kube
-        self._one_archive = asyncio.Semaphore(1)
-        """Archives of all workers at once would not fit into memory."""
+        self._one_of_connections = asyncio.Lock()
+        """Lock for archives of connections' evaluators: those of all workers would not fit into memory."""
+        self._one_of_own = asyncio.Lock()
+        """Lock for archives of the operator's own evaluator, which must not wait for a connection's."""
 
     async def keep(
         self,
@@ -82,20 +86,42 @@ class EvidenceStore:
     ) -> EvidenceRef | None:
         """Keep the evidence of a run's results; None where Kubernetes refuses it, as for a quota.
 
+        None also where the evidence cannot be made: the results are kept without it.
+
         Raises FilesNotRead with `tries_again`, where another attempt may find the scores of all items;
-        without it the evidence is kept without them.
+        without it the evidence is kept without them. Raises KubeError where Kubernetes does not answer.
         """
-        found = await asyncio.to_thread(evidence_of, shown.document)
-        if any(not score.has_all_items for score in found.scores):
-            found = await self._with_files(evaluator, shown, known, tries_again=tries_again) or found
-        packed = await asyncio.to_thread(pack, found)
-        return await self._create(job, evidence_names(job, digest=packed.digest), packed)
+        try:
+            found = await asyncio.to_thread(evidence_of, shown.document)
+            if any(not score.has_all_items for score in found.scores):
+                files = await self._with_files(evaluator, job, shown, known, tries_again=tries_again)
+                found = files or found
+            packed = await asyncio.to_thread(pack, found)
+            return await self._create(job, evidence_names(job, digest=packed.digest), packed)
+        except (FilesNotRead, KubeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - evidence is optional, and no answer may hold up a run
+            # Not the text of the error, which may quote the evaluator.
+            logger.error(  # noqa: TRY400
+                "%s/%s: evidence is not kept; unexpected exception, please report it: %s",
+                job.metadata.namespace,
+                job.metadata.name,
+                trace_of(error),
+            )
+            return None
 
     async def _with_files(
-        self, evaluator: EvaluatorClient, shown: Results, known: Redactor, *, tries_again: bool
+        self,
+        evaluator: EvaluatorClient,
+        job: NemoEvalJob,
+        shown: Results,
+        known: Redactor,
+        *,
+        tries_again: bool,
     ) -> Evidence | None:
         """Return the evidence with the samples of the whole run, where the evaluator has them."""
-        async with self._one_archive:
+        used = evaluator_of_record(job)
+        async with self._one_of_own if used and used.connection is None else self._one_of_connections:
             try:
                 archive = await evaluator.download_results(shown.job)
             except EvaluatorError as error:
@@ -146,7 +172,12 @@ class EvidenceStore:
         except ValidationError as error:
             message = f"ConfigMap {results.config_map} has no results document under {results.key}"
             raise EvidenceMissing("EvidenceUnreadable", message) from error
-        return await asyncio.to_thread(evidence_of, document)
+        try:
+            return await asyncio.to_thread(evidence_of, document)
+        except (ArithmeticError, ValueError) as error:
+            logger.error("evidence cannot be made: please report it: %s", trace_of(error))  # noqa: TRY400
+            message = f"the results document in ConfigMap {results.config_map} cannot be used as evidence"
+            raise EvidenceMissing("EvidenceUnreadable", message) from error
 
     async def _text(self, namespace: str, name: str, key: str) -> str:
         found = await self._kube.read_config_map(namespace, name)

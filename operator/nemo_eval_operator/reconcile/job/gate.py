@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
+from weakref import WeakValueDictionary
 
 from nemo_eval_operator.gates import (
     Evidence,
+    Gate,
     NoBaseline,
     PolicyInvalid,
     gate_of_spec,
@@ -35,10 +38,13 @@ from nemo_eval_operator.resources import (
     GateSpec,
     NemoEvalJob,
 )
+from nemo_eval_operator.traces import trace_of
 
 from .evidence import EvidenceMissing, EvidenceStore
 
 __all__ = ["BaselineWaiters", "GateJudge"]
+
+logger = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 2
 """Runs that are judged at the same time: each may hold some 10 MB of items."""
@@ -71,13 +77,17 @@ class GateJudge:
         self._kube = kube
         self._evidence = evidence
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
+        """Held while items are in memory, but not while jobs are listed for a baseline."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Lock of each namespace in which a run is judged: one is judged at a time."""
         self.waiters = BaselineWaiters()
 
     async def judge(self, job: NemoEvalJob, *, may_wait: bool) -> GateFacts:
         """Return what the job's gate makes of its run. Raises KubeError where Kubernetes does not answer."""
         if job.spec.gate is None:
             raise AssertionError("a job without a gate is not judged")
-        async with self._room:
+        turn = self._turns.setdefault(job.metadata.namespace, asyncio.Lock())
+        async with turn:
             return GateFacts(gate_hash(job), await self._found(job, job.spec.gate, may_wait=may_wait))
 
     async def _found(self, job: NemoEvalJob, spec: GateSpec, *, may_wait: bool) -> Judged | WaitForBaseline:
@@ -85,29 +95,44 @@ class GateJudge:
             gate = gate_of_spec(spec)
         except PolicyInvalid as error:
             return Judged(not_judged(spec, "InvalidGate", str(error)), None)
-        chosen = await self._baseline(job, spec, may_wait=may_wait)
+        chosen = None
+        if spec.baseline is not None and _kept(job) is None:
+            chosen = await self._chosen(job, spec, spec.baseline, may_wait=may_wait)
         if isinstance(chosen, WaitForBaseline):
             waited_for = ObjectKey(EVALJOB_PLURAL, job.metadata.namespace, chosen.name)
             self.waiters.add(baseline=waited_for, job=key_of(job))
             return chosen
-        used, baseline = chosen
+        async with self._room:
+            return await self._judged(job, spec, gate, chosen)
+
+    async def _judged(
+        self, job: NemoEvalJob, spec: GateSpec, gate: Gate, chosen: BaselineFound | NoBaseline | None
+    ) -> Judged:
+        used, baseline = await self._baseline(job, spec, chosen)
         try:
             status = job.status
             own = await self._evidence.load(job.metadata.namespace, status.evidence_ref, status.results_ref)
         except EvidenceMissing as error:
             return Judged(not_judged(spec, error.reason, str(error)), used)
-        return Judged(await asyncio.to_thread(judge, gate, own, baseline), used)
+        try:
+            return Judged(await asyncio.to_thread(judge, gate, own, baseline), used)
+        except (ArithmeticError, ValueError) as error:
+            logger.error(  # noqa: TRY400
+                "%s/%s: unexpected exception in its gate, please report it: %s",
+                job.metadata.namespace,
+                job.metadata.name,
+                trace_of(error),
+            )
+            message = "the numbers of these runs cannot be compared: run the job again"
+            return Judged(not_judged(spec, "EvidenceUnreadable", message), used)
 
     async def _baseline(
-        self, job: NemoEvalJob, spec: GateSpec, *, may_wait: bool
-    ) -> Baseline | WaitForBaseline:
+        self, job: NemoEvalJob, spec: GateSpec, chosen: BaselineFound | NoBaseline | None
+    ) -> Baseline:
         if spec.baseline is None:
             return None, None
         if (kept := _kept(job)) is not None:
             return await self._loaded(job, kept)
-        chosen = await self._chosen(job, spec, spec.baseline, may_wait=may_wait)
-        if isinstance(chosen, WaitForBaseline):
-            return chosen
         if not isinstance(chosen, BaselineFound):
             return None, chosen
         if (differs := difference(job, chosen.used)) is not None:
