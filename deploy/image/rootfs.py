@@ -37,7 +37,7 @@ IMPORTED: Final = """
 import nemo_eval_operator.cli
 from nemo_eval_operator.imports import import_without
 import_without("kopf", part="kubernetes")
-import nemo_eval_operator.app, nemo_eval_operator.health_check, nemo_eval_operator.uninstall
+import nemo_eval_operator.app, nemo_eval_operator.runtime.health_check, nemo_eval_operator.uninstall
 """
 
 # One number for user and group, so that Kubernetes can check runAsNonRoot; distroless images have the same.

@@ -297,7 +297,7 @@ async def test_an_unknown_task_names_those_that_are_near(server: Evaluator, loop
 
 async def test_a_type_is_never_a_path(server: Evaluator, tasks: Path) -> None:
     body = {"config": {"type": str(tasks / "capitals.yaml")}, "target": model_target()}
-    assert "is the path of a file" in await server.refused(400, "POST", "jobs", body)
+    assert "is a file path" in await server.refused(400, "POST", "jobs", body)
 
 
 async def test_without_lm_eval_the_job_says_what_to_install(tmp_path: Path, loopback: LoopbackModel) -> None:
