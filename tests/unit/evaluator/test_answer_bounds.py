@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from nemo_eval_operator.evaluator.http import bodies, client
+from nemo_eval_operator.evaluator.http import bodies, client, limits
 from tests.unit.evaluator.exchanges import CONFIG, JOB, RESULTS
 from tests.unit.evaluator.scripted import Scripted, answering
 
@@ -118,6 +118,6 @@ async def test_of_a_job_without_end_no_more_than_its_bound_is_read() -> None:
 
 def test_the_smallest_page_has_room_for_jobs_as_large_as_they_may_be() -> None:
     """Else a look-up would never find a job that can be followed."""
-    jobs, page, one = client.PAGE_SIZES[-1], client.PAGE_BOUNDS, client.ONE_BOUNDS
+    jobs, page, one = client.PAGE_SIZES[-1], limits.PAGE_BOUNDS, limits.ONE_BOUNDS
     assert jobs * one.size < 0.99 * page.size
     assert jobs * one.parts < 0.99 * page.parts

@@ -8,7 +8,8 @@ from .access import (
     UnusableUrl,
 )
 from .addresses import address_of
-from .client import MAX_RESULTS_BYTES, EvaluatorClient
+from .client import EvaluatorClient
+from .limits import MAX_RESULTS_BYTES
 from .replaceable import ReplaceableTransport
 
 __all__ = [

@@ -1,25 +1,22 @@
 """NeMo Evaluator's v1 REST API, one method a route that the operator needs.
 
 Nothing here retries: whether a call may be made again is the caller's decision
-(`errors`), above all for the POST that starts a job. Redirects are not followed,
-so credentials stay with the host that they were meant for. No answer is trusted to
-be short, to be JSON, or to keep to itself what we sent.
+(`errors`), above all for the POST that starts a job. Redirects are not followed, so credentials stay with
+their host. No answer is trusted to be short, to be JSON, or to keep what was sent to itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
-from typing import Final, TypeVar
-from urllib.parse import quote
+from typing import Final
 
 import httpx
-from pydantic import ValidationError
 
 from nemo_eval_operator.evaluator.model import (
     Ambiguous,
@@ -39,16 +36,23 @@ from .answers import Answer
 from .bodies import Bounds
 from .boundary import only_evaluator_errors
 from .faults import fault_of
+from .limits import (
+    DOWNLOAD_SECONDS,
+    MAX_ARCHIVE_BYTES,
+    MAX_RESULTS_BYTES,
+    ONE_BOUNDS,
+    PAGE_BOUNDS,
+    PLAIN,
+    RESULTS_PARTS,
+)
 from .network_words import words_for
+from .paths import CONFIGS, JOBS, config_path, job_path, route_of
+from .reading import page_of, read_form
 
-__all__ = ["MAX_RESULTS_BYTES", "EvaluatorClient"]
-
-CONFIGS: Final = "/v1/evaluation/configs"
-JOBS: Final = "/v1/evaluation/jobs"
+__all__ = ["EvaluatorClient"]
 
 PAGE_SIZES: Final = (100, 10, 2)
-"""Jobs asked for at once; fewer where a page is too large. The default of v1 servers is unknown, so it is
-always sent."""
+"""Jobs of a page; fewer where a page is too large. The default of v1 servers is not known."""
 
 MAX_PAGES: Final = 10_000
 """Where a list is given up as endless."""
@@ -62,39 +66,6 @@ MAX_STALE_PAGES: Final = 100
 MAX_LIST_SECONDS: Final = 900.0
 """For all pages of a list together, in whatever sizes and whatever one call may take. Workers wait for
 look-ups, which read two lists (`app.RECONCILIATION_SECONDS`)."""
-
-MAX_PAGE_JOBS: Final = 20_000
-"""On one page, whatever was asked for: a server that knows no pages answers with all it has."""
-
-PLAIN: Final = {"Accept-Encoding": "identity"}
-"""Compressed bodies are not asked for: a kilobyte on the wire can be a megabyte in memory."""
-
-MIB: Final = 1024 * 1024
-
-MAX_RESULTS_BYTES: Final = 32 * MIB
-"""Results with all their rows; more than that would never fit into a ConfigMap, nor several into memory."""
-
-RESULTS_PARTS: Final = 1_000_000
-
-MAX_ARCHIVE_BYTES: Final = 32 * MIB
-"""Of the files that a job left, compressed. They are read one job at a time."""
-
-DOWNLOAD_SECONDS: Final = 30.0
-"""Seconds for these files: a run completes without them too, while other jobs wait for their turn."""
-
-PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=320_000)
-"""A page of a list; one that exceeds them is asked for with fewer jobs. The smallest pages fit."""
-
-ONE_BOUNDS: Final = Bounds(size=3 * MIB, parts=150_000)
-"""An answer about one job or config. A job embeds its config and its target: two specs of at most 256 KiB,
-which escapes make three times as long, and 10,000 values (`resources.limits`) of up to 5 parts: `{},`. Rows
-of ConfigMaps (`lifecycle.datasets`) add 1 MiB, which base64 makes a third longer, and 50,000 parts."""
-
-SLICE_JOBS: Final = 500
-"""Of a page that are validated before others run: about 10 ms."""
-
-
-Form = TypeVar("Form")
 
 OnCall = Callable[[str, str, str, float], None]
 """Takes method, route without names, status code ("none" without a whole answer) and seconds."""
@@ -142,23 +113,25 @@ class EvaluatorClient:
         return self.known.of(self._owner)
 
     async def create_config(self, config: JsonObject) -> RemoteConfig:
-        return _read(RemoteConfig.of, await self._send("POST", CONFIGS, body=config))
+        return read_form(RemoteConfig.of, await self._send("POST", CONFIGS, body=config))
 
     async def get_config(self, namespace: str, name: str) -> RemoteConfig:
-        return _read(RemoteConfig.of, await self._send("GET", _config_path(namespace, name)))
+        return read_form(RemoteConfig.of, await self._send("GET", config_path(namespace, name)))
 
     async def update_config(self, namespace: str, name: str, config: JsonObject) -> RemoteConfig:
-        return _read(RemoteConfig.of, await self._send("PATCH", _config_path(namespace, name), body=config))
+        return read_form(
+            RemoteConfig.of, await self._send("PATCH", config_path(namespace, name), body=config)
+        )
 
     async def delete_config(self, namespace: str, name: str) -> None:
-        await self._send("DELETE", _config_path(namespace, name))
+        await self._send("DELETE", config_path(namespace, name))
 
     async def create_job(self, job: JsonObject) -> RemoteJob:
         """Start a job. There is no idempotency key: after Ambiguous, look before calling again."""
-        return _read(RemoteJob.model_validate, await self._send("POST", JOBS, body=job))
+        return read_form(RemoteJob.model_validate, await self._send("POST", JOBS, body=job))
 
     async def get_job(self, job_id: str) -> RemoteJob:
-        return _read(RemoteJob.model_validate, await self._send("GET", _job_path(job_id)))
+        return read_form(RemoteJob.model_validate, await self._send("GET", job_path(job_id)))
 
     async def check(self) -> None:
         """Whether the API answers us, by the cheapest call that also needs our credentials.
@@ -172,17 +145,17 @@ class EvaluatorClient:
 
     async def cancel_job(self, job_id: str) -> None:
         """Ask for cancellation. The reply is untyped in the API: only its code is read."""
-        await self._send("POST", _job_path(job_id) + "/cancel", body={})
+        await self._send("POST", job_path(job_id) + "/cancel", body={})
 
     async def delete_job(self, job_id: str) -> None:
-        await self._send("DELETE", _job_path(job_id))
+        await self._send("DELETE", job_path(job_id))
 
     async def get_results(self, job_id: str, *, limit: int = MAX_RESULTS_BYTES) -> Results:
         """What the job came to. Raises Malformed also where these are the results of another job."""
         answer = await self._send(
-            "GET", _job_path(job_id) + "/results", bounds=Bounds(size=limit, parts=RESULTS_PARTS)
+            "GET", job_path(job_id) + "/results", bounds=Bounds(size=limit, parts=RESULTS_PARTS)
         )
-        results = _read(Results.of, answer)
+        results = read_form(Results.of, answer)
         if results.job != job_id:
             raise answer.malformed(f"job: these are the results of {results.job}")
         return results
@@ -191,13 +164,13 @@ class EvaluatorClient:
         """Return the files that the job left, as a ZIP archive; not every evaluator offers them."""
         bounds = Bounds(size=MAX_ARCHIVE_BYTES, parts=0)
         answer = await self._send(
-            "GET", _job_path(job_id) + "/download-results", bounds=bounds, left=DOWNLOAD_SECONDS
+            "GET", job_path(job_id) + "/download-results", bounds=bounds, left=DOWNLOAD_SECONDS
         )
         return answer.content
 
     def results_url(self, job_id: str) -> str:
         """Where the evaluator answers with a job's results; without credentials that its URL may hold."""
-        return self._address + _job_path(job_id) + "/results"
+        return self._address + job_path(job_id) + "/results"
 
     @property
     def _address(self) -> str:
@@ -263,7 +236,7 @@ class EvaluatorClient:
             answer = await self._send(
                 "GET", JOBS, params=query | {"page": str(number)}, bounds=PAGE_BOUNDS, left=left
             )
-            page = await _page(answer)
+            page = await page_of(answer)
             last = page.pagination.total_pages if page.pagination else None
             if last is not None and last > MAX_PAGES:
                 raise Malformed(f"GET {JOBS}: {last:,} pages, at most {MAX_PAGES:,} are read")
@@ -324,80 +297,4 @@ class EvaluatorClient:
             raise Ambiguous(detail, fault=fault_of(error)) from error
         finally:
             if self._on_call is not None:
-                self._on_call(method, _route(path), code, time.monotonic() - begun)
-
-
-def _route(path: str) -> str:
-    """The path without what is named in it, of which there is no end."""
-    collection = JOBS if path.startswith(JOBS) else CONFIGS
-    named, operation = ("{id}", 2) if collection is JOBS else ("{namespace}/{name}", 3)
-    parts = path.removeprefix(collection).split("/")
-    return "/".join([collection, *([named] if len(parts) > 1 else []), *parts[operation:]])
-
-
-def _config_path(namespace: str, name: str) -> str:
-    return f"{CONFIGS}/{_segment(namespace)}/{_segment(name)}"
-
-
-def _job_path(job_id: str) -> str:
-    return f"{JOBS}/{_segment(job_id)}"
-
-
-def _segment(name: str) -> str:
-    """A name as one segment of a path, also if it is a way up (`..`) to those who resolve paths."""
-    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
-
-
-def _read(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
-    """Raises Malformed, also where a number or time in it is beyond what can be computed with.
-
-    And where an id holds a credential: ids are shown as they are.
-    """
-    with only_evaluator_errors(answer.request):
-        return _formed(form, answer, answer.document())
-
-
-def _formed(form: Callable[[JsonObject], Form], answer: Answer, document: JsonObject) -> Form:
-    """As `_read`, of a part of the document."""
-    with only_evaluator_errors(answer.request):
-        try:
-            read = form(document)
-        except ValidationError as error:
-            raise answer.malformed(error) from error
-        except (ArithmeticError, ValueError) as error:
-            raise answer.malformed(f"it cannot be read: {error}") from error
-        if any(map(answer.known.is_in_id, _ids(read))):
-            raise answer.malformed("id: it contains a credential")
-        return read
-
-
-def _ids(read: object) -> Iterator[str]:
-    match read:
-        case RemoteJob(id=identifier) | RemoteConfig(id=str(identifier)):
-            yield identifier
-        case JobPage(data=jobs):
-            yield from (job.id for job in jobs)
-        case _:
-            return
-
-
-async def _page(answer: Answer) -> JobPage:
-    """The page of jobs that the answer is, read in slices, so that others run in between."""
-    document = _read(_of_bounded_length, answer)
-    jobs = document.get("data")
-    if not isinstance(jobs, list):
-        return _formed(JobPage.of, answer, document)
-    page = _formed(JobPage.of, answer, {**document, "data": []})
-    for start in range(0, len(jobs), SLICE_JOBS):
-        part = _formed(JobPage.of, answer, {"data": jobs[start : start + SLICE_JOBS]})
-        page.data.extend(part.data)
-        page.unusable.extend(part.unusable)
-        await asyncio.sleep(0)
-    return page
-
-
-def _of_bounded_length(document: JsonObject) -> JsonObject:
-    jobs = document.get("data")
-    if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
-        raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
-    return document
+                self._on_call(method, route_of(path), code, time.monotonic() - begun)

@@ -7,21 +7,14 @@ and aware UTC here.
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
-    SkipValidation,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
     WrapValidator,
     model_validator,
 )
@@ -29,8 +22,29 @@ from pydantic import (
 from nemo_eval_operator.json_types import JsonObject
 
 from .known_secrets import Redactor
-from .mark_keys import ATTEMPT, UID, marks_in
-from .redaction import MAX_TEXT_CHARACTERS, readable
+from .mark_keys import marks_in
+from .redaction import readable
+from .wire_types import (
+    BRIEF_MARKS,
+    ID,
+    MAX_MESSAGE_CHARACTERS,
+    Document,
+    Identifier,
+    Marks,
+    Name,
+    NullableObject,
+    UtcTime,
+    count_or_none,
+    details_of,
+    dict_or_empty,
+    never,
+    none_if_unreadable,
+    number_or_none,
+    object_or_null,
+    text_in,
+    text_or_none,
+    word_of,
+)
 
 __all__ = [
     "LIVE_STATES",
@@ -42,118 +56,6 @@ __all__ = [
     "Results",
     "StatusDetails",
 ]
-
-MAX_MESSAGE_CHARACTERS: Final = 1_000
-"""A message is shown in a condition and an event; an event's may hold 1,024 characters."""
-
-MAX_NUMBER: Final = 1e15
-"""Beyond it a number is no progress and no count, and Kubernetes would refuse it."""
-
-
-YEARS: Final = range(2000, 2200)
-"""In which something may have been created. Go's zero time is in the year 1, and at the ends of what a
-datetime can hold nothing can be added to it."""
-
-
-def _as_utc(time: datetime) -> datetime:
-    """Raises ValueError for a time at which nothing was created."""
-    if time.year not in YEARS:
-        raise ValueError(f"the year {time.year}")
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def _dict(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-TEXT_KEYS: Final = ("message", "error", "detail", "error_details", "msg")
-"""Where servers put what a person should read, the most telling first."""
-
-TEXT_DEPTH: Final = 3
-"""How deep a text is looked for, as in `{"error": {"detail": [{"msg": "..."}]}}`."""
-
-
-def _text_in(value: object, depth: int = TEXT_DEPTH) -> str | None:
-    """The first text of an answer's part, which may be the text itself."""
-    match value:
-        case str() if value.strip():
-            return value[:MAX_TEXT_CHARACTERS]
-        case dict() if depth:
-            return next(filter(None, (_text_in(value.get(key), depth - 1) for key in TEXT_KEYS)), None)
-        case [first, *_] if depth:
-            return _text_in(first, depth - 1)
-        case _:
-            return None
-
-
-def _details(value: object) -> object:
-    """`status_details` as the API has it, its text under `message` wherever the server put it."""
-    return {**_dict(value), "message": _text_in(value)}
-
-
-def _object_or_null(value: object) -> dict[str, object]:
-    """The object as it is: what came from a parser of JSON needs no second look at each of its values."""
-    if value is not None and not isinstance(value, dict):
-        raise ValueError("it is not an object")
-    return value or {}
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS else "unknown"
-
-
-def _text(value: object) -> str | None:
-    return value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else None
-
-
-def _never(_: object) -> None:
-    """Of a field that answers do not have: it is set by a copy alone."""
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_NUMBER:
-        return None
-    return float(value)
-
-
-def _count(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None or number < 0 else int(number)
-
-
-def _none_if_unreadable(value: object, validate: ValidatorFunctionWrapHandler) -> datetime | None:
-    try:
-        time: datetime | None = validate(value)
-    except ValidationError:
-        return None
-    return time
-
-
-BRIEF_MARKS: Final = (UID, ATTEMPT)
-
-MAX_NAME_CHARACTERS: Final = 512
-"""Limit of what the API calls a name, which its clients choose."""
-
-ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
-"""Ids are written into statuses, annotations and URLs as they are, so they hold nothing that means something
-there. Real ones are as eval-WF5xprkaQpjTNZLpsNb1Y1."""
-
-
-def _id(value: str) -> str:
-    """Raises ValueError for what cannot be an id; dots alone would lead elsewhere in a URL's path."""
-    if not ID.fullmatch(value) or not value.strip("."):
-        raise ValueError("not an id: 1 to 128 characters out of A-Z, a-z, 0-9 and ._:~- are one")
-    return value
-
-
-UtcTime = Annotated[datetime, AfterValidator(_as_utc)]
-Identifier = Annotated[str, AfterValidator(_id)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
-NullableObject = Annotated[JsonObject, PlainValidator(_object_or_null)]
-Marks = Annotated[dict[str, str], PlainValidator(marks_in)]
-Document = Annotated[JsonObject, SkipValidation]
-"""A whole answer, which came from a parser of JSON."""
-
 
 LIVE_STATES: Final = ("created", "pending", "running")
 """Those that NeMo's documentation lists for filter[status] and in which a job goes on."""
@@ -192,10 +94,12 @@ class StatusDetails(_Answer):
     `raw_message` is the evaluator's text as it came: `RemoteJob.readable_message` is the one to show.
     """
 
-    raw_message: Annotated[str | None, BeforeValidator(_text)] = Field(None, validation_alias="message")
-    masked_message: Annotated[str | None, BeforeValidator(_never)] = None
-    progress: Annotated[float | None, BeforeValidator(_number)] = None
-    samples_processed: Annotated[int | None, BeforeValidator(_count)] = None
+    raw_message: Annotated[str | None, BeforeValidator(text_or_none)] = Field(
+        None, validation_alias="message"
+    )
+    masked_message: Annotated[str | None, BeforeValidator(never)] = None
+    progress: Annotated[float | None, BeforeValidator(number_or_none)] = None
+    samples_processed: Annotated[int | None, BeforeValidator(count_or_none)] = None
 
 
 class RemoteJob(_Answer):
@@ -205,9 +109,9 @@ class RemoteJob(_Answer):
     """
 
     id: Identifier
-    status: Annotated[str, BeforeValidator(_word)] = "unknown"
-    created_at: Annotated[UtcTime | None, WrapValidator(_none_if_unreadable)] = None
-    status_details: Annotated[StatusDetails, BeforeValidator(_details)] = StatusDetails()
+    status: Annotated[str, BeforeValidator(word_of)] = "unknown"
+    created_at: Annotated[UtcTime | None, WrapValidator(none_if_unreadable)] = None
+    status_details: Annotated[StatusDetails, BeforeValidator(details_of)] = StatusDetails()
     custom_fields: Marks = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -217,9 +121,11 @@ class RemoteJob(_Answer):
         if not isinstance(document, dict):
             return document
         details = document.get("status_details")
-        text = None if _text_in(details) else _text_in(document)
+        text = None if text_in(details) else text_in(document)
         return (
-            document if text is None else {**document, "status_details": {**_dict(details), "message": text}}
+            document
+            if text is None
+            else {**document, "status_details": {**dict_or_empty(details), "message": text}}
         )
 
     @property
@@ -270,7 +176,7 @@ class RemoteConfig(_Answer):
     id: Identifier | None = None
     name: Name
     namespace: Name = "default"
-    custom_fields: Annotated[Marks, BeforeValidator(_object_or_null)] = Field(default_factory=dict)
+    custom_fields: Annotated[Marks, BeforeValidator(object_or_null)] = Field(default_factory=dict)
     document: Document
 
     @classmethod
