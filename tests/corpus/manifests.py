@@ -155,7 +155,7 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         "valuesFrom[0].secretKeyRef.name",
     ),
     "65 Secrets": (benchmark(valuesFrom=from_secret("a") * 65), "spec.valuesFrom: Too many"),
-    "a path to no part": (run(valuesFrom=from_secret("params.x")), "start it with config. or target."),
+    "a path to no part": (run(valuesFrom=from_secret("params.x")), "starts with config. or target."),
     "a path of dots": (benchmark(valuesFrom=from_secret("params..x")), "spec.valuesFrom[0].targetPath"),
     "a path with a negative index": (
         benchmark(valuesFrom=from_secret("tasks[-1]")),
