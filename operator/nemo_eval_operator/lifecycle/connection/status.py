@@ -39,13 +39,13 @@ OPEN_TO_ALL: Final = (
 def trouble_of(error: EvaluatorError, connection: NemoEvaluatorConnection) -> EvaluatorUnusable:
     """Return why the connection is not usable, as a reason and a message.
 
-    The same trouble keeps its first words: a server that numbers its errors is no reason to write each.
+    An unchanged reason keeps its first message, since a server may number its errors.
     """
-    outcome, told = meaning_of(error, Operation.CHECK).outcome(error), connection.status
+    outcome, shown = meaning_of(error, Operation.CHECK).outcome(error), connection.status
     stalled = outcome.standing is ConditionSet.STALLED
-    current = told.observed_generation == connection.metadata.generation
-    if current and outcome.reason == reason_of(told.conditions):
-        return EvaluatorUnusable(outcome.reason, told.message or outcome.message, stalled=stalled)
+    current = shown.observed_generation == connection.metadata.generation
+    if current and outcome.reason == reason_of(shown.conditions):
+        return EvaluatorUnusable(outcome.reason, shown.message or outcome.message, stalled=stalled)
     return EvaluatorUnusable(outcome.reason, outcome.message, stalled=stalled)
 
 

@@ -75,9 +75,7 @@ class NewestJob:
         """Take one of the jobs with the selector's labels."""
         if not self._is_earlier_run(other):
             return
-        if self._passed and (
-            other.status.gate is None or other.status.gate.verdict is not GateVerdict.PASSED
-        ):
+        if self._passed and not _has_passed(other):
             self._not_passed += 1
             return
         if self._best is None or _completed(other) > _completed(self._best):

@@ -155,7 +155,7 @@ def results_pending(
 ) -> EvalJobStatus:
     """Return the status of a completed job whose results cannot be read or stored yet; it has not failed.
 
-    `given_up`: it will not mend by itself, so whoever waits is told at once; the job still goes on trying.
+    `given_up`: the failure will not pass by itself, so the job is stalled; the operator still retries.
     """
     message = f"the evaluation completed, but its results are not stored yet: {problem}"
     if given_up:
