@@ -70,7 +70,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class NoBaseline:
-    """Why there is no baseline to compare with, although one was asked for; never skipped."""
+    """The reason why a requested baseline is missing; it is never skipped."""
 
     reason: str
     message: str

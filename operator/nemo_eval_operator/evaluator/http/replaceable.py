@@ -31,7 +31,7 @@ class ReplaceableTransport(httpx.AsyncBaseTransport):
         self._leaving[before] = asyncio.get_running_loop().call_later(delay, self._close, before)
 
     def disable(self, reason: str) -> None:
-        """From now on no request is sent, which its caller is told with `reason`."""
+        """Refuse every further request with an error that gives `reason`."""
         self.replace(_Disabled(reason))
 
     def _close(self, transport: httpx.AsyncBaseTransport) -> None:
