@@ -42,6 +42,8 @@ Kubeconfig = Annotated[
     Path | None, typer.Option(help="Kubeconfig file.", show_default="$KUBECONFIG, else ~/.kube/config")
 ]
 
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")]
+
 
 @app.callback()
 def plugin() -> None:
@@ -83,6 +85,35 @@ def wait(
         _access(namespace, context, kubeconfig),
         lambda cluster: wait_for(cluster, names, seconds=limit, report=report, conclude=typer.echo),
     )
+
+
+@app.command()
+def why(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The run (NemoEvalJob).")],
+    *,
+    namespace: Namespace = None,
+    no_color: NoColor = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> int:
+    """Explain where a run stands: what is in its way, and what to do.
+
+    Shows each link from the connection to the benchmark, the queue, the remote job, the results and the gate,
+    with conditions and recent events. What you may not read is marked, with the right that is missing.
+    """
+    from datetime import UTC, datetime
+
+    from .access import with_cluster
+    from .links import chain_of
+    from .screen import style_of, window_width
+    from .why import read_facts
+    from .why_screen import why_lines
+
+    facts = with_cluster(_access(namespace, context, kubeconfig), lambda cluster: read_facts(cluster, name))
+    style, now = style_of(no_color=no_color), datetime.now(UTC)
+    for line in why_lines(facts, chain_of(facts), now=now, style=style, width=window_width()):
+        typer.echo(line)
+    return ExitCode.PASSED
 
 
 def _access(namespace: str | None, context: str | None, kubeconfig: Path | None) -> Access:

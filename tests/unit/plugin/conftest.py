@@ -20,6 +20,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> ClusterApi:
     api = ClusterApi()
     monkeypatch.setattr(access, "http_client", api.client)
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
     return api
 
 
