@@ -16,6 +16,7 @@ __all__ = ["evaluate", "report"]
 
 # The job of deploy/samples that takes long enough to be deleted while it runs.
 _TO_DELETE: Final = "long-answers-smollm2"
+_KEY_HOLDER: Final = "demo-model"
 _FINISHED: Final = {"Succeeded", "Failed", "Cancelled"}
 _ANSWERS_SHOWN: Final = 4
 
@@ -38,7 +39,7 @@ def evaluate(stack: Stack) -> None:
             if deleted is None and _worth_deleting(jobs[_TO_DELETE]):
                 deleted = _delete(stack, jobs[_TO_DELETE], view)
             kept = [jobs[name] for name in names if name != _TO_DELETE]
-            if deleted and _TO_DELETE not in jobs and all(_phase(job) in _FINISHED for job in kept):
+            if deleted and _TO_DELETE not in jobs and all(map(_has_ended, kept)):
                 break
             time.sleep(1)
     if failed := [job for job in kept if _phase(job) != "Succeeded"]:
@@ -49,7 +50,7 @@ def evaluate(stack: Stack) -> None:
 
 
 def _samples(stack: Stack) -> list[dict[str, Any]]:
-    """Return the manifests as they are, except for the model if the user brings one."""
+    """Return the manifests as they are, except for endpoint and name of the model."""
     manifests = [
         manifest
         for path in sorted(SAMPLES.glob("*.yaml"))
@@ -58,12 +59,40 @@ def _samples(stack: Stack) -> list[dict[str, Any]]:
     for manifest in manifests:
         if stack.own_model and "model" in manifest["spec"]:
             manifest["spec"]["model"] = stack.model.model_id
+        match manifest["spec"]:
+            case {"target": {"model": {"api_endpoint": dict(endpoint)}}}:
+                endpoint |= {"url": stack.model.url, "model_id": stack.model.model_id}
+                manifest["spec"] |= _with_key(stack.model.api_key)
+            case _:
+                pass
+    if stack.model.api_key is not None:
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": _KEY_HOLDER}}
+        manifests.append(secret | {"stringData": {"key": stack.model.api_key}})
     return manifests
+
+
+def _with_key(api_key: str | None) -> dict[str, Any]:
+    """Return the fields by which a job reads the key of the user's model from the demo's Secret."""
+    if api_key is None:
+        return {}
+    source = {"name": _KEY_HOLDER, "key": "key"}
+    return {"valuesFrom": [{"secretKeyRef": source, "targetPath": "target.model.api_endpoint.api_key"}]}
 
 
 def _phase(job: dict[str, Any]) -> str | None:
     phase: str | None = job.get("status", {}).get("phase")
     return phase
+
+
+def _has_ended(job: dict[str, Any]) -> bool:
+    """Return whether nothing more is going to happen: a run with a gate is also judged."""
+    if _phase(job) == "Succeeded" and "gate" in job["spec"]:
+        return _verdict(job) != "Pending"
+    return _phase(job) in _FINISHED
+
+
+def _verdict(job: dict[str, Any]) -> str:
+    return str(job["status"].get("gate", {}).get("verdict", "Pending"))
 
 
 def _worth_deleting(job: dict[str, Any]) -> bool:
@@ -97,18 +126,22 @@ def _check_cancelled(stack: Stack, job_id: str) -> None:
 
 
 def report(stack: Stack) -> None:
-    """Print some answers, how to read the results, and what kubectl shows."""
+    """Print some answers, how to read the results, the verdicts, and what kubectl shows."""
     jobs = _get(stack.cluster, "nemoevaljobs")["items"]
     results = {job["metadata"]["name"]: _results(stack, job) for job in jobs}
     for name, document in results.items():
         print(f"\nSome of the answers in {name}:")
         for sample in _answers(document)[:_ANSWERS_SHOWN]:
             item = sample["item"]
-            answer, expected = sample["output_text"].strip(), item["ideal_response"]
+            answer, expected = (sample["output_text"] or "").strip(), item["ideal_response"]
             print(f"  {item['question']} {answer!r}, expected {expected!r}")
     print("\nAll results, one JSON document a job:")
     for job in jobs:
         print(f"  {_results_command(job)}")
+    print("\nVerdicts of the gates:")
+    for job in jobs:
+        if "gate" in job["spec"]:
+            print(f"  {job['metadata']['name']}: {job['status']['message']}")
     print("\n$ kubectl get nemobenchmarks,nemoevaljobs")
     print(stack.cluster.kubectl("get", "nemobenchmarks,nemoevaljobs").stdout, flush=True)
 

@@ -33,6 +33,12 @@ class JobRow:
     percent: int | None = None
     score: str = ""
     message: str = ""
+    verdict: str = ""
+
+    @property
+    def result(self) -> str:
+        """Scores, and the verdict where the job has a gate; empty before there are any."""
+        return f"{self.score}, gate {self.verdict}" if self.score and self.verdict else self.score
 
     @classmethod
     def of(cls, job: Mapping[str, Any]) -> Self:
@@ -43,6 +49,7 @@ class JobRow:
             percent=(status.get("progress") or {}).get("percent"),
             score=status.get("score") or "",
             message=status.get("message") or "",
+            verdict=(status.get("gate") or {}).get("verdict") or "",
         )
 
 
@@ -94,17 +101,17 @@ class _LiveTable:
                 Text(row.phase, style=_STYLES.get(row.phase, "")),
                 ProgressBar(total=100, completed=percent, width=24),
                 "" if row.percent is None else f"{percent} %",
-                row.score or Text(row.message, style="dim", overflow="ellipsis", no_wrap=True),
+                row.result or Text(row.message, style="dim", overflow="ellipsis", no_wrap=True),
             )
         self._live.update(table)
 
 
 class _Lines:
-    """For logs: a line when a phase changes, and when a running job has done another quarter."""
+    """For logs: a line when a phase or verdict changes, and when a running job has done another quarter."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._seen: dict[str, tuple[str, int]] = {}
+        self._seen: dict[str, tuple[str, int, str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -119,11 +126,11 @@ class _Lines:
 
     def show(self, rows: Sequence[JobRow]) -> None:
         for row in rows:
-            state = (row.phase, (row.percent or 0) // 25)
+            state = (row.phase, (row.percent or 0) // 25, row.verdict)
             if self._seen.get(row.name) != state:
                 self._seen[row.name] = state
                 percent = "" if row.percent is None else f"{row.percent:3} %"
-                detail = row.score or row.message
+                detail = row.result or row.message
                 elapsed = time.monotonic() - self._started
                 print(
                     f"{elapsed:6.1f} s  {row.name:26} {row.phase:11} {percent:6} {detail}".rstrip(),

@@ -1,8 +1,8 @@
 """Supervises the running operator: watches, workers and the loops of each evaluator, in one task group.
 
 `wiring` builds the parts. Watches (`watching`) and loops of evaluators (`sessions.bulkhead`) are restarted
-when they fail. If anything else fails, all stop and the process ends, and so it is when the lease is lost: a
-pod that restarts is better than one that does nothing and looks healthy.
+when they fail. If anything else fails, or the lease is lost, all stop and the process ends: a pod that
+restarts is better than one that does nothing and looks healthy.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ to four calls a level. At Python's own limit one such object would end the watch
 CRD_RECHECK_SECONDS: Final = 2.0
 
 DRAIN_MARGIN_SECONDS: Final = 5.0
-"""Beyond the longest call to the evaluator, for writing down what came of it."""
+"""Seconds beyond the longest call to the evaluator, for writing its outcome."""
 
 LOOP_LAG_SECONDS: Final = 1.0
-"""Between two looks at how late the event loop is."""
+"""Seconds between two measurements of the event loop's delay."""
 
 COUNTS_LIMIT_SECONDS: Final = 10.0
-"""For looking at a few numbers in memory."""
+"""Seconds for a loop that compares a few numbers in memory."""
 
 NOTES_HEAD_START_SECONDS: Final = 5.0
-"""For reading the list of jobs before they are watched; the rest of a longer one is read while they are."""
+"""Seconds for reading the list of jobs before the watch starts; the rest is read during it."""
 
 RECONCILIATION_SECONDS: Final = 3600.0
-"""Before a worker counts as stuck. A look-up is the longest that it does: two lists, of 15 minutes
-each at most (`evaluator.client`), and 5 for the cancellation of duplicates (`reconcile.submission`)."""
+"""Seconds after which a worker counts as stuck. A look-up is its longest work: two lists, of 15 minutes
+each at most (`evaluator/http`), and 5 for the cancellation of duplicates (`reconcile/job/job_finder.py`)."""
 
 
 async def run_operator(settings: Settings, credentials: Credentials) -> None:
-    """Run until cancelled or told to stop by a signal. Raises what made a part of it fail."""
+    """Run until cancelled or stopped by a signal. Raises the exception of the part that failed."""
     sys.setrecursionlimit(RECURSION_LIMIT)
     _cancel_on_signals()
     health, metrics = Health(), Metrics(object_names=settings.metrics_object_names)

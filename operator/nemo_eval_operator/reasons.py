@@ -1,4 +1,4 @@
-"""Vocabulary of reasons: every `reason` of a condition or an event, and what decisions read off it.
+"""Reasons of conditions and events, with the properties that decisions read.
 
 The values are API: scripts, alerts and GitOps tools match them, so they do not change. What a reason means to
 a user is in `lifecycle/reason_reference`, from which docs/reference/conditions.md is generated.
@@ -14,14 +14,14 @@ __all__ = ["EventType", "Reason"]
 
 
 class EventType(Enum):
-    """Event that is posted where an object's conditions change to a reason."""
+    """Type of the event that is posted when an object's conditions change to a reason."""
 
     WARNING = "Warning"
     """A user should see it although the operator keeps trying."""
     BY_CONDITIONS = ""
     """Warning where the object is Stalled, else Normal."""
     NONE = "None"
-    """A step that every job may take: status reports it, and each event would be a write."""
+    """No event: every job may pass through it, and an event for each would be too many writes."""
 
 
 WARNING: Final = EventType.WARNING
@@ -47,9 +47,9 @@ class Reason(StrEnum):
     event: EventType
     """Event of a change to this reason."""
     retried: bool
-    """Whether the same submission is simply made again after it."""
+    """True where the same submission is repeated after it."""
     hides_remote_job: bool
-    """Whether the remote job cannot be observed: once it can, that it runs as before is reported."""
+    """True where the remote job cannot be observed; when it can again, status shows its state."""
 
     def __new__(cls, spelling: str | _Traits) -> Self:
         traits = spelling if isinstance(spelling, _Traits) else _Traits(spelling)

@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from nemo_eval_operator.kube import Credentials
 from testbed.chaos.workload import Act
 from testbed.faults import Upstream
 
-__all__ = ["Objects", "remote_jobs"]
+__all__ = ["Objects", "remote_jobs", "remote_scores"]
 
 _API: Final = "/apis/evaluator.nemo.dev/v1alpha1/namespaces"
 _MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
@@ -124,3 +124,15 @@ def remote_jobs(evaluator_url: str, namespace: str) -> list[dict[str, Any]]:
         if page >= answer["pagination"]["total_pages"]:
             return jobs
         page += 1
+
+
+def remote_scores(evaluator_url: str, job_ids: Iterable[str]) -> dict[str, float]:
+    """Return the score of these jobs in the evaluator's own results, read without the proxy."""
+    scores: dict[str, float] = {}
+    for job_id in job_ids:
+        url = f"{evaluator_url}/v1/evaluation/jobs/{job_id}/results"
+        answer = httpx.get(url, timeout=30, trust_env=False)
+        if answer.is_success:
+            metric = answer.json()["tasks"]["qa"]["metrics"]["exact"]
+            scores[job_id] = metric["scores"]["string-check"]["value"]
+    return scores

@@ -92,6 +92,7 @@ def _count_lines(verdict: Verdict, tally: Tally) -> Iterator[str]:
     yield f"lost results      {len(verdict.lost)}"
     yield f"stuck objects     {len(verdict.stuck)}"
     yield f"contradicted      {len(verdict.contradicted)}"
+    yield f"misjudged         {len(verdict.misjudged)}"
     yield f"left running      {len(verdict.left_running)}"
     yield f"longest recovery  {tally.longest_recovery_seconds:.1f} s"
     yield f"slowest POST      {tally.slowest_submission_seconds:.1f} s"
@@ -99,6 +100,6 @@ def _count_lines(verdict: Verdict, tally: Tally) -> Iterator[str]:
 
 
 def _fault_lines(verdict: Verdict) -> Iterator[str]:
-    for what in ("duplicates", "lost", "stuck", "contradicted", "left_running"):
+    for what in ("duplicates", "lost", "stuck", "contradicted", "misjudged", "left_running"):
         if names := getattr(verdict, what):
             yield f"{what}: {', '.join(names)}"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from testbed.chaos.ledger import Ledger
-from testbed.chaos.objects import Objects, remote_jobs
+from testbed.chaos.objects import Objects, remote_jobs, remote_scores
 from testbed.chaos.plan import Disturbance, Round, plan_round, rules_of
 from testbed.chaos.report import Tally, round_line
 from testbed.chaos.stage import CUT_OFF, Stage
 from testbed.chaos.trap import Coverage, Trap
-from testbed.chaos.verdict import Verdict, judge
+from testbed.chaos.verdict import Verdict, has_ended, judge
 from testbed.chaos.workload import BENCHMARKS, Act, Kind, manifest_of
 from testbed.faults import Exchange, FaultProxy, Moment, Rule
 from testbed.processes import ProcessError
@@ -79,11 +79,14 @@ class Run:
         self.tally.slowest_submission_seconds = self.ledger.slowest_submission
         if busy:
             print(f"not quiet after {_QUIET_SECONDS} s: {', '.join(busy)}", flush=True)
+        objects = self.objects.jobs()
+        judged = [job["status"]["jobId"] for job in objects.values() if "gate" in job.get("status", {})]
         return judge(
             self.ledger,
             remote=remote_jobs(self.stage.evaluator_url, self.stage.namespace),
-            objects=self.objects.jobs(),
+            objects=objects,
             config_maps=self.objects.config_maps(),
+            scores=remote_scores(self.stage.evaluator_url, judged),
         )
 
     def _until_quiet(self) -> list[str]:
@@ -206,4 +209,4 @@ class Run:
 
 
 def _is_finished(job: dict[str, Any]) -> bool:
-    return "completionTime" in job.get("status", {}) and "deletionTimestamp" not in job["metadata"]
+    return has_ended(job) and "deletionTimestamp" not in job["metadata"]

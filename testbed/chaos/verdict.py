@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from testbed.chaos.ledger import Attempt, Ledger
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "has_ended", "judge"]
 
 Document = Mapping[str, Any]
 
@@ -23,6 +23,7 @@ class Verdict:
     lost: list[str] = field(default_factory=list)  # objects without the result that the evaluator has
     stuck: list[str] = field(default_factory=list)  # objects neither finished nor gone
     contradicted: list[str] = field(default_factory=list)  # objects that say otherwise than the evaluator
+    misjudged: list[str] = field(default_factory=list)  # objects whose verdict the evaluator's scores deny
     left_running: list[str] = field(default_factory=list)  # jobs that nobody follows and no event names
     duplicates_cancelled: int = 0
     attempts: int = 0
@@ -32,7 +33,8 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        return not any((self.duplicates, self.lost, self.stuck, self.contradicted, self.left_running))
+        wrong = (self.duplicates, self.lost, self.stuck, self.contradicted, self.misjudged, self.left_running)
+        return not any(wrong)
 
     @property
     def jobs_an_attempt(self) -> float:
@@ -46,8 +48,12 @@ def judge(
     remote: Sequence[Document],
     objects: Mapping[str, Document],
     config_maps: Mapping[str, Document],
+    scores: Mapping[str, float],
 ) -> Verdict:
-    """Everything there is to say after a run; `objects` and `config_maps` by name."""
+    """Return all findings of a run.
+
+    `objects` and `config_maps` by name; `scores` by remote job, as the evaluator's own results have them.
+    """
     listed = {job["id"]: job for job in remote}
     of_attempt = _jobs_of_attempts(ledger, listed)
     extras = [job_id for ids in of_attempt.values() for job_id in ids[1:]]
@@ -58,6 +64,7 @@ def judge(
         lost=_lost(ledger, listed, objects, config_maps),
         stuck=[name for name, thing in objects.items() if _is_stuck(thing)],
         contradicted=[name for name, thing in objects.items() if _is_contradicted(thing, listed)],
+        misjudged=[name for name, thing in objects.items() if _is_misjudged(thing, listed, scores)],
         left_running=[
             job["id"]
             for job in remote
@@ -111,8 +118,42 @@ def _has_result(thing: Document, config_maps: Mapping[str, Document]) -> bool:
 
 
 def _is_stuck(thing: Document) -> bool:
-    ended = "completionTime" in thing.get("status", {})
-    return not ended or "deletionTimestamp" in thing["metadata"]
+    return not has_ended(thing) or "deletionTimestamp" in thing["metadata"]
+
+
+def has_ended(thing: Document) -> bool:
+    """Return whether a job has ended; one with a gate that completed also has a verdict."""
+    status = thing.get("status", {})
+    if status.get("phase") == "Succeeded" and "gate" in thing["spec"] and _gate_verdict(thing) == "Pending":
+        return False
+    return "completionTime" in status
+
+
+def _gate_verdict(thing: Document) -> str:
+    return str(thing["status"].get("gate", {}).get("verdict", "Pending"))
+
+
+def _is_misjudged(thing: Document, listed: Mapping[str, Document], scores: Mapping[str, float]) -> bool:
+    """Return whether a verdict says otherwise than the scores that the evaluator itself has of the run."""
+    gate, status = thing["spec"].get("gate"), thing.get("status", {})
+    if gate is None or "gate" not in status or _gate_verdict(thing) == "Pending":
+        return False
+    score = scores.get(status.get("jobId", ""))
+    if status["phase"] != "Succeeded" or score is None:
+        return True
+    if score < gate["criteria"][0]["minimum"]:
+        allowed = {"Failed"}
+    else:
+        # Two baselines may have completed in the same second, which is ambiguous.
+        allowed = {"Passed", "Inconclusive"} if "baseline" in gate else {"Passed"}
+    verdict = _gate_verdict(thing)
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status["conditions"])
+    baseline = status["gate"].get("baseline")
+    return (
+        verdict not in allowed
+        or ready != (verdict == "Passed")
+        or (baseline is not None and _status(listed.get(baseline["jobId"])) != "completed")
+    )
 
 
 def _is_contradicted(thing: Document, listed: Mapping[str, Document]) -> bool:

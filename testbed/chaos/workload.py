@@ -39,6 +39,28 @@ class Kind:
 
 _ROWS: Final[dict[str, Any]] = {"target": {"type": "rows", "rows": QUESTIONS}}
 
+_SCORE: Final = "qa/exact/string-check"
+_MANY: Final[dict[str, Any]] = {
+    "target": {
+        "type": "rows",
+        "rows": [{"question": f"{n}?", "answer": "yes", "output": "yes"} for n in range(40)],
+    }
+}
+"""Rows that are all right, and enough of them to show that no more than 0.2 was lost."""
+
+
+def _floor(minimum: float) -> dict[str, Any]:
+    return {"gate": {"criteria": [{"score": _SCORE, "minimum": minimum}]}}
+
+
+_COMPARED: Final[dict[str, Any]] = {
+    "gate": {
+        "baseline": {"selector": {"matchLabels": {"kind": "compared"}}},
+        "ifNoBaseline": "Skip",
+        "criteria": [{"score": _SCORE, "minimum": 0.9, "maxDrop": 0.2}],
+    }
+}
+
 KINDS: Final = (
     Kind("quick", "rows", _ROWS),
     Kind("steady", "chat", {"model": STEADY}),
@@ -50,6 +72,9 @@ KINDS: Final = (
     Kind("overdue", "chat", {"model": ENDLESS, "activeDeadlineSeconds": 2}),
     Kind("repeated", "rows", _ROWS, Act.RERUN, 4.0),
     Kind("regretted", "rows", _ROWS, Act.DELETE, 0.3),
+    Kind("admitted", "rows", {**_ROWS, **_floor(0.4)}),
+    Kind("barred", "rows", {**_ROWS, **_floor(0.9)}),
+    Kind("compared", "rows", {**_MANY, **_COMPARED}),
 )
 
 
@@ -76,6 +101,6 @@ BENCHMARKS: Final = (
 
 def manifest_of(kind: Kind, number: int) -> dict[str, Any]:
     """The object, by a name of its own."""
-    metadata = {"name": f"{kind.name}-{number}"}
+    metadata = {"name": f"{kind.name}-{number}", "labels": {"kind": kind.name}}
     spec = {"benchmarkRef": {"name": kind.benchmark}, **kind.spec}
     return {**_API, "kind": "NemoEvalJob", "metadata": metadata, "spec": spec}

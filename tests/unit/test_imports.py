@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 START = """
+import asyncio
 import sys
 from pathlib import Path
 import nemo_eval_operator.cli as cli
@@ -19,7 +20,7 @@ def started(operator):
     operator.close()
     print(*(name for name, module in sys.modules.items() if module), sep="\\n")
 
-cli.asyncio.run = started
+asyncio.run = started
 cli.app(["run"], standalone_mode=False)
 """
 

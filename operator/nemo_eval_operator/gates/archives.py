@@ -10,13 +10,16 @@ import io
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from pydantic import JsonValue
 
-from .samples import SampleScores
+from nemo_eval_operator.evaluator.model import parts_of
+
+from .samples import MAX_ITEMS, SampleScores
 
 __all__ = ["samples_in"]
 
@@ -41,6 +44,15 @@ MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_READ_BYTES: Final = 128 * 1024 * 1024
 """Of all files, uncompressed."""
 
+MAX_LINE_PARTS: Final = 50_000
+"""Parts of one sample, as `parts_of` counts them: they are parsed in one piece, while nothing else runs."""
+
+MAX_VALUES: Final = 300_000
+"""Samples and scores of all files: each takes some 200 bytes of memory."""
+
+MAX_SCORES: Final = 1_000
+"""Scores of one task, by metric, name and filter: each takes 400 bytes more than its values."""
+
 
 def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[str, SampleScores]:
     """Return the samples by task; nothing where the archive is not one that this program can read.
@@ -48,7 +60,7 @@ def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[s
     `hide` masks known secrets, since digests of items are shown.
     """
     found: dict[str, SampleScores] = {}
-    left = MAX_READ_BYTES
+    room = _Room(MAX_READ_BYTES, MAX_VALUES)
     if archive.count(ENTRY) > MAX_ENTRIES:
         return {}
     try:
@@ -61,26 +73,38 @@ def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[s
                 and entry.compress_type in COMPRESSIONS
             ]
             for name in names[:MAX_FILES]:
-                samples, left = _read(files, name, left, hide)
+                samples = _read(files, name, room, hide)
                 if samples is not None:
                     found[unquote(name.removeprefix(FOLDER).removesuffix(ENDING))] = samples
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
-        # Encrypted, compressed in another way, cut off, or no archive at all.
+        # Encrypted, cut off, or no archive at all.
         return {}
     return found
 
 
+@dataclass(slots=True)
+class _Room:
+    """What may still be read of an archive; what was read and thrown away counts too."""
+
+    size: int
+    values: int
+
+
 def _read(
-    files: ZipFile, name: str, left: int, hide: Callable[[JsonValue], JsonValue]
-) -> tuple[SampleScores | None, int]:
+    files: ZipFile, name: str, room: _Room, hide: Callable[[JsonValue], JsonValue]
+) -> SampleScores | None:
     samples = SampleScores()
     with files.open(name) as file:
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            left -= len(line)
-            if len(line) > MAX_LINE_BYTES or left < 0:
-                return None, left
+        for _ in range(MAX_ITEMS):
+            if not (line := file.readline(MAX_LINE_BYTES + 1)):
+                return samples
+            room.size -= len(line)
+            if len(line) > MAX_LINE_BYTES or room.size < 0 or parts_of(line) > MAX_LINE_PARTS:
+                return None
             try:
-                samples.add(hide(json.loads(line)))
+                room.values -= samples.add(hide(json.loads(line)))
             except (ValueError, RecursionError):
-                return None, left
-    return samples, left
+                return None
+            if room.values < 0 or samples.scores > MAX_SCORES:
+                return None
+        return None if file.readline(1) else samples

@@ -27,6 +27,9 @@ RANKED: Final = re.compile(r"(?P<task>.+-metric_ranking-)(?P<rank>\d+)")
 MIN_KNOWN: Final = 0.9
 """Share of the scored items that have to be known by themselves for a run to be paired with another."""
 
+MAX_COUNT: Final = 10**12
+"""Items of one score; beyond it a count is none, as Kubernetes would refuse it."""
+
 STDERR: Final = "_stderr"
 """Ends the name of an lm-eval metric that holds standard errors."""
 
@@ -150,10 +153,10 @@ def _score(
 ) -> ScoreEvidence:
     count, total, squared = (number_in(stats.get(key)) for key in ("count", "sum", "sum_squared"))
     moments, is_binary, has_sums = None, False, False
-    if count is not None and count >= 1 and total is not None and squared is not None:
+    if count is not None and 1 <= count <= MAX_COUNT and total is not None and squared is not None:
         moments, has_sums = Moments.from_sums(int(count), total, squared), True
         extremes = {number_in(stats.get("min")), number_in(stats.get("max"))}
-        is_binary = total == squared and extremes <= {0.0, 1.0}
+        is_binary = total == squared and 0 <= total <= count and extremes <= {0.0, 1.0}
     elif items:
         moments = Moments.of([*items.values()])
         is_binary = {*items.values()} <= {0.0, 1.0}
@@ -163,7 +166,7 @@ def _score(
         value,
         moments=moments,
         has_sums=has_sums,
-        nan_count=max(0, int(nan_count)),
+        nan_count=int(min(max(0, nan_count), MAX_COUNT)),
         is_binary=is_binary,
         stderr=stderr,
         items=items,

@@ -42,18 +42,29 @@ class SampleScores:
         for sample in samples:
             self.add(sample)
 
-    def add(self, sample: JsonValue) -> None:
-        """Take the scores of one sample; one without the expected form has none."""
+    def add(self, sample: JsonValue) -> int:
+        """Take the scores of one sample, and return how many values are kept of it, itself included.
+
+        One without the expected form has none.
+        """
         self._count += 1
         if not isinstance(sample, dict) or self._count > MAX_ITEMS:
-            return
+            return 1
         variant = sample.get("filter")
         variant = variant if isinstance(variant, str) else ""
         content = _content(sample)
         self._seen[content, variant] += 1
         key = _digest(f"{content}#{self._seen[content, variant]}")
+        kept = 1
         for (metric, name), value in _scores(sample.get("scores")):
             self._found[metric, name, variant][key] = value
+            kept += 1
+        return kept
+
+    @property
+    def scores(self) -> int:
+        """Number of scores that samples have, by metric, name and filter."""
+        return len(self._found)
 
     def of(self, metric: str, score: str, *, value: float | None, confirm: bool) -> Mapping[str, float]:
         """Return the items of a score; none where several variants of it may be meant.

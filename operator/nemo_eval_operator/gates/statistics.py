@@ -34,6 +34,9 @@ FRACTION_TERMS: Final = 300
 SMALLEST: Final = 1e-300
 RELATIVE_ERROR: Final = 1e-15
 
+MAX_NEEDED: Final = 10**12
+"""A number of items beyond it is no advice, and beyond 2^63 no number for Kubernetes."""
+
 POWER: Final = 0.8
 """Probability with which the number of items that is recommended shows an effect of the margin's size."""
 
@@ -135,7 +138,8 @@ def welch(baseline: Moments, candidate: Moments, confidence: float, *, factor: f
     error = math.fsum(part for part, _ in parts)
     if error == 0:
         return Interval(difference, difference)
-    degrees = error * error / math.fsum(part * part / freedom for part, freedom in parts)
+    # Shares, since the squares of very small parts would be 0.
+    degrees = 1 / math.fsum((part / error) ** 2 / freedom for part, freedom in parts)
     half = _t_quantile(confidence, degrees) * math.sqrt(error)
     return Interval(difference - half, difference + half)
 
@@ -153,7 +157,7 @@ def unchanged_items_needed(margin: float, confidence: float) -> int | None:
     if not 0 < margin < 1:
         return None
     z = normal_quantile(confidence)
-    return math.ceil(z * z * (1 - margin) / margin)
+    return _rounded_up(z * z * (1 - margin) / margin)
 
 
 def unpaired_items_needed(baseline: float, candidate: float, margin: float, confidence: float) -> int | None:
@@ -165,7 +169,12 @@ def _items_needed(variance: float, margin: float, confidence: float) -> int | No
     if not margin > 0 or not math.isfinite(variance):
         return None
     factor = normal_quantile(confidence) + NormalDist().inv_cdf(POWER)
-    return math.ceil(factor * factor * variance / (margin * margin))
+    root = factor * math.sqrt(variance) / margin
+    return _rounded_up(root * root)
+
+
+def _rounded_up(items: float) -> int | None:
+    return math.ceil(items) if items <= MAX_NEEDED else None
 
 
 def _bisect(is_below: Callable[[float], bool], low: float, high: float) -> float:

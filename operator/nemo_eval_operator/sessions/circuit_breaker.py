@@ -38,7 +38,7 @@ REPORT_AFTER_PROBES: Final = 3
 
 
 class CircuitBreaker:
-    """Open, or closed with a reason; keys that `wait` are queued again when it opens."""
+    """Tripped with an error, or not; keys that `wait` are queued again when it is reset."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Remote jobs that go on although their objects are gone: each keeps its place until it has ended.
+"""Remote jobs whose objects were deleted: each keeps its slot until it has ended.
 
 An object goes without its job where the policy is Orphan, where a finalizer was removed by hand, and where
 a deletion waited in vain. What this process saw is followed at once; after a restart, and for a submission
@@ -37,7 +37,7 @@ OCCUPYING_STATES: Final = (*LIVE_STATES, CANCELLING)
 """Those in which a job takes up GPUs."""
 
 MAX_ORPHANS: Final = 1000
-"""Followed at one evaluator: they are bounded, like all that others can cause. More keep no place."""
+"""Orphans that are tracked at one evaluator. Further ones keep no slot."""
 
 MAX_MARKED: Final = 20_000
 """Jobs with the operator's mark that are read at one evaluator; of more, none counts as absent."""
@@ -66,7 +66,7 @@ class Orphans:
         self._wanted = asyncio.Event()
 
     def vanished(self, key: ObjectKey) -> None:
-        """Keep a place for the remote job of an object that is gone, unless the job was seen to end."""
+        """Keep a slot for the remote job of a deleted object, unless the job has ended."""
         if not self._slot_pool.is_limited:
             return
         if key in self._tracker:
@@ -77,7 +77,7 @@ class Orphans:
             self._wanted.set()
 
     def unless_ended(self, key: ObjectKey) -> None:
-        """The object gives up its place. Keep one for its remote job, unless that was seen to end."""
+        """Release the object's slot. Keep one for its remote job, unless that has ended."""
         followed = self._tracker.of(key)
         if followed is not None and not followed.ended and self._slot_pool.is_limited:
             self.follow(key.namespace, followed.job_id, followed.since)
@@ -140,7 +140,7 @@ class Orphans:
         self._wanted.set()
 
     def give_up(self) -> None:
-        """The live jobs cannot be counted: submissions whose outcome is not known give their places back."""
+        """Release the slots of submissions with an unknown outcome: the live jobs cannot be counted."""
         self._wanted.clear()
         for uid in self._uncertain:
             self._slot_pool.free(uid)
@@ -171,7 +171,7 @@ class Orphans:
         try:
             try:
                 async for remote, mark in live_jobs(client, cluster, connection, heartbeat):
-                    if not (namespaces and mark.namespace not in namespaces) and not self._has_place(mark):
+                    if not (namespaces and mark.namespace not in namespaces) and not self._has_slot(mark):
                         found.add(remote, mark)
             except MarkedJobsCut as cut:
                 logger.warning("slots of submissions whose outcome is not known are kept: %s", cut)
@@ -181,7 +181,7 @@ class Orphans:
                 logger.warning("only the first %d remote jobs without a slot are compared", MAX_COMPARED)
             for job_id, since, mark in found.jobs:
                 heartbeat.beat()
-                if not self._has_place(mark) and not await _is_cared_for(kube, mark):
+                if not self._has_slot(mark) and not await _is_cared_for(kube, mark):
                     self.follow(mark.namespace, job_id, since, shared=shared)
         except BaseException:
             self._wanted.set()
@@ -192,7 +192,7 @@ class Orphans:
         if self._uncertain:
             self._wanted.set()
 
-    def _has_place(self, mark: OwnerMark) -> bool:
+    def _has_slot(self, mark: OwnerMark) -> bool:
         return self._slot_pool.has(_key_of(mark), mark.uid)
 
 

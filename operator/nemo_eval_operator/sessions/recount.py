@@ -78,7 +78,7 @@ class SlotRecount:
         await self._count_objects()
         await self._count_orphans()
         slot_pool.open()
-        # A tenant's connection must not decide when the administrator's places are counted.
+        # A tenant's connection must not decide when the administrator's slots are counted.
         if slot_pool.shared is not None and self._counts_shared:
             slot_pool.shared.open()
         logger.info("%d jobs run already at %s", slot_pool.running, self.evaluator.used.url)

@@ -13,20 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from nemo_eval_operator.evaluator.http import (
-    Access,
-    UnusableCertificate,
-    UnusableUrl,
-)
+from nemo_eval_operator.evaluator.http import Access, UnusableCertificate, UnusableUrl
 from nemo_eval_operator.kube import KubeError, ObjectKey, key_of
 from nemo_eval_operator.lifecycle.connection import connection_name, evaluator_of_record
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import (
-    EvaluatorUsed,
-    NemoEvalJob,
-    NemoEvaluatorConnection,
-)
+from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob, NemoEvaluatorConnection
 from nemo_eval_operator.traces import trace_of
 from nemo_eval_operator.workqueue import WorkQueue
 
@@ -56,9 +48,9 @@ Open = Callable[[NemoEvaluatorConnection, ConnectionSettings, Access], Opened]
 
 
 class Evaluators:
-    """`own` is the operator's NVIDIA_EVALUATOR_URL; `open_connection` makes another.
+    """Registry of sessions: `own` is that of NVIDIA_EVALUATOR_URL, `open_connection` opens the others.
 
-    `places` are those that connections to one URL share.
+    `slots` are those that connections to one URL share.
     """
 
     def __init__(
@@ -79,16 +71,16 @@ class Evaluators:
         self._open = open_connection
         self._entries: dict[ObjectKey, _Entry] = {}
         self._locks: WeakValueDictionary[ObjectKey, asyncio.Lock] = WeakValueDictionary()
-        """By connection; each exists while a task holds it or waits for it."""
+        """Locks by connection; each exists while a task holds it or waits for it."""
         self._renewing: set[ObjectKey] = set()
-        """Connections whose Secrets are being read, without those that were retired since that began."""
+        """Connections whose Secrets are being read, without those that were closed since that began."""
 
     def __iter__(self) -> Iterator[Evaluator]:
         yield self.own
         yield from (entry.opened.evaluator for entry in list(self._entries.values()))
 
     def find(self, used: EvaluatorUsed | None) -> Evaluator | None:
-        """The evaluator that a status names, if it is the same still. Without a connection it is our own."""
+        """Return the evaluator that a status names, if it is unchanged; without a connection the own one."""
         if used is None or used.connection is None:
             return self.own
         entry = self._entries.get(connection_key(used.connection))
@@ -98,7 +90,7 @@ class Evaluators:
         return any(job in evaluator.tracker for evaluator in self)
 
     def forget(self, job: ObjectKey, *, but: Evaluator | None = None, runs: bool = False) -> None:
-        """The job is gone, or at `but` alone; `runs`: where it cannot be asked for, and keeps its place."""
+        """Forget the job at all evaluators except `but`; with `runs` it keeps its slot."""
         for evaluator in self:
             if evaluator is not but:
                 evaluator.tracker.forget(job)
@@ -112,27 +104,27 @@ class Evaluators:
                 evaluator.client.known.forget(job)
 
     def vanished(self, job: ObjectKey) -> None:
-        """The object is gone, and perhaps its remote job runs: that keeps its place."""
+        """Keep the slot of a deleted object whose remote job may still run."""
         homes = [evaluator for evaluator in self if job in evaluator.tracker]
         homes += [evaluator for evaluator in self if evaluator.slot_pool.uid_of(job)]
         if homes:
             homes[0].orphans.vanished(job)
 
     def replaced(self, job: NemoEvalJob) -> bool:
-        """Whether an earlier object of that name has a place: it was deleted without an event."""
+        """Return whether an earlier object of that name has a slot: it was deleted without an event."""
         uids = {evaluator.slot_pool.uid_of(key_of(job)) for evaluator in self}
         return not uids <= {None, job.metadata.uid}
 
     def is_at_own_url(self, job: NemoEvalJob) -> bool:
-        """Whether the job was submitted to the operator's own evaluator, by whatever connection.
+        """Return whether the job was submitted to the operator's own evaluator, by any connection.
 
-        The id of a job of another evaluator is that evaluator's word, and may be one of a job here.
+        Another evaluator chooses its jobs' ids, which may equal ids of jobs here.
         """
         used = evaluator_of_record(job)
         return used is not None and (used.connection is None or self._slots.leads_to_own(used.url))
 
     def note_at_url(self, job: NemoEvalJob) -> None:
-        """The job has a place at its evaluator's URL, though its connection is not open, or gone."""
+        """Give the job a slot at its evaluator's URL, although its connection is closed or deleted."""
         used = evaluator_of_record(job)
         for evaluator in self:
             shared = evaluator.slot_pool.shared

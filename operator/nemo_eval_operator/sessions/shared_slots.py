@@ -42,7 +42,7 @@ class SharedSlots:
         """Kept by the evaluators that use them."""
 
     def of(self, url: str, *, own_limit: int | None = None) -> Slots | None:
-        """The places at `url` for a connection with that limit of its own; None where no others count.
+        """Return the slots at `url` for a connection with that limit of its own; None where none are shared.
 
         A connection's own limit replaces the administrator's, but not at the administrator's own evaluator.
         """

@@ -1,8 +1,8 @@
 """Pool of one evaluator's slots: how many jobs run at once, and which ones wait.
 
-What counts is what the objects say: a job whose submission was begun has a place until its status says
-that it has ended. So the limit holds across restarts, once all objects were counted. A remote job whose
-object is gone has a place too, until it has ended: reconcile/orphans.py looks after those.
+Objects decide: a job whose submission was begun has a slot until its status says that it has ended. So the
+limit holds across restarts, once all objects were counted. A remote job whose object was deleted keeps its
+slot too, until it has ended (`orphans`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ TELL_SECONDS: Final = 10.0
 
 
 class SlotPool:
-    """Places at one evaluator, `limit` of them; None: as many as are asked for.
+    """Slots of one evaluator, `limit` of them; None: no limit.
 
-    A job that has one of them needs one of the `shared` places too, where there are such: those that all
-    connections to the same URL have together.
+    A job also needs one of the `shared` slots, where all connections to the same URL share a limit.
     """
 
     def __init__(self, queue: WorkQueue, *, limit: int | None, shared: Slots | None = None) -> None:
@@ -39,7 +38,7 @@ class SlotPool:
 
     @property
     def shared(self) -> Slots | None:
-        """The places that all connections to the same URL have together."""
+        """Slots that all connections to the same URL share."""
         return self._shared
 
     @property
@@ -49,12 +48,12 @@ class SlotPool:
 
     @property
     def running(self) -> int:
-        """Places that are taken, of jobs that may be running."""
+        """Slots that are taken, by jobs that may be running."""
         return self._own.taken - self._waiting_for_shared()
 
     @property
     def waiting(self) -> int:
-        """Jobs in line."""
+        """Jobs in the queue."""
         return self._own.in_line + self._waiting_for_shared()
 
     def _waiting_for_shared(self) -> int:
@@ -72,7 +71,7 @@ class SlotPool:
             return
         for key, run in self._own.holders().items():
             if before is not None and before.awaited_by(key):
-                # It has to ask again, at the places that count now.
+                # It has to request a slot again, of those that count now.
                 self._queue.add(key)
             elif shared is not None:
                 shared.take(key, run)
@@ -86,7 +85,7 @@ class SlotPool:
         self._own.moved.set()
 
     def ask(self, job: NemoEvalJob) -> SlotDecision:
-        """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
+        """Return a slot for `job`, or its position in the queue; a change adds it to the work queue."""
         turn = self._own.ask(job)
         return self._shared.ask(job) if isinstance(turn, Admitted) and self._shared else turn
 
@@ -119,7 +118,7 @@ class SlotPool:
             slots.end_job(key, job_id)
 
     def leave(self, key: ObjectKey) -> None:
-        """The job wants no place any more, not even in line."""
+        """Remove the job from the queue."""
         for slots in self._all():
             slots.leave_line(key)
             slots.release(key)
@@ -130,7 +129,7 @@ class SlotPool:
             slots.forget(key)
 
     def leave_for(self, key: ObjectKey, other: SlotPool) -> None:
-        """The job has its place at `other`, which may have the same shared places."""
+        """Release the job's slot here: it has one at `other`, which may share the same slots."""
         for slots in self._all():
             if slots is not other.shared:
                 slots.forget(key)
@@ -149,7 +148,7 @@ class SlotPool:
             slots.free(name)
 
     def open(self) -> None:
-        """All that run here were counted. The shared places are opened by themselves."""
+        """Give slots from now on: all running jobs were counted. Shared slots are opened by themselves."""
         self._own.open()
 
     async def run(self, heartbeat: Heartbeat) -> None:

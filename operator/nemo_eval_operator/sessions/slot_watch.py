@@ -64,7 +64,7 @@ class _Slot:
 class SlotWatch:
     """Watch of the slots of `own`, the operator's own evaluator; `evaluators` may share them.
 
-    `places` says which do. `settle` is how many seconds after a submission its job may still appear.
+    `slots` says which do. `settle` is how many seconds after a submission its job may still appear.
     """
 
     def __init__(

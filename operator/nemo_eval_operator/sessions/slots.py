@@ -85,7 +85,7 @@ class Slots:
         self._call_up()
 
     def ask(self, job: NemoEvalJob) -> SlotDecision:
-        """A place for `job`, or one in line: then it is added to the work queue when there is news for it."""
+        """Return a slot for `job`, or its position in the queue; a change adds it to the work queue."""
         key, meta = key_of(job), job.metadata
         if key in self._taken or self._has_room():
             self.take(key, self._taken.get(key))
@@ -176,7 +176,7 @@ class Slots:
         return self._limit is None or (self._counted and self.taken < self._limit)
 
     def _call_up(self) -> None:
-        """Give the free places to the first in line."""
+        """Give the free slots to the first in the queue."""
         while self._has_room() and (key := self._line.pop()) is not None:
             self.take(key, None)
             self._queue.add(key, urgent=True)

@@ -15,7 +15,8 @@ from testbed.chaos.hostile_tenant import HostileTenant
 from testbed.chaos.ledger import Ledger
 from testbed.chaos.steps import Step, Steps
 from testbed.chaos.trap import Trap
-from testbed.chaos.verdict import Verdict, judge
+from testbed.chaos.verdict import Verdict
+from testbed.chaos.verdict import judge as judge_run
 from testbed.faults import Exchange, Fault, Moment, Rule
 
 JOBS = "/v1/evaluation/jobs"
@@ -65,6 +66,10 @@ SUCCEEDED = {
     "resultsRef": {"configMap": "a-results"},
 }
 RESULTS = {"a-results": {"data": {"results.json": '{"job": "eval-1"}'}}}
+
+
+def judge(ledger: Ledger, *, scores: dict[str, float] | None = None, **found: Any) -> Verdict:
+    return judge_run(ledger, scores=scores or {}, **found)
 
 
 def after_a_good_run() -> Ledger:
@@ -216,6 +221,69 @@ def test_an_object_may_not_say_otherwise_than_the_evaluator(phase: str, remote_s
     )
 
     assert verdict.contradicted == ["a"]
+
+
+FLOOR = {"criteria": [{"minimum": 0.4}]}
+COMPARED = {"criteria": [{"minimum": 0.4}], "baseline": {}}
+
+
+def judged(gate: dict[str, Any], verdict: str, **more: Any) -> dict[str, dict[str, Any]]:
+    """An object with a verdict, and the conditions that belong to it."""
+    ready = [{"type": "Ready", "status": "True" if verdict == "Passed" else "False"}]
+    status = {**SUCCEEDED, "gate": {"verdict": verdict, **more}, "conditions": ready}
+    return {"a": {"metadata": {"name": "a", "uid": UID}, "spec": {"gate": gate}, "status": status}}
+
+
+@pytest.mark.parametrize(
+    ("gate", "verdict", "score", "misjudged"),
+    [
+        (FLOOR, "Passed", 0.5, False),
+        (FLOOR, "Failed", 0.3, False),
+        (FLOOR, "Passed", 0.3, True),
+        (FLOOR, "Failed", 0.5, True),
+        (FLOOR, "Inconclusive", 0.5, True),
+        (COMPARED, "Inconclusive", 0.5, False),
+        (COMPARED, "Failed", 0.5, True),
+        (FLOOR, "Passed", None, True),
+    ],
+)
+def test_a_verdict_has_to_agree_with_the_scores_that_the_evaluator_has(
+    gate: dict[str, Any], verdict: str, score: float | None, misjudged: bool
+) -> None:
+    scores = {} if score is None else {"eval-1": score}
+
+    found = judge(
+        after_a_good_run(),
+        remote=[remote()],
+        objects=judged(gate, verdict),
+        config_maps=RESULTS,
+        scores=scores,
+    )
+
+    assert (found.misjudged == ["a"], found.is_good) == (misjudged, not misjudged)
+
+
+def test_a_verdict_that_does_not_belong_to_its_conditions_or_its_baseline_is_wrong() -> None:
+    unready = judged(FLOOR, "Passed")
+    unready["a"]["status"]["conditions"] = []
+    invented = judged(COMPARED, "Passed", baseline={"jobId": "eval-7"})
+    for objects in (unready, invented):
+        found = judge(
+            after_a_good_run(),
+            remote=[remote()],
+            objects=objects,
+            config_maps=RESULTS,
+            scores={"eval-1": 0.5},
+        )
+        assert found.misjudged == ["a"]
+
+
+def test_a_run_that_is_never_judged_is_stuck() -> None:
+    found = judge(
+        after_a_good_run(), remote=[remote()], objects=judged(FLOOR, "Pending"), config_maps=RESULTS
+    )
+
+    assert (found.stuck, found.misjudged) == (["a"], [])
 
 
 def test_recovery_counts_from_the_end_of_the_last_fault_to_the_next_write() -> None:

@@ -23,9 +23,7 @@ from nemo_eval_operator.lifecycle.steps import (
     ReplaceConfig,
     UpdateConfig,
 )
-from nemo_eval_operator.resources import (
-    NemoBenchmark,
-)
+from nemo_eval_operator.resources import NemoBenchmark
 
 from . import status as benchmark_status
 from .deletion import decide_deletion

@@ -8,27 +8,15 @@ from typing import Final
 from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.evaluator.model import RemoteConfig
 from nemo_eval_operator.lifecycle import FINALIZER
-from nemo_eval_operator.lifecycle.steps import (
-    DeleteConfig,
-    ObserveConfig,
-    RemoveFinalizer,
-    RequeueAfter,
-)
-from nemo_eval_operator.resources import (
-    BenchmarkDeletionPolicy,
-    NemoBenchmark,
-)
+from nemo_eval_operator.lifecycle.steps import DeleteConfig, ObserveConfig, RemoveFinalizer, RequeueAfter
+from nemo_eval_operator.resources import BenchmarkDeletionPolicy, NemoBenchmark
 
 from . import status as benchmark_status
 from .facts import BenchmarkFacts, BenchmarkStep, ConfigGone, write_if_changed
 from .remote_config import has_config
 from .status import used_by
 
-__all__ = [
-    "RELEASE_PATIENCE",
-    "decide_deletion",
-    "release_benchmark_seconds",
-]
+__all__ = ["RELEASE_PATIENCE", "decide_deletion", "release_benchmark_seconds"]
 
 RELEASE_PATIENCE: Final = timedelta(seconds=60)
 """How long a deleted benchmark waits for its config to be removed; a namespace's deletion waits with it."""

@@ -8,10 +8,7 @@ from datetime import datetime
 
 from nemo_eval_operator.evaluator.model import RemoteConfig
 from nemo_eval_operator.json_types import JsonObject
-from nemo_eval_operator.lifecycle.requests import (
-    Datasets,
-    Tenancy,
-)
+from nemo_eval_operator.lifecycle.requests import Datasets, Tenancy
 from nemo_eval_operator.lifecycle.steps import (
     AddFinalizer,
     CreateConfig,
@@ -31,12 +28,7 @@ from nemo_eval_operator.resources import (
     SecretVersion,
 )
 
-__all__ = [
-    "BenchmarkFacts",
-    "BenchmarkStep",
-    "ConfigGone",
-    "write_if_changed",
-]
+__all__ = ["BenchmarkFacts", "BenchmarkStep", "ConfigGone", "write_if_changed"]
 
 BenchmarkStep = (
     RequeueAfter

@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nemo_eval_operator.lifecycle import may_take_over
-from nemo_eval_operator.resources import (
-    ConfigMapVersion,
-    NemoBenchmark,
-    ObjectMeta,
-    SecretVersion,
-)
+from nemo_eval_operator.resources import ConfigMapVersion, NemoBenchmark, ObjectMeta, SecretVersion
 
-__all__ = [
-    "has_new_config_maps",
-    "has_new_secrets",
-    "is_same_spec",
-    "was_ready",
-    "was_reconciled",
-]
+__all__ = ["has_new_config_maps", "has_new_secrets", "is_same_spec", "was_ready", "was_reconciled"]
 
 
 def has_new_secrets(benchmark: NemoBenchmark, secrets: Sequence[SecretVersion]) -> bool:

@@ -5,28 +5,13 @@ from __future__ import annotations
 from nemo_eval_operator.evaluator.model import MASK, RemoteConfig
 from nemo_eval_operator.lifecycle import Ownership, ownership_of
 from nemo_eval_operator.lifecycle.job import BenchmarkUnusable
-from nemo_eval_operator.lifecycle.requests import (
-    Tenancy,
-    carries_config,
-    config_body,
-    config_name,
-    digest_of,
-)
+from nemo_eval_operator.lifecycle.requests import Tenancy, carries_config, config_body, config_name, digest_of
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import (
-    NemoBenchmark,
-    NemoEvalJob,
-)
+from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
 
 from .facts import BenchmarkFacts, ConfigGone
 
-__all__ = [
-    "config_trouble",
-    "digest_of_config",
-    "has_config",
-    "is_used_by",
-    "owner_of",
-]
+__all__ = ["config_trouble", "digest_of_config", "has_config", "is_used_by", "owner_of"]
 
 
 def has_config(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> bool:

@@ -46,7 +46,7 @@ UNCERTAIN: Final = Meaning(Reason.SUBMISSION_UNCERTAIN, WORKING, NOW, LEAVE, LOO
 
 CREATE_JOB: Final[Table] = {
     Failure.NO_CONNECTION: Meaning(Reason.EVALUATOR_UNREACHABLE, WORKING, NOW, TRIP),
-    # An answer to a POST does not trip the breaker: reads may work, and the probe, a read, would reset it.
+    # A refused POST does not trip the breaker: the probe is a read, would succeed, and reset it at once.
     Failure.MISROUTED: Meaning(Reason.EVALUATOR_UNREACHABLE, WORKING, BACKOFF, LEAVE),
     Failure.UNAUTHORIZED: Meaning(Reason.EVALUATOR_UNAUTHORIZED, WORKING, BACKOFF, LEAVE),
     Failure.BUSY: Meaning(Reason.EVALUATOR_BUSY, WORKING, BACKOFF, LEAVE),
@@ -72,7 +72,7 @@ CREATE_JOB: Final[Table] = {
         CONFIG_RECHECK_SECONDS,
         rechecks_config=True,
     ),
-    # What to correct depends on the job: `lifecycle/job/status.py` adds it.
+    # What to correct depends on the job: `lifecycle/job/end_status.py` adds it.
     Failure.CONFLICTING: Meaning(Reason.EVALUATOR_REJECTED, ConditionSet.FAILED, NEVER, LEAVE),
     Failure.REJECTED: Meaning(Reason.EVALUATOR_REJECTED, ConditionSet.FAILED, NEVER, LEAVE),
 }
@@ -121,11 +121,12 @@ FAULTS: Final[Mapping[Fault, ConditionSet]] = {
 SERVER_SIDE: Final = frozenset({Failure.NO_ANSWER, Failure.GATEWAY_ERROR, Failure.SERVER_ERROR})
 
 TRIPPING: Final = frozenset({Failure.NO_CONNECTION, Failure.MISROUTED, Failure.UNAUTHORIZED, Failure.BUSY})
-"""Failures that surely did not reach the evaluator: reads of other objects would fail in the same way."""
+"""Failures after which the evaluator surely did nothing; reads of other objects would fail as well."""
 
 NOT_ANSWERED: Final = frozenset({Failure.NO_CONNECTION, Failure.NO_ANSWER})
+"""Failures of calls without an answer."""
 
-NO_NEWS: Final[Table] = {
+STATUS_UNCHANGED: Final[Table] = {
     failure: Meaning(
         None,
         None,
@@ -134,21 +135,21 @@ NO_NEWS: Final[Table] = {
     )
     for failure in Failure
 }
-"""For operations whose failure changes no status: the breaker reports an outage to all objects."""
+"""Rows of operations whose failure changes no status: the breaker reports an outage to all objects."""
 
 READ_JOB: Final[Table] = {
     failure: meaning
     if failure in {*NOT_ANSWERED, Failure.BUSY, Failure.MISSING}
     else replace(meaning, reason=Reason.REMOTE_STATUS_UNKNOWN, standing=WORKING)
-    for failure, meaning in NO_NEWS.items()
+    for failure, meaning in STATUS_UNCHANGED.items()
 }
-"""The reason is set when it has happened several times in a row. MISSING: the job is gone (`RemoteGone`)."""
+"""The reason is set when it has happened twice in a row. MISSING: the job is gone (`RemoteGone`)."""
 
 CANCEL_JOB: Final[Table] = {
     failure: meaning
     if failure in NOT_ANSWERED
     else replace(meaning, reason=Reason.CANCEL_REFUSED, standing=WORKING)
-    for failure, meaning in NO_NEWS.items()
+    for failure, meaning in STATUS_UNCHANGED.items()
 }
 """Where cancellation is MISSING, UNSUPPORTED or MISROUTED, the job is deleted instead before this applies."""
 
@@ -156,7 +157,7 @@ POLL_JOBS: Final[Table] = {
     failure: Meaning(None, None, BACKOFF, PROBE if failure in TRIPPING | SERVER_SIDE else LEAVE)
     for failure in Failure
 }
-"""One answer of many says little, none of many says more: server errors are probed as well."""
+"""Applies only where no job of a round was answered, so server errors are probed as well."""
 
 READ_RESULTS: Final[Table] = {
     failure: Meaning(Reason.RESULTS_UNAVAILABLE, WORKING, BACKOFF, LEAVE) for failure in Failure
@@ -165,11 +166,11 @@ READ_RESULTS: Final[Table] = {
 
 TABLES: Final[Mapping[Operation, Table]] = {
     Operation.CREATE_JOB: CREATE_JOB,
-    Operation.FIND_JOBS: NO_NEWS,
+    Operation.FIND_JOBS: STATUS_UNCHANGED,
     Operation.READ_JOB: READ_JOB,
     Operation.POLL_JOBS: POLL_JOBS,
     Operation.CANCEL_JOB: CANCEL_JOB,
-    Operation.DELETE_JOB: NO_NEWS,
+    Operation.DELETE_JOB: STATUS_UNCHANGED,
     Operation.READ_RESULTS: READ_RESULTS,
     Operation.READ_CONFIG: CONFIG,
     Operation.CREATE_CONFIG: CONFIG,

@@ -1,6 +1,6 @@
 """Next step for a NemoEvalJob: a pure function of the object, the facts and the time.
 
-A job is in one of five situations: being deleted (`job_deletion`), or, each with its own function below,
+A job is in one of five situations: being deleted (`decide_deletion`), or, each with its own function below,
 finished, followed (the remote job is known), uncertain (a POST may have happened), or not submitted.
 First law: a POST only from `SubmitJob`, and `SubmitJob` only where no earlier POST of this attempt can
 still turn into a job.
@@ -60,10 +60,10 @@ CANCEL_AGAIN_SECONDS: Final = 15.0
 
 
 def decide_job(job: NemoEvalJob, facts: Facts) -> JobStep:
-    """The next step for `job`: RequeueAfter where nothing is to be done.
+    """Return the next step for `job`: RequeueAfter where nothing is to be done.
 
-    A fact that is needed and `Unknown` is requested by the step that is returned. So every other step is the
-    right one whatever the facts that are still Unknown are.
+    A fact that is needed and `Unknown` is requested by the step that is returned. So any other step is
+    correct for every value of the facts that are still Unknown.
     """
     if job.metadata.deletion_timestamp is not None:
         return decide_deletion(job, job.metadata.deletion_timestamp, facts)
@@ -130,7 +130,7 @@ def _in_turn(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -> Jo
                 job, job_status.queued(job, facts.now, queued), rest=_until(_deadline(job), facts.now)
             )
         case Admitted():
-            # Return whether the claim names another evaluator; it is the only record where status is lost.
+            # Whether the claim names this evaluator; it is the only record where status is lost.
             claimed_here = claimed_evaluator(job.metadata) == evaluator.used
             return SubmitJob(claim=not (claimed_here and FINALIZER in job.metadata.finalizers))
 
@@ -193,7 +193,7 @@ def _may_run(
     if isinstance(remote, RemoteGone):
         return WriteStatus(end_status.lost(job, facts.now, overdue=overdue))
     if FINALIZER not in job.metadata.finalizers:
-        # Let go of when an operator was uninstalled: who deletes it expects its job to be cancelled.
+        # An uninstallation removed the finalizer. With it a deletion of the object cancels the remote job.
         return AddFinalizer()
     match remote:
         case NothingNew():
@@ -253,5 +253,5 @@ def _is_overdue(job: NemoEvalJob, now: datetime) -> bool:
 
 
 def _until(moment: datetime | None, now: datetime) -> float | None:
-    """Return the seconds until `time`; None where it has passed."""
+    """Return the seconds until `moment`; None where it has passed."""
     return None if moment is None or moment <= now else (moment - now).total_seconds()

@@ -21,7 +21,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """All places are taken. The job is `place`th in line or before that."""
+    """All slots are taken. `place` is the job's position in the queue, rounded up."""
 
     place: int
     limit: int

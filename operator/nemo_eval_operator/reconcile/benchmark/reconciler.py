@@ -49,19 +49,9 @@ from nemo_eval_operator.reconcile.objects import (
     problem_of,
 )
 from nemo_eval_operator.reconcile.outcomes import OutcomeWriter
-from nemo_eval_operator.reconcile.secrets import (
-    SECRET_RECHECK_SECONDS,
-    SecretMissing,
-    SecretReader,
-    remember,
-)
+from nemo_eval_operator.reconcile.secrets import SECRET_RECHECK_SECONDS, SecretMissing, SecretReader, remember
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
-from nemo_eval_operator.resources import (
-    BenchmarkStatus,
-    EvaluatorUsed,
-    LabelSelector,
-    NemoBenchmark,
-)
+from nemo_eval_operator.resources import BenchmarkStatus, EvaluatorUsed, LabelSelector, NemoBenchmark
 from nemo_eval_operator.runtime.backoff import spread
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.sessions import Evaluator, EvaluatorResolver, Evaluators
