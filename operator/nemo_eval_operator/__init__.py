@@ -1,12 +1,23 @@
 """The operator: NemoBenchmark and NemoEvalJob objects become configs and jobs of a NeMo Evaluator."""
 
-from importlib.metadata import version
-
-from .imports import import_without
+import sys
+from typing import TYPE_CHECKING
 
 __all__ = ["__version__"]
 
-# Its command line, which brings rich, pygments and click along.
-import_without("httpx", part="httpx._main")
+if "httpx" not in sys.modules:
+    # Documented: None makes an import raise ModuleNotFoundError. httpx then goes without its command line,
+    # which brings rich, pygments and click along.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
-__version__ = version("nemo-eval-operator")
+__version__: str
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> str:
+        """Look the version up when it is used, which costs more than all else that --help needs."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__} has no attribute {name}")
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("nemo-eval-operator")

@@ -2,9 +2,11 @@
 
 from typing import Any, Final
 
+import typer
 import typer.main
 
 from nemo_eval_operator.cli import app
+from nemo_eval_operator.plugin.main import app as plugin
 from testbed.reference.markdown import GENERATED, cell, table
 
 __all__ = ["command_line_page"]
@@ -17,13 +19,26 @@ point of the operator's image.
 
 """
 
+_PLUGIN: Final = """\
+# kubectl plugin
+
+`kubectl nemoeval` comes with the same package. [How to use it](../how-to/plugin.md) has examples. Exit codes
+that all commands share: 0 success, 1 failure, 4 not found or forbidden, 5 Kubernetes API unavailable,
+64 wrong command line, 130 interrupted.
+
+"""
+
 
 def command_line_page() -> str:
     """Return the page."""
-    group: Any = typer.main.get_command(app)
-    return (
-        GENERATED + "\n" + _HEAD + "\n".join(_section(name, group.commands[name]) for name in group.commands)
+    return "\n".join(
+        [GENERATED, _HEAD + _sections(app, ""), _PLUGIN + _sections(plugin, "kubectl nemoeval ")]
     )
+
+
+def _sections(application: typer.Typer, prefix: str) -> str:
+    group: Any = typer.main.get_command(application)
+    return "\n".join(_section(f"{prefix}{name}", command) for name, command in group.commands.items())
 
 
 def _section(name: str, command: Any) -> str:

@@ -18,7 +18,7 @@ config.SERVICE_ACCOUNT = Path(sys.argv[1])
 
 def started(operator):
     operator.close()
-    print(*sys.modules, sep="\\n")
+    print(*(name for name, module in sys.modules.items() if module), sep="\\n")
 
 asyncio.run = started
 cli.app(["run"], standalone_mode=False)

@@ -4,18 +4,29 @@ from .client import KubeClient, Secret
 from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
 from .config_maps import ConfigMap, OwnerReference
 from .deployments import DeploymentClient
-from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge, Outdated
+from .errors import (
+    KubeError,
+    KubeForbidden,
+    KubeRefused,
+    KubeUnavailable,
+    ObjectGone,
+    ObjectTooLarge,
+    Outdated,
+)
 from .keys import AnyResource, ObjectKey, key_of
 from .leases import Lease, LeaseClient, LeaseSpec
+from .user_client import CoreEvent, UserClient
 
 __all__ = [
     "AnyResource",
     "ConfigMap",
+    "CoreEvent",
     "Credentials",
     "DeploymentClient",
     "KubeClient",
     "KubeConfigMissing",
     "KubeError",
+    "KubeForbidden",
     "KubeRefused",
     "KubeUnavailable",
     "Lease",
@@ -27,6 +38,7 @@ __all__ = [
     "Outdated",
     "OwnerReference",
     "Secret",
+    "UserClient",
     "http_client",
     "key_of",
     "pod_namespace",

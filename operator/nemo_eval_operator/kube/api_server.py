@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from nemo_eval_operator.json_types import JsonObject
 
-from .errors import KubeError, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .errors import KubeError, KubeForbidden, KubeRefused, KubeUnavailable, ObjectGone, Outdated
 from .weighing import parts_at_most
 
 __all__ = ["MERGE_PATCH", "AnswerTooLarge", "ApiServer", "read", "segment"]
@@ -52,8 +52,9 @@ class _Refusal(BaseModel):
 class ApiServer:
     """Client of the API server over `http`. Raises only KubeError."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, field_manager: str = FIELD_MANAGER) -> None:
         self._http = http
+        self._field_manager = field_manager
         self._large = asyncio.Semaphore(LARGE_ANSWERS)
 
     async def get(self, path: str) -> JsonObject | None:
@@ -95,8 +96,8 @@ class ApiServer:
         self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """The answer, which is a success."""
-        # managedFields then name the operator, not its HTTP library.
-        params = {"fieldManager": FIELD_MANAGER} if method in WRITES else None
+        # managedFields then name the program, not its HTTP library.
+        params = {"fieldManager": self._field_manager} if method in WRITES else None
         try:
             response = await self._http.request(method, path, params=params, json=body, headers=headers)
         except httpx.HTTPError as error:
@@ -119,6 +120,8 @@ def _refusal(response: httpx.Response) -> KubeError:
     request = response.request
     text = f"{request.method} {request.url.path} answered {response.status_code}: {status.message}"
     match response.status_code:
+        case 401 | 403:
+            return KubeForbidden(text)
         case 404:
             return ObjectGone(text)
         case 409 | 410:

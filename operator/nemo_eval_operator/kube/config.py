@@ -61,12 +61,15 @@ class Credentials:
         return cls.of_kubeconfig(kubeconfig)
 
     @classmethod
-    def of_kubeconfig(cls, kubeconfig: Path | None) -> Credentials:
-        """Return those of the kubeconfig, else of $KUBECONFIG or ~/.kube/config. Raises KubeConfigMissing."""
+    def of_kubeconfig(cls, kubeconfig: Path | None, context: str | None = None) -> Credentials:
+        """Return those of the kubeconfig, else of $KUBECONFIG or ~/.kube/config. Raises KubeConfigMissing.
+
+        `context` None: its current context.
+        """
         # Imported here: the official client takes seconds of CPU, which a pod that starts does not have.
         from .kubeconfig import load_kubeconfig  # noqa: PLC0415
 
-        configuration = load_kubeconfig(kubeconfig)
+        configuration = load_kubeconfig(kubeconfig, context)
         certificate, key = configuration.cert_file, configuration.key_file
 
         def authorization() -> str | None:

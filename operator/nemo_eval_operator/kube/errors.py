@@ -4,7 +4,8 @@ KubeError
 ├── ObjectGone      404, or another object has the name now
 ├── Outdated        409: written since it was read; 410: the rest of a list is too old. Read again
 ├── ObjectTooLarge  more than this operator reads of one object
-├── KubeRefused     other 4xx: the request or the RBAC is wrong
+├── KubeRefused     other 4xx: the request is wrong
+│   └── KubeForbidden   401 or 403: the credentials or the RBAC
 └── KubeUnavailable no answer, 429 or 5xx: try again later
 """
 
@@ -12,7 +13,15 @@ from __future__ import annotations
 
 from nemo_eval_operator.json_types import JsonObject
 
-__all__ = ["KubeError", "KubeRefused", "KubeUnavailable", "ObjectGone", "ObjectTooLarge", "Outdated"]
+__all__ = [
+    "KubeError",
+    "KubeForbidden",
+    "KubeRefused",
+    "KubeUnavailable",
+    "ObjectGone",
+    "ObjectTooLarge",
+    "Outdated",
+]
 
 
 class KubeError(Exception):
@@ -29,6 +38,10 @@ class Outdated(KubeError):
 
 class KubeRefused(KubeError):
     """The API server refuses the request, and would refuse it again."""
+
+
+class KubeForbidden(KubeRefused):
+    """The credentials are not valid, or RBAC does not allow the request; the message names the right."""
 
 
 class KubeUnavailable(KubeError):

@@ -14,23 +14,32 @@ from .config import KubeConfigMissing
 __all__ = ["context_namespace", "load_kubeconfig"]
 
 
-def load_kubeconfig(path: Path | None) -> client.Configuration:
+def load_kubeconfig(path: Path | None, context: str | None = None) -> client.Configuration:
     """Return the configuration of a kubeconfig: the named one, else $KUBECONFIG or ~/.kube/config.
 
-    Raises KubeConfigMissing.
+    `context` None: its current context. Raises KubeConfigMissing.
     """
     found = client.Configuration()
     try:
-        config.load_kube_config(config_file=str(path) if path else None, client_configuration=found)
+        config.load_kube_config(
+            config_file=str(path) if path else None, context=context, client_configuration=found
+        )
     except config.ConfigException as error:
         raise KubeConfigMissing(str(error)) from error
     return found
 
 
-def context_namespace(path: Path | None) -> str:
-    """Return the namespace of the current context, as kubectl uses it. Raises KubeConfigMissing."""
+def context_namespace(path: Path | None, context: str | None = None) -> str:
+    """Return the namespace of a context (None: the current one), as kubectl uses it.
+
+    Raises KubeConfigMissing.
+    """
     try:
-        _, active = config.list_kube_config_contexts(config_file=str(path) if path else None)
+        contexts, active = config.list_kube_config_contexts(config_file=str(path) if path else None)
     except config.ConfigException as error:
         raise KubeConfigMissing(str(error)) from error
+    if context is not None:
+        active = next((one for one in contexts if one["name"] == context), None)
+        if active is None:
+            raise KubeConfigMissing(f"the kubeconfig has no context {context}")
     return str(active["context"].get("namespace") or "default")

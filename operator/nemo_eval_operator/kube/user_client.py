@@ -1,0 +1,82 @@
+"""Calls that the kubectl plugin makes with its user's rights: events, edits and new runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from nemo_eval_operator.json_types import JsonObject
+
+from .api_server import MERGE_PATCH, ApiServer, read, segment
+from .keys import API, ObjectKey
+
+__all__ = ["CoreEvent", "UserClient"]
+
+PLUGIN_MANAGER: Final = "kubectl-nemoeval"
+"""Name of the plugin in metadata.managedFields."""
+
+MAX_EVENTS: Final = 100
+"""Events of one object that are read. Kubernetes keeps them for an hour and combines repeated ones."""
+
+
+class CoreEvent(BaseModel):
+    """The part of a v1 Event that is shown."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    type: str = "Normal"
+    reason: str = ""
+    message: str = ""
+    count: int | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+    """Time of an event that is not a repeated one, by clients of events.k8s.io."""
+
+    @property
+    def time(self) -> datetime | None:
+        return self.last_timestamp or self.event_time
+
+
+class _EventList(BaseModel):
+    items: list[JsonObject] = Field(default_factory=list)
+
+
+class UserClient:
+    """Reads and writes of a user's command. Every method raises KubeError and nothing else."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._server = ApiServer(http, field_manager=PLUGIN_MANAGER)
+
+    async def events_of(self, namespace: str, uid: str) -> list[CoreEvent]:
+        """Return the events of the object with this uid, the newest first."""
+        selector = quote(f"involvedObject.uid={uid}", safe="")
+        path = f"/api/v1/namespaces/{segment(namespace)}/events?fieldSelector={selector}&limit={MAX_EVENTS}"
+        listed = _EventList.model_validate(await self._server.get(path) or {})
+        found = [event for item in listed.items if (event := _event(item)) is not None]
+        return sorted(found, key=lambda event: event.time.timestamp() if event.time else 0.0, reverse=True)
+
+    async def edit(self, key: ObjectKey, uid: str, patch: JsonObject) -> JsonObject:
+        """Apply a merge patch to the object with this uid; returns the object.
+
+        Raises ObjectGone where it does not exist, Outdated where another object has its name.
+        """
+        metadata = patch.get("metadata")
+        body = {**patch, "metadata": {**(metadata if isinstance(metadata, dict) else {}), "uid": uid}}
+        return read(await self._server.send("PATCH", key.path, body=body, headers=MERGE_PATCH))
+
+    async def create(self, plural: str, namespace: str, manifest: JsonObject) -> JsonObject:
+        """Create an object; returns it as stored."""
+        path = f"{API}/namespaces/{segment(namespace)}/{plural}"
+        return read(await self._server.send("POST", path, body=manifest))
+
+
+def _event(item: JsonObject) -> CoreEvent | None:
+    try:
+        return CoreEvent.model_validate(item)
+    except ValidationError:
+        return None

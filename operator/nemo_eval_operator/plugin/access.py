@@ -1,0 +1,120 @@
+"""Access to the cluster with the user's kubeconfig, and what its errors mean for a user."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from nemo_eval_operator.kube import (
+    Credentials,
+    KubeClient,
+    KubeConfigMissing,
+    KubeError,
+    KubeForbidden,
+    KubeUnavailable,
+    ObjectGone,
+    ObjectKey,
+    UserClient,
+    http_client,
+)
+from nemo_eval_operator.kube.kubeconfig import context_namespace
+from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
+
+from .exit_codes import CommandFailed, ExitCode
+
+__all__ = ["Access", "Cluster", "explain", "missing_right", "with_cluster"]
+
+ResultT = TypeVar("ResultT")
+
+FORBIDDEN: Final = re.compile(
+    r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
+    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?'
+)
+"""The API server's message of a request that RBAC does not allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Options that say where objects are; None: as the kubeconfig's current context has it."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """An open connection to the cluster."""
+
+    kube: KubeClient
+    user: UserClient
+    namespace: str
+
+    async def job(self, name: str) -> NemoEvalJob:
+        """Return the job. Raises CommandFailed where it does not exist, KubeError."""
+        key = self.key(name)
+        document, _ = await self.kube.read(key)
+        if document is None:
+            raise CommandFailed(
+                f"NemoEvalJob {name} was not found in namespace {key.namespace}; "
+                "list those that exist with `kubectl nemoeval get -A`",
+                ExitCode.NOT_FOUND,
+            )
+        return read_job(document)[0]
+
+    def key(self, name: str) -> ObjectKey:
+        return ObjectKey(EVALJOB_PLURAL, self.namespace, name)
+
+
+def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]]) -> ResultT:
+    """Return what the command returns, which is given a connection. Raises CommandFailed."""
+    try:
+        credentials = Credentials.of_kubeconfig(access.kubeconfig, access.context)
+        namespace = access.namespace or context_namespace(access.kubeconfig, access.context)
+    except KubeConfigMissing as error:
+        problem = " ".join(str(error).split()).rstrip(".")
+        message = f"no access to a cluster: {problem}. Set --kubeconfig, --context or KUBECONFIG"
+        raise CommandFailed(message, ExitCode.UNAVAILABLE) from error
+
+    async def run() -> ResultT:
+        async with http_client(credentials) as http:
+            return await command(Cluster(kube=KubeClient(http), user=UserClient(http), namespace=namespace))
+
+    try:
+        return asyncio.run(run())
+    except KubeError as error:
+        raise explain(error) from error
+
+
+def explain(error: KubeError) -> CommandFailed:
+    """Return what an error of the Kubernetes API means for the user, and what to do."""
+    if (missing := missing_right(error)) is not None:
+        return CommandFailed(missing, ExitCode.NOT_FOUND)
+    text = " ".join(str(error).split())
+    match error:
+        case KubeUnavailable():
+            return CommandFailed(f"{text}. Try `kubectl version`", ExitCode.UNAVAILABLE)
+        case ObjectGone():
+            return CommandFailed(f"{text}. Check the name and the namespace", ExitCode.NOT_FOUND)
+        case _:
+            return CommandFailed(text)
+
+
+def missing_right(error: KubeError) -> str | None:
+    """Return which right the user lacks; None for an error of another kind."""
+    if not isinstance(error, KubeForbidden):
+        return None
+    found = FORBIDDEN.search(str(error))
+    if found is None:
+        return f"{' '.join(str(error).split())}. Check the kubeconfig's user with `kubectl auth whoami`"
+    resource = ".".join(part for part in (found["resource"], found["group"]) if part)
+    where = f"in namespace {found['namespace']}" if found["namespace"] else "in all namespaces"
+    return (
+        f"{found['user']} may not {found['verb']} {resource} {where}: "
+        f"ask for a Role with the verb {found['verb']} on {resource}"
+    )

@@ -1,0 +1,287 @@
+"""The links of the chain from connection to gate, and the first one in a run's way: pure.
+
+The operator reports one reason for a job at a time. `PLACES` says to which link each belongs; the links
+before it are passed, unless their own object says otherwise, and those after it are not reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum
+from typing import Final, TypeAlias
+
+from nemo_eval_operator.kube import CoreEvent
+from nemo_eval_operator.lifecycle.reason_reference import (
+    BENCHMARK_ENTRIES,
+    CONNECTION_ENTRIES,
+    JOB_ENTRIES,
+    ConditionEntry,
+)
+from nemo_eval_operator.reasons import Reason
+from nemo_eval_operator.resources import Condition, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
+
+from .exit_codes import ExitCode
+from .outcome import ending_of
+
+__all__ = ["PLACES", "Chain", "Facts", "Link", "Object", "Place", "State", "Unreadable", "chain_of"]
+
+
+class Place(StrEnum):
+    """A link of the chain, in its order."""
+
+    SPEC = "spec"
+    CONNECTION = "connection"
+    BENCHMARK = "benchmark"
+    QUEUE = "queue"
+    REMOTE_JOB = "remote job"
+    RESULTS = "results"
+    GATE = "gate"
+
+
+class State(Enum):
+    """How a link stands."""
+
+    PASSED = "passed"
+    ACTIVE = "active"
+    """The run is here, and the operator or the evaluator is at work."""
+    WAITING = "waiting"
+    """The run is here, and something has to change; the operator proceeds by itself when it has."""
+    BLOCKED = "blocked"
+    """It does not proceed before a person acts."""
+    UNKNOWN = "unknown"
+    """The user may not read it."""
+    AHEAD = "ahead"
+    """Not reached yet."""
+
+
+PLACES: Final[Mapping[Reason, Place]] = {
+    **dict.fromkeys(
+        (
+            *(Reason.CONNECTION_NOT_FOUND, Reason.CONNECTION_NOT_ALLOWED, Reason.CONNECTION_NOT_READY),
+            *(Reason.CONNECTION_TERMINATING, Reason.EVALUATOR_CHANGED, Reason.EVALUATOR_MISMATCH),
+            *(Reason.EVALUATOR_UNREACHABLE, Reason.EVALUATOR_UNAUTHORIZED, Reason.EVALUATOR_BUSY),
+            Reason.EVALUATOR_REFUSING,
+        ),
+        Place.CONNECTION,
+    ),
+    **dict.fromkeys(
+        (Reason.BENCHMARK_NOT_FOUND, Reason.BENCHMARK_NOT_READY, Reason.BENCHMARK_RECONCILING),
+        Place.BENCHMARK,
+    ),
+    **dict.fromkeys((Reason.QUEUED, Reason.SUSPENDED, Reason.BACK_OFF, Reason.RERUN), Place.QUEUE),
+    **dict.fromkeys(
+        (
+            *(Reason.SUBMITTING, Reason.SUBMISSION_UNCERTAIN, Reason.QUEUED_IN_EVALUATOR, Reason.RUNNING),
+            *(Reason.REMOTE_STATUS_UNKNOWN, Reason.CANCELLING, Reason.CANCEL_REFUSED, Reason.CANCELLED),
+            *(Reason.EVALUATION_FAILED, Reason.EVALUATOR_REJECTED, Reason.BACKOFF_LIMIT_EXCEEDED),
+            *(Reason.DEADLINE_EXCEEDED, Reason.EXTERNAL_JOB_LOST),
+        ),
+        Place.REMOTE_JOB,
+    ),
+    **dict.fromkeys(
+        (
+            *(Reason.RESULTS_UNAVAILABLE, Reason.RESULTS_NOT_KEPT),
+            *(Reason.COMPLETED, Reason.DRY_RUN_COMPLETED),
+        ),
+        Place.RESULTS,
+    ),
+    **dict.fromkeys(
+        (
+            *(Reason.GATE_PENDING, Reason.GATE_PASSED, Reason.GATE_FAILED, Reason.GATE_INCONCLUSIVE),
+            Reason.WAITING_FOR_BASELINE,
+        ),
+        Place.GATE,
+    ),
+}
+"""Link of a job's reason; reasons that are not here are about the spec and what it refers to."""
+
+RECHECK_OPERATOR: Final = (
+    "Check that the operator is running and watches this namespace, e.g. `kubectl get leases,deployments -A`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object that cannot be read, and why: which right is missing, or that it does not exist."""
+
+    why: str
+    exists: bool = True
+
+
+Object: TypeAlias = NemoBenchmark | NemoEvaluatorConnection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was read of a run. None: the run has no such object."""
+
+    job: NemoEvalJob
+    benchmark: NemoBenchmark | Unreadable | None = None
+    connection: NemoEvaluatorConnection | Unreadable | None = None
+    connection_name: str = ""
+    """NAMESPACE/NAME, or the evaluator's URL where there is no connection."""
+    events: Mapping[str, tuple[CoreEvent, ...]] = field(default_factory=dict)
+    """By uid of the object; the newest first."""
+    events_missing: str | None = None
+    """The right without which events cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link, as it is shown."""
+
+    place: Place
+    subject: str
+    state: State
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    events: tuple[CoreEvent, ...] = ()
+    meaning: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All links of a run, and the first one that is not passed; None where the run has succeeded."""
+
+    links: tuple[Link, ...]
+    in_the_way: Link | None
+
+
+def chain_of(facts: Facts) -> Chain:
+    """Return the chain of a run."""
+    job, here = facts.job, _place(facts.job)
+    ending = ending_of(job)
+    links = []
+    for place in Place:
+        if place is Place.GATE and job.spec.gate is None:
+            continue
+        link = _link(place, facts)
+        if place is here:
+            link = _current(link, job)
+        elif list(Place).index(place) > list(Place).index(here):
+            link = replace(link, state=State.AHEAD)
+        elif ending is not None and link.state is not State.UNKNOWN:
+            # A connection that is down today is not why a run ended.
+            link = replace(link, state=State.PASSED)
+        links.append(link)
+    if ending is not None and ending.code is ExitCode.PASSED:
+        return Chain(tuple(links), None)
+    troubles = (State.WAITING, State.BLOCKED)
+    first = next((link for link in links if link.state in troubles), None)
+    return Chain(tuple(links), first or next((link for link in links if link.state is State.ACTIVE), None))
+
+
+def _ready(conditions: Sequence[Condition]) -> Condition | None:
+    """Return the condition whose reason and message are the object's: Ready, else the first."""
+    return next((one for one in conditions if one.type == "Ready"), next(iter(conditions), None))
+
+
+def _place(job: NemoEvalJob) -> Place:
+    shown = _ready(job.status.conditions)
+    reason = Reason.read(shown.reason) if shown and not _is_behind(job) else None
+    return PLACES.get(reason, Place.SPEC) if reason else Place.SPEC
+
+
+def _is_behind(job: NemoEvalJob) -> bool:
+    return (job.status.observed_generation or 0) < job.metadata.generation
+
+
+def _link(place: Place, facts: Facts) -> Link:
+    job, status = facts.job, facts.job.status
+    events = tuple(
+        one
+        for one in facts.events.get(job.metadata.uid, ())
+        if PLACES.get(_reason_of(one), Place.SPEC) is place
+    )
+    match place:
+        case Place.CONNECTION:
+            link = _of_object(place, facts.connection_name, facts.connection, CONNECTION_ENTRIES, facts)
+        case Place.BENCHMARK:
+            ref = job.spec.benchmark_ref
+            subject = ref.name if ref else "spec.config"
+            link = _of_object(place, subject, facts.benchmark, BENCHMARK_ENTRIES, facts)
+        case Place.SPEC:
+            link = Link(place=place, subject="", state=State.PASSED)
+        case Place.QUEUE:
+            link = Link(place=place, subject=_queue(facts.connection), state=State.PASSED)
+        case Place.REMOTE_JOB:
+            link = Link(place=place, subject=status.job_id or "", state=State.PASSED)
+        case Place.RESULTS:
+            kept = status.results_ref.config_map if status.results_ref else None
+            link = Link(place=place, subject=kept or "", state=State.PASSED, message=status.score or "")
+        case Place.GATE:
+            verdict = status.gate.verdict.value if status.gate else ""
+            link = Link(place=place, subject=verdict, state=State.PASSED)
+    return replace(link, events=(*link.events, *events))
+
+
+def _reason_of(event: CoreEvent) -> Reason:
+    return Reason.read(event.reason) or Reason.INVALID_SPEC
+
+
+def _queue(connection: NemoEvaluatorConnection | Unreadable | None) -> str:
+    if not isinstance(connection, NemoEvaluatorConnection):
+        return ""
+    running, waiting = connection.status.jobs_running, connection.status.jobs_waiting
+    return f"{running or 0} running, {waiting or 0} waiting"
+
+
+def _of_object(
+    place: Place,
+    subject: str,
+    found: Object | Unreadable | None,
+    entries: Sequence[ConditionEntry],
+    facts: Facts,
+) -> Link:
+    if found is None:
+        return Link(place=place, subject=subject, state=State.PASSED)
+    if isinstance(found, Unreadable):
+        state = State.UNKNOWN if found.exists else State.BLOCKED
+        return Link(place=place, subject=subject, state=state, message=found.why)
+    shown = _ready(found.status.conditions)
+    statuses = {one.type: one.status for one in found.status.conditions}
+    entry = _entry(entries, shown.reason if shown else "")
+    state = State.BLOCKED if statuses.get("Stalled") == "True" else State.WAITING
+    return Link(
+        place=place,
+        subject=subject,
+        state=State.PASSED if statuses.get("Ready") == "True" else state,
+        reason=shown.reason if shown else "",
+        message=shown.message if shown else "it has not been reconciled yet",
+        conditions=tuple(found.status.conditions),
+        events=facts.events.get(found.metadata.uid, ()),
+        meaning=entry.meaning if entry else "",
+        action=entry.action if entry else "",
+    )
+
+
+def _current(link: Link, job: NemoEvalJob) -> Link:
+    """Return the link at which the run stands, with what the job's conditions say."""
+    shown = _ready(job.status.conditions)
+    if shown is None or _is_behind(job):
+        meaning = "The operator has not seen the latest change of this object."
+        return replace(link, state=State.WAITING, meaning=meaning, action=RECHECK_OPERATOR)
+    entry = _entry(JOB_ENTRIES, shown.reason)
+    if link.state in {State.WAITING, State.BLOCKED} and link.reason:
+        # The object's own conditions say more than that the job waits for it.
+        return link
+    ending = ending_of(job)
+    state = State.ACTIVE if entry is None or not entry.action else State.WAITING
+    if ending is not None:
+        state = State.PASSED if ending.code is ExitCode.PASSED else State.BLOCKED
+    return replace(
+        link,
+        state=state,
+        reason=shown.reason,
+        message="; ".join(filter(None, (shown.message, link.message if link.state is State.UNKNOWN else ""))),
+        conditions=tuple(job.status.conditions),
+        meaning=entry.meaning if entry else "",
+        action=entry.action if entry else "",
+    )
+
+
+def _entry(entries: Sequence[ConditionEntry], reason: str) -> ConditionEntry | None:
+    return next((entry for entry in entries if entry.reason == reason), None)

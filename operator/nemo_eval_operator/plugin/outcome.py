@@ -1,0 +1,107 @@
+"""How a run stands and how it has ended, read off the object: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.clock import parse_timestamp
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION
+from nemo_eval_operator.resources import Condition, NemoEvalJob
+
+from .exit_codes import ExitCode
+
+__all__ = ["Ending", "condition_of", "ending_of", "overall", "stage_of", "time_left"]
+
+PRECEDENCE: Final = (
+    *(ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE, ExitCode.FAILED, ExitCode.TIMED_OUT),
+    *(ExitCode.INCONCLUSIVE, ExitCode.PASSED),
+)
+"""Of several runs, the first of these exit codes that one of them has is the command's."""
+
+MIN_PERCENT: Final = 3
+"""Percent done below which the time left is not estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: the exit code, a word and the operator's message."""
+
+    code: ExitCode
+    word: str
+    message: str
+
+
+def condition_of(job: NemoEvalJob, kind: str) -> Condition | None:
+    """Return the job's condition of this type."""
+    return next((one for one in job.status.conditions if one.type == kind), None)
+
+
+def ending_of(job: NemoEvalJob) -> Ending | None:
+    """Return how the run ended; None while it goes on, or the operator has not seen the latest change.
+
+    A run that is Stalled has ended: it does not proceed until a person changes something, as Flux and
+    kstatus read it too.
+    """
+    if (job.status.observed_generation or 0) < job.metadata.generation or _restarts(job):
+        return None
+    true = {one.type for one in job.status.conditions if one.status == "True"}
+    message = job.status.message or ""
+    if "Ready" in true:
+        gate = condition_of(job, "GatePassed")
+        if gate is not None and gate.status == "Unknown":
+            return Ending(ExitCode.PASSED, "passed, as onInconclusive is Pass", message)
+        return Ending(ExitCode.PASSED, "passed" if gate else "succeeded", message)
+    if "Stalled" not in true:
+        return None
+    if "Failed" in true:
+        phase = job.status.phase
+        return Ending(ExitCode.FAILED, phase.value.lower() if phase else "failed", message)
+    match condition_of(job, "GatePassed"):
+        case Condition(status="False"):
+            return Ending(ExitCode.FAILED, "gate failed", message)
+        case Condition():
+            return Ending(ExitCode.INCONCLUSIVE, "gate inconclusive", message)
+        case None:
+            return Ending(ExitCode.FAILED, "stalled", message)
+
+
+def _restarts(job: NemoEvalJob) -> bool:
+    """Return whether the rerun annotation asks for an attempt that the operator has yet to start."""
+    value = job.metadata.annotations.get(RERUN_ANNOTATION)
+    return value is not None and value != job.status.rerun and not job.spec.cancel
+
+
+def overall(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the exit code of a command about several runs."""
+    found = set(codes)
+    return next((code for code in PRECEDENCE if code in found), ExitCode.PASSED)
+
+
+def stage_of(job: NemoEvalJob) -> str:
+    """Return where the run stands in a few words: the phase, and its percentage or reason."""
+    phase, progress = job.status.phase, job.status.progress
+    if phase is None:
+        return "not reconciled yet"
+    if phase == "Running":
+        return f"Running {progress.percent}%" if progress and progress.percent is not None else "Running"
+    reason = _reason(job.status.conditions)
+    position = f", about position {job.status.queue_position}" if job.status.queue_position else ""
+    return f"{phase.value} ({reason}{position})" if reason and reason != phase.value else phase.value
+
+
+def _reason(conditions: Sequence[Condition]) -> str:
+    return next((one.reason for one in conditions if one.type == "Ready"), "")
+
+
+def time_left(job: NemoEvalJob, now: datetime) -> timedelta | None:
+    """Estimate when the run is done, from the share that is done; None where too little is known."""
+    status = job.status
+    percent = status.progress.percent if status.progress else None
+    if status.start_time is None or status.completion_time is not None or percent is None:
+        return None
+    if not MIN_PERCENT <= percent < 100:  # noqa: PLR2004 - percent
+        return None
+    return (now - parse_timestamp(status.start_time)) * (100 - percent) / percent

@@ -1,0 +1,79 @@
+"""The kubectl plugin by its console scripts, on a real API server, with the rights of an ordinary user."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from testbed.cluster import Cluster
+from tests.integration.crds import Api
+
+pytestmark = pytest.mark.usefixtures("crds")
+
+GROUP = "evaluator.nemo.dev"
+RUN = {"benchmarkRef": {"name": "qa"}, "model": "meta/llama-3.1-8b-instruct"}
+WHEN = {"lastTransitionTime": "2026-01-02T03:04:05Z", "message": "what happened"}
+
+Plugin = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def jobs(cluster: Cluster, namespace: str) -> Api:
+    return Api(cluster, namespace, "NemoEvalJob")
+
+
+@pytest.fixture
+def plugin(cluster: Cluster, namespace: str) -> Plugin:
+    """The plugin for a user who may read jobs and nothing else."""
+    rules = [{"apiGroups": [GROUP], "resources": ["nemoevaljobs"], "verbs": ["get", "list"]}]
+    kubeconfig = cluster.create_account(namespace, "reader", rules)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("kubectl-nemoeval"), *words, "-n", namespace],
+            env=os.environ | {"KUBECONFIG": str(kubeconfig), "COLUMNS": "300"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def end(jobs: Api, name: str, *conditions: tuple[str, str, str]) -> None:
+    entries = [{"type": kind, "status": status, "reason": why, **WHEN} for kind, status, why in conditions]
+    status = {"observedGeneration": 1, "message": "what happened", "conditions": entries}
+    jobs.patch_status(status, name=name)
+
+
+def test_wait_ends_on_success_and_on_failure(jobs: Api, plugin: Plugin) -> None:
+    jobs.create(RUN, name="good")
+    jobs.create(RUN, name="bad")
+    assert plugin("wait", "good", "--timeout=0.5s").returncode == 3
+    end(jobs, "good", ("Ready", "True", "Completed"), ("Complete", "True", "Completed"))
+    end(
+        jobs,
+        "bad",
+        ("Ready", "False", "EvaluationFailed"),
+        ("Stalled", "True", "EvaluationFailed"),
+        ("Failed", "True", "EvaluationFailed"),
+    )
+    done = plugin("wait", "good", "--timeout=30s")
+    assert (done.returncode, done.stdout) == (0, "good: succeeded: what happened\n")
+    assert plugin("wait", "good", "bad", "--timeout=30s").returncode == 1
+    assert plugin("wait", "missing", "--timeout=30s").returncode == 4
+
+
+def test_why_names_what_is_in_the_way_and_which_rights_are_missing(jobs: Api, plugin: Plugin) -> None:
+    jobs.create(RUN, name="it")
+    end(jobs, "it", ("Ready", "False", "BenchmarkNotFound"), ("Reconciling", "True", "BenchmarkNotFound"))
+    done = plugin("why", "it")
+    assert done.returncode == 0, done.stderr
+    assert "In the way: benchmark qa (BenchmarkNotFound)." in done.stdout
+    assert "What to do: Create it in the job's namespace." in done.stdout
+    for right in ("get nemobenchmarks", "list nemoevaluatorconnections", "list events"):
+        assert f"may not {right}" in done.stdout

@@ -1,0 +1,124 @@
+"""The plugin's command line against a Kubernetes API in memory: one kubeconfig, and documents by path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+GROUP_PATH = "/apis/evaluator.nemo.dev/v1alpha1"
+
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "here",
+    "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u", "namespace": "team-a"}}],
+    "clusters": [{"name": "c", "cluster": {"server": "https://kube.test"}}],
+    "users": [{"name": "u", "user": {"token": "t"}}],
+}
+
+
+class ClusterApi:
+    """`objects` by plural, namespace and name. `requests` is what was sent, as METHOD /path."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.config_maps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self.forbidden: set[str] = set()
+        """Resources that the user may not read."""
+        self.requests: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.after: Callable[[int], None] = lambda _: None
+        """Called after each answer with their number so far, to change objects as time goes on."""
+
+    def put(self, plural: str, manifest: Any) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(
+            json.dumps(manifest if isinstance(manifest, dict) else manifest.to_manifest())
+        )
+        meta = document["metadata"]
+        self.objects[plural, meta["namespace"], meta["name"]] = document
+        return document
+
+    def client(self, *_: object) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self._answered))
+
+    def _answered(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(f"{request.method} {request.url.path}")
+        response = self._answer(request)
+        self.after(len(self.requests))
+        return response
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        parts = request.url.path.removeprefix(GROUP_PATH).removeprefix("/api/v1").strip("/").split("/")
+        namespace = parts[1] if parts[0] == "namespaces" else None
+        plural, *rest = parts[2:] if namespace else parts
+        if plural in self.forbidden:
+            return _forbidden(request, plural, namespace)
+        if request.method == "POST":
+            return self._create(plural, namespace or "", json.loads(request.content))
+        if plural == "events":
+            uid = request.url.params["fieldSelector"].partition("=")[2]
+            return _ok({"items": [one for one in self.events if one["involvedObject"]["uid"] == uid]})
+        if plural == "configmaps":
+            return _ok(self.config_maps.get((namespace or "", rest[0])))
+        if rest:
+            return self._one((plural, namespace or "", rest[0]), request)
+        if not plural:
+            return _ok({"resources": [{"name": "nemoevaljobs"}]})
+        listed = [
+            one for key, one in self.objects.items() if key[0] == plural and namespace in {None, key[1]}
+        ]
+        return _ok({"metadata": {}, "items": listed})
+
+    def _one(self, key: tuple[str, str, str], request: httpx.Request) -> httpx.Response:
+        found = self.objects.get(key)
+        if found is not None and request.method == "PATCH":
+            patch = json.loads(request.content)
+            self.bodies.append(patch)
+            _merge(found, patch)
+        return _ok(found)
+
+    def _create(self, plural: str, namespace: str, manifest: dict[str, Any]) -> httpx.Response:
+        meta = manifest["metadata"]
+        meta.setdefault("name", f"{meta.get('generateName', '')}x7k2p")
+        manifest["metadata"] = {
+            "uid": f"uid-of-{meta['name']}",
+            "generation": 1,
+            **meta,
+            "namespace": namespace,
+        }
+        self.objects[plural, namespace, meta["name"]] = manifest
+        return httpx.Response(201, json=manifest)
+
+
+def write_kubeconfig(directory: Path) -> Path:
+    path = directory / "kubeconfig"
+    path.write_text(yaml.safe_dump(KUBECONFIG))
+    return path
+
+
+def _ok(document: Any) -> httpx.Response:
+    if document is None:
+        return httpx.Response(404, json={"kind": "Status", "message": "not found"})
+    return httpx.Response(200, json=document)
+
+
+def _forbidden(request: httpx.Request, plural: str, namespace: str | None) -> httpx.Response:
+    group = "" if request.url.path.startswith("/api/v1") else "evaluator.nemo.dev"
+    where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
+    cannot = f'User "jane" cannot get resource "{plural}" in API group "{group}"'
+    message = f"{plural}.{group} is forbidden: {cannot}{where}"
+    return httpx.Response(403, json={"kind": "Status", "message": message})
+
+
+def _merge(node: dict[str, Any], patch: dict[str, Any]) -> None:
+    for name, value in patch.items():
+        if isinstance(value, dict):
+            _merge(node.setdefault(name, {}), value)
+        else:
+            node[name] = value

@@ -1,0 +1,158 @@
+"""`kubectl nemoeval wait`: ends on success and on failure, with the exit code of what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from nemo_eval_operator.plugin import waiting
+from tests.unit.lifecycle.objects import condition, evaljob, finished, followed, working
+from tests.unit.plugin.cluster_api import ClusterApi
+from tests.unit.plugin.conftest import Run
+
+JOBS = "nemoevaljobs"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "FIRST_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(waiting, "MAX_POLL_SECONDS", 0.002)
+
+
+def ended(*conditions: tuple[str, str], phase: str = "Succeeded") -> dict[str, Any]:
+    entries = [condition(kind, status, "Reason") for kind, status in conditions]
+    return finished(phase=phase, message="what happened", conditions=entries)
+
+
+READY = ("Ready", "True")
+STALLED = ("Ready", "False"), ("Stalled", "True")
+DONE = ("Complete", "True")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "line"),
+    [
+        (ended(READY, DONE), 0, "qa-llama: succeeded: what happened\n"),
+        (ended(READY, DONE, ("GatePassed", "True")), 0, "qa-llama: passed: what happened\n"),
+        (
+            ended(READY, DONE, ("GatePassed", "Unknown")),
+            0,
+            "qa-llama: passed, as onInconclusive is Pass: what happened\n",
+        ),
+        (ended(*STALLED, ("Failed", "True"), phase="Failed"), 1, "qa-llama: failed: what happened\n"),
+        (ended(*STALLED, ("Failed", "True"), phase="Cancelled"), 1, "qa-llama: cancelled: what happened\n"),
+        (ended(*STALLED, DONE, ("GatePassed", "False")), 1, "qa-llama: gate failed: what happened\n"),
+        (ended(*STALLED, DONE, ("GatePassed", "Unknown")), 2, "qa-llama: gate inconclusive: what happened\n"),
+        (ended(*STALLED, phase="Pending"), 1, "qa-llama: stalled: what happened\n"),
+    ],
+)
+def test_each_end_of_a_run_has_its_exit_code(
+    api: ClusterApi, run: Run, status: dict[str, Any], code: int, line: str
+) -> None:
+    api.put(JOBS, evaljob(status=status))
+    assert run("wait", "qa-llama") == (code, line, "")
+
+
+@pytest.mark.parametrize(
+    ("meta", "status"),
+    [
+        ({}, {}),
+        ({}, followed()),
+        ({}, {"phase": "Pending", "observedGeneration": 1, "conditions": working("BackOff")}),
+        ({}, {"observedGeneration": 1, "conditions": [condition("Suspended", "True", "Suspended")]}),
+        ({"generation": 2}, ended(READY, DONE)),
+        ({"annotations": {"evaluator.nemo.dev/rerun": "2"}}, ended(READY, DONE) | {"rerun": "1"}),
+        (
+            {},
+            ended(("Ready", "False"), ("Reconciling", "True"), DONE, ("GatePassed", "Unknown")),
+        ),
+    ],
+    ids=["new", "running", "back-off", "suspended", "stale status", "rerun requested", "gate pending"],
+)
+def test_a_run_that_goes_on_is_waited_for_until_the_time_out(
+    api: ClusterApi, run: Run, meta: dict[str, Any], status: dict[str, Any]
+) -> None:
+    api.put(JOBS, evaljob(meta=meta, status=status))
+    code, out, _ = run("wait", "qa-llama", "--timeout", "0.05")
+    assert code == 3
+    assert out.startswith("qa-llama: timed out: ")
+    assert out.endswith("find out why with `kubectl nemoeval why qa-llama -n team-a`\n")
+
+
+def test_changes_are_reported_once_each_and_the_end_ends_it(api: ClusterApi, run: Run) -> None:
+    stages = {
+        1: followed(),
+        4: followed(progress={"percent": 40}),
+        8: ended(READY, DONE),
+    }
+    api.put(JOBS, evaljob())
+
+    def go_on(answers: int) -> None:
+        if answers in stages:
+            api.put(JOBS, evaljob(status=stages[answers]))
+
+    api.after = go_on
+    code, out, err = run("wait", "qa-llama")
+    assert (code, out) == (0, "qa-llama: succeeded: what happened\n")
+    assert err.splitlines() == [
+        "qa-llama: not reconciled yet",
+        "qa-llama: Running",
+        "qa-llama: Running 40%",
+    ]
+
+
+def test_a_run_that_does_not_exist_or_is_deleted_ends_it(api: ClusterApi, run: Run) -> None:
+    code, out, _ = run("wait", "qa-llama")
+    assert code == 4
+    assert "NemoEvalJob qa-llama was not found in namespace team-a" in out
+
+    api.put(JOBS, evaljob(status=followed()))
+    api.after = lambda _: api.objects.clear()
+    assert run("wait", "qa-llama", "-q")[0] == 4
+
+
+def test_a_missing_right_is_named(api: ClusterApi, run: Run) -> None:
+    api.forbidden.add(JOBS)
+    code, out, _ = run("wait", "qa-llama")
+    assert code == 4
+    assert out == (
+        "qa-llama: error: jane may not get nemoevaljobs.evaluator.nemo.dev in namespace team-a: "
+        "ask for a Role with the verb get on nemoevaljobs.evaluator.nemo.dev\n"
+    )
+
+
+def test_of_several_runs_each_has_a_line_and_a_failure_decides(api: ClusterApi, run: Run) -> None:
+    api.put(JOBS, evaljob(meta={"name": "good"}, status=ended(READY, DONE)))
+    api.put(JOBS, evaljob(meta={"name": "unclear"}, status=ended(*STALLED, DONE, ("GatePassed", "Unknown"))))
+    assert run("wait", "good", "unclear")[0] == 2
+    api.put(JOBS, evaljob(meta={"name": "bad"}, status=ended(*STALLED, ("Failed", "True"), phase="Failed")))
+    code, out, _ = run("wait", "good", "unclear", "bad", "good")
+    assert code == 1
+    assert sorted(line.partition(":")[0] for line in out.splitlines()) == ["bad", "good", "unclear"]
+
+
+def test_an_api_server_that_does_not_answer_is_asked_again_a_limited_number_of_times(
+    api: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_answer", lambda _: httpx.Response(503))
+    code, out, _ = run("wait", "qa-llama")
+    assert code == 5
+    assert "503" in out
+    assert len(api.requests) == waiting.MAX_FAILURES
+
+
+@pytest.mark.parametrize("words", [("wait",), ("wait", "x", "--timeout", "soon"), ("wait", "x", "--nope")])
+def test_a_wrong_command_line_does_not_look_like_an_inconclusive_gate(
+    run: Run, words: tuple[str, ...]
+) -> None:
+    assert run(*words)[0] == 64
+
+
+def test_text_of_an_evaluator_cannot_control_the_terminal(api: ClusterApi, run: Run) -> None:
+    status = ended(*STALLED, ("Failed", "True"), phase="Failed") | {"message": "\x1b[2J\nfake: passed"}
+    api.put(JOBS, evaljob(status=status))
+    _, out, _ = run("wait", "qa-llama")
+    assert "\x1b" not in out
+    assert out.count("\n") == 1
