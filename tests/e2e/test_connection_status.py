@@ -147,7 +147,9 @@ def test_of_two_defaults_the_oldest_is_used_and_both_say_so(
     scenario.apply(connection("a-later", evaluator_url, default=True), data_benchmark())
     for name in ("a-later", "b-oldest"):
         eventually(partial(in_conflict, scenario, name), f"{name} in conflict")
-        assert f"{namespace}/b-oldest, the oldest, is used" in scenario.event(name, "DefaultConflict")["message"]
+        assert (
+            f"{namespace}/b-oldest, the oldest, is used" in scenario.event(name, "DefaultConflict")["message"]
+        )
     scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
     assert scenario.status(BENCHMARK, "rows")["evaluator"]["connection"] == f"{namespace}/b-oldest"
 

@@ -63,7 +63,7 @@ class DatasetReader:
                 async with self._one_at_a_time:
                     found = await self._config_map(thing.metadata.namespace, ref, path)
                     text = _text(found, thing.metadata.namespace, ref, path)
-                    size += len(text)
+                    size += len(text.encode())
                     if size > MAX_DATASET_BYTES:
                         raise UnusableDataset(
                             f"{path}: the rows of this object have more than {MAX_DATASET_BYTES:,} "

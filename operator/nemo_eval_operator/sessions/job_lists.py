@@ -24,6 +24,13 @@ class _Reader:
     note: Note
     ended: asyncio.Future[None]
 
+    def take(self, job: NemoEvalJob) -> None:
+        """Call `note`. Its error ends this reader alone: others are of other namespaces."""
+        try:
+            self.note(job)
+        except Exception as error:  # noqa: BLE001 - raised by note_each
+            self.ended.set_exception(error)
+
 
 class JobLists:
     """Lists of the jobs in `namespaces` (none: all) that `selector` matches."""
@@ -36,7 +43,7 @@ class JobLists:
         self._reading: asyncio.Task[None] | None = None
 
     async def note_each(self, note: Note) -> None:
-        """Call `note` with every job. Raises KubeError; some jobs were noted then.
+        """Call `note` with every job. Raises KubeError and what `note` raises; some jobs were noted then.
 
         One that is called while jobs are read waits for the next read: it must not miss the first ones.
         """
@@ -69,6 +76,6 @@ class JobLists:
                 if not wanting:
                     return
                 for reader in wanting:
-                    reader.note(job)
+                    reader.take(job)
                 # A page has 500 jobs, and there may be hundreds of readers.
                 await asyncio.sleep(0)

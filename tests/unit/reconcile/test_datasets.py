@@ -16,12 +16,17 @@ from tests.unit.lifecycle.objects import benchmark
 ROW = json.dumps({"question": "x" * 600_000}) + "\n"
 
 
-async def test_what_is_too_much_together_is_not_read_to_the_end() -> None:
+CYRILLIC = json.dumps({"question": "\u0436" * 300_000}, ensure_ascii=False) + "\n"
+"""Two bytes a character, as etcd and the evaluator count them."""
+
+
+@pytest.mark.parametrize("row", [ROW, CYRILLIC])
+async def test_what_is_too_much_together_is_not_read_to_the_end(row: str) -> None:
     read: list[str] = []
 
     async def read_config_map(_: str, name: str) -> ConfigMap:
         read.append(name)
-        return ConfigMap(uid="u", resource_version="1", texts={"rows.jsonl": ROW})
+        return ConfigMap(uid="u", resource_version="1", texts={"rows.jsonl": row})
 
     kube: Any = SimpleNamespace(read_config_map=read_config_map)
     tasks = {

@@ -11,7 +11,7 @@ import pytest
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.kube import KubeClient, KubeUnavailable
 from nemo_eval_operator.lifecycle.job import Admitted, Counting
-from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, ObjectMeta
+from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvalJob, ObjectMeta
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.sessions import (
     CircuitBreaker,
@@ -40,6 +40,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.lists = self.failures = 0
+        self.jobs: list[dict[str, object]] = []
         self.queue, self.turns = WorkQueue(), RecountTurns()
         transport = httpx.MockTransport(self._list)
         self.kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
@@ -50,7 +51,7 @@ class Stage:
         if self.failures:
             self.failures -= 1
             return httpx.Response(503, json={"kind": "Status", "message": "overloaded"})
-        return httpx.Response(200, json={"items": []})
+        return httpx.Response(200, json={"items": self.jobs})
 
     def open(
         self, connection: str, *, uid: str = "u", created: datetime | None = None
@@ -134,6 +135,24 @@ async def test_a_count_that_fails_does_not_fail_those_that_begin_later() -> None
     slot_pool, task = stage.open("team-a/mine")
     await until_counted(slot_pool)
     task.cancel()
+
+
+async def test_a_job_that_one_reader_cannot_use_fails_that_reader_alone() -> None:
+    stage = Stage()
+    stage.jobs = [evaljob().model_dump(by_alias=True, mode="json")] * 2
+    noted: list[str] = []
+
+    def refuse(_: NemoEvalJob) -> None:
+        raise ValueError("not countable")
+
+    failed, read = await asyncio.gather(
+        stage.job_lists.note_each(refuse),
+        stage.job_lists.note_each(lambda job: noted.append(job.metadata.name)),
+        return_exceptions=True,
+    )
+    assert isinstance(failed, ValueError)
+    assert read is None
+    assert len(noted) == 2
 
 
 async def test_a_connection_that_is_closed_during_a_read_does_not_end_it_for_others() -> None:
