@@ -3,12 +3,13 @@
 import sys
 from typing import TYPE_CHECKING
 
+from .imports import hide
+
 __all__ = ["__version__"]
 
 if "httpx" not in sys.modules:
-    # Documented: None makes an import raise ModuleNotFoundError. httpx then goes without its command line,
-    # which brings rich, pygments and click along.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    # Its command line, which brings rich, pygments and click along.
+    hide("httpx._main")
 
 __version__: str
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 import importlib
 import sys
 
-__all__ = ["import_without"]
+__all__ = ["hide", "import_without"]
+
+
+def hide(part: str) -> None:
+    """Make later imports of `part` fail as if it were not installed; nothing where it is imported already."""
+    # Documented: None here makes an import raise ModuleNotFoundError.
+    sys.modules.setdefault(part, None)  # type: ignore[arg-type]
 
 
 def import_without(library: str, *, part: str) -> None:
@@ -18,8 +24,7 @@ def import_without(library: str, *, part: str) -> None:
     """
     if library in sys.modules or part in sys.modules:
         return
-    # Documented: None here makes an import raise ModuleNotFoundError.
-    sys.modules[part] = None  # type: ignore[assignment]
+    hide(part)
     try:
         importlib.import_module(library)
     finally:
