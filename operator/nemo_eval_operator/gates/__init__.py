@@ -5,30 +5,38 @@ rules, `judging` applies one to the other, and `reporting` prints the verdict.
 """
 
 from .archives import samples_in
-from .evidence import Evidence, evidence_of
+from .comparing import Comparison, Pairing, compare, interval_of
+from .evidence import Evidence, ScoreEvidence, evidence_of
 from .judging import CriterionResult, Judgement, NoBaseline, Result, judge, not_judged
 from .packing import EvidenceUnreadable, Packed, pack, unpack
 from .policy import Gate, PolicyInvalid, gate_of, gate_of_spec
 from .reporting import as_json, as_markdown, as_text
 from .samples import SampleScores
+from .statistics import Interval
 
 __all__ = [
+    "Comparison",
     "CriterionResult",
     "Evidence",
     "EvidenceUnreadable",
     "Gate",
+    "Interval",
     "Judgement",
     "NoBaseline",
     "Packed",
+    "Pairing",
     "PolicyInvalid",
     "Result",
     "SampleScores",
+    "ScoreEvidence",
     "as_json",
     "as_markdown",
     "as_text",
+    "compare",
     "evidence_of",
     "gate_of",
     "gate_of_spec",
+    "interval_of",
     "judge",
     "not_judged",
     "pack",

@@ -18,9 +18,10 @@ from .statistics import (
     unchanged_items_needed,
     unpaired_items_needed,
     welch,
+    wilson,
 )
 
-__all__ = ["Comparison", "Pairing", "compare"]
+__all__ = ["Comparison", "Pairing", "compare", "interval_of"]
 
 MIN_SHARED: Final = 0.9
 """Share of either run's items that need a partner in the other, for the runs to have measured the same."""
@@ -110,6 +111,21 @@ def compare(before: ScoreEvidence, after: ScoreEvidence, confidence: float) -> C
     return Comparison(
         before, after, confidence, Pairing.POINT_ESTIMATE, baseline, candidate, None, 0, is_exact=False
     )
+
+
+def interval_of(score: ScoreEvidence, confidence: float, *, minimum_items: int) -> Interval | None:
+    """Return the interval of a run's own value, by the evidence that there is.
+
+    `minimum_items`: below it the mean of values other than 0 and 1 has none.
+    """
+    moments = score.moments
+    if moments is not None and score.is_binary:
+        return wilson(_successes(moments)[0], moments.count, confidence)
+    if moments is not None and moments.count >= minimum_items:
+        return t_interval(moments, confidence)
+    if score.stderr is not None and score.value is not None:
+        return _normal(score.value, score.stderr, 0.0, confidence)
+    return None
 
 
 def _paired(before: ScoreEvidence, after: ScoreEvidence, confidence: float) -> Comparison:

@@ -14,10 +14,10 @@ from typing import Final
 
 from nemo_eval_operator.resources import Direction, GateSpec, Tier
 
-from .comparing import Comparison, Pairing, compare
+from .comparing import Comparison, Pairing, compare, interval_of
 from .evidence import Evidence, ScoreEvidence
 from .policy import Criterion, Gate
-from .statistics import Interval, normal_quantile, t_interval, wilson
+from .statistics import Interval
 
 __all__ = ["CriterionResult", "Judgement", "NoBaseline", "Result", "judge", "not_judged"]
 
@@ -134,7 +134,7 @@ def _criterion(
         message = problem or f"{found.name if found else criterion.score} has no number"
         return _result(criterion, [_unknown("ScoreMissing", message)])
     findings, comparison = [*_completeness(criterion, found)], None
-    own = _own_interval(found, gate)
+    own = interval_of(found, gate.confidence, minimum_items=gate.minimum_items)
     findings += _bounds(criterion, found, own)
     if criterion.is_compared:
         before, why_not = _baseline_score(criterion, baseline)
@@ -180,19 +180,6 @@ def _completeness(criterion: Criterion, found: ScoreEvidence) -> Iterator[_Findi
             "TooManyNaN",
             f"{found.nan_fraction:.1%} of the items have no score, allowed {criterion.max_na_n_fraction:.1%}",
         )
-
-
-def _own_interval(found: ScoreEvidence, gate: Gate) -> Interval | None:
-    """The interval of the run's own value, by the evidence that there is."""
-    moments = found.moments
-    if moments is not None and found.is_binary:
-        return wilson(round(moments.mean * moments.count), moments.count, gate.confidence)
-    if moments is not None and moments.count >= gate.minimum_items:
-        return t_interval(moments, gate.confidence)
-    if found.stderr is not None and found.value is not None:
-        half = normal_quantile(gate.confidence) * found.stderr
-        return Interval(found.value - half, found.value + half)
-    return None
 
 
 def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) -> Iterator[_Finding]:

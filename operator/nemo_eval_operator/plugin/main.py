@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
 import typer.main
 
+from . import commands
 from .exit_codes import CommandFailed, ExitCode
-
-if TYPE_CHECKING:
-    from .access import Access
 
 __all__ = ["app", "described_words", "main", "run_command_line"]
 
@@ -29,21 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Namespace = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace", "-n", help="Namespace of the runs.", show_default="that of the kubeconfig's context"
-    ),
-]
-Context = Annotated[
-    str | None, typer.Option(help="Context of the kubeconfig.", show_default="the current context")
-]
-Kubeconfig = Annotated[
-    Path | None, typer.Option(help="Kubeconfig file.", show_default="$KUBECONFIG, else ~/.kube/config")
-]
-
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")]
-
 
 @app.callback()
 def plugin() -> None:
@@ -54,72 +36,8 @@ def plugin() -> None:
     """
 
 
-@app.command()
-def wait(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Runs (NemoEvalJobs) to wait for.")],
-    *,
-    timeout: Annotated[
-        str | None, typer.Option(help="Longest wait, such as 90s, 30m or 2h.", show_default="no limit")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only how each run ended.")] = False,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> int:
-    """Wait until runs have ended, whether they succeed or fail.
-
-    A run that is Stalled counts as ended. Exit code: 0 passed, 1 failed or gate failed, 2 gate inconclusive,
-    3 time-out, 4 not found or forbidden. Of several runs, the first of 4, 1, 3 and 2 that one of them has.
-    """
-    from .access import with_cluster
-    from .durations import seconds_of
-    from .waiting import wait_for
-
-    limit = None if timeout is None else seconds_of(timeout)
-
-    def report(line: str) -> None:
-        if not quiet:
-            typer.echo(line, err=True)
-
-    return with_cluster(
-        _access(namespace, context, kubeconfig),
-        lambda cluster: wait_for(cluster, names, seconds=limit, report=report, conclude=typer.echo),
-    )
-
-
-@app.command()
-def why(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The run (NemoEvalJob).")],
-    *,
-    namespace: Namespace = None,
-    no_color: NoColor = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> int:
-    """Explain where a run stands: what is in its way, and what to do.
-
-    Shows each link from the connection to the benchmark, the queue, the remote job, the results and the gate,
-    with conditions and recent events. What you may not read is marked, with the right that is missing.
-    """
-    from datetime import UTC, datetime
-
-    from .access import with_cluster
-    from .links import chain_of
-    from .screen import style_of, window_width
-    from .why import read_facts
-    from .why_screen import why_lines
-
-    facts = with_cluster(_access(namespace, context, kubeconfig), lambda cluster: read_facts(cluster, name))
-    style, now = style_of(no_color=no_color), datetime.now(UTC)
-    for line in why_lines(facts, chain_of(facts), now=now, style=style, width=window_width()):
-        typer.echo(line)
-    return ExitCode.PASSED
-
-
-def _access(namespace: str | None, context: str | None, kubeconfig: Path | None) -> Access:
-    from .access import Access
-
-    return Access(namespace=namespace, context=context, kubeconfig=kubeconfig)
+for command in (commands.wait, commands.why):
+    app.command()(command)
 
 
 def described_words(command: str | None) -> list[str]:

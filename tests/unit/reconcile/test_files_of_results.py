@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from nemo_eval_operator.gates import Evidence
+from nemo_eval_operator.kept_evidence import load_evidence
 from nemo_eval_operator.reconcile.job.evidence import EvidenceStore
 from nemo_eval_operator.reconcile.job.results import MAX_FILES_TRIES, ResultsKeeper, ResultsNotKept
 from nemo_eval_operator.reconcile.secrets import SecretReader
@@ -62,7 +63,7 @@ class Run:
     async def collect(self) -> Evidence:
         """Return the evidence that is kept."""
         stored = await self._keeper.collect(self._client, JOB, "eval-1")
-        return await self._store.load(NAMESPACE, stored.evidence, None)
+        return await load_evidence(self.server.client, NAMESPACE, stored.evidence, None)
 
     def config_maps(self) -> list[str]:
         return [path for path in self.server.documents if path.startswith(CONFIG_MAPS)]

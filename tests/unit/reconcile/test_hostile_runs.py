@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from nemo_eval_operator import kept_evidence
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import KnownSecrets
 from nemo_eval_operator.gates import Evidence
@@ -88,7 +89,7 @@ def server_with_results() -> ApiServer:
     return server
 
 
-@pytest.mark.parametrize(("module", "function"), [(evidence, "evidence_of"), (gate, "judge")])
+@pytest.mark.parametrize(("module", "function"), [(kept_evidence, "evidence_of"), (gate, "judge")])
 async def test_numbers_that_break_the_judging_give_a_verdict(
     module: object, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

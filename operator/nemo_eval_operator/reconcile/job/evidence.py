@@ -1,4 +1,4 @@
-"""Evidence of runs, written and read packed, in immutable ConfigMaps beside the results.
+"""Evidence of runs, written packed into immutable ConfigMaps next to the results; `kept_evidence` reads it.
 
 Missing evidence never fails a run: gates then judge by the results document, or are inconclusive.
 """
@@ -9,8 +9,6 @@ import asyncio
 import logging
 from http import HTTPStatus
 from typing import Final
-
-from pydantic import TypeAdapter, ValidationError
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import (
@@ -24,14 +22,11 @@ from nemo_eval_operator.evaluator.model import (
 )
 from nemo_eval_operator.gates import (
     Evidence,
-    EvidenceUnreadable,
     Packed,
     evidence_of,
     pack,
     samples_in,
-    unpack,
 )
-from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, KubeError, KubeRefused, OwnerReference
 from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
@@ -41,24 +36,14 @@ from nemo_eval_operator.lifecycle.job import (
     evidence_names,
     label_value,
 )
-from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob, ResultsRef
+from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob
 from nemo_eval_operator.traces import trace_of
 
-__all__ = ["EvidenceMissing", "EvidenceStore", "FilesNotRead"]
+__all__ = ["EvidenceStore", "FilesNotRead"]
 
 logger = logging.getLogger(__name__)
 
 JOB_LABEL: Final = "evaluator.nemo.dev/job"
-
-_json_object = TypeAdapter(JsonObject)
-
-
-class EvidenceMissing(Exception):
-    """The evidence is missing or was replaced, with the reason of the condition."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        self.reason = reason
-        super().__init__(message)
 
 
 class FilesNotRead(Exception):
@@ -154,50 +139,6 @@ class EvidenceStore:
         except KubeRefused as error:
             logger.warning("%s/%s: evidence is not kept: %s", meta.namespace, meta.name, error)
         return None
-
-    async def load(
-        self, namespace: str, evidence: EvidenceRef | None, results: ResultsRef | None
-    ) -> Evidence:
-        """Return the evidence of a run; of one that has none kept, that of its results document.
-
-        Raises EvidenceMissing, KubeError.
-        """
-        if evidence is not None:
-            return await self._kept(namespace, evidence)
-        if results is None or results.config_map is None or results.key is None:
-            raise EvidenceMissing("EvidenceMissing", "the run has neither evidence nor results")
-        text = await self._text(namespace, results.config_map, results.key)
-        try:
-            document = await asyncio.to_thread(_json_object.validate_json, text)
-        except ValidationError as error:
-            message = f"ConfigMap {results.config_map} has no results document under {results.key}"
-            raise EvidenceMissing("EvidenceUnreadable", message) from error
-        try:
-            return await asyncio.to_thread(evidence_of, document)
-        except (ArithmeticError, ValueError) as error:
-            logger.error("evidence cannot be made: please report it: %s", trace_of(error))  # noqa: TRY400
-            message = f"the results document in ConfigMap {results.config_map} cannot be used as evidence"
-            raise EvidenceMissing("EvidenceUnreadable", message) from error
-
-    async def _text(self, namespace: str, name: str, key: str) -> str:
-        found = await self._kube.read_config_map(namespace, name)
-        if found is None or key not in found.texts:
-            what = f"ConfigMap {name} is not there" if found is None else f"ConfigMap {name} has no {key}"
-            raise EvidenceMissing("EvidenceMissing", what)
-        return found.texts[key]
-
-    async def _kept(self, namespace: str, evidence: EvidenceRef) -> Evidence:
-        name = evidence.config_map
-        found = await self._kube.read_config_map(namespace, name)
-        if found is None:
-            raise EvidenceMissing("EvidenceMissing", f"ConfigMap {name} is not there")
-        header, items = found.texts.get(HEADER_KEY), found.content_of(ITEMS_KEY)
-        if header is None or items is None:
-            raise EvidenceMissing("EvidenceUnreadable", f"ConfigMap {name} has no evidence in it")
-        try:
-            return await asyncio.to_thread(unpack, Packed(header, items), digest=evidence.digest)
-        except EvidenceUnreadable as error:
-            raise EvidenceMissing("EvidenceUnreadable", f"ConfigMap {name}: {error}") from error
 
 
 def _may_pass(error: EvaluatorError) -> bool:

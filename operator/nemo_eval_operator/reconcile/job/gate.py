@@ -16,6 +16,7 @@ from nemo_eval_operator.gates import (
     judge,
     not_judged,
 )
+from nemo_eval_operator.kept_evidence import EvidenceMissing, load_evidence
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.lifecycle.job import (
@@ -40,7 +41,7 @@ from nemo_eval_operator.resources import (
 )
 from nemo_eval_operator.traces import trace_of
 
-from .evidence import EvidenceMissing, EvidenceStore
+from .evidence import EvidenceStore
 
 __all__ = ["BaselineWaiters", "GateJudge"]
 
@@ -111,7 +112,9 @@ class GateJudge:
         used, baseline = await self._baseline(job, spec, chosen)
         try:
             status = job.status
-            own = await self._evidence.load(job.metadata.namespace, status.evidence_ref, status.results_ref)
+            own = await load_evidence(
+                self._kube, job.metadata.namespace, status.evidence_ref, status.results_ref
+            )
         except EvidenceMissing as error:
             return Judged(not_judged(spec, error.reason, str(error)), used)
         try:
@@ -138,7 +141,9 @@ class GateJudge:
         if (differs := difference(job, chosen.used)) is not None:
             return chosen.used, differs
         try:
-            evidence = await self._evidence.load(job.metadata.namespace, chosen.evidence, chosen.results)
+            evidence = await load_evidence(
+                self._kube, job.metadata.namespace, chosen.evidence, chosen.results
+            )
         except EvidenceMissing as error:
             return chosen.used, _unreadable(chosen.used, error)
         copy = await self._evidence.copy(job, chosen.used, evidence)
@@ -151,8 +156,8 @@ class GateJudge:
         """The baseline that an earlier gate of this attempt was judged by, whatever became of it since."""
         kept = EvidenceRef(config_map=used.config_map or "", digest=used.digest or "")
         try:
-            return used, difference(job, used) or await self._evidence.load(
-                job.metadata.namespace, kept, None
+            return used, difference(job, used) or await load_evidence(
+                self._kube, job.metadata.namespace, kept, None
             )
         except EvidenceMissing as error:
             return used, _unreadable(used, error)

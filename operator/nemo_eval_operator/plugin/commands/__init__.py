@@ -1,0 +1,6 @@
+"""Commands of `kubectl nemoeval`, one module each; each imports what only it needs when it is run."""
+
+from .wait import wait
+from .why import why
+
+__all__ = ["wait", "why"]

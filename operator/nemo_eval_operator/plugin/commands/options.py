@@ -1,0 +1,35 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nemo_eval_operator.plugin.access import Access
+
+__all__ = ["Context", "Kubeconfig", "Namespace", "NoColor", "access_of"]
+
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace", "-n", help="Namespace of the runs.", show_default="that of the kubeconfig's context"
+    ),
+]
+Context = Annotated[
+    str | None, typer.Option(help="Context of the kubeconfig.", show_default="the current context")
+]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="Kubeconfig file.", show_default="$KUBECONFIG, else ~/.kube/config")
+]
+
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")]
+
+
+def access_of(namespace: str | None, context: str | None, kubeconfig: Path | None) -> Access:
+    """Return what the options say about where objects are."""
+    from nemo_eval_operator.plugin.access import Access
+
+    return Access(namespace=namespace, context=context, kubeconfig=kubeconfig)
