@@ -64,7 +64,8 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
     """Run until cancelled or stopped by a signal. Raises the exception of the part that failed."""
     sys.setrecursionlimit(RECURSION_LIMIT)
     _cancel_on_signals()
-    health, metrics = Health(), Metrics(object_names=settings.metrics_object_names)
+    health = Health()
+    metrics = Metrics(object_names=settings.metrics_object_names, score_series=settings.metrics_score_series)
     async with AsyncExitStack() as stack:
         if settings.health_port:
             probes = serve_probes(

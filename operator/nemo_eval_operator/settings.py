@@ -172,7 +172,19 @@ class Settings(BaseSettings):
     )
     metrics_object_names: bool = Field(
         False,
-        description="Whether /metrics names the objects whose jobs or configs may remain in the evaluator.",
+        description=(
+            "Whether /metrics has names of objects: scores by benchmark and model, and the objects whose "
+            "jobs or configs may remain in the evaluator."
+        ),
+    )
+    metrics_score_series: int = Field(
+        2000,
+        ge=0,
+        le=10_000,
+        description=(
+            "Maximum number of series of nemo_eval_score and nemo_eval_gate_passed, shared fairly between "
+            "namespaces; 0: none. They need metrics_object_names."
+        ),
     )
     metrics_token_file: Path | None = Field(
         None,

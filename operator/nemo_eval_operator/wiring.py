@@ -182,7 +182,7 @@ def _sessions(inputs: Inputs, queueing: _Queueing) -> _Sessions:
         evaluators=evaluators,
         resolver=EvaluatorResolver(kube, evaluators),
         secrets=SecretReader(kube, store),
-        job_index=JobIndex(evaluators=evaluators, waiting=queueing.waiting),
+        job_index=JobIndex(evaluators=evaluators, waiting=queueing.waiting, scores=inputs.metrics.scores),
         loops=[*loops, *factory.watch_slots(own, evaluators)],
     )
 

@@ -11,7 +11,9 @@ __all__ = ["metrics_page"]
 _HEAD: Final = """\
 # Metrics of the operator
 
-Metrics at `/metrics`, in Prometheus' text format. All names begin with `nemo_eval_operator_`.
+Metrics at `/metrics`, in Prometheus' text format. All names begin with `nemo_eval_operator_`,
+except those that are shown with `nemo_eval_`: scores and verdicts of runs, which need
+`NEMO_METRICS_OBJECT_NAMES`.
 Histograms have `_bucket`, `_sum` and `_count`.
 [Monitoring](../how-to/monitor.md) explains access, alerts and how many values a label can have.
 
@@ -20,7 +22,7 @@ Histograms have `_bucket`, `_sum` and `_count`.
 
 def metrics_page() -> str:
     """Return the page."""
-    metrics = Metrics(object_names=True)
+    metrics = Metrics(object_names=True, score_series=1)
     metrics.show_queue(depth=lambda: 0, oldest_wait=lambda: 0)
     metrics.show_slots(taken=lambda: 0, waiting=lambda: 0)
     return GENERATED + "\n" + _HEAD + table(("metric", "type", "meaning"), sorted(_rows(metrics)))

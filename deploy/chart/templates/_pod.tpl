@@ -66,6 +66,8 @@
 {{- with .Values.metrics }}
 - name: NEMO_METRICS_OBJECT_NAMES
   value: {{ .objectNames | quote }}
+- name: NEMO_METRICS_SCORE_SERIES
+  value: {{ .scoreSeries | quote }}
 {{- if .tokenSecret.name }}
 - name: NEMO_METRICS_TOKEN_FILE
   value: /etc/nemo-eval-operator/metrics-token

@@ -21,6 +21,8 @@ from typing_extensions import override
 from nemo_eval_operator.evaluator.model import one_line
 from nemo_eval_operator.resources import GateVerdict, Phase
 
+from .score_gauges import ScoreGauges
+
 __all__ = ["Metrics"]
 
 PREFIX: Final = "nemo_eval_operator_"
@@ -55,10 +57,11 @@ class _Orphan(NamedTuple):
 class Metrics:
     """The operator's metrics; each operator has a registry of its own.
 
-    `object_names`: show orphans by the names of their objects, which not every reader may list.
+    `object_names`: show what has names of objects in it, which not every reader may list: orphans by name,
+    and scores, in at most `score_series` series. `scores` is None where they are not shown.
     """
 
-    def __init__(self, *, object_names: bool = False) -> None:
+    def __init__(self, *, object_names: bool = False, score_series: int = 0) -> None:
         self._registry = CollectorRegistry()
         self._orphaned = self._counter(
             "orphaned", "Jobs and configs that stayed in the evaluator when their object was deleted.", "kind"
@@ -68,6 +71,9 @@ class Metrics:
         self._named = _Named()
         if object_names:
             self._registry.register(self._named)
+        self.scores = ScoreGauges(score_series) if object_names and score_series else None
+        if self.scores is not None:
+            self._registry.register(self.scores)
         self._phases = _Phases()
         self._registry.register(self._phases)
         self._add_counters()

@@ -8,6 +8,7 @@ from nemo_eval_operator.lifecycle.job import occupies, run_of, snapshot_in_statu
 from nemo_eval_operator.reconcile.lanes import put_in_lane
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
 from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.runtime.score_gauges import ScoreGauges
 from nemo_eval_operator.sessions import Evaluator, Evaluators
 
 __all__ = ["JobIndex"]
@@ -16,14 +17,21 @@ __all__ = ["JobIndex"]
 class JobIndex:
     """Brings it all up to date with an object. All of it can be lost: it comes from the objects again."""
 
-    def __init__(self, *, evaluators: Evaluators, waiting: BenchmarkWaiters) -> None:
+    def __init__(
+        self, *, evaluators: Evaluators, waiting: BenchmarkWaiters, scores: ScoreGauges | None = None
+    ) -> None:
         self._evaluators = evaluators
         self._states = evaluators.states
         self._states.on_forget(waiting.forget)
+        self._scores = scores
+        if scores is not None:
+            self._states.on_forget(scores.forget)
 
     def keep(self, job: NemoEvalJob, evaluator: Evaluator | None) -> None:
         """Follow the job's remote job at `evaluator` where it may be running, with its place there."""
         key, status = key_of(job), job.status
+        if self._scores is not None:
+            self._scores.see(job)
         # What cannot be followed at the moment may run all the same, and keeps its place.
         home = evaluator or (self._evaluators.find(evaluator_of_record(job)) if occupies(job) else None)
         self._evaluators.forget(key, but=home, runs=occupies(job))
