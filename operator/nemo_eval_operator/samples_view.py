@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
 
-__all__ = ["ViewedSample", "as_csv", "samples_of"]
+__all__ = ["ViewedSample", "as_csv", "csv_text", "samples_of"]
 
 EXPECTED: Final = (
     *("reference", "reference_answer", "ideal_response", "expected", "expected_answer", "answer", "target"),
@@ -66,20 +66,28 @@ def samples_of(document: JsonObject) -> dict[str, list[ViewedSample]]:
 
 
 def as_csv(samples: Sequence[ViewedSample]) -> str:
-    """Return a table with a heading: a line for each sample, a column for each score.
-
-    Texts that a spreadsheet would take for a formula begin with an apostrophe.
-    """
+    """Return a table with a heading: a line for each sample, a column for each score."""
     names = list(dict.fromkeys(name for sample in samples for name in sample.scores))
+    headings = ["task", "index", "asked", "expected", "answer", *names, "error"]
+    rows = [
+        [
+            *(sample.task, sample.index, sample.asked, sample.expected, sample.answer),
+            *(sample.scores.get(name) for name in names),
+            sample.error,
+        ]
+        for sample in samples
+    ]
+    return csv_text(headings, rows)
+
+
+def csv_text(headings: Sequence[str], rows: Iterable[Sequence[str | float | None]]) -> str:
+    """Return a table as CSV; texts that a spreadsheet would take for a formula begin with an apostrophe."""
     text = io.StringIO()
     # All texts are quoted: else the writer leaves a carriage return as it is, which ends a row to readers.
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(["task", "index", "asked", "expected", "answer", *map(_cell, names), "error"])
-    for sample in samples:
-        scores = [sample.scores.get(name) for name in names]
-        said = [sample.task, sample.index, sample.asked, sample.expected, sample.answer]
-        cells = [*said, *scores, sample.error]
-        writer.writerow([cell if isinstance(cell, float) else _cell(cell or "") for cell in cells])
+    writer.writerow([_cell(heading) for heading in headings])
+    for row in rows:
+        writer.writerow([cell if isinstance(cell, int | float) else _cell(cell or "") for cell in row])
     return text.getvalue()
 
 

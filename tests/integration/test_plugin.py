@@ -1,5 +1,6 @@
 """The kubectl plugin by its console scripts, on a real API server, with the rights of an ordinary user."""
 
+import json
 import os
 import subprocess
 import sys
@@ -66,6 +67,19 @@ def test_wait_ends_on_success_and_on_failure(jobs: Api, plugin: Plugin) -> None:
     assert (done.returncode, done.stdout) == (0, "good: succeeded: what happened\n")
     assert plugin("wait", "good", "bad", "--timeout=30s").returncode == 1
     assert plugin("wait", "missing", "--timeout=30s").returncode == 4
+
+
+def test_get_lists_runs_with_those_that_need_attention_first(jobs: Api, plugin: Plugin) -> None:
+    for name in ("good", "new", "bad"):
+        jobs.create(RUN, name=name)
+    end(jobs, "good", ("Ready", "True", "Completed"), ("Complete", "True", "Completed"))
+    end(jobs, "bad", ("Ready", "False", "InvalidSpec"), ("Stalled", "True", "InvalidSpec"))
+    done = plugin("get")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "bad", "new", "good"]
+    assert [one["exitCode"] for one in json.loads(plugin("get", "-o", "json").stdout)] == [1, None, 0]
+    refused = plugin("get", "-A")
+    assert refused.returncode == 4
+    assert "ask for a ClusterRole" in refused.stderr
 
 
 def test_why_names_what_is_in_the_way_and_which_rights_are_missing(jobs: Api, plugin: Plugin) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nemo_eval_operator.plugin.run_table import COLUMNS as PLUGIN_COLUMNS
 from nemo_eval_operator.resources.crd import KINDS
 from nemo_eval_operator.settings import Settings
 
@@ -66,7 +67,7 @@ def test_every_documented_variable_is_a_setting() -> None:
 
 
 def test_outputs_of_kubectl_get_have_todays_columns() -> None:
-    """The README shows benchmarks and jobs, the page about connections those."""
+    """The README shows benchmarks and jobs, the page about connections those, that of the plugin runs."""
     shown = {
         tuple(line.split())
         for page in PAGES
@@ -75,4 +76,5 @@ def test_outputs_of_kubectl_get_have_todays_columns() -> None:
     }
 
     printed = {("NAME", *(c.name.upper() for c in kind.COLUMNS if c.priority == 0)) for kind in KINDS}
+    printed.add(PLUGIN_COLUMNS)
     assert shown == printed

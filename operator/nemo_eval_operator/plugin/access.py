@@ -113,8 +113,10 @@ def missing_right(error: KubeError) -> str | None:
     if found is None:
         return f"{' '.join(str(error).split())}. Check the kubeconfig's user with `kubectl auth whoami`"
     resource = ".".join(part for part in (found["resource"], found["group"]) if part)
-    where = f"in namespace {found['namespace']}" if found["namespace"] else "in all namespaces"
+    where, role = "in all namespaces", "ClusterRole"
+    if found["namespace"]:
+        where, role = f"in namespace {found['namespace']}", "Role"
     return (
         f"{found['user']} may not {found['verb']} {resource} {where}: "
-        f"ask for a Role with the verb {found['verb']} on {resource}"
+        f"ask for a {role} with the verb {found['verb']} on {resource}"
     )

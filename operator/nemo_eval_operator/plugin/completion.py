@@ -28,7 +28,14 @@ LOCATION: Final = ("--namespace", "-n", "--context", "--kubeconfig")
 
 FILE_OPTIONS: Final = ("--kubeconfig", "--target", "--gate", "--file", "-f")
 
-OTHER_VALUES: Final = ("--timeout",)
+FORMAT_OPTIONS: Final = ("--output", "-o")
+
+FORMATS: Final = ("csv", "json", "wide", "yaml")
+
+WRITES_A_FILE: Final = ("report",)
+"""Commands whose -o is the name of a file."""
+
+OTHER_VALUES: Final = ("--timeout", "--model", "-m", "--worst", "--by", "--task", "--flips", "--confidence")
 """Options whose values are not completed. All that are in none of these lists are flags."""
 
 WITHOUT_NAMES: Final = ("run", "doctor")
@@ -48,8 +55,10 @@ def candidates(words: Sequence[str]) -> list[str]:
     """Return the lines to print for the words of a command line; the last is to be completed."""
     *before, last = words or [""]
     previous = before[-1] if before else ""
-    if previous in FILE_OPTIONS:
+    if previous in FILE_OPTIONS or (previous in FORMAT_OPTIONS and before[0] in WRITES_A_FILE):
         return [FILES]
+    if previous in FORMAT_OPTIONS:
+        return [*_starting(last, FORMATS), NO_FILES]
     if previous in KINDS:
         return [*_starting(last, _names(KINDS[previous], before[:-1])), NO_FILES]
     if not before or last.startswith("-"):

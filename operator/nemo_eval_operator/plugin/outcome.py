@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from nemo_eval_operator.resources import Condition, NemoEvalJob
 
 from .exit_codes import ExitCode
 
-__all__ = ["Ending", "condition_of", "ending_of", "overall", "stage_of", "time_left"]
+__all__ = ["Ending", "condition_of", "ending_of", "overall", "reason_in", "stage_of", "time_left"]
 
 PRECEDENCE: Final = (
     *(ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE, ExitCode.FAILED, ExitCode.TIMED_OUT),
@@ -87,13 +87,15 @@ def stage_of(job: NemoEvalJob) -> str:
         return "not reconciled yet"
     if phase == "Running":
         return f"Running {progress.percent}%" if progress and progress.percent is not None else "Running"
-    reason = _reason(job.status.conditions)
+    reason = reason_in(job)
     position = f", about position {job.status.queue_position}" if job.status.queue_position else ""
     return f"{phase.value} ({reason}{position})" if reason and reason != phase.value else phase.value
 
 
-def _reason(conditions: Sequence[Condition]) -> str:
-    return next((one.reason for one in conditions if one.type == "Ready"), "")
+def reason_in(job: NemoEvalJob) -> str:
+    """Return the reason of the condition Ready; empty where there is none."""
+    ready = condition_of(job, "Ready")
+    return ready.reason if ready else ""
 
 
 def time_left(job: NemoEvalJob, now: datetime) -> timedelta | None:

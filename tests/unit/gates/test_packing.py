@@ -28,7 +28,10 @@ from tests.unit.gates.documents import NAME, results
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100)
 KEYS = st.text("0123456789abcdef", min_size=12, max_size=12)
-ITEMS = st.dictionaries(KEYS, st.sampled_from([0.0, 1.0]) | FINITE, max_size=30)
+# Adding 0 turns -0.0 into 0.0, which it equals: as one bit both are the same.
+ITEMS = st.dictionaries(
+    KEYS, st.sampled_from([0.0, 1.0]) | FINITE.map(lambda value: value + 0.0), max_size=30
+)
 MOMENTS = st.builds(Moments, st.integers(1, 10**9), FINITE, FINITE.map(abs) | st.just(math.nan))
 SCORES = st.builds(
     ScoreEvidence,

@@ -57,6 +57,7 @@ def test_values_of_options_are_completed(calls: Path) -> None:
     assert candidates(["wait", "-n", "te"]) == ["team-a", ":4"]
     assert candidates(["wait", "--kubeconfig", ""]) == [":0"]
     assert candidates(["wait", "--timeout", ""]) == [":4"]
+    assert candidates(["get", "-o", "c"]) == ["csv", ":4"]
 
 
 def test_commands_and_options_have_descriptions_and_need_no_cluster(calls: Path) -> None:

@@ -1,6 +1,7 @@
 """Commands of `kubectl nemoeval`, one module each; each imports what only it needs when it is run."""
 
+from .get import get
 from .wait import wait
 from .why import why
 
-__all__ = ["wait", "why"]
+__all__ = ["get", "wait", "why"]

@@ -10,12 +10,23 @@ import typer
 if TYPE_CHECKING:
     from nemo_eval_operator.plugin.access import Access
 
-__all__ = ["Context", "Kubeconfig", "Namespace", "NoColor", "access_of"]
+__all__ = ["Context", "Kubeconfig", "Name", "Namespace", "NoColor", "Output", "access_of"]
 
 Namespace = Annotated[
     str | None,
     typer.Option(
         "--namespace", "-n", help="Namespace of the runs.", show_default="that of the kubeconfig's context"
+    ),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The run (NemoEvalJob).")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        help="json, yaml, csv or wide (nothing is cut).",
+        show_default="a table",
     ),
 ]
 Context = Annotated[

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from nemo_eval_operator.plugin.exit_codes import ExitCode
 
-from .options import Context, Kubeconfig, Namespace, NoColor, access_of
+from .options import Context, Kubeconfig, Name, Namespace, NoColor, access_of
 
 __all__ = ["why"]
 
 
 def why(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The run (NemoEvalJob).")],
+    name: Name,
     *,
     namespace: Namespace = None,
     no_color: NoColor = False,

@@ -1,0 +1,86 @@
+"""Output for programs and for people: JSON, YAML, CSV, and the console that tables are printed on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from pydantic import JsonValue
+
+from nemo_eval_operator.evaluator.model import escaped
+from nemo_eval_operator.json_types import JsonObject
+
+from .exit_codes import CommandFailed, ExitCode
+from .screen import style_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Format", "console_for", "document_text", "format_of"]
+
+UNLIMITED_COLUMNS: Final = 100_000
+"""Columns where the output is not a terminal, or with -o wide: nothing is cut or wrapped."""
+
+
+class Format(StrEnum):
+    """What -o asks for."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
+
+
+def format_of(text: str | None) -> Format:
+    """Return the format of the option -o. Raises CommandFailed."""
+    try:
+        return Format(text or Format.TABLE)
+    except ValueError:
+        known = ", ".join(one for one in Format if one is not Format.TABLE)
+        raise CommandFailed(f"{text!r} is not an output format: use one of {known}", ExitCode.USAGE) from None
+
+
+def document_text(output: Format, documents: Sequence[JsonObject]) -> str:
+    """Return the documents as one list, without control characters; what JSON and YAML read is unchanged."""
+    if output is Format.CSV:
+        from nemo_eval_operator.samples_view import csv_text  # noqa: PLC0415 - most commands need no CSV
+
+        headings = list(dict.fromkeys(name for one in documents for name in one))
+        return csv_text(headings, [[_cell(one.get(name)) for name in headings] for one in documents])
+    if output is Format.YAML:
+        import yaml  # noqa: PLC0415 - most commands need no YAML
+
+        return str(yaml.safe_dump(list(documents), sort_keys=False, width=UNLIMITED_COLUMNS))
+    return _json(list(documents)) + "\n"
+
+
+def _cell(value: JsonValue) -> str | float | None:
+    if isinstance(value, bool | dict | list):
+        return _json(value, indent=None)
+    return escaped(value) if isinstance(value, str) else value
+
+
+def _json(value: JsonValue, *, indent: int | None = 2) -> str:
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # JSON escapes only the first 32 characters; others control terminals too.
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def console_for(*, no_color: bool, wide: bool = False) -> Console:
+    """Return a console on standard output that shows text as it is, without markup."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and only tables need it
+
+    is_terminal = sys.stdout.isatty()
+    return Console(
+        no_color=not style_of(no_color=no_color).coloured,
+        color_system="auto" if is_terminal else None,
+        width=None if is_terminal and not wide else UNLIMITED_COLUMNS,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=wide or not is_terminal,
+    )

@@ -1,0 +1,130 @@
+"""One row for each run, as `get` shows it: pure, from objects to values and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from nemo_eval_operator.clock import duration_text
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.resources import NemoEvalJob
+
+from .exit_codes import ExitCode
+from .outcome import Ending, ending_of, reason_in, stage_of, time_left
+from .screen import clean
+
+__all__ = ["RunRow", "age_text", "row_of", "rows_of"]
+
+MAX_MESSAGE_CHARACTERS: Final = 2_000
+
+DAYS_FROM: Final = timedelta(days=2)
+"""Age from which only days are shown, as kubectl does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """What is shown of one run. Texts have no control characters."""
+
+    namespace: str
+    name: str
+    uid: str
+    phase: str
+    reason: str
+    stage: str
+    """The phase with its reason or percentage, or how the run ended."""
+    ending: Ending | None
+    percent: int | None
+    left: timedelta | None
+    verdict: str
+    score: str
+    model: str
+    benchmark: str
+    attempt: int | None
+    job_id: str
+    duration: str
+    message: str
+    age: timedelta | None
+    scores: tuple[JsonObject, ...]
+
+    @property
+    def rank(self) -> int:
+        """Return the place in the order: what needs a person, then what runs, waits, and has passed."""
+        if self.ending is not None:
+            return 3 if self.ending.code is ExitCode.PASSED else 0
+        return 2 if self.phase in {"", "Pending", "Suspended"} else 1
+
+    def as_json(self) -> JsonObject:
+        """Return the row for programs; a field that is not known is null."""
+        return {
+            "namespace": self.namespace,
+            "name": self.name,
+            "uid": self.uid,
+            "phase": self.phase or None,
+            "reason": self.reason or None,
+            "outcome": self.ending.word if self.ending else None,
+            "exitCode": int(self.ending.code) if self.ending else None,
+            "percent": self.percent,
+            "secondsLeft": int(self.left.total_seconds()) if self.left else None,
+            "verdict": self.verdict or None,
+            "score": self.score or None,
+            "model": self.model or None,
+            "benchmark": self.benchmark or None,
+            "attempt": self.attempt,
+            "jobId": self.job_id or None,
+            "duration": self.duration or None,
+            "message": self.message or None,
+            "scores": [*self.scores],
+        }
+
+
+def rows_of(jobs: Iterable[NemoEvalJob], now: datetime) -> list[RunRow]:
+    """Return the rows, those that are not ready first; of equal ones the newest first."""
+    rows = [row_of(job, now) for job in jobs]
+    return sorted(rows, key=lambda row: (row.rank, row.age or timedelta(), row.namespace, row.name))
+
+
+def row_of(job: NemoEvalJob, now: datetime) -> RunRow:
+    """Return the row of one run."""
+    meta, status, ending = job.metadata, job.status, ending_of(job)
+    measured = status.benchmark.name if status.benchmark else None
+    benchmark = job.spec.benchmark_ref.name if job.spec.benchmark_ref else measured
+    phase = status.phase.value if status.phase else ""
+    return RunRow(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        phase=phase,
+        reason=clean(reason_in(job)),
+        stage=clean(_stage(job, ending)),
+        ending=ending,
+        percent=status.progress.percent if status.progress and ending is None else None,
+        left=time_left(job, now),
+        verdict=status.gate.verdict.value if status.gate else "",
+        score=clean(status.score or ""),
+        model=clean(status.model or job.spec.model or ""),
+        benchmark=clean(benchmark or ""),
+        attempt=status.attempt,
+        job_id=clean(status.job_id or ""),
+        duration=status.duration or "",
+        message=clean(status.message or "", MAX_MESSAGE_CHARACTERS),
+        age=max(now - meta.creation_timestamp, timedelta()) if meta.creation_timestamp else None,
+        scores=tuple(score.to_manifest() for score in status.scores or ()),
+    )
+
+
+def _stage(job: NemoEvalJob, ending: Ending | None) -> str:
+    if ending is None:
+        return stage_of(job) if job.status.phase != "Running" else "Running"
+    phase = job.status.phase.value if job.status.phase else ""
+    if phase == "Succeeded" or not phase:
+        return phase or ending.word.capitalize()
+    return f"{phase} ({reason_in(job)})" if ending.code is not ExitCode.PASSED else phase
+
+
+def age_text(age: timedelta | None) -> str:
+    """Return an age in its largest unit, as kubectl prints it, or nothing."""
+    if age is None:
+        return ""
+    return f"{age.days}d" if age >= DAYS_FROM else duration_text(age)

@@ -1,0 +1,39 @@
+"""How `get` shows runs: one table, a table that is drawn again, or a line for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import typer
+from rich.live import Live
+
+from .output import console_for
+from .run_list import ChangedLines, watch_rows
+from .run_rows import RunRow
+from .run_table import run_table
+
+__all__ = ["print_rows", "watch_on_screen"]
+
+
+def print_rows(rows: Sequence[RunRow], *, no_color: bool, namespaces: bool, wide: bool) -> None:
+    """Print the table once."""
+    console = console_for(no_color=no_color, wide=wide)
+    console.print(run_table(rows, console=console, namespaces=namespaces, wide=wide))
+
+
+async def watch_on_screen(
+    read: Callable[[], Awaitable[list[RunRow]]], *, no_color: bool, namespaces: bool, wide: bool
+) -> None:
+    """Until cancelled, draw the table after each read; print changes where the output is not a terminal."""
+    console = console_for(no_color=no_color, wide=wide)
+    if not console.is_terminal:
+        await watch_rows(read, ChangedLines(typer.echo, namespaces=namespaces))
+        return
+    # Drawn by `update` only, so never more often than runs are read.
+    with Live(console=console, auto_refresh=False) as live:
+        await watch_rows(
+            read,
+            lambda rows: live.update(
+                run_table(rows, console=console, namespaces=namespaces, wide=wide), refresh=True
+            ),
+        )
