@@ -10,8 +10,8 @@ from .evidence import Evidence, ScoreEvidence, evidence_of
 from .judging import CriterionResult, Judgement, NoBaseline, Result, judge, not_judged
 from .packing import EvidenceUnreadable, Packed, pack, unpack
 from .policy import Gate, PolicyInvalid, gate_of, gate_of_spec
-from .reporting import as_json, as_markdown, as_text
-from .samples import SampleScores
+from .reporting import as_json, as_markdown, as_text, markdown_cell
+from .samples import ItemKeys, SampleScores
 from .statistics import Interval
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "EvidenceUnreadable",
     "Gate",
     "Interval",
+    "ItemKeys",
     "Judgement",
     "NoBaseline",
     "Packed",
@@ -38,6 +39,7 @@ __all__ = [
     "gate_of_spec",
     "interval_of",
     "judge",
+    "markdown_cell",
     "not_judged",
     "pack",
     "samples_in",

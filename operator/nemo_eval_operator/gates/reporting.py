@@ -11,7 +11,7 @@ from nemo_eval_operator.evaluator.model import readable
 
 from .judging import CriterionResult, Judgement
 
-__all__ = ["as_json", "as_markdown", "as_text"]
+__all__ = ["as_json", "as_markdown", "as_text", "markdown_cell"]
 
 MAX_CHARACTERS: Final = 500
 """Shown of a name or message: names of scores are the evaluator's."""
@@ -32,8 +32,8 @@ def as_text(judgement: Judgement) -> str:
 def as_markdown(judgement: Judgement) -> str:
     """Return the verdict with a table of the criteria."""
     rows = [
-        f"| {_cell(one.score)} | {one.tier} | {one.result} | {_number(one.value)} | {_number(one.baseline)}"
-        f" | {_change(one)} | {_cell(one.message)} |"
+        f"| {markdown_cell(one.score)} | {one.tier} | {one.result} | {_number(one.value)}"
+        f" | {_number(one.baseline)} | {_change(one)} | {markdown_cell(one.message)} |"
         for one in judgement.criteria
     ]
     head = "| score | tier | result | value | baseline | change | |\n|---|---|---|---|---|---|---|"
@@ -71,7 +71,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     """Return text of an evaluator as a cell of a Markdown table."""
     return _shown(text).translate(ESCAPED)
 

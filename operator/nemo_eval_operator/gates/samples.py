@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
 
-__all__ = ["KEY_CHARACTERS", "LARGEST", "MAX_ITEMS", "SampleScores", "number_in"]
+__all__ = ["KEY_CHARACTERS", "LARGEST", "MAX_ITEMS", "ItemKeys", "SampleScores", "number_in"]
 
 LARGEST: Final = 1e100
 """A score beyond this counts as not computed: its square would not be finite."""
@@ -32,12 +32,26 @@ CLOSE: Final = 1e-6
 """How near the mean of the items has to be to a score whose items no sums confirm."""
 
 
+class ItemKeys:
+    """Keys of one task's items, by which those of two runs are paired; samples come in their order."""
+
+    def __init__(self) -> None:
+        self._seen = Counter[tuple[str, str]]()
+
+    def of(self, sample: JsonObject) -> str:
+        """Return the key of the next sample."""
+        content = _content(sample)
+        variant = _variant(sample)
+        self._seen[content, variant] += 1
+        return _digest(f"{content}#{self._seen[content, variant]}")
+
+
 class SampleScores:
     """The scores of one task's items."""
 
     def __init__(self, samples: Iterable[JsonValue] = ()) -> None:
         self._found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
-        self._seen = Counter[tuple[str, str]]()
+        self._keys = ItemKeys()
         self._count = 0
         for sample in samples:
             self.add(sample)
@@ -50,11 +64,7 @@ class SampleScores:
         self._count += 1
         if not isinstance(sample, dict) or self._count > MAX_ITEMS:
             return 1
-        variant = sample.get("filter")
-        variant = variant if isinstance(variant, str) else ""
-        content = _content(sample)
-        self._seen[content, variant] += 1
-        key = _digest(f"{content}#{self._seen[content, variant]}")
+        key, variant = self._keys.of(sample), _variant(sample)
         kept = 1
         for (metric, name), value in _scores(sample.get("scores")):
             self._found[metric, name, variant][key] = value
@@ -89,6 +99,12 @@ def _scores(metrics: JsonValue) -> Iterator[tuple[tuple[str, str], float]]:
         for name, value in scores.items() if isinstance(scores, dict) else [("", scores)]:
             if (number := number_in(value)) is not None:
                 yield (metric, name), number
+
+
+def _variant(sample: JsonObject) -> str:
+    """Return the filter by which lm-eval took the answer; empty for other evaluations."""
+    variant = sample.get("filter")
+    return variant if isinstance(variant, str) else ""
 
 
 def _content(sample: JsonObject) -> str:

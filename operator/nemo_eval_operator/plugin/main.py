@@ -36,7 +36,7 @@ def plugin() -> None:
     """
 
 
-for command in (commands.get, commands.wait, commands.why):
+for command in (commands.get, commands.wait, commands.why, commands.report):
     app.command()(command)
 
 

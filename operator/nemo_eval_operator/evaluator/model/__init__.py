@@ -15,7 +15,16 @@ from .errors import (
 )
 from .known_secrets import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, KnownSecrets, Redactor, fits
 from .parts import parts_of
-from .redaction import MASK, MAX_TEXT_CHARACTERS, escaped, one_line, printable, readable, redacted
+from .redaction import (
+    MASK,
+    MAX_TEXT_CHARACTERS,
+    escaped,
+    one_line,
+    printable,
+    readable,
+    readable_lines,
+    redacted,
+)
 from .wire import CANCELLING, LIVE_STATES, JobPage, JobStatus, RemoteConfig, RemoteJob, Results
 
 __all__ = [
@@ -49,5 +58,6 @@ __all__ = [
     "parts_of",
     "printable",
     "readable",
+    "readable_lines",
     "redacted",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["CONTROLS", "MASK", "escaped", "one_line", "printable", "readable", "redacted"]
+__all__ = ["CONTROLS", "MASK", "escaped", "one_line", "printable", "readable", "readable_lines", "redacted"]
 
 MASK: Final = "******"
 """NeMo's own."""
@@ -40,6 +40,16 @@ def one_line(text: str, limit: int) -> str:
 def readable(text: str, limit: int) -> str:
     """Return `text` in one line of at most `limit` characters, without what looks like a credential."""
     return redacted(one_line(text, MAX_TEXT_CHARACTERS))[:limit]
+
+
+def readable_lines(text: str, limit: int) -> str:
+    """Return `text` as `readable` does, with its line breaks."""
+    searched = text[: limit + MAX_TEXT_CHARACTERS].replace("\r\n", "\n")
+    return redacted(CONTROLS.sub(_line_breaks_only, searched))[:limit]
+
+
+def _line_breaks_only(found: re.Match[str]) -> str:
+    return "\n" * min(found[0].count("\n"), 2) or " "
 
 
 def printable(text: str) -> str:

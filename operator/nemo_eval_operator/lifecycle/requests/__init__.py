@@ -6,7 +6,7 @@ from .dataset_rows import MAX_DATASET_BYTES, BadRows, DatasetRows, rows_in
 from .datasets import Datasets, UnusableDataset, check_size, dataset_refs, with_rows, with_rows_recorded
 from .drift import digest_of, drifted_paths, keeps_secret, leftover_paths, update_body
 from .measured import CONFIG_KEY, config_document, measured_config
-from .plain_secrets import event_of_plain_secrets, plain_secrets
+from .plain_secrets import event_of_plain_secrets, mask_plain_secrets, plain_secrets
 from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
 from .tenancy import Tenancy, check_name, check_values
@@ -45,6 +45,7 @@ __all__ = [
     "job_body",
     "keeps_secret",
     "leftover_paths",
+    "mask_plain_secrets",
     "measured_config",
     "model_name",
     "not_released",

@@ -1,7 +1,8 @@
 """Commands of `kubectl nemoeval`, one module each; each imports what only it needs when it is run."""
 
 from .get import get
+from .report import report
 from .wait import wait
 from .why import why
 
-__all__ = ["get", "wait", "why"]
+__all__ = ["get", "report", "wait", "why"]

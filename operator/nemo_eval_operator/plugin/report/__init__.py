@@ -1,0 +1,23 @@
+"""Reports of runs as one HTML file, as Markdown and as JSON.
+
+`reading` fetches the documents, `building` makes the `model` of them, and `html`, `markdown` and the model's
+own JSON print it. All but `reading` is pure, and whatever an object, an evaluator or a model wrote is cut and
+cleaned before it enters the report.
+"""
+
+from .building import build_report
+from .html import ReportNeedsExtra, as_html
+from .markdown import as_markdown
+from .model import Report
+from .reading import Documents, RunDocuments, read_documents
+
+__all__ = [
+    "Documents",
+    "Report",
+    "ReportNeedsExtra",
+    "RunDocuments",
+    "as_html",
+    "as_markdown",
+    "build_report",
+    "read_documents",
+]

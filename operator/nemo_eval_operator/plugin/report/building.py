@@ -1,0 +1,108 @@
+"""Builds a report from documents: pure. Statistics are those of `gates`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from nemo_eval_operator import __version__
+from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.plugin.exit_codes import ExitCode
+from nemo_eval_operator.plugin.outcome import ending_of, stage_of
+from nemo_eval_operator.resources import NemoEvalJob
+
+from .comparing import compare_runs
+from .details import benchmark_of, config_of, environment_of, model_of, provenance_of, target_of
+from .history import histories_of
+from .items import samples_by_key, worst_of
+from .model import Comparison, Criterion, Report, Run
+from .reading import Documents, RunDocuments
+from .scores import measured_scores, rules_of, scores_in_status, worst_first
+from .texts import name_text
+
+__all__ = ["build_report"]
+
+PASSED: Final = {ExitCode.PASSED: True, ExitCode.FAILED: False}
+"""Whether a run that ended with this exit code passed; an inconclusive one did neither."""
+
+MAX_SCORES: Final = 100
+"""Scores of one run that are shown."""
+
+
+def build_report(documents: Documents, *, now: datetime) -> Report:
+    """Return the report. Of several runs, the first is the one that the others are compared with."""
+    names = [one.job.metadata.name for one in documents.runs]
+    title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    return Report(
+        title=name_text(title),
+        generated=timestamp(now),
+        version=__version__,
+        runs=tuple(map(_run, documents.runs)),
+        comparisons=_comparisons(documents),
+        histories=histories_of([one.job for one in documents.runs], documents.siblings),
+        notes=tuple(map(name_text, documents.notes)),
+    )
+
+
+def _comparisons(documents: Documents) -> tuple[Comparison, ...]:
+    first, *others = documents.runs
+    if others:
+        return tuple(
+            compare_runs(first.kept, one.kept, rules_of(one.job), difference=_difference(first.job, one.job))
+            for one in others
+        )
+    if documents.baseline is None:
+        return ()
+    return (compare_runs(documents.baseline, first.kept, rules_of(first.job)),)
+
+
+def _difference(first: NemoEvalJob, second: NemoEvalJob) -> str:
+    """Return why the two runs did not measure the same; empty where they did."""
+    before, after = first.status.benchmark, second.status.benchmark
+    if before is None or after is None or before.hash == after.hash:
+        return ""
+    return "these runs measured different configs: compare their hashes under Provenance"
+
+
+def _run(documents: RunDocuments) -> Run:
+    job, kept = documents.job, documents.kept
+    rules = rules_of(job)
+    scores = measured_scores(kept.evidence, rules) if kept.evidence else scores_in_status(job)
+    ending = ending_of(job)
+    by = worst_first(kept.evidence, rules)
+    samples = samples_by_key(kept.document) if by else {}
+    return Run(
+        name=job.metadata.name,
+        namespace=job.metadata.namespace,
+        outcome=ending.word if ending else stage_of(job),
+        passed=PASSED.get(ending.code) if ending else None,
+        message=name_text(job.status.message or ""),
+        model=model_of(job),
+        benchmark=benchmark_of(job),
+        dry_run=job.spec.dry_run,
+        confidence=rules.confidence,
+        gate=job.status.gate.verdict.value if job.status.gate else None,
+        criteria=_criteria(job),
+        scores=scores[:MAX_SCORES],
+        scores_left_out=max(0, len(scores) - MAX_SCORES),
+        worst_by=name_text(by.name) if by else None,
+        worst=worst_of(by, rules.direction_of(by.name), samples) if by else (),
+        config=config_of(documents),
+        target=target_of(job),
+        environment=environment_of(documents),
+        provenance=provenance_of(documents),
+        notes=tuple(map(name_text, kept.notes)),
+    )
+
+
+def _criteria(job: NemoEvalJob) -> tuple[Criterion, ...]:
+    found = job.status.gate.criteria if job.status.gate else None
+    return tuple(
+        Criterion(
+            score=name_text(one.score),
+            tier=name_text(one.tier),
+            result=name_text(one.result),
+            message=name_text(one.message),
+        )
+        for one in found or ()
+    )

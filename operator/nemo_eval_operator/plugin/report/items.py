@@ -1,0 +1,139 @@
+"""Items of runs by the keys that evidence has, joined with what results documents say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from pydantic import JsonValue
+
+from nemo_eval_operator.gates import Comparison, ItemKeys, ScoreEvidence
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.resources import Direction
+from nemo_eval_operator.samples_view import ViewedSample, samples_of
+
+from .model import Distribution, Flip, Item
+from .texts import item_text, name_text
+
+__all__ = ["Samples", "distribution_of", "flips_of", "samples_by_key", "split_of", "worst_of"]
+
+BINS: Final = 20
+"""Parts that the range of scores is divided into."""
+
+MAX_WORST: Final = 10
+MAX_FLIPS: Final = 20
+
+Samples = Mapping[str, Mapping[str, ViewedSample]]
+"""Samples by task and key."""
+
+
+def samples_by_key(document: JsonObject | None) -> Samples:
+    """Return the samples of a results document."""
+    found: dict[str, dict[str, ViewedSample]] = {}
+    for task, viewed in (samples_of(document) if document else {}).items():
+        keys, by_key = ItemKeys(), found.setdefault(task, {})
+        for raw, sample in zip(_raw_samples(document, task), viewed, strict=True):
+            if isinstance(raw, dict):
+                by_key.setdefault(keys.of(raw), sample)
+    return found
+
+
+def _raw_samples(document: JsonObject | None, task: str) -> list[JsonValue]:
+    tasks = document.get("tasks") if document else None
+    match tasks.get(task) if isinstance(tasks, dict) else None:
+        case {"data": {"samples": [*samples]}}:
+            return samples
+        case _:
+            return []
+
+
+def worst_of(score: ScoreEvidence, direction: Direction, samples: Samples) -> tuple[Item, ...]:
+    """Return the items with an error, and then those with the worst scores."""
+    task, of_task = _of_task(score.name, samples)
+    failed = [
+        _item(task, key, None, sample)
+        for key, sample in of_task.items()
+        if sample.error is not None and key not in score.items
+    ]
+    sign = 1 if direction is Direction.HIGHER else -1
+    ordered = sorted(score.items.items(), key=lambda item: (sign * item[1], item[0]))
+    best = max((sign * value for value in score.items.values()), default=0.0)
+    worst = [_item(task, key, value, of_task.get(key)) for key, value in ordered if sign * value < best]
+    return tuple([*failed, *worst][:MAX_WORST])
+
+
+def flips_of(
+    compared: Comparison, direction: Direction, *, before: Samples, after: Samples
+) -> tuple[tuple[Flip, ...], int]:
+    """Return the items that became worse, the largest change first, and how many are left out."""
+    name, sign = compared.after.name, 1 if direction is Direction.HIGHER else -1
+    shared = compared.before.items.keys() & compared.after.items.keys() if compared.pairs else set()
+    worse = [
+        (sign * (compared.after.items[key] - compared.before.items[key]), key)
+        for key in shared
+        if sign * compared.after.items[key] < sign * compared.before.items[key]
+    ]
+    old, new = _of_task(name, before)[1], _of_task(name, after)[1]
+    flips = [
+        Flip(
+            score=name_text(name),
+            key=key,
+            baseline=compared.before.items[key],
+            candidate=compared.after.items[key],
+            asked=_text(new.get(key) or old.get(key), "asked"),
+            expected=_text(new.get(key) or old.get(key), "expected"),
+            baseline_answer=_text(old.get(key), "answer"),
+            candidate_answer=_text(new.get(key), "answer"),
+        )
+        for _, key in sorted(worse)[:MAX_FLIPS]
+    ]
+    return tuple(flips), len(worse) - len(flips)
+
+
+def split_of(compared: Comparison, direction: Direction) -> tuple[int, int, int] | None:
+    """Return how many items are better, worse and equal; None where items were not paired."""
+    if not compared.pairs:
+        return None
+    sign = 1 if direction is Direction.HIGHER else -1
+    differences = [sign * (after - before) for before, after in compared.pairs]
+    better, worse = sum(one > 0 for one in differences), sum(one < 0 for one in differences)
+    return better, worse, len(differences) - better - worse
+
+
+def distribution_of(score: ScoreEvidence) -> Distribution | None:
+    """Return how the items' scores are distributed; None where there are no items."""
+    values = list(score.items.values())
+    if not values:
+        return None
+    low, high = min(values), max(values)
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    bins = 2 if {*values} <= {0.0, 1.0} else 1 if low == high else BINS
+    counts = [0] * bins
+    width = (high - low) / bins
+    for value in values:
+        counts[min(int((value - low) / width), bins - 1) if width else 0] += 1
+    return Distribution(low=low, high=high, counts=tuple(counts))
+
+
+def _of_task(score: str, samples: Samples) -> tuple[str, Mapping[str, ViewedSample]]:
+    """Return the task of a score TASK/METRIC/SCORE, and its samples."""
+    found = max((task for task in samples if score.startswith(f"{task}/")), key=len, default=None)
+    return (score.partition("/")[0], {}) if found is None else (found, samples[found])
+
+
+def _item(task: str, key: str, score: float | None, sample: ViewedSample | None) -> Item:
+    return Item(
+        task=name_text(task),
+        index=name_text(sample.index) if sample else "",
+        key=key,
+        score=score,
+        asked=_text(sample, "asked"),
+        expected=_text(sample, "expected"),
+        answer=_text(sample, "answer"),
+        error=name_text(sample.error) if sample and sample.error is not None else None,
+    )
+
+
+def _text(sample: ViewedSample | None, part: Literal["asked", "expected", "answer"]) -> str | None:
+    return None if sample is None else item_text(getattr(sample, part))

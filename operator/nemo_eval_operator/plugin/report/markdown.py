@@ -1,0 +1,141 @@
+"""The report as Markdown for pull requests.
+
+Texts of a model or evaluator stand in code, where GitHub and GitLab turn neither names into mentions nor
+addresses into links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from nemo_eval_operator.gates import markdown_cell
+
+from .model import Comparison, Report, Run
+
+__all__ = ["as_markdown"]
+
+MAX_ITEMS: Final = 5
+"""Items that are shown of one comparison: a pull request is no place for more."""
+
+MAX_SCORES: Final = 20
+"""Scores that are shown of one run."""
+
+MAX_CELL_CHARACTERS: Final = 200
+
+
+def as_markdown(report: Report) -> str:
+    """Return the report."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"## Evaluation report: {_code(report.title)}"
+    yield ""
+    rows = [(*map(_code, (run.name, run.model, run.benchmark)), _verdict(run)) for run in report.runs]
+    yield from _table(("run", "model", "benchmark", "outcome"), rows)
+    for note in (*report.notes, *(note for run in report.runs for note in run.notes)):
+        yield from ("", f"> {markdown_cell(note)}")
+    for run in report.runs:
+        yield from _gate(run)
+    for run in report.runs:
+        yield from _scores(run)
+    for comparison in report.comparisons:
+        yield from _comparison(comparison)
+    for run in report.runs:
+        yield from _provenance(run)
+    yield from ("", f"Written {report.generated} by kubectl nemoeval {report.version}.")
+
+
+def _verdict(run: Run) -> str:
+    sign = "❔" if run.passed is None else "✅" if run.passed else "❌"
+    dry = " (dry run: not a result of the benchmark)" if run.dry_run else ""
+    return f"{sign} {markdown_cell(run.outcome)}{dry}"
+
+
+def _gate(run: Run) -> Iterator[str]:
+    if not run.criteria:
+        return
+    yield from ("", f"### Gate of {_code(run.name)}: {run.gate}", "")
+    rows = [(_code(one.score), one.tier, one.result, _code(one.message)) for one in run.criteria]
+    yield from _table(("criterion", "tier", "result", "why"), rows)
+
+
+def _scores(run: Run) -> Iterator[str]:
+    if not run.scores:
+        return
+    yield from ("", f"### Scores of {_code(run.name)}", "")
+    rows = [
+        (
+            _code(one.name),
+            _number(one.value),
+            _interval(one.low, one.high),
+            "" if one.items is None else f"{one.items}",
+        )
+        for one in run.scores[:MAX_SCORES]
+    ]
+    yield from _table(("score", "value", f"{100 * run.confidence:.4g}% interval", "items"), rows)
+    more = len(run.scores) - len(rows) + run.scores_left_out
+    if more:
+        yield from ("", f"{more} more scores are not shown.")
+
+
+def _comparison(one: Comparison) -> Iterator[str]:
+    yield from ("", f"### {_code(one.candidate)} against {_code(one.baseline)}", "")
+    if one.note:
+        yield from (f"> {markdown_cell(one.note)}", "")
+    rows = [
+        (
+            _code(change.score),
+            f"{change.baseline:.4g} → {change.candidate:.4g}",
+            f"{change.delta:+.4f}",
+            _interval(change.low, change.high, form="+.4f"),
+            "" if change.better is None else f"{change.better} / {change.worse} / {change.equal}",
+        )
+        for change in one.changes[:MAX_SCORES]
+    ]
+    interval = f"{100 * one.confidence:.4g}% interval"
+    if rows:
+        yield from _table(("score", "values", "change", interval, "better / worse / equal"), rows)
+    if one.flips:
+        yield from ("", "Items that became worse:", "")
+        flips = [
+            (
+                _code(flip.asked or flip.key),
+                _code(flip.expected or ""),
+                _code(flip.baseline_answer or ""),
+                _code(flip.candidate_answer or ""),
+            )
+            for flip in one.flips[:MAX_ITEMS]
+        ]
+        yield from _table(("item", "expected", "baseline", "candidate"), flips)
+    more = max(0, len(one.flips) - MAX_ITEMS) + one.flips_left_out
+    if more:
+        yield from ("", f"{more} more became worse.")
+
+
+def _provenance(run: Run) -> Iterator[str]:
+    yield from ("", f"<details><summary>Provenance of {_code(run.name)}</summary>", "")
+    facts = [(fact.name, _code(fact.value)) for fact in (*run.environment, *run.provenance)]
+    yield from _table(("", ""), facts)
+    yield from ("", "</details>")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _code(text: str) -> str:
+    cut = text if len(text) <= MAX_CELL_CHARACTERS else text[: MAX_CELL_CHARACTERS - 1] + "…"
+    return f"<code>{markdown_cell(cut)}</code>" if cut.strip() else ""
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _interval(low: float | None, high: float | None, *, form: str = ".4g") -> str:
+    return "" if low is None or high is None else f"{low:{form}} to {high:{form}}"

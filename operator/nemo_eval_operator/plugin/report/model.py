@@ -1,0 +1,189 @@
+"""The report, as all formats show it; its JSON has the same names in camelCase."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "Change",
+    "Comparison",
+    "Criterion",
+    "Distribution",
+    "Fact",
+    "Flip",
+    "History",
+    "Item",
+    "Point",
+    "Report",
+    "Run",
+    "Score",
+]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+"""A number that JSON can hold: an interval of one item has no bounds."""
+
+
+class Part(BaseModel):
+    """Base of all parts. Texts have been cleaned and cut."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Fact(Part):
+    """A name and its value, for tables of details."""
+
+    name: str
+    value: str
+
+
+class Distribution(Part):
+    """How many items have scores within each of several equal parts of a range."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+class Score(Part):
+    """One score of a run."""
+
+    name: str
+    value: Number = None
+    low: Number = None
+    high: Number = None
+    items: int | None = None
+    items_without_score: int = 0
+    distribution: Distribution | None = None
+
+
+class Item(Part):
+    """One item among those with the worst score."""
+
+    task: str
+    index: str = ""
+    key: str = ""
+    score: Number = None
+    asked: str | None = None
+    expected: str | None = None
+    answer: str | None = None
+    error: str | None = None
+
+
+class Criterion(Part):
+    """Result of one criterion of the run's gate."""
+
+    score: str
+    tier: str
+    result: str
+    message: str
+
+
+class Run(Part):
+    """One run, as far as it has got."""
+
+    name: str
+    namespace: str
+    outcome: str
+    passed: bool | None
+    """None: it has not ended, or its gate is inconclusive."""
+    message: str
+    model: str
+    benchmark: str
+    dry_run: bool = False
+    confidence: float
+    gate: str | None = None
+    criteria: tuple[Criterion, ...] = ()
+    scores: tuple[Score, ...] = ()
+    scores_left_out: int = 0
+    worst_by: str | None = None
+    """The score that the worst items were chosen by."""
+    worst: tuple[Item, ...] = ()
+    config: str | None = None
+    target: str | None = None
+    environment: tuple[Fact, ...] = ()
+    provenance: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Change(Part):
+    """One score of two runs; the delta is candidate minus baseline."""
+
+    score: str
+    baseline: float
+    candidate: float
+    delta: float
+    low: Number = None
+    high: Number = None
+    evidence: str
+    better: int | None = None
+    """Items with a better score than in the baseline; None where items were not paired."""
+    worse: int | None = None
+    equal: int | None = None
+    note: str = ""
+
+
+class Flip(Part):
+    """An item whose score changed between two runs."""
+
+    score: str
+    key: str
+    baseline: float
+    candidate: float
+    asked: str | None = None
+    expected: str | None = None
+    baseline_answer: str | None = None
+    candidate_answer: str | None = None
+
+
+class Comparison(Part):
+    """Two runs, score by score."""
+
+    baseline: str
+    candidate: str
+    confidence: float
+    changes: tuple[Change, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    """The items that became worse, the largest change first."""
+    flips_left_out: int = 0
+    note: str = ""
+
+
+class Point(Part):
+    """One run in the history of a benchmark."""
+
+    run: str
+    model: str
+    time: str
+    value: float
+    reported: bool
+    same_config: bool
+    """Whether it measured the config of the reported run."""
+
+
+class History(Part):
+    """One score of a benchmark over its finished runs, the oldest first."""
+
+    benchmark: str
+    score: str
+    points: tuple[Point, ...]
+
+
+class Report(Part):
+    """A report of one or several runs."""
+
+    title: str
+    generated: str
+    version: str
+    runs: tuple[Run, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    histories: tuple[History, ...] = ()
+    notes: tuple[str, ...] = ()
