@@ -6,6 +6,7 @@ from testbed.cluster import prepare
 from testbed.helm import helm_command
 from testbed.kstatus import KSTATUS
 from testbed.processes import ProcessError, interrupt_on_sigterm
+from testbed.prometheus import prometheus_command
 
 if __name__ == "__main__":
     interrupt_on_sigterm()
@@ -13,6 +14,7 @@ if __name__ == "__main__":
         prepare()
         KSTATUS.built()
         helm_command()
+        prometheus_command()
     except ProcessError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
-"""Go programs that are built once into the cache; the module in tests/programs pins their sources.
+"""Go programs that are built once into the cache; the modules in tests/programs pin their sources.
 
-One module for all of them: packages that several programs use are then compiled once.
+One module for nearly all of them: packages that several programs use are then compiled once.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from testbed.builds import run_build
 from testbed.cache import cache_dir, locked
 from testbed.processes import ProcessError
 
-__all__ = ["GoProgram"]
+__all__ = ["PROGRAMS", "GoProgram"]
 
-_MODULE: Final = Path(__file__).parent.parent / "tests" / "programs"
+PROGRAMS: Final = Path(__file__).parent.parent / "tests" / "programs"
 _ENVIRONMENT: Final = {"CGO_ENABLED": "0"}
 _FLAGS: Final = ("-trimpath", "-buildvcs=false")
 _LINKING: Final = 0.1
@@ -36,6 +36,9 @@ class GoProgram:
     # What a person without Go can do instead.
     instead: str
     ldflags: str = "-s -w"
+    tags: str = ""
+    module: Path = PROGRAMS
+    """Directory of the module that pins it."""
 
     def built(self) -> Path:
         """The program, compiled on first use. ProcessError where there is no Go or it does not compile."""
@@ -53,17 +56,19 @@ class GoProgram:
         """Changes with everything that the program depends on."""
         toolchain = subprocess.run(
             ["go", "env", "-json", "GOVERSION", "GOOS", "GOARCH"],  # noqa: S607
-            cwd=_MODULE,
+            cwd=self.module,
             check=True,
             stdout=subprocess.PIPE,
             text=True,
         ).stdout
         digest = hashlib.sha256()
-        for part in (*sorted(json.loads(toolchain).items()), self.ldflags):
+        # Without tags nothing is added: another key would build every program again.
+        tags = (self.tags,) if self.tags else ()
+        for part in (*sorted(json.loads(toolchain).items()), self.ldflags, *tags):
             digest.update(repr(part).encode())
-        for path in (_MODULE / "go.mod", _MODULE / "go.sum", _MODULE / self.package / "main.go"):
-            if path.exists():
-                digest.update(path.read_bytes())
+        for path in ("go.mod", "go.sum", f"{self.package}/main.go"):
+            if (file := self.module / path).exists():
+                digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 
     def _compile(self, target: Path) -> None:
@@ -79,20 +84,33 @@ class GoProgram:
             return min(compiled / total, 1.0) * (1 - _LINKING)
 
         run_build(
-            ["go", "build", "-v", *_FLAGS, "-ldflags", self.ldflags, "-o", str(unfinished), self.package],
+            [
+                "go",
+                "build",
+                "-v",
+                *self._flags(),
+                "-ldflags",
+                self.ldflags,
+                "-o",
+                str(unfinished),
+                self.package,
+            ],
             env=_ENVIRONMENT,
-            cwd=_MODULE,
+            cwd=self.module,
             log=log,
             progress=progress,
         )
         unfinished.rename(target)
 
+    def _flags(self) -> list[str]:
+        return [*_FLAGS, *(["-tags", self.tags] if self.tags else [])]
+
     def _packages_to_compile(self) -> int:
         """Return the number of packages that are not in Go's own cache yet, at least 1."""
         stale = "{{if .Stale}}{{.ImportPath}}{{end}}"
         listed = subprocess.run(
-            ["go", "list", "-deps", *_FLAGS, "-f", stale, self.package],  # noqa: S607
-            cwd=_MODULE,
+            ["go", "list", "-deps", *self._flags(), "-f", stale, self.package],  # noqa: S607
+            cwd=self.module,
             env=os.environ | _ENVIRONMENT,
             check=False,
             stdout=subprocess.PIPE,

@@ -94,6 +94,14 @@ REFUSED = [
     ),
     ("settings.allowedModelHosts={http://nim}", "at '/settings/allowedModelHosts/0'"),
     (
+        "metrics.dashboard.enabled=true",
+        "metrics.dashboard.enabled: true needs metrics.objectNames: true",
+    ),
+    (
+        "metrics.prometheusRule.enabled=true,metrics.prometheusRule.failedGate=true",
+        "metrics.prometheusRule.failedGate: true needs metrics.objectNames: true",
+    ),
+    (
         "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",
         "metrics.serviceMonitor.enabled: true needs metrics.service.enabled: true",
     ),
