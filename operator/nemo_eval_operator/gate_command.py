@@ -10,6 +10,7 @@ from typing import Final
 import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from nemo_eval_operator.json_types import JSON_OBJECT
 from nemo_eval_operator.lifecycle.job import DRY_RUN_LABEL, RESULTS_KEY
 
 from .gates import (
@@ -31,7 +32,6 @@ __all__ = ["ExitCode", "Output", "Unreadable", "check_gate", "run_gate"]
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """Of one input file, so that a wrong path such as /dev/zero ends with a message."""
 
-_json_object: Final = TypeAdapter(JsonObject)
 _json: Final = TypeAdapter[JsonValue](JsonValue)
 
 
@@ -95,7 +95,7 @@ def _evidence(paths: Sequence[Path]) -> Evidence:
 def _results(path: Path) -> JsonObject:
     """A results document, or the one inside a ConfigMap that `kubectl get -o json` printed."""
     try:
-        document = _json_object.validate_json(_read(path))
+        document = JSON_OBJECT.validate_json(_read(path))
         if document.get("kind") == "ConfigMap":
             if _is_dry_run(document):
                 raise Unreadable(f"{path}: these are the results of a dry run, which judge nothing")
@@ -103,7 +103,7 @@ def _results(path: Path) -> JsonObject:
             inner = data.get(RESULTS_KEY) if isinstance(data, dict) else None
             if not isinstance(inner, str):
                 raise Unreadable(f"{path}: the ConfigMap has no {RESULTS_KEY}")
-            document = _json_object.validate_json(inner)
+            document = JSON_OBJECT.validate_json(inner)
     except ValidationError as error:
         raise Unreadable(f"{path}: not a JSON object: {error.errors(include_url=False)[0]['msg']}") from error
     if not isinstance(document.get("tasks"), dict) and not isinstance(document.get("groups"), dict):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from nemo_eval_operator.gates import Evidence, EvidenceUnreadable, Packed, evidence_of, unpack
-from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.json_types import JSON_OBJECT
 from nemo_eval_operator.kube import KubeClient
 from nemo_eval_operator.lifecycle.job import HEADER_KEY, ITEMS_KEY
 from nemo_eval_operator.resources import EvidenceRef, ResultsRef
@@ -17,8 +17,6 @@ from nemo_eval_operator.traces import trace_of
 __all__ = ["EvidenceMissing", "load_evidence"]
 
 logger = logging.getLogger(__name__)
-
-_json_object = TypeAdapter(JsonObject)
 
 
 class EvidenceMissing(Exception):
@@ -42,7 +40,7 @@ async def load_evidence(
         raise EvidenceMissing("EvidenceMissing", "the run has neither evidence nor results")
     text = await _text(kube, namespace, results.config_map, results.key)
     try:
-        document = await asyncio.to_thread(_json_object.validate_json, text)
+        document = await asyncio.to_thread(JSON_OBJECT.validate_json, text)
     except ValidationError as error:
         message = f"ConfigMap {results.config_map} has no results document under {results.key}"
         raise EvidenceMissing("EvidenceUnreadable", message) from error

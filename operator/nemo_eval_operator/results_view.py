@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from nemo_eval_operator.evaluator.model import readable
-from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.json_types import JSON_OBJECT
 from nemo_eval_operator.kube import Credentials, KubeClient, KubeError, ObjectKey, http_client
 from nemo_eval_operator.kube.kubeconfig import context_namespace
 from nemo_eval_operator.lifecycle import read_job
@@ -26,8 +24,6 @@ HEADINGS: Final = ("TASK", "METRIC", "SCORE", "VALUE", "COUNT", "STDERR", "NAN")
 
 TIMEOUT_SECONDS: Final = 30.0
 """For both calls to the API server."""
-
-_json_object = TypeAdapter(JsonObject)
 
 
 class NoResults(Exception):
@@ -82,7 +78,7 @@ def results_lines(job: NemoEvalJob, document: str, *, samples: int, wrong: bool 
         yield "Dry run of one sample of each task: not a result of the benchmark"
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    for task, entries in samples_of(_json_object.validate_json(document)).items():
+    for task, entries in samples_of(JSON_OBJECT.validate_json(document)).items():
         shown = [entry for entry in entries if entry.is_wrong or not wrong]
         if samples and entries:
             which = f"{'wrong ' if wrong else ''}sample{'' if len(shown) == 1 else 's'}"
@@ -92,7 +88,7 @@ def results_lines(job: NemoEvalJob, document: str, *, samples: int, wrong: bool 
 
 def results_csv(document: str, *, wrong: bool) -> str:
     """All samples of the document, or those that are wrong, as CSV."""
-    tasks = samples_of(_json_object.validate_json(document))
+    tasks = samples_of(JSON_OBJECT.validate_json(document))
     return as_csv([one for entries in tasks.values() for one in entries if one.is_wrong or not wrong])
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from nemo_eval_operator.clock import timestamp
-from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.json_types import JSON_OBJECT, JsonObject
 from nemo_eval_operator.kube import AnyResource, KubeClient, KubeError, KubeRefused, ObjectTooLarge, key_of
 from nemo_eval_operator.lifecycle import FINALIZER, Event, claim_of, event_of_change
 from nemo_eval_operator.lifecycle.requests import event_of_plain_secrets, event_of_unknown_fields
@@ -56,8 +56,6 @@ ResourceT = TypeVar("ResourceT", NemoBenchmark, NemoEvalJob, NemoEvaluatorConnec
 OwnedT = TypeVar("OwnedT", NemoBenchmark, NemoEvalJob)
 """Kinds of objects that own a resource in the evaluator."""
 
-_json_object = TypeAdapter(JsonObject)
-
 
 class FinalizerRefused(Exception):
     """Kubernetes refuses the operator's finalizer or annotations, as where the metadata is too large."""
@@ -94,7 +92,7 @@ class ObjectWriter:
         """
         if status == thing.status:
             return thing
-        body = _json_object.validate_python(status.to_manifest())
+        body = JSON_OBJECT.validate_python(status.to_manifest())
         written = await self._kube.replace_status(key_of(thing), thing.metadata, body)
         self._metrics.status_written(thing.kind)
         recorded = _as_written(thing, written).model_copy(update={"status": status})

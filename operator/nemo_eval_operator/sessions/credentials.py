@@ -59,6 +59,7 @@ class CredentialsReader:
                 headers=await self._headers(connection),
                 certificates=await self._certificates(connection),
                 loopback=self._loopback,
+                group=connection.metadata.namespace,
             )
         except KubeRefused as error:
             raise CredentialsMissing(f"what it refers to may not be read: {error}") from error

@@ -30,6 +30,7 @@ from nemo_eval_operator.lifecycle.job import (
     NothingNew,
     RemoteGone,
     ResolvedEvaluator,
+    RunScores,
     Stored,
     attempt_status,
     decide_job,
@@ -204,7 +205,9 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
     except EvaluatorError as error:
         yield from record(job, end_status.results_pending(job, clock(), error.detail))
         raise
-    return Stored(results=results, config_map="results", key="results.json", url="u", truncated=False)
+    return Stored(
+        scores=RunScores.of(results), config_map="results", key="results.json", url="u", truncated=False
+    )
 
 
 def submit(

@@ -7,7 +7,15 @@ from typing import Any
 
 from nemo_eval_operator.evaluator.model import RemoteConfig, RemoteJob, Results
 from nemo_eval_operator.lifecycle import FINALIZER
-from nemo_eval_operator.lifecycle.job import Admitted, Facts, LookUp, NothingNew, ResolvedEvaluator, Stored
+from nemo_eval_operator.lifecycle.job import (
+    Admitted,
+    Facts,
+    LookUp,
+    NothingNew,
+    ResolvedEvaluator,
+    RunScores,
+    Stored,
+)
 from nemo_eval_operator.resources import Condition, EvaluatorUsed, NemoBenchmark, NemoEvalJob
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -182,7 +190,7 @@ EM = {"qa": {"metrics": {"em": {"scores": {"em": {"value": 0.5, "stats": {"count
 
 def stored(*, truncated: bool = False, **document: Any) -> Stored:
     return Stored(
-        results=results(**(document or {"tasks": EM})),
+        scores=RunScores.of(results(**(document or {"tasks": EM}))),
         config_map="qa-llama-results",
         key="results.json",
         url="http://evaluator.test/v1/evaluation/jobs/eval-1/results",

@@ -16,7 +16,7 @@ from nemo_eval_operator.gates import Evidence
 from nemo_eval_operator.kube import KubeClient, key_of
 from nemo_eval_operator.lifecycle.job import Judged
 from nemo_eval_operator.reconcile.job import evidence, gate
-from nemo_eval_operator.reconcile.job.evidence import EvidenceStore
+from nemo_eval_operator.reconcile.job.evidence import EvidenceStore, KeptResults
 from nemo_eval_operator.reconcile.job.gate import GateJudge
 from nemo_eval_operator.resources import EvidenceRef, NemoEvalJob
 from tests.unit.evaluator.scripted import Scripted
@@ -27,15 +27,19 @@ from tests.unit.reconcile.api_server import CONFIG_MAPS, ApiServer
 URL = "http://evaluator.test"
 OWN = evaljob(status=followed(evaluator={"url": URL}))
 OF_CONNECTION = evaljob(status=followed(evaluator={"url": URL, "connection": "team-b/theirs"}))
+OF_THIRD = evaljob(status=followed(evaluator={"url": URL, "connection": "team-c/theirs"}))
 RESULTS = {"job": "eval-1", "groups": {}, **document(stats([1.0, 0.0, 1.0]))}
 
 
 async def keep(store: EvidenceStore, client: EvaluatorClient, job: NemoEvalJob) -> EvidenceRef | None:
     shown = await client.get_results("eval-1")
-    return await store.keep(client, job, shown, client.known.of(key_of(job)))
+    kept = KeptResults(json.dumps(RESULTS), truncated=False)
+    found = await store.evidence_of_run(job, shown, kept)
+    return None if found is None else await store.keep(client, job, found, client.known.of(key_of(job)))
 
 
-async def test_a_slow_archive_of_a_connection_does_not_delay_the_operators_own_evaluator() -> None:
+@pytest.mark.parametrize("other", [OWN, OF_THIRD], ids=["own evaluator", "another namespace's connection"])
+async def test_slow_archives_of_a_tenants_connections_do_not_delay_others(other: NemoEvalJob) -> None:
     asked, never = asyncio.Event(), asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
@@ -46,15 +50,18 @@ async def test_a_slow_archive_of_a_connection_does_not_delay_the_operators_own_e
 
     http = httpx.AsyncClient(base_url=URL, transport=httpx.MockTransport(slow))
     store = EvidenceStore(ApiServer().client)
-    theirs = asyncio.create_task(keep(store, EvaluatorClient(http, known=KnownSecrets()), OF_CONNECTION))
-    await asked.wait()
+    client = EvaluatorClient(http, known=KnownSecrets())
+    theirs = [asyncio.create_task(keep(store, client, OF_CONNECTION)) for _ in range(5)]
+    async with asyncio.timeout(20):
+        await asked.wait()
     own = Scripted(lambda _: httpx.Response(200, json=RESULTS)).client
 
     async with asyncio.timeout(20):
-        assert await keep(store, own, OWN) is not None
+        assert await keep(store, own, other) is not None
 
-    assert not theirs.done()
-    theirs.cancel()
+    assert not any(task.done() for task in theirs)
+    for task in theirs:
+        task.cancel()
 
 
 def breaks(*_: object) -> Evidence:

@@ -251,7 +251,7 @@ async def test_large_results_are_read_too_and_cut_to_what_a_config_map_holds() -
     rows = {"t": EM["qa"] | {"data": {"samples": ["x" * 1_000] * 3_000}}}
     stored = await keeper(server, answering(200, WHOLE | {"tasks": rows})).collect(JOB, "eval-1")
     assert stored.truncated
-    assert stored.results.tasks == rows
+    assert [score.task for score in stored.scores.first] == ["t"]
     text = server.config_map("qa-llama-results")["data"]["results.json"]
     assert len(text) < 900 * 1024
     kept = json.loads(text)
@@ -275,7 +275,7 @@ async def test_no_secret_is_kept_with_the_results() -> None:
     assert canary not in kept
     assert encoded not in kept
     assert "Bearer ******" in kept
-    assert stored.results.tasks["t"]["metrics"] == metrics
+    assert [score.value for score in stored.scores.first] == [0.5]
 
 
 async def test_results_whose_names_hold_a_credential_are_not_kept_and_not_altered() -> None:
@@ -301,4 +301,4 @@ async def test_a_placeholder_in_place_of_a_key_alters_no_result(placeholder: str
     whole = WHOLE | {"said": [f"{placeholder} it is"]}
     stored = await keeper(server, answering(200, whole)).collect(job, "eval-1")
     assert json.loads(server.config_map("qa-llama-results")["data"]["results.json"]) == whole
-    assert stored.results.tasks == EM
+    assert [score.metric for score in stored.scores.first] == ["em"]

@@ -23,6 +23,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 
+from nemo_eval_operator.fair_turns import FairTurns
 from nemo_eval_operator.transport import AiohttpTransport
 
 from .addresses import refusal_of_address, refusal_of_host
@@ -65,11 +66,15 @@ class Certificates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to get in at one evaluator. `loopback`: our own machine may be connected to."""
+    """How to connect to one evaluator. `loopback`: the operator's own machine may be connected to.
+
+    Look-ups of names wait for those of their `group`, a namespace, before they delay those of others.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     certificates: Certificates = Certificates()
     loopback: bool = False
+    group: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -94,9 +99,7 @@ class _GuardedTransport(httpx.AsyncBaseTransport):
     def __init__(self, access: Access, context: ssl.SSLContext | None, max_connections: int) -> None:
         self._headers = dict(access.headers)
         self._loopback = access.loopback
-        self._connections = AiohttpTransport(
-            context, max_connections, resolver=_GuardedResolver(loopback=access.loopback)
-        )
+        self._connections = AiohttpTransport(context, max_connections, resolver=_GuardedResolver(access))
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -128,14 +131,14 @@ MAX_LOOK_UPS: Final = 3
 """Names of connections that are resolved at a time. Each takes a thread of the event loop's pool, of at least
 five, until DNS answers or gives up; the others stay for the operator's own evaluator and for parsing."""
 
-_limits: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
+_turns: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, FairTurns]] = WeakKeyDictionary()
 
 
 class _GuardedResolver(AbstractResolver):
     """aiohttp connects to the addresses that it is given here, and does not ask for the name once more."""
 
-    def __init__(self, *, loopback: bool) -> None:
-        self._loopback = loopback
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     @override
     async def resolve(
@@ -144,19 +147,19 @@ class _GuardedResolver(AbstractResolver):
         """Raises OSError. One address that is forbidden is enough to refuse: who mixes them is up to it."""
         loop = asyncio.get_running_loop()
         try:
-            limit = _limits.setdefault(loop, asyncio.Semaphore(MAX_LOOK_UPS))
-            await limit.acquire()
+            turns, group = _turns.setdefault(loop, FairTurns(MAX_LOOK_UPS)), self._access.group
+            await turns.acquire(group)
             look_up = asyncio.ensure_future(
                 loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
             )
             # Its thread is taken until DNS has answered, also where this call is given up before that.
-            look_up.add_done_callback(lambda done: _release(limit, done))
+            look_up.add_done_callback(lambda done: _release(turns, group, done))
             found = await asyncio.shield(look_up)
         except UnicodeError as error:
             raise socket.gaierror(f"{host} is no name of a host: {error}") from error
         addresses = [(kind, protocol, str(sockaddr[0])) for kind, _, protocol, _, sockaddr in found]
         for *_, address in addresses:
-            if refusal := refusal_of_address(address, loopback=self._loopback):
+            if refusal := refusal_of_address(address, loopback=self._access.loopback):
                 raise ForbiddenAddress(f"{host} leads to it: {refusal}")
         return [
             ResolveResult(
@@ -175,8 +178,8 @@ class _GuardedResolver(AbstractResolver):
         pass
 
 
-def _release(limit: asyncio.Semaphore, look_up: asyncio.Future[Any]) -> None:
-    limit.release()
+def _release(turns: FairTurns, group: str, look_up: asyncio.Future[Any]) -> None:
+    turns.release(group)
     if not look_up.cancelled():
         # Of a look-up that was given up, no other code takes the exception.
         look_up.exception()

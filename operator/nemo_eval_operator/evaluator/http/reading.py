@@ -14,6 +14,7 @@ from nemo_eval_operator.evaluator.model import (
     Oversized,
     RemoteConfig,
     RemoteJob,
+    Results,
 )
 from nemo_eval_operator.json_types import JsonObject
 
@@ -21,7 +22,7 @@ from .answers import Answer
 from .boundary import only_evaluator_errors
 from .paths import JOBS
 
-__all__ = ["page_of", "read_form"]
+__all__ = ["page_of", "read_form", "results_in"]
 
 MAX_PAGE_JOBS: Final = 20_000
 """On one page, whatever was asked for: a server that knows no pages answers with all it has."""
@@ -86,3 +87,11 @@ def of_bounded_length(document: JsonObject) -> JsonObject:
     if isinstance(jobs, list) and len(jobs) > MAX_PAGE_JOBS:
         raise Oversized(f"GET {JOBS}: {len(jobs):,} jobs on one page", status_code=httpx.codes.OK)
     return document
+
+
+def results_in(answer: Answer, job_id: str) -> Results:
+    """Return the results that the answer has. Raises Malformed, also where they are another job's."""
+    results = read_form(Results.of, answer)
+    if results.job != job_id:
+        raise answer.malformed(f"job: these are the results of {results.job}")
+    return results

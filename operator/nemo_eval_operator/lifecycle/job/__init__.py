@@ -31,8 +31,16 @@ from .gate_hash import baseline_hash, gate_hash
 from .lookup import pick_marked, status_was_lost
 from .pace import poll_seconds, rest_seconds
 from .release import left_running
-from .results import DRY_RUN_LABEL, RESULTS_KEY, config_map_names, label_value, results_document
+from .results import (
+    DRY_RUN_LABEL,
+    RESULTS_KEY,
+    TRUNCATED_KEY,
+    config_map_names,
+    label_value,
+    results_document,
+)
 from .score_line import partly
+from .scores import RunScores
 from .slots import Admitted, Counting, Queued, Run, SlotDecision, occupies, rounded_position, run_of
 from .snapshot import JobSnapshot, snapshot_in_status, snapshot_of
 
@@ -41,6 +49,7 @@ __all__ = [
     "HEADER_KEY",
     "ITEMS_KEY",
     "RESULTS_KEY",
+    "TRUNCATED_KEY",
     "UNKNOWN",
     "Admitted",
     "BaselineFound",
@@ -59,6 +68,7 @@ __all__ = [
     "RemoteUnclear",
     "ResolvedEvaluator",
     "Run",
+    "RunScores",
     "SlotDecision",
     "Stored",
     "Unknown",

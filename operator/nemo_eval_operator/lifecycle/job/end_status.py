@@ -13,8 +13,7 @@ from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, Resu
 
 from .attempts import is_retryable
 from .facts import Stored
-from .score_line import summary_of
-from .scores import MAX_SCORES, metrics_without_scores, scores_of
+from .scores import RunScores
 from .status_parts import progress_at, with_outcome
 
 __all__ = [
@@ -27,8 +26,6 @@ __all__ = [
     "results_pending",
     "succeeded",
 ]
-
-MAX_METRICS_NAMED: Final = 3
 
 DRY_RUN_SCORE: Final = "(dry run)"
 """Text in the column of scores for a dry run."""
@@ -66,11 +63,11 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     samples = remote.status_details.samples_processed
     if samples is None and job.status.progress is not None:
         samples = job.status.progress.samples_processed
-    scores = scores_of(stored.results)
+    scores = stored.scores
     where = f"full results in ConfigMap {stored.config_map}"
     cut = f"; rows were dropped to fit, all of them are at {stored.url}" if stored.truncated else ""
-    count = "1 score" if len(scores) == 1 else f"{len(scores)} scores"
-    message = f"{count}{_without(stored)}{_limited(job)}; {where}{cut}"
+    count = "1 score" if scores.count == 1 else f"{scores.count} scores"
+    message = f"{count}{_without(scores)}{_limited(job)}; {where}{cut}"
     outcome = Outcome(ConditionSet.COMPLETE, Reason.COMPLETED, message)
     if job.spec.dry_run:
         outcome = Outcome(
@@ -79,8 +76,8 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     return _ended(job, now, Phase.SUCCEEDED, outcome).model_copy(
         update={
             "progress": progress_at(100, samples),
-            "scores": scores[:MAX_SCORES],
-            "score": DRY_RUN_SCORE if job.spec.dry_run else summary_of(scores),
+            "scores": list(scores.first),
+            "score": DRY_RUN_SCORE if job.spec.dry_run else scores.line,
             "results_ref": ResultsRef(
                 config_map=stored.config_map,
                 key=stored.key,
@@ -92,14 +89,13 @@ def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored
     )
 
 
-def _without(stored: Stored) -> str:
+def _without(scores: RunScores) -> str:
     """Return `, none for metrics em, f1`: metrics that could not be computed for any sample."""
-    missing = metrics_without_scores(stored.results)
-    if not missing:
+    named, count = scores.metrics_without, scores.metrics_without_count
+    if not named:
         return ""
-    named = ", ".join(missing[:MAX_METRICS_NAMED])
-    more = f" and {len(missing) - MAX_METRICS_NAMED} more" if len(missing) > MAX_METRICS_NAMED else ""
-    return f", none for metric{'s' if len(missing) > 1 else ''} {named}{more}"
+    more = f" and {count - len(named)} more" if count > len(named) else ""
+    return f", none for metric{'s' if count > 1 else ''} {', '.join(named)}{more}"
 
 
 def _limited(job: NemoEvalJob) -> str:

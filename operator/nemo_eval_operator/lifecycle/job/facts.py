@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
-from nemo_eval_operator.evaluator.model import CANCELLING, RemoteJob, Results
+from nemo_eval_operator.evaluator.model import CANCELLING, RemoteJob
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvaluatorUsed, EvidenceRef, NemoBenchmark
 
 from .gate import GateFacts
+from .scores import RunScores
 from .slots import SlotDecision
 
 __all__ = [
@@ -113,7 +114,7 @@ class LookUp:
 class Stored:
     """Results that are fetched and kept in a ConfigMap; `url` is where the evaluator has them."""
 
-    results: Results
+    scores: RunScores
     config_map: str
     key: str
     url: str

@@ -15,6 +15,7 @@ __all__ = [
     "DRY_RUN_LABEL",
     "MAX_DOCUMENT_BYTES",
     "RESULTS_KEY",
+    "TRUNCATED_KEY",
     "config_map_names",
     "label_value",
     "results_document",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 RESULTS_KEY: Final = "results.json"
+
+TRUNCATED_KEY: Final = "truncated"
+"""Key of a kept document from which something was left out: what, and where all of it is."""
 """Key of the results in their ConfigMap."""
 
 DRY_RUN_LABEL: Final = "evaluator.nemo.dev/dry-run"
@@ -74,7 +78,7 @@ def results_document(results: Results, *, url: str) -> tuple[str, bool]:
     if _fits(whole):
         return whole, False
     parts = {key: _without_lists(part) for key, part in results.document.items()}
-    aggregate = _text({**parts, "truncated": f"{ROWS_LEFT_OUT}; all of it: {url}"})
+    aggregate = _text({**parts, TRUNCATED_KEY: f"{ROWS_LEFT_OUT}; all of it: {url}"})
     if _fits(aggregate):
         return aggregate, True
     scores = _text(
@@ -82,12 +86,12 @@ def results_document(results: Results, *, url: str) -> tuple[str, bool]:
             "job": results.job,
             "tasks": _scores_only(results.tasks),
             "groups": _scores_only(results.groups),
-            "truncated": f"{SCORES_ONLY}; all of it: {url}",
+            TRUNCATED_KEY: f"{SCORES_ONLY}; all of it: {url}",
         }
     )
     if _fits(scores):
         return scores, True
-    return _text({"job": results.job, "truncated": f"{TOO_LARGE}; all of it: {url}"}), True
+    return _text({"job": results.job, TRUNCATED_KEY: f"{TOO_LARGE}; all of it: {url}"}), True
 
 
 def _fits(text: str) -> bool:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 from pydantic import JsonValue
 
 from nemo_eval_operator.evaluator.model import Results, readable
 from nemo_eval_operator.resources import Score
 
-__all__ = ["MAX_SCORES", "metrics_without_scores", "scores_of"]
+from .score_line import summary_of
+
+__all__ = ["RunScores", "scores_of"]
 
 MAX_SCORES: Final = 50
 """Scores kept in status; etcd is no result store, the full document is in the ConfigMap."""
@@ -24,8 +27,37 @@ MAX_SCORES: Final = 50
 MAX_NAME_CHARACTERS: Final = 256
 """Kept of a name, so that MAX_SCORES of them stay far below what etcd takes."""
 
+MAX_METRICS_NAMED: Final = 3
+"""Metrics without a score that the status names."""
+
 MAX_COUNT: Final = 2**53
 """Bound of counts: larger numbers are not exact integers in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunScores:
+    """What the status says about the scores of a run; results themselves may take much memory."""
+
+    first: tuple[Score, ...]
+    """At most MAX_SCORES of them."""
+    count: int
+    line: str | None
+    """The scores in one line, as in the table of runs."""
+    metrics_without: tuple[str, ...]
+    """Names of the first metrics whose scores are an empty object: no number could be computed."""
+    metrics_without_count: int
+
+    @classmethod
+    def of(cls, results: Results) -> Self:
+        """Return the scores of these results."""
+        scores, without = scores_of(results), _metrics_without_scores(results)
+        return cls(
+            first=tuple(scores[:MAX_SCORES]),
+            count=len(scores),
+            line=summary_of(scores),
+            metrics_without=tuple(without[:MAX_METRICS_NAMED]),
+            metrics_without_count=len(without),
+        )
 
 
 def scores_of(results: Results) -> list[Score]:
@@ -36,8 +68,7 @@ def scores_of(results: Results) -> list[Score]:
     ]
 
 
-def metrics_without_scores(results: Results) -> list[str]:
-    """Names of metrics whose scores are an empty object: no number could be computed."""
+def _metrics_without_scores(results: Results) -> list[str]:
     return [
         _name(metric)
         for task in results.tasks.values()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -23,15 +25,17 @@ from nemo_eval_operator.evaluator.model import (
 from nemo_eval_operator.gates import (
     Evidence,
     Packed,
+    SampleScores,
     evidence_of,
     pack,
     samples_in,
 )
+from nemo_eval_operator.json_types import JSON_OBJECT
 from nemo_eval_operator.kube import KubeClient, KubeError, KubeRefused, OwnerReference
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
     HEADER_KEY,
     ITEMS_KEY,
+    TRUNCATED_KEY,
     baseline_names,
     evidence_names,
     label_value,
@@ -39,7 +43,9 @@ from nemo_eval_operator.lifecycle.job import (
 from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob
 from nemo_eval_operator.traces import trace_of
 
-__all__ = ["EvidenceStore", "FilesNotRead"]
+from .read_turns import ReadTurns
+
+__all__ = ["EvidenceStore", "FilesNotRead", "KeptResults", "RunEvidence"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,26 +56,59 @@ class FilesNotRead(Exception):
     """The files of a job, with the scores of its items, cannot be read now; a later attempt may succeed."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptResults:
+    """A results document as it is kept. `truncated`: rows were left out."""
+
+    text: str
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvidence:
+    """What the evidence of a run is made of, without the rest of its results, which may take much memory."""
+
+    job_id: str
+    kept: KeptResults
+    evidence: Evidence
+
+    def with_samples(self, samples: Mapping[str, SampleScores]) -> Evidence:
+        """Return the evidence with the samples of the whole run."""
+        document = JSON_OBJECT.validate_json(self.kept.text)
+        if self.kept.truncated:
+            # Its rows are not used.
+            del document[TRUNCATED_KEY]
+        return evidence_of(document, samples)
+
+
 class EvidenceStore:
     """Evidence in ConfigMaps; keeping the same twice, as after a crash, changes nothing."""
 
     def __init__(self, kube: KubeClient) -> None:
         self._kube = kube
-        self._one_of_connections = asyncio.Lock()
-        """Lock for archives of connections' evaluators: those of all workers would not fit into memory."""
-        self._one_of_own = asyncio.Lock()
-        """Lock for archives of the operator's own evaluator, which must not wait for a connection's."""
+        self._turns = ReadTurns()
+        """Turns to read archives."""
+
+    async def evidence_of_run(
+        self, job: NemoEvalJob, shown: Results, kept: KeptResults
+    ) -> RunEvidence | None:
+        """Return what evidence is made of, which is small; None where it cannot be made."""
+        try:
+            return RunEvidence(shown.job, kept, await asyncio.to_thread(evidence_of, shown.document))
+        except Exception as error:  # noqa: BLE001 - evidence is optional, and no answer may hold up a run
+            _report(job, error)
+            return None
 
     async def keep(
         self,
         evaluator: EvaluatorClient,
         job: NemoEvalJob,
-        shown: Results,
+        run: RunEvidence,
         known: Redactor,
         *,
         tries_again: bool = False,
     ) -> EvidenceRef | None:
-        """Keep the evidence of a run's results; None where Kubernetes refuses it, as for a quota.
+        """Keep the evidence of a run; None where Kubernetes refuses it, as for a quota.
 
         None also where the evidence cannot be made: the results are kept without it.
 
@@ -77,45 +116,39 @@ class EvidenceStore:
         without it the evidence is kept without them. Raises KubeError where Kubernetes does not answer.
         """
         try:
-            found = await asyncio.to_thread(evidence_of, shown.document)
+            found = run.evidence
             if any(not score.has_all_items for score in found.scores):
-                files = await self._with_files(evaluator, job, shown, known, tries_again=tries_again)
+                files = await self._with_files(evaluator, job, run, known, tries_again=tries_again)
                 found = files or found
             packed = await asyncio.to_thread(pack, found)
             return await self._create(job, evidence_names(job, digest=packed.digest), packed)
         except (FilesNotRead, KubeError):
             raise
         except Exception as error:  # noqa: BLE001 - evidence is optional, and no answer may hold up a run
-            # Not the text of the error, which may quote the evaluator.
-            logger.error(  # noqa: TRY400
-                "%s/%s: evidence is not kept; unexpected exception, please report it: %s",
-                job.metadata.namespace,
-                job.metadata.name,
-                trace_of(error),
-            )
+            _report(job, error)
             return None
 
     async def _with_files(
         self,
         evaluator: EvaluatorClient,
         job: NemoEvalJob,
-        shown: Results,
+        run: RunEvidence,
         known: Redactor,
         *,
         tries_again: bool,
     ) -> Evidence | None:
         """Return the evidence with the samples of the whole run, where the evaluator has them."""
-        used = evaluator_of_record(job)
-        async with self._one_of_own if used and used.connection is None else self._one_of_connections:
+        async with self._turns.read(job):
             try:
-                archive = await evaluator.download_results(shown.job)
+                archive = await evaluator.download_results(run.job_id)
             except EvaluatorError as error:
                 if tries_again and _may_pass(error):
                     raise FilesNotRead(f"download-results cannot be read: {error}") from error
-                logger.info("results of %s are compared without items: %s", shown.job, error)
+                logger.info("results of %s are compared without items: %s", run.job_id, error)
                 return None
-            samples = await asyncio.to_thread(samples_in, archive, known.hide_in)
-        return await asyncio.to_thread(evidence_of, shown.document, samples) if samples else None
+            async with self._turns.parsing:
+                samples = await asyncio.to_thread(samples_in, archive, known.hide_in)
+                return await asyncio.to_thread(run.with_samples, samples) if samples else None
 
     async def copy(self, job: NemoEvalJob, baseline: BaselineUsed, evidence: Evidence) -> EvidenceRef | None:
         """Keep a baseline's evidence with the job that was compared with it."""
@@ -139,6 +172,16 @@ class EvidenceStore:
         except KubeRefused as error:
             logger.warning("%s/%s: evidence is not kept: %s", meta.namespace, meta.name, error)
         return None
+
+
+def _report(job: NemoEvalJob, error: Exception) -> None:
+    # Not the text of the error, which may quote the evaluator.
+    logger.error(
+        "%s/%s: evidence is not kept; unexpected exception, please report it: %s",
+        job.metadata.namespace,
+        job.metadata.name,
+        trace_of(error),
+    )
 
 
 def _may_pass(error: EvaluatorError) -> bool:

@@ -13,10 +13,10 @@ from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
 from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, Oversized, Redactor, Results
 from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference, key_of
 from nemo_eval_operator.lifecycle import Operation, meaning_of
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
 from nemo_eval_operator.lifecycle.job import (
     DRY_RUN_LABEL,
     RESULTS_KEY,
+    RunScores,
     Stored,
     config_map_names,
     label_value,
@@ -27,7 +27,8 @@ from nemo_eval_operator.reconcile.secrets import SecretReader, remember
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.workqueue import ObjectStates
 
-from .evidence import EvidenceStore, FilesNotRead
+from .evidence import EvidenceStore, FilesNotRead, KeptResults, RunEvidence
+from .read_turns import ReadTurns
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
 
@@ -67,10 +68,8 @@ class ResultsKeeper:
         self._evidence = evidence
         self._secrets = secrets
         self._states = states
-        self._one_at_a_time = asyncio.Lock()
-        """Lock for large results of connections' evaluators, which bounds memory."""
-        self._one_of_own = asyncio.Lock()
-        """Lock for large results of the operator's own evaluator, which must not wait for a connection's."""
+        self._turns = ReadTurns()
+        """Turns to read large results."""
 
     async def collect(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         """Raises ResultsNotKept, and KubeError where Kubernetes does not answer."""
@@ -101,40 +100,48 @@ class ResultsKeeper:
 
     async def _fetch_and_keep(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Stored:
         try:
-            return await self._fetch_then_keep(evaluator, job, job_id, limit=SMALL_RESULTS_BYTES)
+            results = await evaluator.get_results(job_id, limit=SMALL_RESULTS_BYTES)
+            stored, found = await self._keep_results(evaluator, job, results)
         except Oversized:
-            used = evaluator_of_record(job)
-            async with self._one_of_own if used and used.connection is None else self._one_at_a_time:
-                return await self._fetch_then_keep(evaluator, job, job_id, limit=MAX_RESULTS_BYTES)
+            async with self._turns.read(job):
+                parse = await evaluator.fetch_results(job_id, limit=MAX_RESULTS_BYTES)
+                async with self._turns.parsing:
+                    stored, found = await self._keep_results(evaluator, job, parse())
+        if found is None:
+            return stored
+        known = evaluator.known.of(key_of(job))
+        tries_again = self._files_tries(job, job_id) + 1 < MAX_FILES_TRIES
+        evidence = await self._evidence.keep(evaluator, job, found, known, tries_again=tries_again)
+        return replace(stored, evidence=evidence)
 
-    async def _fetch_then_keep(
-        self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str, *, limit: int
-    ) -> Stored:
-        url = evaluator.results_url(job_id)
-        results = await evaluator.get_results(job_id, limit=limit)
+    async def _keep_results(
+        self, evaluator: EvaluatorClient, job: NemoEvalJob, results: Results
+    ) -> tuple[Stored, RunEvidence | None]:
+        url = evaluator.results_url(results.job)
         if not results.tasks and not results.groups:
             # A result exists from the start of a job and fills up; a completed job has something in it.
             raise Malformed(f"{url} has no tasks and no groups yet", status_code=200)
         key = key_of(job)
         remember(evaluator, key, await self._secrets.recall(job))
         # All of it is searched: not where others wait.
-        known = evaluator.known.of(key)
-        shown = await asyncio.to_thread(_shown, results, known, url)
-        stored = await self._keep(job, results, shown, url)
-        if job.spec.dry_run:
-            return stored
-        tries_again = self._files_tries(job, job_id) + 1 < MAX_FILES_TRIES
-        evidence = await self._evidence.keep(evaluator, job, shown, known, tries_again=tries_again)
-        return replace(stored, evidence=evidence)
+        shown = await asyncio.to_thread(_shown, results, evaluator.known.of(key), url)
+        kept = KeptResults(*results_document(shown, url=url))
+        stored = await self._keep(job, results, kept, url)
+        return stored, None if job.spec.dry_run else await self._evidence.evidence_of_run(job, shown, kept)
 
-    async def _keep(self, job: NemoEvalJob, results: Results, shown: Results, url: str) -> Stored:
-        document, truncated = results_document(shown, url=url)
+    async def _keep(self, job: NemoEvalJob, results: Results, kept: KeptResults, url: str) -> Stored:
         names = config_map_names(
-            job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=document
+            job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=kept.text
         )
         for name in names:
-            if await self._create(job, name, results.job, url, document):
-                return Stored(results=results, config_map=name, key=RESULTS_KEY, url=url, truncated=truncated)
+            if await self._create(job, name, results.job, url, kept.text):
+                return Stored(
+                    scores=RunScores.of(results),
+                    config_map=name,
+                    key=RESULTS_KEY,
+                    url=url,
+                    truncated=kept.truncated,
+                )
         raise KubeRefused(
             f"ConfigMaps {', '.join(names)} exist with other content: delete one of them, and the results of "
             "this run are stored under its name"
