@@ -10,7 +10,6 @@ from typing import Final
 import yaml
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from nemo_eval_operator.json_types import JSON_OBJECT
 from nemo_eval_operator.lifecycle.job import DRY_RUN_LABEL, RESULTS_KEY
 
 from .gates import (
@@ -25,7 +24,7 @@ from .gates import (
     gate_of,
     judge,
 )
-from .json_types import JsonObject
+from .json_types import JSON_OBJECT, JsonObject
 
 __all__ = ["ExitCode", "Output", "Unreadable", "check_gate", "run_gate"]
 
