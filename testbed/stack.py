@@ -24,7 +24,7 @@ def start_evaluator(
     quirks: Iterable[str] = (),
     called: Iterable[str] = (),
 ) -> str:
-    """The local NeMo Evaluator, reading data sets from DATASETS, WORKERS jobs at once; returns its URL.
+    """The local NeMo Evaluator, reading datasets from DATASETS, WORKERS jobs at once; returns its URL.
 
     CALLED are host names that it is reached by, where HOST is a loopback address.
     """

@@ -61,7 +61,7 @@ class Ledger:
         return False
 
     def disturb(self) -> None:
-        """Whoever had a request under way is disturbed until the operator writes to it again."""
+        """Count objects with a request under way as disturbed until the operator writes to them again."""
         with self._lock:
             self._disturbed |= set(self._under_way.values())
             self._under_way.clear()

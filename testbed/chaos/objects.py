@@ -1,4 +1,4 @@
-"""Whoever uses the cluster while everything breaks: creates, changes and lists objects past the proxies."""
+"""A user of the cluster while everything breaks, who creates, changes and lists objects past the proxies."""
 
 import ssl
 import time

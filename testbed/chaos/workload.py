@@ -13,7 +13,7 @@ QUESTIONS: Final = [
     {"question": "Capital of France?", "answer": "Paris", "output": "Paris"},
     {"question": "Capital of Italy?", "answer": "Rome", "output": "Milan"},
 ]
-"""Rows with outputs; without those, the data set of `chat`."""
+"""Rows with outputs; without those, the dataset of `chat`."""
 
 
 class Act(StrEnum):

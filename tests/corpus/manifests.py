@@ -194,7 +194,7 @@ RAW_REFUSED: dict[str, tuple[str, str]] = {
 TOLD: dict[str, tuple[Spec, str, str]] = {
     "a model by number": (aimed({"type": "model", "model": 5}), "InvalidSpec", "spec.target.model"),
     "a model by list": (aimed({"type": "model", "model": ["m"]}), "InvalidSpec", "spec.target.model"),
-    "a data set by truth": (
+    "a dataset by truth": (
         data_run(dataset=True),
         "InvalidSpec",
         "spec.config.tasks.t.dataset",

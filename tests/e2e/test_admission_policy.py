@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("built_helm", "crds")
 
 TOO_MANY = "spec has more than 10000 values, or is nested more than 24 levels deep"
 TOO_LONG = "bytes of text, and 262144 are allowed"
-REMEDY = "Move rows into a data set that the evaluator reads (dataset.files_url), or split the object."
+REMEDY = "Move rows into a dataset that the evaluator reads (dataset.files_url), or split the object."
 
 
 def with_extra(name: str, extra: Any) -> dict[str, Any]:

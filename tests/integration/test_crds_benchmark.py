@@ -89,19 +89,19 @@ def value(target_path: str, **secret: Any) -> dict[str, Any]:
             config(tasks={"qa": {"type": "data", "dataset": {"files_url": "hf://x"}}}),
             config(tasks={"qa": {"type": "data", "dataset": {"split": "test"}}}),
             '"spec.config.tasks.qa.dataset" must validate at least one schema',
-            id="data set in full",
+            id="dataset in full",
         ),
         pytest.param(
             config(tasks={"qa": {"type": "data", "dataset": "team-a/qa"}}),
             config(tasks={"qa": {"type": "data", "dataset": ""}}),
             "spec.config.tasks.qa.dataset",
-            id="data set by name",
+            id="dataset by name",
         ),
         pytest.param(
             config(tasks={"qa": {"type": "data", "dataset": {"files_url": "hf://x", "limit": 1}}}),
             config(tasks={"qa": {"type": "data", "dataset": {"files_url": "hf://x", "limit": 0}}}),
             "greater than or equal to 1",
-            id="data set limit",
+            id="dataset limit",
         ),
         pytest.param(
             config(tasks={"qa": {"type": "data", "metrics": {"em": {"type": "em"}}}}),

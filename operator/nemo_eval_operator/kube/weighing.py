@@ -110,7 +110,7 @@ def _problem(head: bytes, spec: bytes) -> str | None:
     return None
 
 
-_ADVICE: Final = "make it smaller, for example by naming a data set instead of writing its rows here"
+_ADVICE: Final = "make it smaller, for example by naming a dataset instead of writing its rows here"
 _ADVICE_META: Final = "remove labels, annotations, finalizers or owner references"
 
 

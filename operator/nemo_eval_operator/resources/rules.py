@@ -15,7 +15,7 @@ VALIDATIONS = "x-kubernetes-validations"
 # Names of configs: NVIDIA documents no pattern for v1, and they become parts of URL paths.
 CONFIG_NAME: Final = "[A-Za-z0-9][A-Za-z0-9._@+~:-]{0,254}"
 
-# Field names of ours that are words of CEL: Kubernetes wants them written __so__.
+# Field names of the API that are keywords of CEL: Kubernetes expects __name__ for them.
 _RESERVED = frozenset({"namespace"})
 
 

@@ -21,7 +21,7 @@ from nemo_eval_operator.workqueue import FairQueue, WorkQueue
 
 __all__ = ["Slots"]
 
-TOLD_AT_ONCE: Final = 100
+SHOWN_AT_ONCE: Final = 100
 """Jobs whose new position is written in one round: each costs a read and a write of its object."""
 
 
@@ -39,7 +39,7 @@ class Slots:
         self._kept: dict[str, Run] = {}
         """Runs without an object, by the name that Orphans gave to the slot."""
         self._line = FairQueue()
-        self._told: dict[ObjectKey, int] = {}
+        self._shown: dict[ObjectKey, int] = {}
         """Queue positions as statuses show them."""
         self.moved = asyncio.Event()
         """Set when those in line may have moved up."""
@@ -92,12 +92,12 @@ class Slots:
             return Admitted()
         # Those applied in one second by their names, so that their order is the same after a restart.
         self._line.put(key, (False, -job.spec.priority, f"{meta.creation_timestamp} {meta.name}"))
-        if (told := job.status.queue_position) is not None:
-            self._told.setdefault(key, told)
+        if (shown := job.status.queue_position) is not None:
+            self._shown.setdefault(key, shown)
         self.moved.set()
         if self._limit is None or not self._counted:
             return Counting()
-        return Queued(self._told.setdefault(key, rounded_position(len(self._line))), self._limit)
+        return Queued(self._shown.setdefault(key, rounded_position(len(self._line))), self._limit)
 
     def note(self, job: NemoEvalJob) -> None:
         """Take note of a status that was read or written."""
@@ -111,7 +111,7 @@ class Slots:
 
     def leave_line(self, key: ObjectKey) -> None:
         self._line.discard(key)
-        self._told.pop(key, None)
+        self._shown.pop(key, None)
 
     def release(self, key: ObjectKey) -> None:
         """The job has ended, or will not be submitted now."""
@@ -160,16 +160,16 @@ class Slots:
         """Queue the objects whose position changed: new ones at once, of the others a bounded number."""
         if not self._counted:
             return
-        told = 0
+        shown = 0
         for place, key in enumerate(self._line.in_order(), start=1):
-            rounded, known = rounded_position(place), self._told.get(key)
+            rounded, known = rounded_position(place), self._shown.get(key)
             if rounded == known:
                 continue
-            told += known is not None
-            if told > TOLD_AT_ONCE:
+            shown += known is not None
+            if shown > SHOWN_AT_ONCE:
                 self.moved.set()
                 return
-            self._told[key] = rounded
+            self._shown[key] = rounded
             self._queue.add(key)
 
     def _has_room(self) -> bool:

@@ -1,6 +1,6 @@
 """A work queue as controllers know it: each key once, never two workers on one key.
 
-Kopf tells us that something happened to an object; when to look at it again is
+Kopf reports that something happened to an object; when to look at it again is
 decided here, since Kopf's own retries write annotations and keep a task per object.
 """
 
@@ -82,7 +82,7 @@ class WorkQueue:
         self._idle.set()
 
     def prioritise(self, key: ObjectKey, priority: int) -> None:
-        """From now on, whoever adds `key` adds it with this priority; 0, that of all others, is forgotten."""
+        """Set the priority with which `key` is added from now on; 0, the default, is not stored."""
         if priority != self.states.read(key).priority:
             self.states.of(key).priority = priority
             self.states.tidy(key)

@@ -167,7 +167,7 @@ def test_those_of_a_job_and_its_benchmark_are_bounded_together() -> None:
 
 def test_so_is_their_number() -> None:
     tasks = {f"t{number}": {"type": "data", "dataset": REF} for number in range(MAX_REFS + 1)}
-    with pytest.raises(UnusableDataset, match="spec has 17 data sets with a configMapRef, and may have 16"):
+    with pytest.raises(UnusableDataset, match="spec has 17 datasets with a configMapRef, and may have 16"):
         dataset_refs(benchmark(config={"type": "custom", "tasks": tasks}))
 
 

@@ -25,7 +25,7 @@ LOSSLESS: list[tuple[str, type[NemoModel], dict[str, Any]]] = [
     ),
     ("model by name", EvaluationTarget, {"type": "model", "model": "meta/llama-3.1-8b-instruct"}),
     ("model in full", EvaluationTarget, {"type": "model", "model": MODEL}),
-    ("data set by name", EvaluationTarget, {"type": "dataset", "dataset": "team-a/outputs"}),
+    ("dataset by name", EvaluationTarget, {"type": "dataset", "dataset": "team-a/outputs"}),
     (
         "explicit nulls",
         EvaluationConfig,

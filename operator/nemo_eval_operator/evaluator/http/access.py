@@ -1,7 +1,7 @@
 """A way to one evaluator: its TLS, its credentials, and the addresses that it may lead to.
 
 Credentials are added to each request as it leaves, and connections are made to checked addresses only:
-neither a redirect, which nobody follows, nor a name that resolves to something else gets at them.
+redirects are not followed, and a name that resolves to another address later gets no credentials.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def _trusting(bundle: str) -> ssl.SSLContext:
 
 
 def _present(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
-    """OpenSSL reads from files only; this one is nobody else's, and in memory where the system can."""
+    """Load a certificate by way of a private file, in memory where possible: OpenSSL reads files only."""
     pem = f"{certificate}\n{private_key}\n".encode()
     if sys.platform == "linux":
         # A container's disk is read-only.

@@ -89,7 +89,7 @@ class _Answer(BaseModel):
 
 
 class StatusDetails(_Answer):
-    """How a job stands; a server that words it differently must not stop us from following the job.
+    """Progress and messages of a job, in any form: a server that words them differently is followed too.
 
     `raw_message` is the evaluator's text as it came: `RemoteJob.readable_message` is the one to show.
     """

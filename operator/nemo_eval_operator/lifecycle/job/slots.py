@@ -70,7 +70,7 @@ def rounded_position(place: int) -> int:
 
     A job that moves up from the 5,000th place writes eight times, not 5,000.
     """
-    told = 1
-    while told < place:
-        told = told * 3 if str(told)[0] == "1" else told // 3 * 10
-    return told
+    rounded = 1
+    while rounded < place:
+        rounded = rounded * 3 if str(rounded)[0] == "1" else rounded // 3 * 10
+    return rounded

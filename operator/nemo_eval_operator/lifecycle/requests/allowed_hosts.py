@@ -2,7 +2,7 @@
 
 A target's or judge's URL is called by the evaluator, with the credentials that the spec names. With an
 allow-list, each URL below `config` and `target` must name a host that one of its patterns matches, and a URL
-that two parsers could read differently is refused. Names of models and data sets that the evaluator resolves
+that two parsers could read differently is refused. Names of models and datasets that the evaluator resolves
 itself (`model: NAMESPACE/NAME`, `hf://`, `nds://`, `file://`) hold no host and are left to its own settings.
 """
 

@@ -1,6 +1,6 @@
-"""configMapRef of data sets: where specs have one, and what is sent in its place. Pure.
+"""configMapRef of datasets: where specs have one, and what is sent in its place. Pure.
 
-NeMo's API takes rows in a target of type `rows`, so a target of type `dataset` becomes one. The data set of a
+NeMo's API takes rows in a target of type `rows`, so a target of type `dataset` becomes one. The dataset of a
 task has no field for rows, only files_url: that becomes a data: URL (RFC 2397), so no field is sent that the
 API does not have.
 """
@@ -47,7 +47,7 @@ MAX_TARGET_PARTS: Final = 50_000
 """Parts of a target's rows, counted by `parts_of` as in answers: each answer about the job repeats them."""
 
 MAX_REFS: Final = 16
-"""Data sets with a configMapRef in one object: each is a call to the API server."""
+"""Datasets with a configMapRef in one object: each is a call to the API server."""
 
 
 class UnusableDataset(UnusableSpec):
@@ -72,7 +72,7 @@ def dataset_refs(thing: NemoBenchmark | NemoEvalJob) -> dict[str, ConfigMapKeyRe
         if (rows := _rows_dataset(thing.spec.target)) is not None:
             found[f"{TARGET_DATASET}.configMapRef"] = rows[1]
     if len(found) > MAX_REFS:
-        raise UnusableDataset(f"spec has {len(found)} data sets with a configMapRef, and may have {MAX_REFS}")
+        raise UnusableDataset(f"spec has {len(found)} datasets with a configMapRef, and may have {MAX_REFS}")
     return found
 
 
@@ -178,7 +178,7 @@ def _one(dataset: Dataset, path: str, replace: _Replace) -> Dataset:
 
 
 def _rows_dataset(target: EvaluationTarget) -> tuple[Dataset, ConfigMapKeyRef] | None:
-    """The data set of the target itself, where it has a configMapRef. Raises UnusableDataset."""
+    """The dataset of the target itself, where it has a configMapRef. Raises UnusableDataset."""
     dataset = target.dataset
     if not isinstance(dataset, Dataset):
         return None
