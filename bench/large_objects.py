@@ -26,7 +26,7 @@ from typing import Final
 import httpx
 
 from bench.inflating_proxy import EMPTY_LISTS, MARKER
-from nemo_eval_operator.kube import Credentials, http_client
+from nemo_eval_operator.kube import Credentials, httpx_client
 from nemo_eval_operator.resources import API_VERSION
 from testbed.cluster import start_cluster
 from testbed.processes import Child, Processes, Program, free_port, http_ready
@@ -57,7 +57,7 @@ async def _measure(
     processes: Processes, workdir: Path, kubeconfig: Path, options: argparse.Namespace
 ) -> None:
     seen_by_operator = _inflated(processes, workdir, kubeconfig) if options.inflated else kubeconfig
-    async with http_client(Credentials.find(kubeconfig)) as kube:
+    async with httpx_client(Credentials.find(kubeconfig)) as kube:
         await _create(kube, options.objects, MARKER if options.inflated else [[]] * EMPTY_LISTS)
         begun = time.monotonic()
         url = start_operator(

@@ -21,7 +21,7 @@ import httpx
 from bench.scale.measure import Bench, Figures, Subject, measure
 from bench.scale.objects import Objects
 from bench.scale.report import earlier_figures, write_report
-from nemo_eval_operator.kube import Credentials, http_client
+from nemo_eval_operator.kube import Credentials, httpx_client
 from nemo_eval_operator.settings import Settings
 from testbed.cluster import Cluster, start_cluster
 from testbed.processes import Child, Processes, Program, free_port, http_ready, interrupt_on_sigterm
@@ -100,7 +100,7 @@ async def _all(
     subjects: list[str],
     report: Callable[[list[Figures], dict[str, float]], None],
 ) -> list[Figures]:
-    async with http_client(Credentials.find(stage.cluster.kubeconfig)) as kube:
+    async with httpx_client(Credentials.find(stage.cluster.kubeconfig)) as kube:
         kube.timeout = httpx.Timeout(120)
         limit = await _api_limit(stage, kube)
         figures: list[Figures] = []

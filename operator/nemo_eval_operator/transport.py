@@ -22,7 +22,7 @@ from aiohttp.abc import AbstractResolver
 from typing_extensions import override
 from yarl import URL
 
-__all__ = ["AiohttpTransport", "transport_to"]
+__all__ = ["KEEPALIVE_SECONDS", "AiohttpTransport", "transport_to", "uses_proxy"]
 
 KEEPALIVE_SECONDS: Final = 4.0
 """An idle connection is closed before the server does: uvicorn waits for 5 s. A request that meets a
@@ -36,10 +36,13 @@ def transport_to(
 
     ConnectError and ConnectTimeout mean, as in httpx, that nothing of the request was sent.
     """
+    return None if uses_proxy(server) else AiohttpTransport(context, connections)
+
+
+def uses_proxy(server: str) -> bool:
+    """Return whether the environment names a proxy for requests to `server`."""
     url, proxies = urlsplit(server), getproxies()
-    if (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.hostname or ""):
-        return None
-    return AiohttpTransport(context, connections)
+    return (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.hostname or "")
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):

@@ -16,7 +16,7 @@ from nemo_eval_operator.evaluator.http import Access
 from nemo_eval_operator.handlers import WatchLiveness
 from nemo_eval_operator.handlers.registry import on_event
 from nemo_eval_operator.handlers.vanished import forget_vanished
-from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey, OverHttpx
 from nemo_eval_operator.lifecycle import FINALIZER
 from nemo_eval_operator.resources import BENCHMARK_PLURAL, CONNECTION_PLURAL, EVALJOB_PLURAL, LabelSelector
 from nemo_eval_operator.runtime.heartbeats import Heartbeat, Heartbeats
@@ -133,7 +133,7 @@ async def running(cluster: Cluster, metrics: Metrics) -> AsyncIterator[tuple[Ope
         base_url="http://evaluator.test", transport=httpx.MockTransport(cluster.evaluate)
     )
     api = httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(cluster.answer))
-    kube = KubeClient(api)
+    kube = KubeClient(OverHttpx(api))
     inputs = Inputs(
         settings=Settings(
             evaluator_url="http://evaluator.test",

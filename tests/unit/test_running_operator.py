@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from nemo_eval_operator.kube import LeaseClient
+from nemo_eval_operator.kube import LeaseClient, OverHttpx
 from nemo_eval_operator.uninstall import OperatorRunning, refuse_beside_an_operator
 
 
@@ -13,7 +13,7 @@ async def refused(renewed: str, seconds: int) -> bool:
     spec = {"holderIdentity": "operator-1", "renewTime": renewed, "leaseDurationSeconds": seconds}
     lease = {"metadata": {"name": "operator", "namespace": "system"}, "spec": spec}
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": [lease]}))
-    leases = LeaseClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+    leases = LeaseClient(OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport)))
     try:
         await refuse_beside_an_operator(leases, "operator", None, print)
     except OperatorRunning:

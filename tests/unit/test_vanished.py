@@ -7,7 +7,7 @@ import httpx
 from nemo_eval_operator.handlers import Context, WatchLiveness
 from nemo_eval_operator.handlers.changes import Changes
 from nemo_eval_operator.handlers.vanished import forget_vanished
-from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey, OverHttpx
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector
 from nemo_eval_operator.runtime.heartbeats import Heartbeats
 from nemo_eval_operator.runtime.metrics import Metrics
@@ -28,7 +28,9 @@ class Lists:
         self.broken = False
         self.accepted: list[str] = []
         transport = httpx.MockTransport(self._answer)
-        self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        self.client = KubeClient(
+            OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.broken:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge
+from nemo_eval_operator.kube import KubeClient, ObjectKey, ObjectTooLarge, OverHttpx
 from nemo_eval_operator.kube.weighing import weighed
 from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES, ObjectMeta
 
@@ -141,7 +141,9 @@ class Kube:
         self._objects = objects
         self.limits: list[int] = []
         transport = httpx.MockTransport(self._answer)
-        self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        self.client = KubeClient(
+            OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/qa"):
@@ -188,7 +190,7 @@ async def test_a_write_is_answered_with_metadata_alone() -> None:
         return httpx.Response(200, json={"metadata": {"name": "large", "resourceVersion": "2"}})
 
     http = httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(answer))
-    client, meta = KubeClient(http), ObjectMeta(name="large", uid="u", resource_version="1")
+    client, meta = KubeClient(OverHttpx(http)), ObjectMeta(name="large", uid="u", resource_version="1")
     await client.replace_status(KEY, meta, {})
     await client.replace_finalizers(KEY, meta, [])
 

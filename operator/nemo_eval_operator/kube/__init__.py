@@ -1,7 +1,7 @@
 """Client of the Kubernetes API for everything except watching. Independent of the evaluator."""
 
 from .client import KubeClient, Secret
-from .config import Credentials, KubeConfigMissing, http_client, pod_namespace
+from .config import Credentials, KubeConfigMissing, http_client, httpx_client, pod_namespace
 from .config_maps import ConfigMap, OwnerReference
 from .deployments import DeploymentClient
 from .errors import (
@@ -13,6 +13,7 @@ from .errors import (
     ObjectTooLarge,
     Outdated,
 )
+from .http import KubeHttp, OverHttpx
 from .keys import AnyResource, ObjectKey, key_of
 from .leases import Lease, LeaseClient, LeaseSpec
 from .user_client import CoreEvent, UserClient
@@ -27,6 +28,7 @@ __all__ = [
     "KubeConfigMissing",
     "KubeError",
     "KubeForbidden",
+    "KubeHttp",
     "KubeRefused",
     "KubeUnavailable",
     "Lease",
@@ -36,10 +38,12 @@ __all__ = [
     "ObjectKey",
     "ObjectTooLarge",
     "Outdated",
+    "OverHttpx",
     "OwnerReference",
     "Secret",
     "UserClient",
     "http_client",
+    "httpx_client",
     "key_of",
     "pod_namespace",
 ]

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-import httpx
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from nemo_eval_operator.json_types import JsonObject
 
 from .errors import KubeError, KubeForbidden, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .http import HttpAnswer, KubeHttp, NotAnswered
 from .weighing import parts_at_most
 
 __all__ = ["MERGE_PATCH", "AnswerTooLarge", "ApiServer", "read", "segment"]
 
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
+ACCEPT: Final = {"Accept": "application/json"}
+PLAIN: Final = {"Content-Type": "application/json", **ACCEPT}
 
 FIELD_MANAGER: Final = "nemo-eval-operator"
 """The operator's name in metadata.managedFields."""
@@ -49,12 +54,32 @@ class _Refusal(BaseModel):
     details: _Details = _Details()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read whole."""
+
+    method: str
+    path: str
+    status: int
+    reason: str
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return _is_success(self.status)
+
+    @property
+    def shown_path(self) -> str:
+        """The path as messages show it: decoded, without the query."""
+        return unquote(self.path.partition("?")[0])
+
+
 class ApiServer:
     """Client of the API server over `http`. Raises only KubeError."""
 
-    def __init__(self, http: httpx.AsyncClient, *, field_manager: str = FIELD_MANAGER) -> None:
+    def __init__(self, http: KubeHttp, *, field_manager: str = FIELD_MANAGER) -> None:
         self._http = http
-        self._field_manager = field_manager
+        self._manager = f"fieldManager={field_manager}"
         self._large = asyncio.Semaphore(LARGE_ANSWERS)
 
     async def get(self, path: str) -> JsonObject | None:
@@ -64,21 +89,24 @@ class ApiServer:
         except ObjectGone:
             return None
 
-    async def content(self, path: str, *, limit: int, headers: dict[str, str] | None = None) -> bytes | None:
+    async def content(
+        self, path: str, *, limit: int, headers: Mapping[str, str] | None = None
+    ) -> bytes | None:
         """The bytes of the document at `path`; None where there is none. Raises AnswerTooLarge."""
         try:
-            async with self._http.stream("GET", path, headers=headers) as response:
-                if response.is_success:
-                    return await self._body(response, limit)
-                await response.aread()
-                raise _refusal(response)
-        except httpx.HTTPError as error:
-            raise KubeUnavailable(f"GET {path}: {str(error) or type(error).__name__}") from error
-        except ObjectGone:
+            async with self._http.exchange("GET", path, headers={**ACCEPT, **(headers or {})}) as answer:
+                if _is_success(answer.status):
+                    return await self._body(answer, limit)
+                refused = Answer("GET", path, answer.status, answer.reason, await answer.read())
+        except NotAnswered as error:
+            raise KubeUnavailable(f"GET {path}: {error}") from error
+        refusal = _refusal(refused)
+        if isinstance(refusal, ObjectGone):
             return None
+        raise refusal
 
-    async def _body(self, response: httpx.Response, limit: int) -> bytes:
-        body, chunks = bytearray(), response.aiter_bytes()
+    async def _body(self, answer: HttpAnswer, limit: int) -> bytes:
+        body, chunks = bytearray(), answer.chunks()
         async for chunk in chunks:
             body += chunk
             if len(body) > SMALL_BYTES:
@@ -93,18 +121,31 @@ class ApiServer:
         return bytes(body)
 
     async def send(
-        self, method: str, path: str, *, body: JsonValue = None, headers: dict[str, str] | None = None
-    ) -> httpx.Response:
+        self, method: str, path: str, *, body: JsonValue = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """The answer, which is a success."""
-        # managedFields then name the program, not its HTTP library.
-        params = {"fieldManager": self._field_manager} if method in WRITES else None
+        target = path
+        if method in WRITES:
+            # managedFields then name the program, not its HTTP library.
+            target += ("&" if "?" in path else "?") + self._manager
+        content = None if body is None else _encoded(body)
+        sent = {**(ACCEPT if body is None else PLAIN), **(headers or {})}
         try:
-            response = await self._http.request(method, path, params=params, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise KubeUnavailable(f"{method} {path}: {str(error) or type(error).__name__}") from error
-        if response.is_success:
-            return response
-        raise _refusal(response)
+            async with self._http.exchange(method, target, headers=sent, content=content) as answered:
+                answer = Answer(method, path, answered.status, answered.reason, await answered.read())
+        except NotAnswered as error:
+            raise KubeUnavailable(f"{method} {path}: {error}") from error
+        if answer.is_success:
+            return answer
+        raise _refusal(answer)
+
+
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _encoded(body: JsonValue) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def segment(name: str) -> str:
@@ -112,14 +153,13 @@ def segment(name: str) -> str:
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
-def _refusal(response: httpx.Response) -> KubeError:
+def _refusal(answer: Answer) -> KubeError:
     try:
-        status = _Refusal.model_validate_json(response.content)
+        status = _Refusal.model_validate_json(answer.content)
     except ValidationError:
-        status = _Refusal(message=response.reason_phrase)
-    request = response.request
-    text = f"{request.method} {request.url.path} answered {response.status_code}: {status.message}"
-    match response.status_code:
+        status = _Refusal(message=answer.reason)
+    text = f"{answer.method} {answer.shown_path} answered {answer.status}: {status.message}"
+    match answer.status:
         case 401 | 403:
             return KubeForbidden(text)
         case 404:
@@ -135,15 +175,15 @@ def _refusal(response: httpx.Response) -> KubeError:
             return KubeRefused(text)
 
 
-def read(response: httpx.Response) -> JsonObject:
+def read(answer: Answer) -> JsonObject:
     """The answer as an object. Raises KubeUnavailable where it is none, KubeRefused where it is too large."""
-    if (parts := parts_at_most(response.content)) > MAX_ANSWER_PARTS:
-        raise KubeRefused(f"{response.request.url.path} has about {parts:,} values: too many to be read")
+    if (parts := parts_at_most(answer.content)) > MAX_ANSWER_PARTS:
+        raise KubeRefused(f"{answer.shown_path} has about {parts:,} values: too many to be read")
     # Not pydantic's parser, which ends at a depth of 200: a deeper object has to be reported.
     try:
-        document: JsonValue = json.loads(response.content)
+        document: JsonValue = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise KubeUnavailable(f"{response.request.url.path} answered something other than JSON") from error
+        raise KubeUnavailable(f"{answer.shown_path} answered something other than JSON") from error
     if not isinstance(document, dict):
-        raise KubeUnavailable(f"{response.request.url.path} answered something other than an object")
+        raise KubeUnavailable(f"{answer.shown_path} answered something other than an object")
     return document

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
 
-import httpx
 from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
@@ -25,6 +24,7 @@ from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 from .api_server import AnswerTooLarge, ApiServer, segment
 from .config_maps import METADATA, ConfigMapCalls
 from .errors import KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge
+from .http import KubeHttp
 from .keys import API, ObjectKey
 from .pages import Pages
 from .weighing import Weighed, metadata_in, weighed
@@ -62,9 +62,7 @@ class KubeClient(ConfigMapCalls):
     `on_write` hears of each change to an object of ours, and which resourceVersion came of it.
     """
 
-    def __init__(
-        self, http: httpx.AsyncClient, *, on_write: Callable[[ObjectKey, str], None] | None = None
-    ) -> None:
+    def __init__(self, http: KubeHttp, *, on_write: Callable[[ObjectKey, str], None] | None = None) -> None:
         super().__init__(ApiServer(http))
         self._on_write = on_write
         self._too_large: set[ObjectKey] = set()

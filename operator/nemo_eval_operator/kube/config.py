@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import os
 import ssl
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import httpx
-from typing_extensions import override
 
-from nemo_eval_operator.transport import transport_to
+from nemo_eval_operator.transport import transport_to, uses_proxy
 
-__all__ = ["Credentials", "KubeConfigMissing", "http_client", "pod_namespace"]
+from .http import (
+    CONNECT_SECONDS,
+    CONNECTIONS,
+    READ_SECONDS,
+    USER_AGENT,
+    OverAiohttp,
+    OverHttpx,
+    Token,
+    TokenAuth,
+)
 
-TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-"""Time-outs in seconds. The API server ends a plain request after 60."""
-
-CONNECTIONS: Final = 64
-"""Half of what API priority and fairness gives a workload on a small server."""
-
-TOKEN_SECONDS: Final = 5.0
-"""Seconds for which a token is used before its source is read again, which costs more than a request. A token
-that is refused is replaced at once."""
+__all__ = ["Credentials", "KubeConfigMissing", "http_client", "httpx_client", "pod_namespace"]
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Directory in which the kubelet mounts a pod's namespace, token and CA certificate."""
@@ -105,43 +104,35 @@ def _of_the_pod() -> Credentials | None:
     )
 
 
-class _CurrentToken(httpx.Auth):
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        self._value: str | None = None
-        self._stale_at = 0.0
-
-    @override
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        kept = time.monotonic() < self._stale_at
-        response = yield self._authorized(request, anew=not kept)
-        if kept and response.status_code == httpx.codes.UNAUTHORIZED:
-            yield self._authorized(request, anew=True)
-
-    def _authorized(self, request: httpx.Request, *, anew: bool) -> httpx.Request:
-        if anew:
-            self._value, self._stale_at = self._credentials.authorization(), time.monotonic() + TOKEN_SECONDS
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request
+def http_client(credentials: Credentials) -> OverAiohttp | OverHttpx:
+    """Return a client for the API server, to be entered; it trusts a CA that is named, and no other."""
+    if uses_proxy(credentials.server):
+        return OverHttpx(httpx_client(credentials))
+    return OverAiohttp(credentials.server, _tls(credentials), Token(credentials.authorization))
 
 
-def http_client(credentials: Credentials) -> httpx.AsyncClient:
-    """A client for the API server; it trusts that server's CA and nothing else where one is named."""
+def httpx_client(credentials: Credentials) -> httpx.AsyncClient:
+    """Return the same for callers that need httpx's own interface."""
+    context = _tls(credentials)
+    return httpx.AsyncClient(
+        base_url=credentials.server,
+        transport=transport_to(credentials.server, context, connections=CONNECTIONS),
+        verify=context,
+        auth=TokenAuth(Token(credentials.authorization)),
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=CONNECTIONS),
+        headers={"User-Agent": USER_AGENT},
+    )
+
+
+def _tls(credentials: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=credentials.ca_path)
     if credentials.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if credentials.certificate:
         context.load_cert_chain(*credentials.certificate)
-    return httpx.AsyncClient(
-        base_url=credentials.server,
-        transport=transport_to(credentials.server, context, connections=CONNECTIONS),
-        verify=context,
-        auth=_CurrentToken(credentials),
-        timeout=TIMEOUT,
-        limits=httpx.Limits(max_connections=CONNECTIONS),
-    )
+    return context
 
 
 def pod_namespace() -> str | None:

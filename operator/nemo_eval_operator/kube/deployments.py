@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-import httpx
-
 from nemo_eval_operator.json_types import JsonObject
 
 from .api_server import MERGE_PATCH, ApiServer, read, segment
 from .errors import KubeUnavailable, ObjectGone
+from .http import KubeHttp
 
 __all__ = ["DeploymentClient"]
 
@@ -20,7 +19,7 @@ DEPLOYMENTS: Final = "/apis/apps/v1/namespaces"
 class DeploymentClient:
     """Scales Deployments and names their pods. Every method raises KubeError and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: KubeHttp) -> None:
         self._server = ApiServer(http)
 
     async def scale(self, namespace: str, name: str, replicas: int) -> str | None:

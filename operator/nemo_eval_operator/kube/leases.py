@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -13,6 +12,7 @@ from nemo_eval_operator.json_types import JsonObject
 
 from .api_server import MERGE_PATCH, ApiServer, read, segment
 from .errors import KubeUnavailable, ObjectGone
+from .http import KubeHttp
 
 __all__ = ["Lease", "LeaseClient", "LeaseSpec"]
 
@@ -50,7 +50,7 @@ class Lease(_Part):
 class LeaseClient:
     """Reads and writes Leases. Every method raises KubeError and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: KubeHttp) -> None:
         self._server = ApiServer(http)
 
     async def get(self, namespace: str, name: str) -> Lease | None:

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from nemo_eval_operator.json_types import JsonObject
 
 from .api_server import MERGE_PATCH, ApiServer, read, segment
+from .http import KubeHttp
 from .keys import API, ObjectKey
 
 __all__ = ["CoreEvent", "UserClient"]
@@ -49,7 +49,7 @@ class _EventList(BaseModel):
 class UserClient:
     """Reads and writes of a user's command. Every method raises KubeError and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: KubeHttp) -> None:
         self._server = ApiServer(http, field_manager=PLUGIN_MANAGER)
 
     async def events_of(self, namespace: str, uid: str) -> list[CoreEvent]:

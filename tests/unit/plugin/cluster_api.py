@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import yaml
 
+from nemo_eval_operator.kube import OverHttpx
+
 GROUP_PATH = "/apis/evaluator.nemo.dev/v1alpha1"
 
 KUBECONFIG = {
@@ -44,8 +46,9 @@ class ClusterApi:
         self.objects[plural, meta["namespace"], meta["name"]] = document
         return document
 
-    def client(self, *_: object) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self._answered))
+    def client(self, *_: object) -> OverHttpx:
+        transport = httpx.MockTransport(self._answered)
+        return OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
 
     def _answered(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(f"{request.method} {request.url.path}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.kube import KubeClient, OverHttpx
 
 CONFIG_MAPS = "/api/v1/namespaces/team-a/configmaps"
 
@@ -21,7 +21,9 @@ class ApiServer:
         self.requests: list[str] = []
         self.refusal: httpx.Response | None = None
         transport = httpx.MockTransport(self._answer)
-        self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        self.client = KubeClient(
+            OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        )
 
     def put_secret(self, name: str, *, version: str = "1", **values: str) -> None:
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.kube import KubeClient, OverHttpx
 
 PRECONDITIONS = ("/metadata/uid", "/metadata/resourceVersion")
 
@@ -26,7 +26,9 @@ class ObjectsApi:
         """Which requests fail validation."""
         self._failures_left = 0
         transport = httpx.MockTransport(self._answer)
-        self.client = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        self.client = KubeClient(
+            OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        )
 
     def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Write the object as another client does."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
 from nemo_eval_operator.evaluator.model import Unavailable
-from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey, OverHttpx
 from nemo_eval_operator.lifecycle.job import Facts, NothingNew, ResolvedEvaluator, decide_job, gate_hash
 from nemo_eval_operator.lifecycle.steps import ObserveJob, RequeueAfter, ResolveEvaluator
 from nemo_eval_operator.reconcile import BenchmarkWaiters, FastPath, JobIndex
@@ -174,7 +174,7 @@ async def test_an_object_that_is_already_in_hand_is_left_to_whoever_has_it() -> 
 async def test_every_object_of_the_list_is_reported_whether_it_needs_a_look_or_not() -> None:
     documents = [document(running(), {"uid": "one"}), document(None, {"uid": "two", "name": "waits"})]
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"metadata": {}, "items": documents}))
-    kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+    kube = KubeClient(OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport)))
     stage = Stage()
 
     await stage.notes.take_all(kube, [], LabelSelector.parse(""))

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from nemo_eval_operator.kube import KubeClient, KubeUnavailable, ObjectKey
+from nemo_eval_operator.kube import KubeClient, KubeUnavailable, ObjectKey, OverHttpx
 from nemo_eval_operator.reconcile.objects import first_problem
 from nemo_eval_operator.resources import NemoBenchmark
 
@@ -17,7 +17,7 @@ KEY = ObjectKey("nemobenchmarks", "team-a", "qa")
 
 def answering(content: bytes) -> KubeClient:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
-    return KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+    return KubeClient(OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport)))
 
 
 def nested(depth: int) -> bytes:

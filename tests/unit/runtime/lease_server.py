@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from nemo_eval_operator.kube import LeaseClient
+from nemo_eval_operator.kube import LeaseClient, OverHttpx
 from nemo_eval_operator.runtime.leader import LeaseConfig
 
 __all__ = ["Interference", "LeaseServer", "terms"]
@@ -42,7 +42,7 @@ class LeaseServer:
     @property
     def kube(self) -> LeaseClient:
         transport = httpx.MockTransport(self._handle)
-        return LeaseClient(httpx.AsyncClient(base_url="http://kube.test", transport=transport))
+        return LeaseClient(OverHttpx(httpx.AsyncClient(base_url="http://kube.test", transport=transport)))
 
     @property
     def holder(self) -> str | None:

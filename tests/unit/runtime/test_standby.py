@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.kube import KubeClient, OverHttpx
 from nemo_eval_operator.runtime import standby
 from nemo_eval_operator.runtime.standby import Takeover
 
@@ -25,7 +25,7 @@ class ApiServer:
     @property
     def kube(self) -> KubeClient:
         transport = httpx.MockTransport(self._handle)
-        return KubeClient(httpx.AsyncClient(base_url="http://kube.test", transport=transport))
+        return KubeClient(OverHttpx(httpx.AsyncClient(base_url="http://kube.test", transport=transport)))
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(f"{request.url.path}?{request.url.query.decode()}")

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from nemo_eval_operator.evaluator.http import Access, EvaluatorClient, ReplaceableTransport
-from nemo_eval_operator.kube import KubeClient, ObjectKey
+from nemo_eval_operator.kube import KubeClient, ObjectKey, OverHttpx
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.reconcile import ConnectionReconciler
 from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvaluatorConnection
@@ -109,9 +109,8 @@ class Stage:
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.answer: Callable[[], httpx.Response] = lambda: httpx.Response(200, json={"data": []})
-        client = KubeClient(
-            httpx.AsyncClient(base_url="https://kube.test", transport=httpx.MockTransport(self.kube.answer))
-        )
+        transport = httpx.MockTransport(self.kube.answer)
+        client = KubeClient(OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport)))
         own = one_evaluator(EvaluatorClient(httpx.AsyncClient(base_url=URL)), self.queue).own
         reader = CredentialsReader(client, loopback=False)
         self.evaluators = Evaluators(own, queue=self.queue, credentials=reader, open_connection=self._open)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.kube import KubeClient, OverHttpx
 from nemo_eval_operator.lifecycle.job import JobSnapshot
 from nemo_eval_operator.resources import LabelSelector, ObjectMeta
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
@@ -27,7 +27,7 @@ async def recounted(stage: Stage, evaluator: Any, connection: str | None) -> Non
             200 if request.url.path.endswith("/nemoevaljobs") else 404, json={"items": []}
         )
     )
-    kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=nothing))
+    kube = KubeClient(OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=nothing)))
     recount = SlotRecount(
         kube=kube,
         lists=JobLists(kube, (), LabelSelector()),

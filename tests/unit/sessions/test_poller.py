@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from nemo_eval_operator.evaluator.model import RemoteJob, Unavailable
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.kube import KubeClient, OverHttpx
 from nemo_eval_operator.lifecycle.job import JobSnapshot, RemoteGone, RemoteUnclear
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.sessions import SlotPool
@@ -367,7 +367,7 @@ async def test_a_census_is_seen_to_live_at_each_page_also_without_a_job_on_it() 
     orphans = Orphans(SlotPool(made.queue, limit=1), made.tracker, connection=None)
     async with httpx.AsyncClient(base_url="http://kubernetes.test") as http:
         await orphans.count(
-            KubeClient(http),
+            KubeClient(OverHttpx(http)),
             made.client,
             namespaces=(),
             cluster="",

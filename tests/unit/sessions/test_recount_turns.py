@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
-from nemo_eval_operator.kube import KubeClient, KubeUnavailable
+from nemo_eval_operator.kube import KubeClient, KubeUnavailable, OverHttpx
 from nemo_eval_operator.lifecycle.job import Admitted, Counting
 from nemo_eval_operator.resources import EvaluatorUsed, LabelSelector, NemoEvalJob, ObjectMeta
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
@@ -43,7 +43,9 @@ class Stage:
         self.jobs: list[dict[str, object]] = []
         self.queue, self.turns = WorkQueue(), RecountTurns()
         transport = httpx.MockTransport(self._list)
-        self.kube = KubeClient(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        self.kube = KubeClient(
+            OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
+        )
         self.job_lists = JobLists(self.kube, (), LabelSelector())
 
     def _list(self, _: httpx.Request) -> httpx.Response:
