@@ -14,7 +14,7 @@ from .errors import (
     Outdated,
 )
 from .http import KubeHttp, OverHttpx
-from .keys import AnyResource, ObjectKey, key_of
+from .keys import AnyResource, ObjectKey, key_of, named
 from .leases import Lease, LeaseClient, LeaseSpec
 from .user_client import CoreEvent, UserClient
 
@@ -45,5 +45,6 @@ __all__ = [
     "http_client",
     "httpx_client",
     "key_of",
+    "named",
     "pod_namespace",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,12 +16,15 @@ from nemo_eval_operator.resources import (
 
 from .api_server import segment
 
-__all__ = ["API", "AnyResource", "ObjectKey", "key_of"]
+__all__ = ["API", "AnyResource", "ObjectKey", "key_of", "named"]
 
 AnyResource = NemoBenchmark | NemoEvalJob | NemoEvaluatorConnection
 
 API: Final = f"/apis/{GROUP}/{VERSION}"
 """Path of the operator's API group."""
+
+MAX_NAMED: Final = 10
+"""Objects named in one line of the log."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,3 +45,9 @@ def key_of(resource: AnyResource) -> ObjectKey:
     return ObjectKey(
         plural=resource.PLURAL, namespace=resource.metadata.namespace, name=resource.metadata.name
     )
+
+
+def named(keys: Collection[ObjectKey]) -> str:
+    """Return the first objects by kind and name, and the number of the others."""
+    names = ", ".join(f"{key.plural} {key.namespace}/{key.name}" for key in sorted(keys)[:MAX_NAMED])
+    return names if len(keys) <= MAX_NAMED else f"{names} and {len(keys) - MAX_NAMED} more"

@@ -21,6 +21,8 @@ class ObjectState:
 
     priority: int = 0
     """Among the keys of a namespace, as a watch event showed it last (handlers)."""
+    urgent: bool = False
+    """Whether it was added as urgent and not reconciled since (WorkQueue)."""
     failures: int = 0
     """Failed reconciliations in a row (WorkQueue)."""
     lane: str = ""
@@ -61,6 +63,12 @@ class ObjectStates:
         """Drop the record if it says nothing."""
         if self._by_key.get(key) == _EMPTY:
             del self._by_key[key]
+
+    def calm(self, key: ObjectKey) -> None:
+        """Note that the object, if it was urgent, was reconciled."""
+        if self.read(key).urgent:
+            self.of(key).urgent = False
+            self.tidy(key)
 
     def on_forget(self, forget: Callable[[ObjectKey], None]) -> None:
         """Have an index forget each object that is forgotten here."""

@@ -10,15 +10,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated
+from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated, named
 from nemo_eval_operator.runtime.backoff import pause_after
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
-from .fair_queue import FairQueue
+from .fair_queue import FairQueue, Rank
 from .object_states import ObjectStates
 from .retries import MAX_BACKOFF_SECONDS, RetryLater, WaitInLane
 from .shares import FIRST_READS, Shares, group_of, is_connection
@@ -33,9 +33,6 @@ LANE_PATIENCE_SECONDS: Final = 0.5
 
 QUICK_SECONDS: Final = 2.0
 """For what is being reconciled to end when the operator stops; calls that are answered take less."""
-
-MAX_NAMED: Final = 10
-"""Objects named in one line of the log."""
 
 Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 """Brings one object further; returns in how many seconds to look again, or None. May raise RetryLater."""
@@ -90,13 +87,19 @@ class WorkQueue:
     def add(self, key: ObjectKey, *, urgent: bool = False) -> None:
         """Reconcile `key` as soon as a worker is free; once, however often it is added before that.
 
-        Of one namespace's keys the urgent go first, then those of higher priority, then the older.
+        Of one namespace's keys the urgent go first, until they were reconciled, then those of higher priority,
+        then the older.
         """
         self._drop_timer(key)
+        if urgent and not self.states.read(key).urgent:
+            self.states.of(key).urgent = True
+            for line in self._lanes.values() if key in self._queued else ():
+                if key in line:
+                    line.put(key, self._rank(key))
         if key in self._active:
             self._again.add(key)
         elif key not in self._queued:
-            self._line_up(key, self._lane_of(key), urgent=urgent)
+            self._line_up(key, self._lane_of(key))
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
         """Reconcile `key` in `seconds`; a later call replaces an earlier one."""
@@ -169,6 +172,8 @@ class WorkQueue:
                     self._line_up(key, lane)
                 elif again:
                     self.add(key)
+                else:
+                    self.states.calm(key)
 
     @contextmanager
     def uninterrupted(self, key: ObjectKey) -> Iterator[None]:
@@ -194,11 +199,14 @@ class WorkQueue:
         try:
             await asyncio.wait_for(self._submitted.wait(), seconds)
         except TimeoutError:
-            logger.warning("not submitted within %.0f s: %s", seconds, _named(self._submitting))
+            logger.warning("not submitted within %.0f s: %s", seconds, named(self._submitting))
         if rest := self._active.keys() - self._submitting:
-            logger.info("stopped before they were reconciled: %s", _named(rest))
+            logger.info("stopped before they were reconciled: %s", named(rest))
 
-    def _line_up(self, key: ObjectKey, lane: str, *, urgent: bool = False) -> None:
+    def _rank(self, key: ObjectKey) -> Rank:
+        return (not (state := self.states.read(key)).urgent, -state.priority, "")
+
+    def _line_up(self, key: ObjectKey, lane: str) -> None:
         if lane not in self._lanes:
             self._lanes[lane] = FairQueue()
             group = group_of(lane)
@@ -207,13 +215,13 @@ class WorkQueue:
                 self._turns.append(group)
             self._lanes_of[group].append(lane)
         self._queued[key] = time.monotonic()
-        self._lanes[lane].put(key, (not urgent, -self.states.read(key).priority, ""))
+        self._lanes[lane].put(key, self._rank(key))
         self._ready.release()
 
     def _wake(self) -> None:
         """A key has left its lane, which makes room for one more, there or in another."""
-        left, self._left = self._left, asyncio.Event()
-        left.set()
+        self._left.set()
+        self._left = asyncio.Event()
         self._ready.release()
 
     def _start(self, key: ObjectKey, lane: str) -> None:
@@ -291,8 +299,3 @@ class WorkQueue:
     def _drop_timer(self, key: ObjectKey) -> None:
         if timer := self._timers.pop(key, None):
             timer.cancel()
-
-
-def _named(keys: Collection[ObjectKey]) -> str:
-    names = ", ".join(f"{key.plural} {key.namespace}/{key.name}" for key in sorted(keys)[:MAX_NAMED])
-    return names if len(keys) <= MAX_NAMED else f"{names} and {len(keys) - MAX_NAMED} more"

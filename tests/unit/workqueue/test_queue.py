@@ -9,7 +9,7 @@ import pytest
 
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
-from nemo_eval_operator.workqueue import RetryLater, Shares, WorkQueue
+from nemo_eval_operator.workqueue import RetryLater, Shares, WaitInLane, WorkQueue
 
 
 def key(namespace: str, name: str) -> ObjectKey:
@@ -62,6 +62,42 @@ async def test_in_a_namespace_the_urgent_go_first_then_higher_priority_then_the_
     queue.add(key("a", "urgent"), urgent=True)
 
     assert await order_of(queue, 5) == ["a/urgent", "a/high", "a/old", "a/young", "a/low"]
+
+
+async def test_a_waiting_key_that_becomes_urgent_overtakes_those_before_it() -> None:
+    queue = WorkQueue()
+    for name in ("old", "news", "young"):
+        queue.add(key("a", name))
+    queue.add(key("a", "news"), urgent=True)
+
+    assert await order_of(queue, 3) == ["a/news", "a/old", "a/young"]
+
+
+@pytest.mark.parametrize("event", ["the lane is full", "added while at work"])
+async def test_a_key_stays_urgent_until_it_was_reconciled(event: str) -> None:
+    queue = WorkQueue()
+    taken: list[str] = []
+    enough = asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        taken.append(key.name)
+        if taken == ["news"]:
+            for name in ("one", "two"):
+                queue.add(ObjectKey("nemoevaljobs", "a", name))
+            if event == "the lane is full":
+                raise WaitInLane("")
+            queue.add(key, urgent=True)
+        if len(taken) == 4:
+            enough.set()
+        return None
+
+    worker = asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60)))
+    queue.add(key("a", "news"), urgent=True)
+    await asyncio.wait_for(enough.wait(), 10)
+    await queue.drain(10)
+    worker.cancel()
+    assert taken == ["news", "news", "one", "two"]
+    assert not queue.states.read(key("a", "news")).urgent
 
 
 async def test_a_priority_that_is_taken_back_counts_no_more() -> None:
