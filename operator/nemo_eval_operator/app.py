@@ -26,7 +26,7 @@ from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.runtime.probes import Health, State, serve_probes
 from nemo_eval_operator.runtime.standby import Takeover
 
-from .handlers import WatchLiveness, keep_forgetting_vanished
+from .handlers import OwnWrites, WatchLiveness, keep_forgetting_vanished
 from .kube import Credentials, KubeClient, KubeUnavailable, LeaseClient, http_client, pod_namespace
 from .resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from .settings import Settings
@@ -96,6 +96,7 @@ async def _work(
     """Watch and reconcile until a signal. When this returns or raises, nothing of it goes on."""
     election = leadership.election if leadership else None
     watch_liveness = WatchLiveness(health.heartbeats, namespaces=bool(settings.namespaces))
+    own_writes = OwnWrites(on_write=watch_liveness.expect)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(http_client(credentials))
         http = await stack.enter_async_context(evaluator_http(settings, election))
@@ -103,12 +104,13 @@ async def _work(
         inputs = Inputs(
             settings=settings,
             credentials=credentials,
-            kube=KubeClient(api, on_write=watch_liveness.expect),
+            kube=KubeClient(api, observer=own_writes),
             http=http,
             election=election,
             heartbeats=health.heartbeats,
             metrics=metrics,
             watch_liveness=watch_liveness,
+            own_writes=own_writes,
             start=lambda loop, name: tasks.create_task(loop, name=name),
         )
         operator = build_operator(inputs)

@@ -37,7 +37,7 @@ from nemo_eval_operator.sessions import (
 )
 from nemo_eval_operator.workqueue import ObjectStates, Shares, WorkQueue
 
-from .handlers import Changes, Context, WatchLiveness
+from .handlers import Changes, Context, OwnWrites, WatchLiveness
 from .kube import Credentials, KubeClient, ObjectKey, pod_namespace
 from .resources import NemoBenchmark, NemoEvaluatorConnection
 from .settings import Settings
@@ -63,6 +63,7 @@ class Inputs:
     heartbeats: Heartbeats
     metrics: Metrics
     watch_liveness: WatchLiveness
+    own_writes: OwnWrites
     start: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
     """Runs a loop, by its name, in the operator's task group."""
 
@@ -121,7 +122,9 @@ def build_operator(inputs: Inputs) -> Operator:
         watch_liveness=inputs.watch_liveness,
         metrics=inputs.metrics,
         changes=changes,
+        own_writes=inputs.own_writes,
     )
+    inputs.own_writes.on_change = queueing.queue.add
     return Operator(
         queue=queueing.queue,
         shares=queueing.shares,

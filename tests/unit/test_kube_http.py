@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import Credentials, KubeUnavailable, OverHttpx, http_client, httpx_client
 from nemo_eval_operator.kube import http as kube_http
 from nemo_eval_operator.kube.api_server import AnswerTooLarge, ApiServer
@@ -37,7 +38,7 @@ both = pytest.mark.parametrize("opened", [directly, behind_a_proxy])
 async def test_a_write_arrives_as_it_was_meant_and_connections_are_used_again(opened: Opened) -> None:
     async with serving(saying(OK)) as server, opened(server.url + "/k8s/clusters/a/") as http:
         for _ in range(3):
-            body = {"name": "ü", "value": None}
+            body: JsonObject = {"name": "ü", "value": None}
             await ApiServer(http).send("PATCH", "/a/%2E%2E/b%2Fc?x=%5B1", body=body, headers={"X-Own": "yes"})
         assert await ApiServer(http).get("/plain") == {}
     line = "PATCH /k8s/clusters/a/a/%2E%2E/b%2Fc?x=%5B1&fieldManager=nemo-eval-operator HTTP/1.1\r\n"

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator.http import Access
-from nemo_eval_operator.handlers import WatchLiveness
+from nemo_eval_operator.handlers import OwnWrites, WatchLiveness
 from nemo_eval_operator.handlers.registry import on_event
 from nemo_eval_operator.handlers.vanished import forget_vanished
 from nemo_eval_operator.kube import KubeClient, ObjectKey, OverHttpx
@@ -148,6 +148,7 @@ async def running(cluster: Cluster, metrics: Metrics) -> AsyncIterator[tuple[Ope
         heartbeats=heartbeats,
         metrics=metrics,
         watch_liveness=WatchLiveness(heartbeats, namespaces=False),
+        own_writes=OwnWrites(),
         start=start,
     )
     operator = build_operator(inputs)

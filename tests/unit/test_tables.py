@@ -104,3 +104,19 @@ async def test_events_are_read_line_by_line(size: int) -> None:
     assert sighting_of(modified["object"]).phase == "Pending"
     assert marked["object"]["metadata"]["resourceVersion"] == "12"
     assert failed == error
+
+
+async def test_of_events_that_are_absorbed_a_bookmark_is_left_now_and_then() -> None:
+    stream = [{"type": "MODIFIED", "object": table(row("one"))} for _ in range(3)]
+    stream.append({"type": "MODIFIED", "object": table(row("two", "Pending"))})
+    text = "".join(compact(event) + "\n" for event in stream)
+
+    def absorbs(event: dict[str, Any]) -> bool:
+        return sighting_of(event["object"]).name == "one"
+
+    marked, modified = [
+        json.loads(line) async for line in read_events(in_chunks(text, 1000), absorbs=absorbs)
+    ]
+
+    assert marked == {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "7"}}}
+    assert sighting_of(modified["object"]).name == "two"

@@ -32,6 +32,11 @@ class Changes:
             self._known[uid] = _Known(key, None)
             self._latest.setdefault(key, uid)
 
+    def is_known(self, uid: str, digest: int) -> bool:
+        """Return whether the object was last seen with this digest."""
+        known = self._known.get(uid)
+        return known is not None and known.digest == digest
+
     def worth_a_look(self, uid: str, key: ObjectKey, digest: int) -> bool:
         """Return whether the object is new, changed in spec or metadata, without its status, or deleted."""
         before = self._known.get(uid)

@@ -7,9 +7,10 @@ event means is decided from the object itself, when a worker has read it afresh.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
@@ -19,11 +20,15 @@ from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.workqueue import WorkQueue
 
 from .changes import Changes
+from .own_writes import OwnWrites
 from .session import session_for
-from .tables import sighting_of
+from .tables import Sighting, sighting_of
 from .watch_liveness import WatchLiveness
 
 __all__ = ["Context", "build_registry"]
+
+HANDLED: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
+"""Types of watch events that Kopf passes to the handler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,67 @@ class Context:
     watch_liveness: WatchLiveness
     metrics: Metrics
     changes: Changes = field(default_factory=Changes)
+    own_writes: OwnWrites = field(default_factory=OwnWrites)
+    with_kopf: Counter[str] = field(default_factory=Counter)
+    """Watch events by uid that were passed to Kopf, and that it has not passed to the handler yet."""
+
+    def absorbs(self, plural: str, event: Mapping[str, Any]) -> bool:
+        """Take note of a watch event that is an echo of a write, or changes nothing but a status.
+
+        Return False for any other event, which Kopf passes to the handler, and while it is about to pass one
+        of this object: the order of an object's events is kept.
+        """
+        if event["type"] not in HANDLED:
+            return False
+        seen = sighting_of(event["object"])
+        key = ObjectKey(plural, seen.namespace, seen.name)
+        known = self.changes.is_known(seen.uid, seen.digest) or self.own_writes.is_echo(key, seen.version)
+        if event["type"] != "MODIFIED" or not known or self.with_kopf[seen.uid]:
+            self.with_kopf[seen.uid] += 1
+            return False
+        self._note(key, seen)
+        self.own_writes.dropped(key, seen.version)
+        return True
+
+    def shown(self, plural: str, event: Mapping[str, Any]) -> None:
+        """Queue the object of a watch event or of a list, unless nothing of it has changed."""
+        seen = sighting_of(event["object"])
+        key = ObjectKey(plural, seen.namespace, seen.name)
+        if event["type"] is not None:
+            self._came_from_kopf(seen.uid)
+        if event["type"] == "DELETED":
+            self.watch_liveness.heard(plural, seen.namespace, seen.version)
+            self.gone(seen.uid, key)
+            return
+        # A list may leave out the versions before one, and with them a change that was not the operator's.
+        is_echo = event["type"] == "MODIFIED" and self.own_writes.is_echo(key, seen.version)
+        if not self._note(key, seen) or is_echo:
+            self.own_writes.dropped(key, seen.version)
+            return
+        if plural == NemoEvalJob.PLURAL and self.is_noted(seen.uid, seen.version):
+            return
+        if not self.own_writes.hold(key, seen.version):
+            self.queue.add(key)
+
+    def _came_from_kopf(self, uid: str) -> None:
+        self.with_kopf[uid] -= 1
+        if self.with_kopf[uid] <= 0:
+            del self.with_kopf[uid]
+
+    def _note(self, key: ObjectKey, seen: Sighting) -> bool:
+        """Remember how the object was seen; return whether that is new."""
+        self.watch_liveness.heard(key.plural, key.namespace, seen.version)
+        if key.plural == NemoEvalJob.PLURAL:
+            self.metrics.job_seen(seen.uid, seen.phase or "New")
+        self.queue.prioritise(key, seen.priority)
+        return self.changes.worth_a_look(seen.uid, key, seen.digest)
 
     def gone(self, uid: str, key: ObjectKey) -> None:
         """The object was deleted, or does not match the selector any more: keep nothing of it."""
         if key.plural == NemoEvalJob.PLURAL:
             self.metrics.job_seen(uid, None)
             self.is_noted(uid, "")
+        self.own_writes.forget(key)
         if self.changes.forget(uid, key):
             self.queue.prioritise(key, 0)
         # The reconciler finds that there is none, and forgets it too.
@@ -51,26 +111,14 @@ class Context:
 
 async def log_in(memo: Context, **_: Any) -> kopf.AiohttpSession:
     """Give Kopf a session with our own credentials; it asks again when a token was refused."""
-    return session_for(connection_info(memo.credentials))
+    # Kopf may have been restarted, and has dropped what it had.
+    memo.with_kopf.clear()
+    return session_for(connection_info(memo.credentials), absorbs=memo.absorbs)
 
 
 async def on_event(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
-    """Queue the object that a watch event or a list names, unless nothing of it has changed."""
-    seen = sighting_of(event["object"])
-    memo.watch_liveness.heard(resource.plural, seen.namespace, seen.version)
-    key = ObjectKey(resource.plural, seen.namespace, seen.name)
-    if event["type"] == "DELETED":
-        memo.gone(seen.uid, key)
-        return
-    is_job = resource.plural == NemoEvalJob.PLURAL
-    if is_job:
-        memo.metrics.job_seen(seen.uid, seen.phase or "New")
-    memo.queue.prioritise(key, seen.priority)
-    if not memo.changes.worth_a_look(seen.uid, key, seen.digest):
-        return
-    if is_job and memo.is_noted(seen.uid, seen.version):
-        return
-    memo.queue.add(key)
+    """Queue the object that a watch event or a list names."""
+    memo.shown(resource.plural, event)
 
 
 def build_registry() -> kopf.OperatorRegistry:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -22,15 +23,21 @@ OUR_KINDS: Final = f"/apis/{GROUP}/{VERSION}/"
 
 CHUNK_BYTES: Final = 64 * 1024
 
+Absorbs = Callable[[str, Mapping[str, Any]], bool]
+"""Receives the plural of a kind and a watch event; returns whether the event needs no handler."""
 
-def session_for(info: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-    """Return the session that Kopf would create from `info`, with tables, for the running event loop."""
+
+def session_for(info: kopf.ConnectionInfo, *, absorbs: Absorbs) -> kopf.AiohttpSession:
+    """Return the session that Kopf would create from `info`, with tables, for the running event loop.
+
+    `absorbs` takes note of the watch events that Kopf does not have to handle.
+    """
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
         headers=info.as_http_headers(),
         trust_env=bool(info.trust_env),
     )
-    tables = cast("aiohttp.ClientSession", _TableSession(session, info))
+    tables = cast("aiohttp.ClientSession", _TableSession(session, info, absorbs))
     return kopf.AiohttpSession(server=info.server, aiohttp_session=tables)
 
 
@@ -40,9 +47,10 @@ class _TableSession:
     Sessions with the same credentials are equal, so that Kopf notices a login without new credentials.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, info: kopf.ConnectionInfo) -> None:
+    def __init__(self, session: aiohttp.ClientSession, info: kopf.ConnectionInfo, absorbs: Absorbs) -> None:
         self._session = session
         self._info = info
+        self._absorbs = absorbs
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -62,14 +70,21 @@ class _TableSession:
             return await self._session.request(method, url, headers=headers, **options)
         accept = {**(headers or {}), "Accept": ACCEPT_TABLE}
         response = await self._session.request(method, url, headers=accept, **options)
-        return response if response.status >= HTTPStatus.BAD_REQUEST else _TableResponse(response)
+        return (
+            response
+            if response.status >= HTTPStatus.BAD_REQUEST
+            else _TableResponse(response, partial(self._absorbs, _plural_in(url)))
+        )
 
 
 class _TableResponse:
     """The part of a successful ClientResponse that Kopf uses; `content` is the response itself."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, absorbs: Callable[[Mapping[str, Any]], bool]
+    ) -> None:
         self._response = response
+        self._absorbs = absorbs
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._response, name)
@@ -100,7 +115,7 @@ class _TableResponse:
     async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
         """A watch's events, a line for each."""
         try:
-            async for line in read_events(self._chunks()):
+            async for line in read_events(self._chunks(), absorbs=self._absorbs):
                 yield line
                 # One answer with many events must not keep others from their turn.
                 await asyncio.sleep(0)
@@ -109,3 +124,8 @@ class _TableResponse:
 
     def _chunks(self) -> AsyncIterator[bytes]:
         return self._response.content.iter_chunked(CHUNK_BYTES)
+
+
+def _plural_in(url: str) -> str:
+    """Return the last segment of a list's or a watch's path."""
+    return url.partition("?")[0].rstrip("/").rpartition("/")[2]

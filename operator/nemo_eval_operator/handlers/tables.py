@@ -10,7 +10,8 @@ a quotation mark inside a string is escaped, so that the names of members cannot
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 __all__ = ["ACCEPT_TABLE", "Sighting", "read_events", "read_list", "sighting_of"]
@@ -25,6 +26,9 @@ AFTER_THEM: Final = (b',"ownerReferences":[', b',"finalizers":[', b',"managedFie
 
 MAX_OTHER_BYTES: Final = 1024 * 1024
 """Bytes of an answer or a watch event that is not a table, but an error."""
+
+BOOKMARK_SECONDS: Final = 1.0
+"""Seconds between two bookmarks in place of events that are left out."""
 
 SEEN: Final = "seen"
 """The member of an object, as handed to Kopf, that holds what was read of its columns."""
@@ -99,9 +103,16 @@ async def read_list(chunks: AsyncIterable[bytes]) -> Document:
     return {"metadata": head.get("metadata", {}), "items": items}
 
 
-async def read_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Watch events, a line for each, as Kopf expects them."""
+async def read_events(
+    chunks: AsyncIterable[bytes], *, absorbs: Callable[[Document], bool] = lambda _: False
+) -> AsyncIterator[bytes]:
+    """Watch events, a line for each, as Kopf expects them.
+
+    Those that `absorbs` are left out; for them comes a bookmark now and then, so that Kopf knows that the
+    watch lives and which version it has reached.
+    """
     columns: list[str] = []
+    bookmarked = 0.0
     async for line in _lines(chunks):
         start = line.find(ROWS)
         if start < 0:
@@ -112,6 +123,11 @@ async def read_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         event: Document = json.loads(line[:start] + b'"rows":[]}}')
         columns = _columns(event["object"]) or columns
         event["object"] = _object(line[start + len(ROWS) - len(NEXT_ROW) + 1 :], columns)
+        if absorbs(event):
+            if (now := time.monotonic()) - bookmarked < BOOKMARK_SECONDS:
+                continue
+            bookmarked = now
+            event = _bookmark(event["object"])
         yield json.dumps(event).encode() + b"\n"
 
 
@@ -127,6 +143,11 @@ async def _lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         parts.append(rest)
     if line := b"".join(parts):
         yield line
+
+
+def _bookmark(document: Document) -> Document:
+    version = document["metadata"].get("resourceVersion")
+    return {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
 
 
 def _columns(table: Document) -> list[str]:

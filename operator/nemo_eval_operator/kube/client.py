@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from urllib.parse import quote
 
 from pydantic import JsonValue
@@ -56,15 +56,25 @@ class Secret:
     labels: dict[str, str] = field(default_factory=dict)
 
 
+class WriteObserver(Protocol):
+    """Follows the writes to the operator's kinds."""
+
+    def begun(self, key: ObjectKey) -> None:
+        """A write is sent."""
+
+    def ended(self, key: ObjectKey, version: str | None) -> None:
+        """The write resulted in this resourceVersion; None where it failed, or no answer came."""
+
+
 class KubeClient(ConfigMapCalls):
     """Reads and writes by way of `http`. Every method raises KubeError and nothing else.
 
-    `on_write` hears of each change to an object of ours, and which resourceVersion came of it.
+    `observer` is notified of each write to the operator's kinds.
     """
 
-    def __init__(self, http: KubeHttp, *, on_write: Callable[[ObjectKey, str], None] | None = None) -> None:
+    def __init__(self, http: KubeHttp, *, observer: WriteObserver | None = None) -> None:
         super().__init__(ApiServer(http))
-        self._on_write = on_write
+        self._observer = observer
         self._too_large: set[ObjectKey] = set()
         self._heavy = asyncio.Semaphore(1)
 
@@ -221,19 +231,25 @@ class KubeClient(ConfigMapCalls):
             {"op": "test", "path": "/metadata/uid", "value": meta.uid},
             {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
         ]
+        body: list[JsonValue] = [*preconditions, *operations]
+        if self._observer is None:
+            return await self._write(key, subresource, body)
+        version = None
+        self._observer.begun(key)
+        try:
+            document = await self._write(key, subresource, body)
+            version = _resource_version(document)
+        finally:
+            self._observer.ended(key, version)
+        return document
+
+    async def _write(self, key: ObjectKey, subresource: str, body: list[JsonValue]) -> JsonObject:
         # The API server needs a second of CPU to patch one that is too large: one such write at a time.
         async with self._heavy if key in self._too_large else nullcontext():
-            # Metadata alone: an HTTP answer is freed by the garbage collector only, and may have 1.3 MB.
-            written = await self._server.send(
-                "PATCH",
-                key.path + subresource,
-                body=[*preconditions, *operations],
-                headers={**JSON_PATCH, **METADATA},
-            )
-        document = metadata_in(written.content)
-        if self._on_write is not None:
-            self._on_write(key, _resource_version(document))
-        return document
+            # Metadata alone: the whole object may have 1.3 MB.
+            path = key.path + subresource
+            written = await self._server.send("PATCH", path, body=body, headers={**JSON_PATCH, **METADATA})
+        return metadata_in(written.content)
 
 
 def _weighed(content: bytes, path: str) -> Weighed:

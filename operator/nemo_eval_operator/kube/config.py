@@ -18,6 +18,7 @@ from .http import (
     CONNECTIONS,
     READ_SECONDS,
     USER_AGENT,
+    KubeHttp,
     OverAiohttp,
     OverHttpx,
     Token,
@@ -104,7 +105,7 @@ def _of_the_pod() -> Credentials | None:
     )
 
 
-def http_client(credentials: Credentials) -> OverAiohttp | OverHttpx:
+def http_client(credentials: Credentials) -> KubeHttp:
     """Return a client for the API server, to be entered; it trusts a CA that is named, and no other."""
     if uses_proxy(credentials.server):
         return OverHttpx(httpx_client(credentials))

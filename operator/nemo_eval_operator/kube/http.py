@@ -59,7 +59,16 @@ class HttpAnswer(Protocol):
 
 
 class KubeHttp(Protocol):
-    """Makes requests to one API server, with its credentials."""
+    """Makes requests to one API server, with its credentials, while it is entered as a context manager."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
     def exchange(
         self, method: str, path: str, *, headers: Mapping[str, str], content: bytes | None = None
