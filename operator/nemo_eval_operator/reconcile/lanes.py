@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.resources import CONNECTION_PLURAL, EvaluatorUsed
-from nemo_eval_operator.workqueue import ObjectStates
+from nemo_eval_operator.workqueue import OWN_LANE, ObjectStates
 
 __all__ = ["OWN_LANE", "lane_at", "lane_of", "put_in_lane"]
-
-OWN_LANE: Final = "own"
-"""No connection's, whose names have a slash."""
 
 
 def lane_at(used: EvaluatorUsed) -> str:

@@ -19,7 +19,7 @@ from nemo_eval_operator.resources import EvaluatorUsed, NemoEvaluatorConnection
 from nemo_eval_operator.runtime.heartbeats import Heartbeat, Heartbeats
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.settings import Settings
-from nemo_eval_operator.workqueue import WorkQueue
+from nemo_eval_operator.workqueue import OWN_LANE, WorkQueue
 
 from .bulkhead import Bulkhead
 from .circuit_breaker import CircuitBreaker
@@ -163,6 +163,8 @@ class EvaluatorFactory:
             interval=interval,
             heartbeat=beats["poller"],
             metrics=self.metrics,
+            # Of objects of connections the queue knows the lane.
+            lane=OWN_LANE if connection is None else None,
         )
         recount = self._recount(evaluator, connection, beats["recount"])
         return evaluator, self._start_loops(evaluator, poller, recount, beats)

@@ -56,7 +56,9 @@ class Poller:
         heartbeat: Heartbeat,
         metrics: Metrics,
         fallback: float = FALLBACK_SECONDS,
+        lane: str | None = None,
     ) -> None:
+        self._lane = lane
         self._metrics = metrics
         self._evaluator = evaluator
         self._tracker = tracker
@@ -179,7 +181,7 @@ class Poller:
         for followed, error in failed:
             unclear = meaning_of(error, Operation.READ_JOB).reason is not None
             if unclear and self._tracker.report_unclear(followed, error.detail):
-                self._queue.add(followed.key, urgent=True)
+                self._queue.add(followed.key, urgent=True, lane=self._lane)
 
     async def _get(self, followed: TrackedJob) -> None:
         try:
@@ -193,7 +195,7 @@ class Poller:
         if isinstance(remote, RemoteJob):
             self._lister.observe_clock(followed, remote)
         if self._tracker.report(followed, remote):
-            self._queue.add(followed.key, urgent=True)
+            self._queue.add(followed.key, urgent=True, lane=self._lane)
 
     def _pace(self, followed: TrackedJob) -> float:
         seconds = poll_seconds(

@@ -4,6 +4,15 @@ from .fair_queue import FairQueue
 from .object_states import ObjectState, ObjectStates
 from .queue import WorkQueue
 from .retries import RetryLater, WaitInLane
-from .shares import Shares
+from .shares import OWN_LANE, Shares
 
-__all__ = ["FairQueue", "ObjectState", "ObjectStates", "RetryLater", "Shares", "WaitInLane", "WorkQueue"]
+__all__ = [
+    "OWN_LANE",
+    "FairQueue",
+    "ObjectState",
+    "ObjectStates",
+    "RetryLater",
+    "Shares",
+    "WaitInLane",
+    "WorkQueue",
+]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -18,10 +17,11 @@ from nemo_eval_operator.kube import KubeError, ObjectKey, Outdated, named
 from nemo_eval_operator.runtime.backoff import pause_after
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 
-from .fair_queue import FairQueue, Rank
+from .fair_queue import Rank
+from .lanes import Lanes
 from .object_states import ObjectStates
 from .retries import MAX_BACKOFF_SECONDS, RetryLater, WaitInLane
-from .shares import FIRST_READS, Shares, group_of, is_connection
+from .shares import FIRST_READS, Shares, is_connection
 
 __all__ = ["Reconcile", "WorkQueue"]
 
@@ -56,11 +56,7 @@ class WorkQueue:
         """What is kept of each object."""
         self._lane_of = lane_of
         self._shares = shares or Shares()
-        self._lanes: dict[str, FairQueue] = {}
-        self._turns: deque[str] = deque()
-        """Of the groups of lanes."""
-        self._lanes_of: dict[str, deque[str]] = {}
-        """The lanes of each group, in turn."""
+        self._lanes = Lanes(self._shares)
         self._ready = asyncio.Semaphore(0)
         """As many as there are keys that a worker may take, or more."""
         self._queued: dict[ObjectKey, float] = {}
@@ -84,22 +80,21 @@ class WorkQueue:
             self.states.of(key).priority = priority
             self.states.tidy(key)
 
-    def add(self, key: ObjectKey, *, urgent: bool = False) -> None:
+    def add(self, key: ObjectKey, *, urgent: bool = False, lane: str | None = None) -> None:
         """Reconcile `key` as soon as a worker is free; once, however often it is added before that.
 
-        Of one namespace's keys the urgent go first, until they were reconciled, then those of higher priority,
-        then the older.
+        Of one namespace's keys the urgent go first, then those of higher priority, then the older. A key is
+        urgent until it was reconciled. `lane`: where the key waits, if it is known to need that evaluator.
         """
         self._drop_timer(key)
         if urgent and not self.states.read(key).urgent:
             self.states.of(key).urgent = True
-            for line in self._lanes.values() if key in self._queued else ():
-                if key in line:
-                    line.put(key, self._rank(key))
+            if key in self._queued:
+                self._lanes.change_rank(key, self._rank(key))
         if key in self._active:
             self._again.add(key)
         elif key not in self._queued:
-            self._line_up(key, self._lane_of(key))
+            self._line_up(key, lane or self._lane_of(key))
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
         """Reconcile `key` in `seconds`; a later call replaces an earlier one."""
@@ -142,8 +137,7 @@ class WorkQueue:
         self._wake()
 
     def _patience(self, key: ObjectKey, lane: str) -> float:
-        first_reads = self._lanes.get(FIRST_READS)
-        crowded = first_reads is not None and first_reads.holds_others_than(key.namespace)
+        crowded = self._lanes.has_first_reads_of_others(key.namespace)
         return 0.0 if crowded and is_connection(lane) else LANE_PATIENCE_SECONDS
 
     async def work(self, reconcile: Reconcile, *, heartbeat: Heartbeat) -> None:
@@ -207,21 +201,14 @@ class WorkQueue:
         return (not (state := self.states.read(key)).urgent, -state.priority, "")
 
     def _line_up(self, key: ObjectKey, lane: str) -> None:
-        if lane not in self._lanes:
-            self._lanes[lane] = FairQueue()
-            group = group_of(lane)
-            if group not in self._lanes_of:
-                self._lanes_of[group] = deque()
-                self._turns.append(group)
-            self._lanes_of[group].append(lane)
         self._queued[key] = time.monotonic()
-        self._lanes[lane].put(key, self._rank(key))
+        self._lanes.put(key, lane, self._rank(key))
         self._ready.release()
 
     def _wake(self) -> None:
         """A key has left its lane, which makes room for one more, there or in another."""
-        self._left.set()
-        self._left = asyncio.Event()
+        left, self._left = self._left, asyncio.Event()
+        left.set()
         self._ready.release()
 
     def _start(self, key: ObjectKey, lane: str) -> None:
@@ -233,35 +220,13 @@ class WorkQueue:
 
     def _next(self) -> ObjectKey | None:
         """The next key, from now on at work; None where those that wait are of lanes that are full."""
-        for _ in range(len(self._turns)):
-            group = self._turns[0]
-            self._turns.rotate(-1)
-            if self._shares.has_room(group) and (found := self._next_of(group)):
-                lane, key = found
-                del self._queued[key]
-                self._start(key, lane)
-                return key
-        return None
-
-    def _next_of(self, group: str) -> tuple[str, ObjectKey] | None:
-        lanes = self._lanes_of[group]
-        for _ in range(len(lanes)):
-            lane = lanes.popleft()
-            line = self._lanes[lane]
-            if not line:
-                del self._lanes[lane]
-                continue
-            lanes.append(lane)
-            if lane == FIRST_READS:
-                key = line.pop(self._shares.may_read)
-            else:
-                key = line.pop() if self._shares.may_call(lane) else None
-            if key is not None:
-                return lane, key
-        if not lanes:
-            del self._lanes_of[group]
-            self._turns.remove(group)
-        return None
+        found = self._lanes.pop()
+        if found is None:
+            return None
+        lane, key = found
+        del self._queued[key]
+        self._start(key, lane)
+        return key
 
     async def _attend(self, key: ObjectKey, reconcile: Reconcile) -> None:
         self._drop_timer(key)

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-__all__ = ["FIRST_READS", "MAX_CONNECTION_CALLS", "Shares", "group_of", "is_connection"]
+__all__ = ["FIRST_READS", "MAX_CONNECTION_CALLS", "OWN_LANE", "Shares", "group_of", "is_connection"]
 
 FIRST_READS: Final = ""
 """The lane of objects of which is not known yet which evaluator they are about."""
+
+OWN_LANE: Final = "own"
+"""The lane of all objects about the operator's own evaluator; those of connections have a slash."""
 
 MAX_CONNECTION_CALLS: Final = 192
 """Workers that may call evaluators of connections at the same time. Those beyond the number of NEMO_WORKERS

@@ -100,6 +100,34 @@ async def test_a_key_stays_urgent_until_it_was_reconciled(event: str) -> None:
     assert not queue.states.read(key("a", "news")).urgent
 
 
+async def test_news_gets_the_next_worker_of_its_evaluator_before_new_objects_that_wait_for_one() -> None:
+    queue = WorkQueue(shares=Shares(workers=4, per_evaluator=1))
+    entering, taken = list[str](), list[str]()
+    all_entering, done = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(key: ObjectKey) -> float | None:
+        entering.append(key.name)
+        if len(entering) == 3:
+            all_entering.set()
+        await queue.enter(key, "own")
+        taken.append(key.name)
+        if len(taken) == 1:
+            await all_entering.wait()
+            queue.add(ObjectKey("nemoevaljobs", "a", "news"), urgent=True, lane="own")
+        if len(taken) == 4:
+            done.set()
+        return None
+
+    workers = [asyncio.create_task(queue.work(reconcile, heartbeat=Heartbeat(60))) for _ in range(5)]
+    for name in ("one", "two", "three"):
+        queue.add(key("a", name))
+    await asyncio.wait_for(done.wait(), 10)
+    await queue.drain(10)
+    for worker in workers:
+        worker.cancel()
+    assert taken[:2] == ["one", "news"]
+
+
 async def test_a_priority_that_is_taken_back_counts_no_more() -> None:
     queue = WorkQueue()
     queue.add(key("a", "old"))
