@@ -20,6 +20,7 @@ import pytest
 import yaml
 from typing_extensions import override
 
+from nemo_eval_operator.gates import evidence_of, gate_of, judge, samples_in
 from nemo_local_evaluator.harness import Harness
 from nemo_local_evaluator.harness import child as child_script
 from tests.unit.local_evaluator.harness import TERMINAL, Evaluator, FakeModel, evaluator, model_target
@@ -198,6 +199,24 @@ async def test_a_task_is_scored_as_by_hand(server: Evaluator, loopback: Loopback
     samples = (server.data / "jobs" / job["id"] / "samples" / "capitals.jsonl").read_text().splitlines()
     assert len(samples) == 2 * len(ANSWERS)
     assert json.loads(samples[0])["item"]["question"] in ANSWERS
+
+
+async def test_a_gate_pairs_the_items_of_two_runs_by_their_sample_logs(
+    server: Evaluator, loopback: LoopbackModel
+) -> None:
+    runs = []
+    for _ in range(2):
+        job = await run(server, loopback)
+        files = await server.http.get(f"/v1/evaluation/jobs/{job['id']}/download-results")
+        samples = samples_in(files.content, lambda value: value)
+        runs.append(evidence_of(await server.get(f"jobs/{job['id']}/results"), samples))
+    strict, flexible = (f"capitals-metric_ranking-{rank}" for rank in (1, 3))
+    gate = gate_of({"criteria": [{"score": name, "maxDrop": 0.5} for name in (strict, flexible)]})
+
+    found = judge(gate, runs[1], runs[0]).criteria
+
+    assert [(one.evidence, one.items, one.delta) for one in found] == [("Paired", len(ANSWERS), 0.0)] * 2
+    assert [one.value for one in found] == [0.5, 0.75]
 
 
 async def test_the_config_s_tasks_are_what_is_evaluated(server: Evaluator, loopback: LoopbackModel) -> None:

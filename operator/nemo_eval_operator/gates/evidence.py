@@ -21,14 +21,19 @@ from .statistics import Moments
 
 __all__ = ["Evidence", "ScoreEvidence", "evidence_of"]
 
-RANKED: Final = re.compile(r"(?P<task>.+-metric_ranking-)(?P<rank>\d+)")
-"""How NeMo numbers the scores of lm-eval; the standard error of one has the next number."""
+RANK: Final = "-metric_ranking-"
+
+RANKED: Final = re.compile(rf"(?P<task>.+){RANK}(?P<rank>\d{{1,9}})")
+"""How NeMo names and numbers the scores of an lm-eval task; the standard error of one has the next number."""
 
 MIN_KNOWN: Final = 0.9
 """Share of the scored items that have to be known by themselves for a run to be paired with another."""
 
 MAX_COUNT: Final = 10**12
 """Items of one score; beyond it a count is none, as Kubernetes would refuse it."""
+
+Scores = dict[str, JsonObject]
+"""Entries of the scores of one metric, by name."""
 
 STDERR: Final = "_stderr"
 """Ends the name of an lm-eval metric that holds standard errors."""
@@ -125,26 +130,35 @@ def _samples_in(tasks: JsonObject) -> dict[str, SampleScores]:
 def _in_level(
     level: JsonValue, *, path: tuple[str, ...], samples: Mapping[str, SampleScores]
 ) -> Iterator[ScoreEvidence]:
-    for name, entry in level.items() if isinstance(level, dict) else ():
+    entries = level if isinstance(level, dict) else {}
+    for name, entry in entries.items():
         if isinstance(entry, dict):
             here = (*path, name)
-            yield from _in_metrics(entry.get("metrics"), owner="/".join(here), samples=samples.get(name))
+            metrics = _metrics(entry)
+            # NeMo gives each metric of lm-eval, and its standard errors, as a task of its own.
+            errors = _metrics(entries.get(name + STDERR)) | metrics
+            yield from _in_metrics(metrics, errors=errors, path=here, samples=samples)
             yield from _in_level(entry.get("groups"), path=here, samples={})
 
 
-def _in_metrics(metrics: JsonValue, *, owner: str, samples: SampleScores | None) -> Iterator[ScoreEvidence]:
-    known = {metric: _scores(entry) for metric, entry in metrics.items()} if isinstance(metrics, dict) else {}
-    for metric, scores in known.items():
+def _in_metrics(
+    metrics: Mapping[str, Scores],
+    *,
+    errors: Mapping[str, Scores],
+    path: tuple[str, ...],
+    samples: Mapping[str, SampleScores],
+) -> Iterator[ScoreEvidence]:
+    for metric, scores in metrics.items():
         for name, entry in scores.items():
             stats, value = entry.get("stats"), number_in(entry.get("value"))
-            stderr = _ranked_stderr(known.get(metric + STDERR, {}), name)
-            items = samples.of(metric, name, value=value, confirm=stderr is not None) if samples else {}
+            ranked = RANKED.fullmatch(name)
+            sampled = samples.get(ranked["task"] if ranked else path[-1])
             yield _score(
-                f"{owner}/{metric}/{name}",
+                "/".join((*path, metric, name)),
                 value,
                 stats if isinstance(stats, dict) else {},
-                stderr=stderr,
-                items=items,
+                stderr=_ranked_stderr(errors.get(metric + STDERR, {}), ranked) if ranked else None,
+                items=sampled.of(metric, name, value=value, confirm=ranked is not None) if sampled else {},
             )
 
 
@@ -173,14 +187,17 @@ def _score(
     )
 
 
-def _ranked_stderr(errors: Mapping[str, JsonObject], name: str) -> float | None:
-    if not (ranked := RANKED.fullmatch(name)):
-        return None
-    entry = errors.get(f"{ranked['task']}{int(ranked['rank']) + 1}")
+def _ranked_stderr(errors: Scores, ranked: re.Match[str]) -> float | None:
+    entry = errors.get(f"{ranked['task']}{RANK}{int(ranked['rank']) + 1}")
     return number_in(entry.get("value")) if entry else None
 
 
-def _scores(entry: JsonValue) -> dict[str, JsonObject]:
+def _metrics(entry: JsonValue) -> dict[str, Scores]:
+    metrics = entry.get("metrics") if isinstance(entry, dict) else None
+    return {name: _scores(one) for name, one in metrics.items()} if isinstance(metrics, dict) else {}
+
+
+def _scores(entry: JsonValue) -> Scores:
     scores = entry.get("scores") if isinstance(entry, dict) else None
     found = scores.items() if isinstance(scores, dict) else ()
     return {name: one for name, one in found if isinstance(one, dict)}

@@ -77,7 +77,7 @@ class SampleScores:
         return len(self._found)
 
     def of(self, metric: str, score: str, *, value: float | None, confirm: bool) -> Mapping[str, float]:
-        """Return the items of a score; none where several variants of it may be meant.
+        """Return the items of a score; none where several variants may be meant that differ in an item.
 
         `confirm`: only items whose mean is `value` count. lm-eval scores an answer by several filters.
         """
@@ -86,7 +86,7 @@ class SampleScores:
         named = [items for (m, n, _), items in self._found.items() if m == metric and n in {score, ""}]
         if confirm:
             named = [items for items in named if value is not None and _has_mean(items, value)]
-        return named[0] if len(named) == 1 else {}
+        return named[0] if named and all(items == named[0] for items in named[1:]) else {}
 
 
 def _has_mean(items: Mapping[str, float], value: float) -> bool:

@@ -304,21 +304,6 @@ def test_a_policy_may_ask_for_the_values_alone() -> None:
     assert judge(a_gate(gate), evidence_of(CORPUS), evidence_of(CORPUS)).verdict is Result.PASSED
 
 
-def test_standard_errors_of_lm_eval_are_used() -> None:
-    def academic(value: float) -> Evidence:
-        metrics: JsonObject = {
-            "exact_match": {"scores": {"gsm8k-metric_ranking-1": {"value": value}}},
-            "exact_match_stderr": {"scores": {"gsm8k-metric_ranking-2": {"value": 0.01}}},
-        }
-        return evidence_of({"tasks": {"gsm8k": {"metrics": metrics}}})
-
-    gate = a_gate({"criteria": [{"score": "gsm8k/exact_match", "maxDrop": 0.02}]})
-
-    assert judge(gate, academic(0.70), academic(0.70)).verdict is Result.INCONCLUSIVE
-    assert judge(gate, academic(0.60), academic(0.70)).verdict is Result.FAILED
-    assert judge(gate, academic(0.75), academic(0.70)).verdict is Result.PASSED
-
-
 def test_judging_twice_gives_the_same() -> None:
     before, after = flipped(120, 60, 14, 6)
 
