@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from nemo_eval_operator.gates import CriterionReason
 from nemo_eval_operator.lifecycle import ConditionSet, Outcome, conditions_of, event_of_change
 from nemo_eval_operator.lifecycle.reason_reference import (
     BENCHMARK_ENTRIES,
@@ -72,6 +73,11 @@ def conditions_page() -> str:
             parts += [
                 table(single, ((f"`{one.reason}`", cell(one.meaning), cell(one.action)) for one in own)),
             ]
+    parts += [
+        "\n## Criteria of gates\n\nReasons in `status.gate.criteria` and in what `gate -o json` prints. "
+    ]
+    parts += ["None of them is a pass; `spec.gate.onInconclusive` decides what they make of the job.\n\n"]
+    parts += [table(("reason", "meaning", "what to do"), map(_criterion, CriterionReason))]
     parts += ["\n## Events\n\nEvents that are posted besides changes of conditions.\n\n"]
     columns = ("reason", "kinds", "meaning", "what to do")
     parts += [
@@ -89,6 +95,10 @@ def conditions_page() -> str:
 def _conditions(entries: Iterable[ConditionEntry]) -> str:
     head = ("reason", "conditions", "meaning", "what to do", "event", "kstatus", "Argo CD")
     return table(head, (_row(entry) for entry in entries))
+
+
+def _criterion(reason: CriterionReason) -> tuple[str, ...]:
+    return f"`{reason}`", cell(reason.meaning), cell(reason.action)
 
 
 def _row(entry: ConditionEntry) -> tuple[str, ...]:

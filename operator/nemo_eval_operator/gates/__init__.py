@@ -1,7 +1,8 @@
 """Gates: whether a run is good enough, by thresholds and by comparison with an earlier run.
 
 Pure: `evidence` and `samples` read a results document, `packing` keeps what they found, `policy` reads the
-rules, `judging` applies one to the other, and `reporting` prints the verdict.
+rules, `judging` applies one to the other, `reasons` are those of criteria that it cannot decide, and
+`reporting` prints the verdict.
 """
 
 from .archives import samples_in
@@ -10,12 +11,14 @@ from .evidence import Evidence, ScoreEvidence, evidence_of
 from .judging import CriterionResult, Judgement, NoBaseline, Result, judge, not_judged
 from .packing import EvidenceUnreadable, Packed, pack, unpack
 from .policy import Gate, PolicyInvalid, gate_of, gate_of_spec
+from .reasons import CriterionReason
 from .reporting import as_json, as_markdown, as_text, markdown_cell
 from .samples import ItemKeys, SampleScores
 from .statistics import Interval
 
 __all__ = [
     "Comparison",
+    "CriterionReason",
     "CriterionResult",
     "Evidence",
     "EvidenceUnreadable",

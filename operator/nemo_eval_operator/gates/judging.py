@@ -17,6 +17,7 @@ from nemo_eval_operator.resources import Direction, GateSpec, Tier
 from .comparing import Comparison, Pairing, compare, interval_of
 from .evidence import Evidence, ScoreEvidence
 from .policy import Criterion, Gate
+from .reasons import CriterionReason
 from .statistics import Interval
 
 __all__ = ["CriterionResult", "Judgement", "NoBaseline", "Result", "judge", "not_judged"]
@@ -43,8 +44,8 @@ class CriterionResult:
     tier: Tier
     result: Result
     message: str
-    reason: str | None = None
-    """Why it could not be judged, in one CamelCase word."""
+    reason: CriterionReason | None = None
+    """Why it could not be judged."""
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -72,7 +73,7 @@ class Judgement:
 class NoBaseline:
     """The reason why a requested baseline is missing; it is never skipped."""
 
-    reason: str
+    reason: CriterionReason
     message: str
 
 
@@ -81,14 +82,14 @@ class _Finding:
     result: Result
     message: str
     items_needed: int | None = None
-    reason: str | None = None
+    reason: CriterionReason | None = None
 
     @property
     def text(self) -> str:
         return f"{self.reason}: {self.message}" if self.reason else self.message
 
 
-def _unknown(reason: str, message: str) -> _Finding:
+def _unknown(reason: CriterionReason, message: str) -> _Finding:
     return _Finding(Result.INCONCLUSIVE, message, reason=reason)
 
 
@@ -100,7 +101,7 @@ def judge(gate: Gate, candidate: Evidence, baseline: Evidence | NoBaseline | Non
     return Judgement(verdict, passed, results)
 
 
-def not_judged(gate: GateSpec, reason: str, message: str) -> Judgement:
+def not_judged(gate: GateSpec, reason: CriterionReason, message: str) -> Judgement:
     """Return the verdict where nothing could be judged; it does not pass, whatever `onInconclusive` says."""
     results = tuple(
         CriterionResult(
@@ -132,7 +133,7 @@ def _criterion(
     found, problem = _only(candidate, criterion.score, "the run")
     if found is None or found.value is None:
         message = problem or f"{found.name if found else criterion.score} has no number"
-        return _result(criterion, [_unknown("ScoreMissing", message)])
+        return _result(criterion, [_unknown(CriterionReason.SCORE_MISSING, message)])
     findings, comparison = [*_completeness(criterion, found)], None
     own = interval_of(found, gate.confidence, minimum_items=gate.minimum_items)
     findings += _bounds(criterion, found, own)
@@ -150,16 +151,16 @@ def _criterion(
 
 def _baseline_score(
     criterion: Criterion, baseline: Evidence | NoBaseline | None
-) -> tuple[ScoreEvidence | None, tuple[str, str]]:
+) -> tuple[ScoreEvidence | None, tuple[CriterionReason, str]]:
     """The baseline's score, and reason and message of why there is none."""
     if baseline is None:
-        return None, ("BaselineMissing", "no baseline was given")
+        return None, (CriterionReason.BASELINE_MISSING, "no baseline was given")
     if isinstance(baseline, NoBaseline):
         return None, (baseline.reason, baseline.message)
     found, problem = _only(baseline, criterion.score, "the baseline")
     if found is not None and found.value is None:
         problem = f"{found.name} has no number in the baseline"
-    return found, ("ScoreMissing", problem)
+    return found, (CriterionReason.SCORE_MISSING, problem)
 
 
 def _only(evidence: Evidence, name: str, where: str) -> tuple[ScoreEvidence | None, str]:
@@ -177,7 +178,7 @@ def _only(evidence: Evidence, name: str, where: str) -> tuple[ScoreEvidence | No
 def _completeness(criterion: Criterion, found: ScoreEvidence) -> Iterator[_Finding]:
     if found.nan_fraction > criterion.max_na_n_fraction:
         yield _unknown(
-            "TooManyNaN",
+            CriterionReason.TOO_MANY_NAN,
             f"{found.nan_fraction:.1%} of the items have no score, allowed {criterion.max_na_n_fraction:.1%}",
         )
 
@@ -192,7 +193,7 @@ def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) ->
             result = Result.PASSED if sign * found.value >= sign * bound else Result.FAILED
             yield _Finding(result, f"{found.value:.4g}, {wanted}")
         elif own is None:
-            yield _unknown("NoStatistics", f"{found.value:.4g} has no interval, {wanted}")
+            yield _unknown(CriterionReason.NO_STATISTICS, f"{found.value:.4g} has no interval, {wanted}")
         else:
             low, high = sorted((sign * own.low, sign * own.high))
             result = _against(Interval(low, high), sign * bound)
@@ -201,7 +202,7 @@ def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) ->
 
 def _drops(gate: Gate, criterion: Criterion, compared: Comparison) -> Iterator[_Finding]:
     if compared.items_differ:
-        yield _unknown("ItemsDiffer", compared.items_differ)
+        yield _unknown(CriterionReason.ITEMS_DIFFER, compared.items_differ)
         return
     sign = 1 if criterion.direction is Direction.HIGHER else -1
     if (allowed := criterion.max_drop) is not None:
@@ -234,7 +235,7 @@ def _drop(
             result = Result.PASSED if sign * delta >= -allowed else Result.FAILED
             return _Finding(result, f"{moved}, allowed drop {wanted}, by the values alone")
         few = f"{compared.items} items, fewer than {gate.minimum_items}" if interval else "no statistics"
-        return _unknown("NoStatistics", f"{moved}, allowed drop {wanted}, {few}")
+        return _unknown(CriterionReason.NO_STATISTICS, f"{moved}, allowed drop {wanted}, {few}")
     low, high = sorted((sign * interval.low, sign * interval.high))
     result = _against(Interval(low, high), -allowed)
     text = (

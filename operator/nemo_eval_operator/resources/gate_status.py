@@ -56,7 +56,8 @@ class CriterionStatus(KubeModel):
     reason: str | None = Field(
         None,
         description=(
-            "Why the criterion could not be judged, e.g. ScoreMissing, ItemsDiffer, BenchmarkDiffers."
+            "Why the criterion could not be judged, e.g. ScoreMissing, ItemsDiffer, BenchmarkDiffers; "
+            "docs/reference/conditions.md has all."
         ),
     )
     message: str = Field(description="The result in one sentence.")

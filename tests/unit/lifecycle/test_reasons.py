@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import nemo_eval_operator
+from nemo_eval_operator.gates import CriterionReason
 from nemo_eval_operator.lifecycle import ConditionSet, Operation
 from nemo_eval_operator.lifecycle.evaluator_errors.table import TABLES
 from nemo_eval_operator.lifecycle.reason_reference import (
@@ -18,7 +19,7 @@ from nemo_eval_operator.lifecycle.reason_reference import (
     EventEntry,
 )
 from nemo_eval_operator.reasons import EventType, Reason
-from testbed.reference.conditions import SHOWN
+from testbed.reference.conditions import SHOWN, conditions_page
 from tests.argocd import health
 from tests.documented import conditions_to_kstatus
 
@@ -37,9 +38,15 @@ ENTRIES: list[ConditionEntry | EventEntry] = [
 OTHER_WORDS = {
     ("lifecycle/conditions.py", "GatePassed"),
     ("lifecycle/conditions.py", "Suspended"),
+    ("plugin/outcome.py", "GatePassed"),
+    ("plugin/outcome.py", "Running"),
+    ("plugin/report/details.py", "Completed"),
+    ("plugin/run_rows.py", "Running"),
+    ("plugin/run_rows.py", "Suspended"),
+    ("plugin/why_screen.py", "Suspended"),
     ("resources/connection.py", "Running"),
 }
-"""Types of conditions, and heading of a column."""
+"""Types of conditions, phases, and headings."""
 
 
 def decision_modules() -> Iterator[tuple[str, ast.Module]]:
@@ -59,14 +66,15 @@ def other_vocabularies(module: ast.Module) -> set[ast.AST]:
     return found
 
 
-def test_no_reason_is_spelled_outside_the_enum() -> None:
+@pytest.mark.parametrize("vocabulary", [Reason, CriterionReason])
+def test_no_reason_is_spelled_outside_the_enum(vocabulary: type[Reason | CriterionReason]) -> None:
     spelled = [
         f"{name}:{node.lineno}: {node.value}"
         for name, module in decision_modules()
         for others in [other_vocabularies(module)]
         for node in ast.walk(module)
         if isinstance(node, ast.Constant)
-        and node.value in set(Reason)
+        and node.value in set(vocabulary)
         and node not in others
         and (name, node.value) not in OTHER_WORDS
     ]
@@ -76,16 +84,16 @@ def test_no_reason_is_spelled_outside_the_enum() -> None:
 @pytest.fixture(scope="module")
 def used() -> set[str]:
     return {
-        node.attr
+        ast.unparse(node)
         for _, module in decision_modules()
         for node in ast.walk(module)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "Reason"
+        if isinstance(node, ast.Attribute)
     }
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_a_reason_is_used(reason: Reason, used: set[str]) -> None:
-    assert reason.name in used
+@pytest.mark.parametrize("reason", [*Reason, *CriterionReason])
+def test_a_reason_is_used(reason: Reason | CriterionReason, used: set[str]) -> None:
+    assert f"{type(reason).__name__}.{reason.name}" in used
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -107,10 +115,20 @@ def test_a_kind_describes_a_reason_once(entries: tuple[ConditionEntry, ...]) -> 
     assert len(set(reasons)) == len(reasons)
 
 
-def test_members_are_sorted_and_named_after_their_spelling() -> None:
-    names = [reason.name for reason in Reason]
+@pytest.mark.parametrize("vocabulary", [Reason, CriterionReason])
+def test_members_are_sorted_and_named_after_their_spelling(
+    vocabulary: type[Reason | CriterionReason],
+) -> None:
+    names = [reason.name for reason in vocabulary]
     assert names == sorted(names)
-    assert [name.replace("_", "").lower() for name in names] == [reason.value.lower() for reason in Reason]
+    assert [name.replace("_", "").lower() for name in names] == [one.value.lower() for one in vocabulary]
+
+
+@pytest.mark.parametrize("reason", CriterionReason)
+def test_a_reason_of_a_criterion_is_described(reason: CriterionReason) -> None:
+    _, _, section = conditions_page().partition("\n## Criteria of gates\n")
+    (row,) = [line for line in section.splitlines() if line.startswith(f"| `{reason}` |")]
+    assert [text.strip()[-1] for text in row.strip("|").split("|")[1:]] == [".", "."]
 
 
 @pytest.mark.parametrize("conditions", ConditionSet)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nemo_eval_operator.clock import parse_timestamp
-from nemo_eval_operator.gates import NoBaseline
+from nemo_eval_operator.gates import CriterionReason, NoBaseline
 from nemo_eval_operator.lifecycle.conditions import reason_of
 from nemo_eval_operator.resources import (
     BaselineUsed,
@@ -44,20 +44,28 @@ def choose_named(
 ) -> BaselineFound | WaitForBaseline | NoBaseline:
     """Return the baseline that `spec.gate.baseline.jobRef` names; None as `baseline` where it is absent."""
     if baseline is None:
-        return NoBaseline("BaselineNotFound", f"there is no NemoEvalJob {name} in this namespace")
+        return NoBaseline(
+            CriterionReason.BASELINE_NOT_FOUND, f"there is no NemoEvalJob {name} in this namespace"
+        )
     if baseline.metadata.uid == job.metadata.uid:
-        return NoBaseline("BaselineIsItself", "a job cannot be its own baseline: name another in jobRef")
+        return NoBaseline(
+            CriterionReason.BASELINE_IS_ITSELF, "a job cannot be its own baseline: name another in jobRef"
+        )
     if baseline.status.completion_time is None:
         if may_wait and baseline.metadata.deletion_timestamp is None:
             phase = baseline.status.phase or Phase.PENDING
             return WaitForBaseline(name, f"the baseline {name} has not ended: it is {phase}")
         why = "is being deleted" if may_wait else "had not ended when spec.activeDeadlineSeconds had passed"
-        return NoBaseline("BaselineNotCompleted", f"the baseline {name} {why}")
+        return NoBaseline(CriterionReason.BASELINE_NOT_COMPLETED, f"the baseline {name} {why}")
     if baseline.status.phase is not Phase.SUCCEEDED:
         ended = f"{baseline.status.phase} ({reason_of(baseline.status.conditions) or 'no reason'})"
-        return NoBaseline("BaselineNotCompleted", f"the baseline {name} has no results: it ended as {ended}")
+        return NoBaseline(
+            CriterionReason.BASELINE_NOT_COMPLETED, f"the baseline {name} has no results: it ended as {ended}"
+        )
     if baseline.spec.dry_run:
-        return NoBaseline("BaselineIsDryRun", f"the baseline {name} is a dry run, which measures nothing")
+        return NoBaseline(
+            CriterionReason.BASELINE_IS_DRY_RUN, f"the baseline {name} is a dry run, which measures nothing"
+        )
     return _found(job, baseline)
 
 
@@ -104,7 +112,7 @@ class NewestJob:
             return None
         if self._rival is not None:
             return NoBaseline(
-                "BaselineAmbiguous",
+                CriterionReason.BASELINE_AMBIGUOUS,
                 f"{self._best.metadata.name} and {self._rival} match equally: both completed at "
                 f"{self._best.status.completion_time}. Name one of them in baseline.jobRef",
             )
@@ -123,8 +131,8 @@ class NewestJob:
                 else f"{self._not_passed} did, but their gates have"
             )
             message = f"no job{of} with the labels of baseline.selector has passed: {jobs} not passed"
-            return NoBaseline("BaselineNotPassed", message)
-        return NoBaseline("BaselineNotFound", message)
+            return NoBaseline(CriterionReason.BASELINE_NOT_PASSED, message)
+        return NoBaseline(CriterionReason.BASELINE_NOT_FOUND, message)
 
 
 def _found(job: NemoEvalJob, baseline: NemoEvalJob) -> BaselineFound:
@@ -147,9 +155,11 @@ def difference(job: NemoEvalJob, baseline: BaselineUsed) -> NoBaseline | None:
         return None
     if ours is None or baseline.benchmark_hash is None:
         which = "this run" if ours is None else f"the baseline {baseline.name}"
-        return NoBaseline("BenchmarkDiffers", f"the config that {which} measured is not recorded")
+        return NoBaseline(
+            CriterionReason.BENCHMARK_DIFFERS, f"the config that {which} measured is not recorded"
+        )
     return NoBaseline(
-        "BenchmarkDiffers",
+        CriterionReason.BENCHMARK_DIFFERS,
         f"the baseline {baseline.name} measured another config ({_short(baseline.benchmark_hash)}) than "
         f"this run ({_short(ours)}): compare config.json in the two results ConfigMaps",
     )

@@ -8,6 +8,7 @@ from collections import defaultdict
 from weakref import WeakValueDictionary
 
 from nemo_eval_operator.gates import (
+    CriterionReason,
     Evidence,
     Gate,
     NoBaseline,
@@ -95,7 +96,7 @@ class GateJudge:
         try:
             gate = gate_of_spec(spec)
         except PolicyInvalid as error:
-            return Judged(not_judged(spec, "InvalidGate", str(error)), None)
+            return Judged(not_judged(spec, CriterionReason.INVALID_GATE, str(error)), None)
         chosen = None
         if spec.baseline is not None and _kept(job) is None:
             chosen = await self._chosen(job, spec, spec.baseline, may_wait=may_wait)
@@ -127,7 +128,7 @@ class GateJudge:
                 trace_of(error),
             )
             message = "the numbers of these runs cannot be compared: run the job again"
-            return Judged(not_judged(spec, "EvidenceUnreadable", message), used)
+            return Judged(not_judged(spec, CriterionReason.EVIDENCE_UNREADABLE, message), used)
 
     async def _baseline(
         self, job: NemoEvalJob, spec: GateSpec, chosen: BaselineFound | NoBaseline | None
@@ -178,10 +179,10 @@ class GateJudge:
                 count += 1
                 if count > MAX_MATCHES:
                     message = f"baseline.selector matches more than {MAX_MATCHES:,} jobs: add a label"
-                    return NoBaseline("SelectorTooBroad", message)
+                    return NoBaseline(CriterionReason.SELECTOR_TOO_BROAD, message)
                 newest.add(read_job(document)[0])
         except KubeRefused as error:
-            return NoBaseline("InvalidSelector", f"baseline.selector cannot be used: {error}")
+            return NoBaseline(CriterionReason.INVALID_SELECTOR, f"baseline.selector cannot be used: {error}")
         skips = spec.if_no_baseline == "Skip"
         return newest.choice() or (None if skips else newest.nothing_found)
 
