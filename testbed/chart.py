@@ -39,6 +39,10 @@ _VERSIONS: Final = {
     "deploy/chart/Chart.yaml": r"(?m)^((?:appV|v)ersion: ).+",
     "Dockerfile": r"(ARG VERSION=|-t nemo-eval-operator:)[^\s]+",
     "local-evaluator/pyproject.toml": r"(?m)^(version = \")[^\"]+",
+    **dict.fromkeys(
+        (f"deploy/recipes/{name}.yaml" for name in ("argo-rollouts", "flagger", "job", "tekton")),
+        r"(image: nemo-eval-operator:)[^\s]+",
+    ),
     "README.md": r"(-t nemo-eval-operator:)[^\s]+",
 }
 """What precedes the version, in each file that repeats it."""

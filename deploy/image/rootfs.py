@@ -22,7 +22,7 @@ from typing import Final
 PACKAGES_UNUSED: Final = ("kubernetes/aio", "kubernetes/client/api/*_v[0-9]*_api.py")
 
 # Dependencies bring commands of their own, and uv what activates an environment in a shell.
-COMMANDS_USED: Final = ("nemo-", "python")
+COMMANDS_USED: Final = ("nemo-", "kubectl-nemoeval", "python")
 
 # Of the standard library: what is for developers, and what brings a library of its own (curses, SQLite, Tk).
 PYTHON_UNUSED: Final = (
@@ -38,6 +38,7 @@ import nemo_eval_operator.cli
 from nemo_eval_operator.imports import import_without
 import_without("kopf", part="kubernetes")
 import nemo_eval_operator.app, nemo_eval_operator.runtime.health_check, nemo_eval_operator.uninstall
+import nemo_eval_operator.plugin.main, nemo_eval_operator.plugin.waiting
 """
 
 # One number for user and group, so that Kubernetes can check runAsNonRoot; distroless images have the same.

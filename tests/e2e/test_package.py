@@ -247,7 +247,8 @@ def test_the_file_system_of_the_image(environment: Environment, tmp_path: Path) 
     assert int(packages) > 10
     assert "nonroot:x:65532:65532:" in (root / "etc/passwd").read_text()
     programs = {path.name for path in root.rglob("bin/*") if not path.name.startswith("python")}
-    assert programs == {"nemo-eval-operator"}, "no shell, no package manager"
+    assert programs == {"nemo-eval-operator", "kubectl-nemoeval"}, "no shell, no package manager"
+    assert "Wait until runs have ended" in inside("kubectl-nemoeval", "wait", "--help")
     venv = root / environment.path.relative_to("/")
     assert size_of(venv) < LARGEST_ENVIRONMENT, "look what has grown: the image has to stay below 120 MB"
     compiled = {f"{path.parent.parent.name}/{path.name.partition('.')[0]}" for path in venv.rglob("*.pyc")}

@@ -1,8 +1,9 @@
-"""Access to the cluster with the user's kubeconfig, and what its errors mean for a user."""
+"""Access to the cluster with a kubeconfig or a pod's service account, and what its errors mean for a user."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from nemo_eval_operator.kube import (
     ObjectKey,
     UserClient,
     http_client,
+    pod_namespace,
 )
-from nemo_eval_operator.kube.kubeconfig import context_namespace
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 
@@ -30,6 +31,9 @@ from .exit_codes import CommandFailed, ExitCode
 __all__ = ["Access", "Cluster", "explain", "missing_right", "with_cluster"]
 
 ResultT = TypeVar("ResultT")
+
+USERS_KUBECONFIG: Final = Path("~/.kube/config")
+"""Kubeconfig that is used where no other one is named."""
 
 FORBIDDEN: Final = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
@@ -74,8 +78,8 @@ class Cluster:
 def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]]) -> ResultT:
     """Return what the command returns, which is given a connection. Raises CommandFailed."""
     try:
-        credentials = Credentials.of_kubeconfig(access.kubeconfig, access.context)
-        namespace = access.namespace or context_namespace(access.kubeconfig, access.context)
+        credentials, own_namespace = _credentials(access)
+        namespace = access.namespace or own_namespace
     except KubeConfigMissing as error:
         problem = " ".join(str(error).split()).rstrip(".")
         message = f"no access to a cluster: {problem}. Set --kubeconfig, --context or KUBECONFIG"
@@ -89,6 +93,21 @@ def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]
         return asyncio.run(run())
     except KubeError as error:
         raise explain(error) from error
+
+
+def _credentials(access: Access) -> tuple[Credentials, str]:
+    """Return credentials, and the namespace that they come with. Raises KubeConfigMissing.
+
+    Like kubectl, use a pod's service account only where there is no kubeconfig.
+    """
+    chosen = access.kubeconfig or access.context or os.environ.get("KUBECONFIG")
+    if not chosen and not USERS_KUBECONFIG.expanduser().exists() and (namespace := pod_namespace()):
+        return Credentials.find(None), namespace
+    # Imported here: a pod that only waits does not need the official client, which is slow to load.
+    from nemo_eval_operator.kube.kubeconfig import context_namespace  # noqa: PLC0415
+
+    credentials = Credentials.of_kubeconfig(access.kubeconfig, access.context)
+    return credentials, context_namespace(access.kubeconfig, access.context)
 
 
 def explain(error: KubeError) -> CommandFailed:

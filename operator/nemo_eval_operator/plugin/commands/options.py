@@ -33,7 +33,8 @@ Context = Annotated[
     str | None, typer.Option(help="Context of the kubeconfig.", show_default="the current context")
 ]
 Kubeconfig = Annotated[
-    Path | None, typer.Option(help="Kubeconfig file.", show_default="$KUBECONFIG, else ~/.kube/config")
+    Path | None,
+    typer.Option(help="Kubeconfig file.", show_default="$KUBECONFIG, else ~/.kube/config, else the pod's"),
 ]
 
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")]
