@@ -130,11 +130,22 @@ class Poller:
         self._metrics.poll_cycle()
         self._jitter = spread(1.0)
         self._lister.restore()
-        due = self._tracker.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
+        due = self._due()
         listed = await self._lister.list_live(due) if self._lister.is_cheaper(len(due)) else set()
         self._rested_at = asyncio.get_running_loop().time() + rest_seconds(len(listed))
         self._heartbeat.beat()
         await self._get_each([job for job in due if job.job_id not in listed], alone=not listed)
+
+    def _due(self) -> list[TrackedJob]:
+        """Return the jobs to read. One that has ended is read later while its results are being stored."""
+        due = self._tracker.due(asyncio.get_running_loop().time() + self._interval * TOGETHER)
+        now = list[TrackedJob]()
+        for job in due:
+            if job.ended and self._queue.is_at_work(job.key):
+                self._tracker.schedule(job, self._pace)
+            else:
+                now.append(job)
+        return now
 
     async def _get_each(self, jobs: Sequence[TrackedJob], *, alone: bool) -> None:
         """Ask for each; one that cannot be asked for is put off.

@@ -114,6 +114,10 @@ class WorkQueue:
         """Whether `key` is waiting for a worker, with one, or to be looked at later."""
         return key in self._queued or key in self._active or key in self._timers
 
+    def is_at_work(self, key: ObjectKey) -> bool:
+        """Return whether a worker reconciles `key` now."""
+        return key in self._active
+
     def is_idle(self) -> bool:
         """Whether no key is with a worker or waits for one; some may be due later."""
         return not self._queued and not self._active

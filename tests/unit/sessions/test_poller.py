@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from nemo_eval_operator.evaluator.model import RemoteJob, Unavailable
-from nemo_eval_operator.kube import KubeClient, OverHttpx
+from nemo_eval_operator.kube import KubeClient, ObjectKey, OverHttpx
 from nemo_eval_operator.lifecycle.job import JobSnapshot, RemoteGone, RemoteUnclear
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
 from nemo_eval_operator.sessions import SlotPool
@@ -73,6 +74,26 @@ async def test_a_job_is_not_asked_for_again_before_its_news_was_taken() -> None:
 
     assert made.tracker.take_news(key("eval-1"), "eval-1")
     assert "eval-1" in (await made.poll()).gets
+
+
+async def test_a_job_that_has_ended_is_not_read_again_while_its_object_is_reconciled() -> None:
+    made = stage(FEW)
+    made.evaluator.jobs["eval-1"]["status"] = "completed"
+    await made.poll()
+    reconciling, finish = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(of: ObjectKey) -> None:
+        made.tracker.take_news(of, of.name)
+        reconciling.set()
+        await finish.wait()
+
+    working = asyncio.create_task(made.queue.work(reconcile, heartbeat=Heartbeat(60)))
+    await asyncio.wait_for(reconciling.wait(), 10)
+    assert "eval-1" not in (await made.poll()).gets
+    finish.set()
+    await made.queue.drain(10)
+    working.cancel()
+    assert "eval-1" in (await made.poll()).gets, "its status was not written"
 
 
 async def test_a_job_that_stands_as_its_status_says_is_no_news() -> None:
