@@ -41,6 +41,7 @@ from nemo_eval_operator.lifecycle.job import (
     label_value,
 )
 from nemo_eval_operator.resources import BaselineUsed, EvidenceRef, NemoEvalJob
+from nemo_eval_operator.runtime.threads import SMALL_VALUES, compute, is_small
 from nemo_eval_operator.traces import trace_of
 
 from .read_turns import ReadTurns
@@ -94,7 +95,9 @@ class EvidenceStore:
     ) -> RunEvidence | None:
         """Return what evidence is made of, which is small; None where it cannot be made."""
         try:
-            return RunEvidence(shown.job, kept, await asyncio.to_thread(evidence_of, shown.document))
+            return RunEvidence(
+                shown.job, kept, await compute(is_small(shown.document), evidence_of, shown.document)
+            )
         except Exception as error:  # noqa: BLE001 - evidence is optional, and no answer may hold up a run
             _report(job, error)
             return None
@@ -120,7 +123,8 @@ class EvidenceStore:
             if any(not score.has_all_items for score in found.scores):
                 files = await self._with_files(evaluator, job, run, known, tries_again=tries_again)
                 found = files or found
-            packed = await asyncio.to_thread(pack, found)
+            few = sum(len(score.items) for score in found.scores) <= SMALL_VALUES
+            packed = await compute(few, pack, found)
             return await self._create(job, evidence_names(job, digest=packed.digest), packed)
         except (FilesNotRead, KubeError):
             raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NoReturn
 
 from nemo_eval_operator.evaluator.model import (
@@ -44,6 +45,7 @@ from nemo_eval_operator.reconcile.secrets import (
     remember,
 )
 from nemo_eval_operator.resources import MeasuredConfig, NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.runtime.threads import compute, is_small
 from nemo_eval_operator.sessions import Evaluator
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 
@@ -90,7 +92,7 @@ class RequestPreparer:
                 await self._verify_config(job, sent, evaluator)
             body = await self._job_body(with_rows(job, own), sent, nonce, read, evaluator)
             recorded = benchmark and with_rows_recorded(benchmark, inherited)
-            return body, await _measured(with_rows_recorded(job, own), recorded, read, evaluator)
+            return body, await _measured(with_rows_recorded(job, own), recorded, read, evaluator, body=body)
         except (SecretMissing, ConfigMapMissing) as error:
             await self._objects.record(
                 job, job_status.waiting(job, datetime.now(UTC), error.reason, str(error))
@@ -215,8 +217,14 @@ class RequestPreparer:
 
 
 async def _measured(
-    job: NemoEvalJob, benchmark: NemoBenchmark | None, read: ReadSecrets, evaluator: Evaluator
+    job: NemoEvalJob,
+    benchmark: NemoBenchmark | None,
+    read: ReadSecrets,
+    evaluator: Evaluator,
+    *,
+    body: JsonObject,
 ) -> MeasuredConfig:
-    """The config to record. All of it is searched for credentials, in a thread: others do not wait for it."""
+    """The config to record, all of which is searched for credentials. A job's own is in `body`."""
     hide = evaluator.client.known.of(key_of(job)).hide_in
-    return await asyncio.to_thread(measured_config, job, benchmark, secret_paths=[*read.values], hide=hide)
+    measure = partial(measured_config, job, benchmark, secret_paths=[*read.values], hide=hide)
+    return await (compute(is_small(body), measure) if benchmark is None else asyncio.to_thread(measure))

@@ -5,7 +5,6 @@ What goes wrong here never fails the evaluation: it is tried again, and what peo
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +24,7 @@ from nemo_eval_operator.lifecycle.job import (
 from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, config_document
 from nemo_eval_operator.reconcile.secrets import SecretReader, remember
 from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.runtime.threads import compute, is_small
 from nemo_eval_operator.workqueue import ObjectStates
 
 from .evidence import EvidenceStore, FilesNotRead, KeptResults, RunEvidence
@@ -124,7 +124,8 @@ class ResultsKeeper:
         key = key_of(job)
         remember(evaluator, key, await self._secrets.recall(job))
         # All of it is searched: not where others wait.
-        shown = await asyncio.to_thread(_shown, results, evaluator.known.of(key), url)
+        small = is_small(results.document)
+        shown = await compute(small, _shown, results, evaluator.known.of(key), url)
         kept = KeptResults(*results_document(shown, url=url))
         stored = await self._keep(job, results, kept, url)
         return stored, None if job.spec.dry_run else await self._evidence.evidence_of_run(job, shown, kept)
