@@ -5,6 +5,7 @@ import sys
 from testbed.cluster import prepare
 from testbed.helm import helm_command
 from testbed.kstatus import KSTATUS
+from testbed.notifications import NOTIFICATIONS
 from testbed.processes import ProcessError, interrupt_on_sigterm
 from testbed.prometheus import prometheus_command
 
@@ -13,6 +14,7 @@ if __name__ == "__main__":
     try:
         prepare()
         KSTATUS.built()
+        NOTIFICATIONS.built()
         helm_command()
         prometheus_command()
     except ProcessError as error:

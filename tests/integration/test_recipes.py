@@ -18,6 +18,7 @@ from nemo_eval_operator.kube import config as kube_config
 from nemo_eval_operator.plugin import access
 from nemo_eval_operator.plugin.main import run_command_line
 from testbed.cluster import Cluster
+from testbed.notifications import messages_about
 from tests.integration.crds import Api
 from tests.recipes import CRDS, RECIPES, containers, documents, words_of
 
@@ -184,3 +185,57 @@ def test_the_alert_matches_what_flux_reports_of_a_failed_run() -> None:
     (pattern,) = alert["spec"]["inclusionList"]
     assert re.search(pattern, failed)
     assert not re.search(pattern, waiting)
+
+
+def job_of_argocd(name: str, health: str) -> dict[str, Any]:
+    """A NemoEvalJob in status.resources of an Application."""
+    message = {"message": "qa/answered: 0.62, minimum 0.7"} if health == "Degraded" else {}
+    return {
+        "kind": "NemoEvalJob",
+        "namespace": "team-a",
+        "name": name,
+        "health": {"status": health, **message},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        pytest.param({}, None, id="new"),
+        pytest.param({"resources": [job_of_argocd("one", "Progressing")]}, None, id="running"),
+        pytest.param({"resources": [job_of_argocd("one", "Healthy")]}, None, id="passed"),
+        pytest.param(
+            {"resources": [{"kind": "Deployment", "name": "web", "health": {"status": "Degraded"}}]},
+            None,
+            id="another kind is degraded",
+        ),
+        pytest.param(
+            {"resources": [{"kind": "Service", "name": "web"}, job_of_argocd("one", "Degraded")]},
+            "evaluations: a run or its gate failed\n- team-a/one: qa/answered: 0.62, minimum 0.7\n",
+            id="failed",
+        ),
+        pytest.param(
+            {
+                "resources": [job_of_argocd("one", "Healthy")],
+                "operationState": {
+                    "startedAt": "2026-03-01T12:00:00Z",
+                    "syncResult": {
+                        "resources": [
+                            {"kind": "NemoEvalJob", "namespace": "team-a", "name": "gate", "hookPhase": phase}
+                            for phase in ("Failed", "Succeeded")
+                        ]
+                    },
+                },
+            },
+            "evaluations: a run or its gate failed\n- team-a/gate\n",
+            id="a hook failed",
+        ),
+    ],
+)
+def test_argocd_notifies_of_failed_runs_only(status: dict[str, Any], message: str | None) -> None:
+    """Trigger and template are evaluated by Argo CD's own library."""
+    (config_map,) = documents("argocd-notifications.yaml")
+
+    sent = messages_about(config_map["data"], {"metadata": {"name": "evaluations"}, "status": status})
+
+    assert sent == {"on-nemo-eval-failed": [message] if message else []}
