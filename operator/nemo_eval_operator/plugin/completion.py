@@ -35,8 +35,22 @@ FORMATS: Final = ("csv", "json", "wide", "yaml")
 WRITES_A_FILE: Final = ("report",)
 """Commands whose -o is the name of a file."""
 
-OTHER_VALUES: Final = ("--timeout", "--model", "-m", "--worst", "--by", "--task", "--flips", "--confidence")
+OTHER_VALUES: Final = (
+    "--timeout",
+    "--model",
+    "-m",
+    "--worst",
+    "--by",
+    "--task",
+    "--flips",
+    "--confidence",
+    "--tracking-uri",
+    "--experiment",
+)
 """Options whose values are not completed. All that are in none of these lists are flags."""
+
+TRACKERS: Final = ("mlflow",)
+"""What the first word after `export` may be."""
 
 WITHOUT_NAMES: Final = ("run", "doctor")
 """Commands without the name of a run."""
@@ -65,6 +79,8 @@ def candidates(words: Sequence[str]) -> list[str]:
         return [*_starting(last, _commands_or_options(before)), NO_FILES]
     if before[0] in WITHOUT_NAMES or previous in (*OTHER_VALUES, "--context"):
         return [NO_FILES]
+    if before == ["export"]:
+        return [*_starting(last, TRACKERS), NO_FILES]
     given = set(before[1:])
     names = (name for name in _names("nemoevaljobs.evaluator.nemo.dev", before) if name not in given)
     return [*_starting(last, names), NO_FILES]

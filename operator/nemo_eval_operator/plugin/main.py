@@ -36,7 +36,7 @@ def plugin() -> None:
     """
 
 
-for command in (commands.get, commands.wait, commands.why, commands.report):
+for command in (commands.get, commands.wait, commands.why, commands.report, commands.export):
     app.command()(command)
 
 

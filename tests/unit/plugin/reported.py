@@ -64,8 +64,8 @@ def put_run(
             scores=[{"task": "qa", "metric": "answered", "score": "string-check", "value": value}],
             resultsRef={"configMap": f"{name}-results", "key": "results.json"},
             evidenceRef={"configMap": f"{name}-evidence", "digest": packed.digest},
-            **(status or {}),
-        ),
+        )
+        | dict(status or {}),
         model=model,
         **spec,
     )

@@ -67,6 +67,13 @@ def test_a_run_is_compared_with_the_baseline_of_its_gate(run: Run, tmp_path: Pat
     assert flip["candidateAnswer"] == f"wrong {number}"
 
 
+def test_evidence_that_was_replaced_is_not_compared(gated: ClusterApi, run: Run, tmp_path: Path) -> None:
+    gated.config_maps["team-a", "old-evidence"] = gated.config_maps["team-a", "new-evidence"]
+    (compared,) = in_json(run, tmp_path, "new")["comparisons"]
+    assert compared["changes"] == []
+    assert "ConfigMap old-evidence: it has the digest" in compared["note"]
+
+
 @pytest.mark.usefixtures("gated")
 def test_the_history_has_all_runs_of_the_benchmark(run: Run, tmp_path: Path) -> None:
     (history,) = in_json(run, tmp_path, "new")["histories"]

@@ -40,8 +40,12 @@ def compare_runs(
         changes=tuple(changes),
         flips=tuple(flips[:MAX_FLIPS]),
         flips_left_out=left_out + len(flips[MAX_FLIPS:]),
-        note=name_text(difference or ("" if changes else "no score of both runs can be compared")),
+        note=name_text(difference or ("" if changes else _nothing_compared(before, after))),
     )
+
+
+def _nothing_compared(before: KeptResults, after: KeptResults) -> str:
+    return "; ".join((*before.notes, *after.notes)) or "no score of both runs can be compared"
 
 
 def _pairs(before: KeptResults, after: KeptResults) -> list[tuple[ScoreEvidence, ScoreEvidence]]:

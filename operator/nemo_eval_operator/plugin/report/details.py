@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from nemo_eval_operator.clock import timestamp
-from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.json_types import JSON_OBJECT, JsonObject
 from nemo_eval_operator.lifecycle.requests import mask_plain_secrets, model_name
 from nemo_eval_operator.resources import NemoEvalJob
 
@@ -16,8 +16,6 @@ from .reading import RunDocuments
 from .texts import document_text, name_text
 
 __all__ = ["benchmark_of", "config_of", "environment_of", "model_of", "provenance_of", "target_of"]
-
-_json = TypeAdapter[JsonValue](JsonValue)
 
 
 def model_of(job: NemoEvalJob) -> str:
@@ -38,10 +36,9 @@ def config_of(documents: RunDocuments) -> str | None:
     recorded = documents.kept.config or (job.status.benchmark.config if job.status.benchmark else None)
     if recorded is not None:
         try:
-            parsed = _json.validate_json(recorded)
+            return _masked(JSON_OBJECT.validate_json(recorded))
         except ValidationError:
             return document_text(recorded)
-        return _masked(parsed) if isinstance(parsed, dict) else document_text(parsed)
     config = job.spec.config or (documents.benchmark.spec.config if documents.benchmark else None)
     return None if config is None else _masked(config.to_request())
 
@@ -72,7 +69,7 @@ def _environment(documents: RunDocuments) -> Iterator[tuple[str, object]]:
     if spec.sampling_params is not None:
         given = spec.sampling_params.model_dump(exclude_none=True)
         yield "Sampling parameters", ", ".join(f"{name}={value}" for name, value in given.items())
-    yield "Values of Secrets", ", ".join(one.target_path for one in spec.values_from) or None
+    yield "Fields from Secrets", ", ".join(one.target_path for one in spec.values_from) or None
 
 
 def provenance_of(documents: RunDocuments) -> tuple[Fact, ...]:

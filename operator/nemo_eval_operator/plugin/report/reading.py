@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from nemo_eval_operator.gates import Evidence
-from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.json_types import JSON_OBJECT, JsonObject
 from nemo_eval_operator.kept_evidence import EvidenceMissing, load_evidence
-from nemo_eval_operator.kube import ConfigMap, KubeForbidden, KubeRefused, ObjectKey
+from nemo_eval_operator.kube import ConfigMap, KubeForbidden, KubeRefused, ObjectKey, Outdated
 from nemo_eval_operator.lifecycle import read_benchmark, read_job
 from nemo_eval_operator.lifecycle.requests import CONFIG_KEY
 from nemo_eval_operator.plugin.access import Cluster, explain
@@ -28,8 +28,6 @@ __all__ = ["Documents", "KeptResults", "RunDocuments", "read_documents"]
 
 MAX_LISTED: Final = 5_000
 """Jobs of the namespace that the history is looked for in."""
-
-_json_object: Final = TypeAdapter(JsonObject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +71,7 @@ async def read_documents(cluster: Cluster, names: Sequence[str]) -> Documents:
     baseline = await _baseline(cluster, jobs[0]) if len(jobs) == 1 else None
     try:
         siblings = await _siblings(cluster, jobs)
-    except (KubeForbidden, KubeRefused) as error:
+    except (KubeForbidden, KubeRefused, Outdated) as error:
         note = f"The history is not shown: {explain(error)}"
         return Documents(runs=runs, baseline=baseline, notes=(note,))
     return Documents(runs=runs, baseline=baseline, siblings=siblings)
@@ -116,7 +114,7 @@ async def _results(
 
 async def _parsed(found: ConfigMap, key: str, notes: list[str]) -> JsonObject | None:
     try:
-        return await asyncio.to_thread(_json_object.validate_json, found.texts[key])
+        return await asyncio.to_thread(JSON_OBJECT.validate_json, found.texts[key])
     except ValidationError:
         notes.append(f"Results are not shown: {key} is not a JSON object")
         return None
