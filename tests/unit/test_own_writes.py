@@ -165,3 +165,10 @@ def test_whatever_the_order_each_change_by_others_is_looked_at_and_no_echo(
         assert watch.queued() is (who == "other" and changes)
     assert not watch.context.with_kopf
     assert not watch.writes.is_echo(KEY, str(version))
+
+
+def test_nothing_is_kept_of_a_deleted_object_whose_events_kopf_did_not_pass_on(watch: Watch) -> None:
+    watch.comes(event(2, digest=1))
+    watch.kopf.clear()
+    watch.comes(event(3, kind="DELETED"))
+    assert watch.queued()

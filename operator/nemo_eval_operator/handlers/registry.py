@@ -103,6 +103,8 @@ class Context:
             self.metrics.job_seen(uid, None)
             self.is_noted(uid, "")
         self.own_writes.forget(key)
+        # Events that a watch did not pass on when it ended would otherwise be counted as long as this runs.
+        self.with_kopf.pop(uid, None)
         if self.changes.forget(uid, key):
             self.queue.prioritise(key, 0)
         # The reconciler finds that there is none, and forgets it too.
