@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nemo_eval_operator.plugin import access
 from nemo_eval_operator.plugin.main import run_command_line
 from testbed.cluster import Cluster
 from testbed.notifications import messages_about
+from tests.e2e.scenario import eventually
 from tests.integration.crds import Api
 from tests.recipes import CRDS, RECIPES, containers, documents, words_of
 
@@ -34,11 +36,17 @@ IN_PODS = [name for name in MANIFESTS if any(containers(documents(name)))]
 @pytest.fixture(scope="session")
 def foreign_crds(cluster: Cluster) -> None:
     """The CRDs of Argo Rollouts, Flagger, Flux and Tekton, as they publish them."""
-    for module, paths in CRDS.values():
-        for path in paths:
-            file = str(module.directory / path)
-            cluster.kubectl("apply", "--server-side", "-f", file)
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", file)
+    files = [str(module.directory / path) for module, paths in CRDS.values() for path in paths]
+    for file in files:
+        cluster.kubectl("apply", "--server-side", "-f", file)
+
+    def established(file: str) -> bool:
+        # kubectl fails at once where the CRD has no conditions yet.
+        wait = ("wait", "--for=condition=Established", "--timeout=30s", "-f", file)
+        return cluster.kubectl(*wait, check=False).returncode == 0
+
+    for file in files:
+        eventually(partial(established, file), f"{file} established")
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
