@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from nemo_eval_operator.gates import CriterionReason, not_judged
 from nemo_eval_operator.lifecycle import FINALIZER, RERUN_ANNOTATION
 from nemo_eval_operator.lifecycle.job import (
     UNKNOWN,
@@ -17,15 +18,20 @@ from nemo_eval_operator.lifecycle.job import (
     Counting,
     EvaluatorUnusable,
     Facts,
+    GateFacts,
+    Judged,
     NothingNew,
     Queued,
     RemoteGone,
     RemoteUnclear,
     ResolvedEvaluator,
     Unknown,
+    WaitForBaseline,
+    gate_hash,
 )
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob
+from nemo_eval_operator.resources import EvaluatorUsed, GateSpec, NemoEvalJob
+from tests.unit.lifecycle.attempt_gate import GATES
 from tests.unit.lifecycle.objects import (
     CLAIMED,
     NOW,
@@ -45,7 +51,7 @@ from tests.unit.lifecycle.objects import (
     working,
 )
 
-__all__ = ["answered", "facts_with_gaps", "filled", "jobs"]
+__all__ = ["answered", "facts_with_gaps", "filled", "jobs", "judged_by"]
 
 SOMETIME = st.sampled_from([ago(seconds) for seconds in (0, 1, 50, 100, 1000, 1_000_000)])
 
@@ -75,6 +81,13 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "adopted": st.sampled_from([None, True]),
     "queuePosition": st.sampled_from([None, 3]),
     "conditions": st.sampled_from([[], *(working(reason) for reason in REASONS)]),
+    "gate": st.sampled_from(
+        [
+            {"verdict": verdict, "hash": digest}
+            for verdict in ("Passed", "Failed", "Inconclusive", "Pending")
+            for digest in [*(gate_hash(evaljob(gate=gate)) for gate in GATES.values()), "sha256:another"]
+        ]
+    ),
 }
 
 STATUSES = st.builds(
@@ -93,6 +106,7 @@ SPECS = st.fixed_dictionaries(
         "deletionPolicy": st.sampled_from(["Cancel", "Delete", "Orphan"]),
         "cancelTimeoutSeconds": st.sampled_from([0, 60]),
         "backoffLimit": st.sampled_from([0, 2]),
+        "gate": st.sampled_from([gate for gate in GATES.values() if gate]),
     },
 )
 
@@ -120,6 +134,15 @@ METAS = st.fixed_dictionaries(
 
 WORDS = ("created", "pending", "running", "cancelling", "completed", "failed", "cancelled", "unheard of")
 
+NOT_JUDGED = Judged(
+    not_judged(
+        GateSpec.model_validate(GATES["floor"]),
+        CriterionReason.EVIDENCE_MISSING,
+        "the ConfigMap is not there",
+    ),
+    None,
+)
+
 FACTS: dict[str, st.SearchStrategy[Any]] = {
     "benchmark": st.sampled_from(
         [None, benchmark(), BenchmarkUnusable(Reason.BENCHMARK_NOT_READY, "drafting")]
@@ -140,6 +163,9 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "slot_decision": st.sampled_from([Admitted(), Counting(), Queued(place=3, limit=20)]),
     "lookup": st.sampled_from([lookup(), lookup(remote()), lookup(begun=ago(99))]),
     "stored": st.just(stored()),
+    "gate": st.sampled_from(
+        [GateFacts("", found) for found in (NOT_JUDGED, WaitForBaseline("prod", "the baseline prod runs"))]
+    ),
 }
 """Everything that each fact can turn out to be."""
 
@@ -156,6 +182,16 @@ DONE = st.fixed_dictionaries(
 @st.composite
 def jobs(draw: st.DrawFn) -> NemoEvalJob:
     return evaljob(meta=draw(METAS), status=draw(STATUSES), **draw(SPECS))
+
+
+def judged_by(job: NemoEvalJob, facts: Facts, *, may_wait: bool = True) -> Facts:
+    """The same facts with `gate` as `JudgeGate` finds it for this job: of its gate, and waiting if it may."""
+    if isinstance(facts.gate, Unknown):
+        return facts
+    found = facts.gate.found
+    if isinstance(found, WaitForBaseline) and not may_wait:
+        found = NOT_JUDGED
+    return replace(facts, gate=GateFacts(gate_hash(job), found))
 
 
 @st.composite

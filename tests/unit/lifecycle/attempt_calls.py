@@ -47,3 +47,4 @@ class Call:
     since: datetime = NOW
     job_id: str = ""
     left_behind: str | None = None
+    may_wait: bool = True

@@ -47,6 +47,7 @@ from nemo_eval_operator.lifecycle.steps import (
     DeleteJob,
     DeleteObject,
     FindJob,
+    JudgeGate,
     ObserveJob,
     ReadBenchmark,
     RemoveFinalizer,
@@ -136,6 +137,8 @@ def request(job: NemoEvalJob, facts: Facts, step: object, breaker: Gate) -> Gene
             return replace(facts, benchmark=None)
         case ResolveEvaluator():
             return replace(facts, evaluator=ResolvedEvaluator(USED))
+        case JudgeGate(may_wait):
+            return replace(facts, gate=(yield Call("judge", job=job, may_wait=may_wait)))
         case ObserveJob(job_id):
             try:
                 return replace(facts, remote=(yield from observe(job_id)))

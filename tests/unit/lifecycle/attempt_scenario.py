@@ -22,6 +22,7 @@ from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import FINALIZER, RERUN_ANNOTATION
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 from tests.unit.lifecycle.attempt_calls import Call, Conflict, Fault
+from tests.unit.lifecycle.attempt_gate import GateWorld
 from tests.unit.lifecycle.objects import EM, NOW, SETTLE, evaljob, remote
 
 
@@ -38,6 +39,7 @@ class Scenario:
     jobs: dict[str, RemoteJob] = field(default_factory=dict)
     created: Counter[str] = field(default_factory=Counter)
     flights: list[tuple[datetime, JsonObject]] = field(default_factory=list)
+    gate: GateWorld = field(default_factory=GateWorld)
 
     def clock(self) -> datetime:
         return self.now
@@ -97,6 +99,9 @@ class Scenario:
     def _do(self, call: Call, fault: Fault, lands: float | None) -> object:
         if call.kind in {"read", "write", "hold", "let go"}:
             return self._kubernetes(call)
+        if call.kind == "judge":
+            assert call.job is not None
+            return self.gate.judge(call.job, may_wait=call.may_wait)
         self._refuse(call, fault)
         if call.kind == "post":
             return self._post(call, fault, lands)

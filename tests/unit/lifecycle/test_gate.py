@@ -21,6 +21,7 @@ from nemo_eval_operator.lifecycle.job import (
     gate_hash,
     selector_text,
 )
+from nemo_eval_operator.lifecycle.job.attempts import next_attempt
 from nemo_eval_operator.lifecycle.steps import JobStep, JudgeGate, RequeueAfter, WriteStatus
 from nemo_eval_operator.resources import (
     BaselineUsed,
@@ -153,6 +154,20 @@ def test_a_rerun_comes_before_a_verdict() -> None:
     )
 
     assert status_of(decide_job(rerun, facts())).attempt == 2
+
+
+def test_history_has_the_verdict_and_never_that_it_was_pending() -> None:
+    waits = completed(gate=NAMED)
+    waiting = GateFacts(gate_hash(waits), WaitForBaseline("prod", "prod runs"))
+    pending = waits.model_copy(update={"status": status_of(decide_job(waits, facts(gate=waiting)))})
+
+    for job, outcome in (
+        (pending, "Completed"),
+        (judged(GATE), "GatePassed"),
+        (judged(STRICT), "GateFailed"),
+    ):
+        (entry,) = next_attempt(job, job.status, facts().now).history or []
+        assert entry.outcome == outcome
 
 
 OWN = completed(gate=NAMED)

@@ -36,6 +36,7 @@ MET = {
     "results": BROKEN | {Fault.NOT_FOUND},
     "write": SOMETHING,
     "let go": SOMETHING,
+    "judge": SOMETHING,
 }
 """What can happen to which call."""
 
@@ -49,6 +50,9 @@ FATES = st.sampled_from(
 
 MAX_KEPT = 6
 """Attempts of which nothing is dropped: the present one and five in history."""
+
+COMPLETED = {"Completed", "GatePassed", "GateFailed", "GateInconclusive"}
+"""Reasons of an attempt that has results."""
 
 DEATHS = {Fault.DIED_BEFORE, Fault.DIED_AFTER, Fault.DIED_MEANWHILE}
 
@@ -144,7 +148,7 @@ class Attempt(RuleBasedStateMachine):
         history = {entry.job_id: entry.outcome for entry in status.history or []}
         for job_id, job in self.scenario.jobs.items():
             if job.status == "completed" and job_id != status.job_id and (status.attempt or 0) <= MAX_KEPT:
-                assert history[job_id] == "Completed"
+                assert history[job_id] in COMPLETED
 
     def go_on_until(self, who: int, kind: str) -> bool:
         """Whether a call of this kind was about to be made before the operator came to rest."""

@@ -32,7 +32,7 @@ from nemo_eval_operator.lifecycle.steps import (
 )
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import NemoEvalJob
-from tests.unit.lifecycle.any_job import answered, facts_with_gaps, filled, jobs
+from tests.unit.lifecycle.any_job import answered, facts_with_gaps, filled, jobs, judged_by
 from tests.unit.lifecycle.objects import (
     HELD,
     NOW,
@@ -84,9 +84,12 @@ def test_no_decision_depends_on_a_fact_that_is_not_known(
     job: NemoEvalJob, facts: Facts, data: st.DataObject
 ) -> None:
     """A step that requests nothing is the right one, whatever the unknown facts turn out to be."""
+    facts = judged_by(job, facts)
     step = decide_job(job, facts)
     if (requested := REQUESTS.get(type(step))) is None:
-        assert decide_job(job, data.draw(answered(facts))) == step
+        assert decide_job(job, judged_by(job, data.draw(answered(facts)))) == step
+    elif step == JudgeGate(may_wait=False):
+        assert decide_job(job, judged_by(job, facts, may_wait=False)) != step or facts.gate is UNKNOWN
     else:
         assert isinstance(getattr(facts, requested), Unknown)
 
@@ -96,11 +99,14 @@ def test_no_decision_depends_on_a_fact_that_is_not_known(
 def test_a_decision_is_reached_after_one_request_for_each_fact(
     job: NemoEvalJob, facts: Facts, data: st.DataObject
 ) -> None:
-    complete = data.draw(filled(facts))
+    facts = judged_by(job, facts)
+    complete = judged_by(job, data.draw(filled(facts)))
     for _ in REQUESTS:
         step = decide_job(job, facts)
         if (requested := REQUESTS.get(type(step))) is None:
             break
+        if isinstance(step, JudgeGate):
+            complete = judged_by(job, complete, may_wait=step.may_wait)
         facts = Facts(**{**_fields(facts), requested: getattr(complete, requested)})
     assert type(decide_job(job, facts)) not in REQUESTS
 

@@ -103,7 +103,7 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
     entry = AttemptRecord(
         number=number,
         job_id=ended.job_id,
-        outcome=ended.conditions[0].reason if ended.conditions else "Unknown",
+        outcome=_outcome(ended),
         start_time=_started(ended),
         completion_time=ended.completion_time or timestamp(now),
         evaluator=ended.evaluator,
@@ -127,6 +127,14 @@ def next_attempt(job: NemoEvalJob, ended: EvalJobStatus, now: datetime) -> EvalJ
             "gate": None,
         }
     )
+
+
+def _outcome(ended: EvalJobStatus) -> str:
+    """Return the reason with which an attempt ended; one whose gate was not judged yet has completed."""
+    reasons = {one.type: one.reason for one in ended.conditions if one.status == "True"}
+    if "Reconciling" in reasons and "Complete" in reasons:
+        return reasons["Complete"]
+    return ended.conditions[0].reason if ended.conditions else "Unknown"
 
 
 def remote_ids(status: EvalJobStatus) -> list[str]:
