@@ -15,8 +15,10 @@ import httpx
 CONNECTIONS: Final = 16
 GROUP: Final = "/apis/evaluator.nemo.dev/v1alpha1"
 
-_WRITE = re.compile(
-    r'apiserver_request_total\{[^}]*?resource="(?P<resource>[^"]*)"[^}]*?verb="(?P<verb>POST|PUT|PATCH|DELETE|APPLY)"'
+WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE", "APPLY"})
+
+_REQUEST = re.compile(
+    r'apiserver_request_total\{[^}]*?resource="(?P<resource>[^"]*)"[^}]*?verb="(?P<verb>[A-Z]+)"'
     r"[^}]*\} (?P<count>\S+)"
 )
 
@@ -53,14 +55,16 @@ class Objects:
         self.seen = Seen()
         self._changed = asyncio.Event()
 
-    async def apply(self, names: Iterable[str]) -> None:
+    async def apply(
+        self, names: Iterable[str], manifest: Callable[[str], dict[str, Any]] = job_manifest
+    ) -> None:
         """As fast as the API server takes them from so many connections."""
         waiting = iter(names)
 
         async def lane() -> None:
             for name in waiting:
                 self.seen.applied[name] = time.time()
-                answer = await self._http.post(self._path, json=job_manifest(name))
+                answer = await self._http.post(self._path, json=manifest(name))
                 answer.raise_for_status()
 
         async with asyncio.TaskGroup() as lanes:
@@ -127,11 +131,20 @@ class Objects:
         return reached(self.seen)
 
 
-async def api_writes(http: httpx.AsyncClient) -> Counter[str]:
-    """Every write that the API server has counted since its start, by resource; leases are not ours."""
+async def api_requests(http: httpx.AsyncClient) -> Counter[tuple[str, str]]:
+    """Requests that the API server has counted since its start, by resource and verb; leases are not ours."""
     text = (await http.get("/metrics")).text
-    writes: Counter[str] = Counter()
-    for match in _WRITE.finditer(text):
+    requests: Counter[tuple[str, str]] = Counter()
+    for match in _REQUEST.finditer(text):
         if match["resource"] in {"nemoevaljobs", "nemobenchmarks", "events", "configmaps"}:
-            writes[match["resource"]] += int(float(match["count"]))
+            requests[match["resource"], match["verb"]] += int(float(match["count"]))
+    return requests
+
+
+async def api_writes(http: httpx.AsyncClient) -> Counter[str]:
+    """Every write that the API server has counted since its start, by resource."""
+    writes: Counter[str] = Counter()
+    for (resource, verb), count in (await api_requests(http)).items():
+        if verb in WRITES:
+            writes[resource] += count
     return writes
