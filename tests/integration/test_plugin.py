@@ -82,6 +82,20 @@ def test_get_lists_runs_with_those_that_need_attention_first(jobs: Api, plugin: 
     assert "ask for a ClusterRole" in refused.stderr
 
 
+def test_results_without_the_right_to_read_config_maps(jobs: Api, plugin: Plugin) -> None:
+    jobs.create(RUN, name="it")
+    assert "it has no results" in plugin("results", "it").stderr
+    score = {"task": "qa", "metric": "answered", "score": "string-check", "value": 0.5}
+    kept = {"configMap": "it-results", "key": "results.json"}
+    jobs.patch_status({"scores": [score], "resultsRef": kept}, name="it")
+    done = plugin("results", "it")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].split() == ["qa/answered/string-check", "0.5"]
+    assert "may not get configmaps" in done.stderr
+    refused = plugin("rows", "it")
+    assert (refused.returncode, refused.stderr.count("\n")) == (4, 1)
+
+
 def test_why_names_what_is_in_the_way_and_which_rights_are_missing(jobs: Api, plugin: Plugin) -> None:
     jobs.create(RUN, name="it")
     end(jobs, "it", ("Ready", "False", "BenchmarkNotFound"), ("Reconciling", "True", "BenchmarkNotFound"))

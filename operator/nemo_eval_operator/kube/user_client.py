@@ -1,4 +1,4 @@
-"""Calls that the kubectl plugin makes with its user's rights: events, edits and new runs."""
+"""Calls that only the kubectl plugin makes, with its user's rights: events of an object."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pydantic.alias_generators import to_camel
 
 from nemo_eval_operator.json_types import JsonObject
 
-from .api_server import MERGE_PATCH, ApiServer, read, segment
+from .api_server import ApiServer, segment
 from .http import KubeHttp
-from .keys import API, ObjectKey
 
 __all__ = ["CoreEvent", "UserClient"]
 
@@ -47,7 +46,7 @@ class _EventList(BaseModel):
 
 
 class UserClient:
-    """Reads and writes of a user's command. Every method raises KubeError and nothing else."""
+    """Reads of a user's command. Every method raises KubeError and nothing else."""
 
     def __init__(self, http: KubeHttp) -> None:
         self._server = ApiServer(http, field_manager=PLUGIN_MANAGER)
@@ -59,20 +58,6 @@ class UserClient:
         listed = _EventList.model_validate(await self._server.get(path) or {})
         found = [event for item in listed.items if (event := _event(item)) is not None]
         return sorted(found, key=lambda event: event.time.timestamp() if event.time else 0.0, reverse=True)
-
-    async def edit(self, key: ObjectKey, uid: str, patch: JsonObject) -> JsonObject:
-        """Apply a merge patch to the object with this uid; returns the object.
-
-        Raises ObjectGone where it does not exist, Outdated where another object has its name.
-        """
-        metadata = patch.get("metadata")
-        body = {**patch, "metadata": {**(metadata if isinstance(metadata, dict) else {}), "uid": uid}}
-        return read(await self._server.send("PATCH", key.path, body=body, headers=MERGE_PATCH))
-
-    async def create(self, plural: str, namespace: str, manifest: JsonObject) -> JsonObject:
-        """Create an object; returns it as stored."""
-        path = f"{API}/namespaces/{segment(namespace)}/{plural}"
-        return read(await self._server.send("POST", path, body=manifest))
 
 
 def _event(item: JsonObject) -> CoreEvent | None:

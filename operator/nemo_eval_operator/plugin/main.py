@@ -36,7 +36,11 @@ def plugin() -> None:
     """
 
 
-for command in (commands.get, commands.wait, commands.why, commands.report, commands.export):
+COMMANDS = (
+    *(commands.get, commands.wait, commands.why, commands.results, commands.rows, commands.compare),
+    *(commands.report, commands.export),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

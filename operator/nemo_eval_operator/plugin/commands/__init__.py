@@ -1,9 +1,12 @@
 """Commands of `kubectl nemoeval`, one module each; each imports what only it needs when it is run."""
 
+from .compare import compare
 from .export import export
 from .get import get
 from .report import report
+from .results import results
+from .rows import rows
 from .wait import wait
 from .why import why
 
-__all__ = ["export", "get", "report", "wait", "why"]
+__all__ = ["compare", "export", "get", "report", "results", "rows", "wait", "why"]

@@ -7,17 +7,28 @@ cleaned before it enters the report.
 
 from .building import build_report
 from .html import ReportNeedsExtra, as_html
+from .items import samples_by_key, worst_of
 from .markdown import as_markdown
-from .model import Report
+from .model import Change, Comparison, Flip, Item, Report, Run
 from .reading import Documents, RunDocuments, read_documents
+from .scores import rules_of, worst_first
 
 __all__ = [
+    "Change",
+    "Comparison",
     "Documents",
+    "Flip",
+    "Item",
     "Report",
     "ReportNeedsExtra",
+    "Run",
     "RunDocuments",
     "as_html",
     "as_markdown",
     "build_report",
     "read_documents",
+    "rules_of",
+    "samples_by_key",
+    "worst_first",
+    "worst_of",
 ]

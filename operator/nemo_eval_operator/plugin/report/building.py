@@ -61,7 +61,7 @@ def _difference(first: NemoEvalJob, second: NemoEvalJob) -> str:
     before, after = first.status.benchmark, second.status.benchmark
     if before is None or after is None or before.hash == after.hash:
         return ""
-    return "these runs measured different configs: compare their hashes under Provenance"
+    return "these runs measured different configs: their status.benchmark.hash differs"
 
 
 def _run(documents: RunDocuments) -> Run:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from nemo_eval_operator.gates import ScoreEvidence, compare
+from nemo_eval_operator.gates import Interval, ScoreEvidence, compare
+from nemo_eval_operator.resources import Direction
 
 from .items import Samples, flips_of, samples_by_key, split_of
 from .model import Change, Comparison, Flip
@@ -78,6 +79,18 @@ def _compared(
         better=better,
         worse=worse,
         equal=equal,
+        verdict=_verdict(interval, direction),
         note=note,
     )
     return change, flips, left_out
+
+
+def _verdict(interval: Interval | None, direction: Direction) -> str:
+    """Return what the interval of the change says, as a gate that allows no drop would read it."""
+    if interval is None:
+        return "not decided"
+    sign = 1 if direction is Direction.HIGHER else -1
+    low, high = sorted((sign * interval.low, sign * interval.high))
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "no difference shown"

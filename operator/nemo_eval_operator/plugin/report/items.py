@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -21,6 +22,10 @@ BINS: Final = 20
 """Parts that the range of scores is divided into."""
 
 MAX_WORST: Final = 10
+
+PERFECT: Final = {Direction.HIGHER: 1.0, Direction.LOWER: 0.0}
+"""Score of an item without a fault, on the scale that most metrics have."""
+
 MAX_FLIPS: Final = 20
 
 Samples = Mapping[str, Mapping[str, ViewedSample]]
@@ -47,7 +52,9 @@ def _raw_samples(document: JsonObject | None, task: str) -> list[JsonValue]:
             return []
 
 
-def worst_of(score: ScoreEvidence, direction: Direction, samples: Samples) -> tuple[Item, ...]:
+def worst_of(
+    score: ScoreEvidence, direction: Direction, samples: Samples, *, limit: int = MAX_WORST
+) -> tuple[Item, ...]:
     """Return the items with an error, and then those with the worst scores."""
     task, of_task = _of_task(score.name, samples)
     failed = [
@@ -57,9 +64,13 @@ def worst_of(score: ScoreEvidence, direction: Direction, samples: Samples) -> tu
     ]
     sign = 1 if direction is Direction.HIGHER else -1
     ordered = sorted(score.items.items(), key=lambda item: (sign * item[1], item[0]))
-    best = max((sign * value for value in score.items.values()), default=0.0)
+    values = [sign * value for value in score.items.values()]
+    best = max(values, default=0.0)
+    if min(values, default=best) == best != sign * PERFECT[direction]:
+        # All failed in the same way: none of them is good.
+        best = math.inf
     worst = [_item(task, key, value, of_task.get(key)) for key, value in ordered if sign * value < best]
-    return tuple([*failed, *worst][:MAX_WORST])
+    return tuple([*failed, *worst][:limit])
 
 
 def flips_of(

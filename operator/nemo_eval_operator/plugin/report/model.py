@@ -128,6 +128,8 @@ class Change(Part):
     """Items with a better score than in the baseline; None where items were not paired."""
     worse: int | None = None
     equal: int | None = None
+    verdict: str = ""
+    """In words: better, worse, no difference shown, or not decided."""
     note: str = ""
 
 

@@ -64,13 +64,16 @@ class Documents:
     notes: tuple[str, ...] = ()
 
 
-async def read_documents(cluster: Cluster, names: Sequence[str]) -> Documents:
-    """Return what the user may read of the runs. Raises CommandFailed, KubeError."""
+async def read_documents(cluster: Cluster, names: Sequence[str], *, history: bool = True) -> Documents:
+    """Return what the user may read of the runs. Raises CommandFailed, KubeError.
+
+    `history` False: without the list of the namespace's other runs.
+    """
     jobs = [await cluster.job(name) for name in dict.fromkeys(names)]
     runs = tuple([await _run(cluster, job) for job in jobs])
     baseline = await _baseline(cluster, jobs[0]) if len(jobs) == 1 else None
     try:
-        siblings = await _siblings(cluster, jobs)
+        siblings = await _siblings(cluster, jobs) if history else ()
     except (KubeForbidden, KubeRefused, Outdated) as error:
         note = f"The history is not shown: {explain(error)}"
         return Documents(runs=runs, baseline=baseline, notes=(note,))

@@ -1,0 +1,51 @@
+"""`kubectl nemoeval compare`: two runs, score by score."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nemo_eval_operator.plugin.exit_codes import ExitCode
+
+from .options import Context, Kubeconfig, Namespace, NoColor, Output, access_of
+
+__all__ = ["compare"]
+
+
+def compare(
+    baseline: Annotated[str, typer.Argument(metavar="A", help="The run to compare with.")],
+    candidate: Annotated[str, typer.Argument(metavar="B", help="The run that is compared.")],
+    *,
+    flips: Annotated[int, typer.Option(min=0, max=20, help="Items to show that became worse.")] = 5,
+    output: Output = None,
+    namespace: Namespace = None,
+    no_color: NoColor = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> int:
+    """Compare run B with run A: scores, change with interval, a verdict in words, items that became worse.
+
+    The statistics are those of gates. Confidence and directions are those of B's gate, where it has one.
+    The exit code says nothing about the verdict: use a gate for that.
+    """
+    from nemo_eval_operator.plugin.access import with_cluster
+    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of
+    from nemo_eval_operator.plugin.result_screen import show_comparison
+    from nemo_eval_operator.plugin.run_results import compared_runs
+
+    chosen = format_of(output)
+    first, second, found = with_cluster(
+        access_of(namespace, context, kubeconfig), lambda cluster: compared_runs(cluster, baseline, candidate)
+    )
+    for note in dict.fromkeys((*first.notes, *second.notes)):
+        typer.echo(note, err=True)
+    if chosen in {Format.TABLE, Format.WIDE}:
+        is_wide = chosen is Format.WIDE
+        console = console_for(no_color=no_color, wide=is_wide)
+        show_comparison((first, second), found, console, flips=flips, whole=is_wide)
+        return ExitCode.PASSED
+    if found.note:
+        typer.echo(found.note, err=True)
+    typer.echo(document_text(chosen, [one.model_dump(by_alias=True) for one in found.changes]), nl=False)
+    return ExitCode.PASSED

@@ -1,0 +1,47 @@
+"""`kubectl nemoeval rows`: the items of a run with the worst scores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nemo_eval_operator.plugin.exit_codes import ExitCode
+
+from .options import Context, Kubeconfig, Name, Namespace, NoColor, Output, access_of
+
+__all__ = ["rows"]
+
+
+def rows(
+    name: Name,
+    *,
+    worst: Annotated[int, typer.Option(min=1, max=10_000, help="Number of items.")] = 5,
+    output: Output = None,
+    namespace: Namespace = None,
+    no_color: NoColor = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> int:
+    """Show the items with an error or the worst scores: input, output, reference and score.
+
+    Items are ordered by the first score of the gate, in its direction, else by the first score that has
+    items. Items with the best score of the run are not shown.
+    """
+    from nemo_eval_operator.plugin.access import with_cluster
+    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of
+    from nemo_eval_operator.plugin.result_screen import show_items
+    from nemo_eval_operator.plugin.run_results import worst_rows
+
+    chosen = format_of(output)
+    by, items, note = with_cluster(
+        access_of(namespace, context, kubeconfig), lambda cluster: worst_rows(cluster, name, limit=worst)
+    )
+    if note:
+        typer.echo(note, err=True)
+    if chosen in {Format.TABLE, Format.WIDE}:
+        is_wide = chosen is Format.WIDE
+        show_items(by, items, console_for(no_color=no_color, wide=is_wide), whole=is_wide)
+    else:
+        typer.echo(document_text(chosen, [one.model_dump(by_alias=True) for one in items]), nl=False)
+    return ExitCode.PASSED

@@ -1,0 +1,159 @@
+"""Tables of scores, items and comparisons, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .report import Change, Comparison, Flip, Item, Run
+
+__all__ = ["show_comparison", "show_items", "show_run"]
+
+BAR_CELLS: Final = 24
+
+RESULT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
+
+VERDICT_STYLES: Final = {"better": "green", "worse": "bold red"}
+
+LABEL_CHARACTERS: Final = 11
+
+MAX_TEXT_CHARACTERS: Final = 300
+"""Shown of a question or an answer on a terminal."""
+
+
+def show_run(run: Run, console: Console) -> None:
+    """Print the scores with their intervals, and the verdict of the gate."""
+    if run.dry_run:
+        console.print(Text("Dry run of one sample of each task: not a result of the benchmark"))
+    table = _table("SCORE", "VALUE", f"{100 * run.confidence:.4g}% INTERVAL", "ITEMS", "WITHOUT SCORE")
+    for score in run.scores:
+        table.add_row(
+            Text(score.name),
+            _number(score.value),
+            _interval(score.low, score.high),
+            "" if score.items is None else str(score.items),
+            str(score.items_without_score or ""),
+        )
+    console.print(table)
+    if run.scores_left_out:
+        console.print(Text(f"{run.scores_left_out} more scores are not shown"))
+    if run.gate is not None:
+        console.print(Text(f"\nGate: {run.gate}", style=RESULT_STYLES.get(run.gate, "")))
+        for one in run.criteria:
+            line = Text(f"  {one.result}", style=RESULT_STYLES.get(one.result, ""))
+            console.print(line.append(f"  {one.score} ({one.tier}): {one.message}", style=""))
+
+
+def show_items(by: str, items: Sequence[Item], console: Console, *, whole: bool) -> None:
+    """Print items with input, output, reference and score; `whole`: texts are not cut."""
+    heading = f"{len(items)} worst by {by}" if items else f"All items have the same score by {by}"
+    console.print(Text(heading, style="bold"))
+    for item in items:
+        index = f" {item.index}" if item.index else ""
+        console.print(Text(f"\n{item.task}{index}  score {_number(item.score) or 'none'}", style="bold"))
+        parts = (("input", item.asked), ("output", item.answer), ("reference", item.expected))
+        for label, text in (*parts, ("error", item.error)):
+            _show_text(label, text, console, whole=whole)
+
+
+def show_comparison(
+    runs: tuple[Run, Run], found: Comparison, console: Console, *, flips: int, whole: bool
+) -> None:
+    """Print scores next to each other, their changes, a bar of wins and losses, and flipped items."""
+    first, second = runs
+    if found.note:
+        console.print(Text(f"Not compared: {found.note}", style="yellow"))
+    if not found.changes:
+        console.print(_values_alone(first, second))
+        return
+    interval = f"{100 * found.confidence:.4g}% INTERVAL"
+    table = _table("SCORE", first.name, second.name, "CHANGE", interval, "VERDICT")
+    for change in found.changes:
+        table.add_row(
+            Text(change.score),
+            _number(change.baseline),
+            _number(change.candidate),
+            f"{change.delta:+.4f}",
+            _interval(change.low, change.high, form="+.4f"),
+            Text(verdict_text(change), style=VERDICT_STYLES.get(change.verdict, "")),
+        )
+    console.print(table)
+    for change in found.changes:
+        if change.better is not None:
+            console.print(_bar(change))
+    for number, flip in enumerate(found.flips[:flips]):
+        if not number:
+            console.print(Text("\nItems that became worse, the largest change first", style="bold"))
+        _show_flip(flip, runs, console, whole=whole)
+    more = len(found.flips[flips:]) + found.flips_left_out
+    if flips and more:
+        console.print(Text(f"\n{more} more became worse"))
+
+
+def verdict_text(change: Change) -> str:
+    """Return the verdict in words, with what stands in the way of one."""
+    paired = {"Paired": "", "Unpaired": ", not paired by item"}.get(change.evidence, ", by the values alone")
+    return f"{change.verdict}: {change.note}" if change.note else f"{change.verdict}{paired}"
+
+
+def _bar(change: Change) -> Text:
+    counts = (change.better or 0, change.worse or 0, change.equal or 0)
+    total, ends, at = sum(counts) or 1, [], 0
+    for count in counts:
+        at += count
+        ends.append(round(BAR_CELLS * at / total))
+    won, lost, tied = ends[0], ends[1] - ends[0], ends[2] - ends[1]
+    bar = Text("\n").append("+" * won, style="green").append("-" * lost, style="red")
+    bar.append("·" * tied, style="bright_black")
+    words = f"  {counts[0]} won, {counts[1]} lost, {counts[2]} tied  "
+    return bar.append(words).append(change.score)
+
+
+def _show_flip(flip: Flip, runs: tuple[Run, Run], console: Console, *, whole: bool) -> None:
+    heading = f"\n{flip.score}  {_number(flip.baseline)} -> {_number(flip.candidate)}"
+    console.print(Text(heading, style="bold"))
+    _show_text("input", flip.asked or f"item {flip.key}", console, whole=whole)
+    _show_text("reference", flip.expected, console, whole=whole)
+    _show_text(runs[0].name, flip.baseline_answer, console, whole=whole)
+    _show_text(runs[1].name, flip.candidate_answer, console, whole=whole)
+
+
+def _show_text(label: str, text: str | None, console: Console, *, whole: bool) -> None:
+    if text is None:
+        return
+    lines = list(_cut(text, whole=whole))
+    for number, line in enumerate(lines):
+        head = label if number == 0 else ""
+        console.print(Text(f"  {head.ljust(LABEL_CHARACTERS)} {line}"))
+
+
+def _cut(text: str, *, whole: bool) -> Iterator[str]:
+    shown = text if whole or len(text) <= MAX_TEXT_CHARACTERS else f"{text[:MAX_TEXT_CHARACTERS]}…"
+    yield from shown.split("\n")
+
+
+def _values_alone(first: Run, second: Run) -> Table:
+    values = [{one.name: one.value for one in run.scores} for run in (first, second)]
+    table = _table("SCORE", first.name, second.name)
+    for name in dict.fromkeys([*values[0], *values[1]]):
+        table.add_row(Text(name), _number(values[0].get(name)), _number(values[1].get(name)))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(Text(heading))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _interval(low: float | None, high: float | None, *, form: str = ".4g") -> str:
+    return "" if low is None or high is None else f"{low:{form}} to {high:{form}}"

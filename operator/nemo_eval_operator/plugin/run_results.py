@@ -1,0 +1,92 @@
+"""What `results`, `rows` and `compare` show: parts of a report, read with the user's rights."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from .access import Cluster
+from .exit_codes import CommandFailed, ExitCode
+from .report import (
+    Comparison,
+    Item,
+    Run,
+    RunDocuments,
+    build_report,
+    read_documents,
+    rules_of,
+    samples_by_key,
+    worst_first,
+    worst_of,
+)
+
+__all__ = ["compared_runs", "run_with_scores", "worst_rows"]
+
+
+async def run_with_scores(cluster: Cluster, name: str) -> Run:
+    """Return the run. Raises CommandFailed where it has no scores, KubeError."""
+    (run,), _ = await _read(cluster, name)
+    return run
+
+
+async def compared_runs(cluster: Cluster, baseline: str, candidate: str) -> tuple[Run, Run, Comparison]:
+    """Return two runs and how the second compares with the first.
+
+    Raises CommandFailed where one has no scores, KubeError.
+    """
+    if baseline == candidate:
+        raise CommandFailed(f"{baseline} cannot be compared with itself: name two runs", ExitCode.USAGE)
+    (first, second), (comparison,) = await _read(cluster, baseline, candidate)
+    return first, second, comparison
+
+
+async def _read(cluster: Cluster, *names: str) -> tuple[tuple[Run, ...], tuple[Comparison, ...]]:
+    report = build_report(await read_documents(cluster, names, history=False), now=datetime.now(UTC))
+    for run in report.runs:
+        if not run.scores:
+            raise _without_results(run.name, run.outcome, run.message, run.notes)
+    return report.runs, report.comparisons
+
+
+async def worst_rows(cluster: Cluster, name: str, *, limit: int) -> tuple[str, tuple[Item, ...], str]:
+    """Return the score that items are ordered by, the worst items, and why texts of some are missing.
+
+    Raises CommandFailed where there are none, KubeError.
+    """
+    documents = await read_documents(cluster, [name], history=False)
+    (found,) = documents.runs
+    rules, evidence = rules_of(found.job), found.kept.evidence
+    by = worst_first(evidence, rules)
+    if by is None:
+        raise _no_items(found)
+    samples = samples_by_key(found.kept.document)
+    task = next((one for one in samples if by.name.startswith(f"{one}/")), "")
+    shown = worst_of(by, rules.direction_of(by.name), samples, limit=limit)
+    return by.name, shown, _left_out(found, known=len(samples.get(task, {})), items=len(by.items))
+
+
+def _left_out(found: RunDocuments, *, known: int, items: int) -> str:
+    """Return why some items have no texts; empty where all have."""
+    if known >= items:
+        return ""
+    notes = "; ".join(found.kept.notes)
+    if notes:
+        return notes
+    reference = found.job.status.results_ref
+    where = f": all of it is at {reference.url}" if reference and reference.url else ""
+    return f"the results ConfigMap has the texts of {known} of {items} items{where}"
+
+
+def _no_items(found: RunDocuments) -> CommandFailed:
+    name, status = found.job.metadata.name, found.job.status
+    if status.results_ref is None:
+        return _without_results(name, "", status.message or "", found.kept.notes)
+    why = "; ".join(found.kept.notes) or "the evaluator gave no scores of single items"
+    return CommandFailed(f"{name} has no items to show: {why}", ExitCode.NOT_FOUND)
+
+
+def _without_results(name: str, outcome: str, message: str, notes: tuple[str, ...]) -> CommandFailed:
+    why = "; ".join(part for part in (*notes, message or outcome) if part) or "it has not been reconciled yet"
+    return CommandFailed(
+        f"{name} has no results: {why}. Find out more with `kubectl nemoeval why {name}`",
+        ExitCode.NOT_FOUND,
+    )

@@ -1,0 +1,150 @@
+"""`kubectl nemoeval results`, `rows` and `compare`, on runs whose results the operator keeps."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tests.unit.gates.documents import NAME
+from tests.unit.lifecycle.objects import evaljob, followed
+from tests.unit.plugin.cluster_api import ClusterApi
+from tests.unit.plugin.conftest import Run
+from tests.unit.plugin.reported import CRITERION, answers, put_run
+
+BEFORE = [1.0] * 40 + [0.0] * 10
+AFTER = [0.0] * 5 + [1.0] * 38 + [0.0] * 7
+HOSTILE = "\x1b[2J [bold]fake[/] \x9b1m \u202e end"
+CONTROLS = {"\x1b", "\x9b", "\u202e"}
+
+
+@pytest.fixture
+def runs(api: ClusterApi) -> ClusterApi:
+    gate = {"verdict": "Failed", "hash": "h", "criteria": [CRITERION]}
+    put_run(api, "old", answers(BEFORE))
+    put_run(api, "new", answers(AFTER, asked="6 x 7?", expected="42", answer="41"), status={"gate": gate})
+    return api
+
+
+@pytest.mark.usefixtures("runs")
+def test_results_have_scores_with_intervals_and_the_verdict(run: Run) -> None:
+    code, out, err = run("results", "new")
+    assert (code, err) == (0, "")
+    heading, row, *rest = out.splitlines()
+    assert heading.split() == ["SCORE", "VALUE", "95%", "INTERVAL", "ITEMS", "WITHOUT", "SCORE"]
+    assert row.split() == [NAME, "0.76", "0.6259", "to", "0.857", "50"]
+    assert "Gate: Failed" in rest
+    assert f"  Failed  {NAME} (Critical): 0.6 is below the minimum 0.7" in rest
+    (score,) = json.loads(run("results", "new", "-o", "json")[1])
+    assert (score["name"], score["value"], score["items"]) == (NAME, 0.76, 50)
+
+
+@pytest.mark.usefixtures("runs")
+def test_without_the_right_to_read_config_maps_scores_of_status_are_shown(api: ClusterApi, run: Run) -> None:
+    api.forbidden.add("configmaps")
+    code, out, err = run("results", "new")
+    assert code == 0
+    assert out.splitlines()[1].split() == [NAME, "0.76"]
+    assert "jane may not get configmaps in namespace team-a: ask for a Role" in err
+    code, _, err = run("rows", "new")
+    assert code == 4
+    assert "jane may not get configmaps" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["results", "rows"])
+def test_a_run_without_results_says_why_and_what_to_do(api: ClusterApi, run: Run, command: str) -> None:
+    api.put("nemoevaljobs", evaljob(status=followed()))
+    code, _, err = run(command, "qa-llama")
+    assert code == 4
+    assert err == (
+        "error: qa-llama has no results: the evaluator runs it as eval-1. "
+        "Find out more with `kubectl nemoeval why qa-llama`\n"
+    )
+
+
+@pytest.mark.usefixtures("runs")
+def test_rows_show_the_worst_items_with_input_output_and_reference(run: Run) -> None:
+    code, out, _ = run("rows", "new", "--worst", "3")
+    assert code == 0
+    assert out.splitlines()[0] == f"3 worst by {NAME}"
+    assert out.count("score 0\n") == 3
+    everything = json.loads(run("rows", "new", "--worst", "50", "-o", "json")[1])
+    assert len(everything) == AFTER.count(0.0)
+    assert {"asked": "6 x 7?", "expected": "42", "answer": "41", "score": 0.0}.items() <= next(
+        one for one in everything if one["expected"] == "42"
+    ).items()
+    out = run("rows", "new", "--worst", "50")[1]
+    assert "\n  input       6 x 7?\n  output      41\n  reference   42\n" in out
+    table = list(csv.DictReader(io.StringIO(run("rows", "new", "-o", "csv")[1])))
+    assert len(table) == 5
+
+
+def test_rows_of_a_run_in_which_all_items_are_perfect_or_all_failed(api: ClusterApi, run: Run) -> None:
+    put_run(api, "good", answers([1.0] * 9))
+    put_run(api, "bad", answers([0.0] * 9))
+    assert run("rows", "good")[1] == f"All items have the same score by {NAME}\n"
+    assert run("rows", "bad")[1].startswith(f"5 worst by {NAME}\n")
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_comparison_has_values_change_interval_verdict_bar_and_flips(run: Run) -> None:
+    code, out, err = run("compare", "old", "new", "--flips", "2")
+    assert (code, err) == (0, "")
+    heading, row, *rest = out.splitlines()
+    # The first item has another text in the two runs, so that 49 are compared.
+    assert heading.split() == ["SCORE", "old", "new", "CHANGE", "95%", "INTERVAL", "VERDICT"]
+    assert row.split()[:4] == [NAME, "0.7959", "0.7755", "-0.0204"]
+    assert row.rstrip().endswith("no difference shown")
+    (bar,) = [line for line in rest if " won, " in line]
+    assert "3 won, 4 lost, 42 tied" in bar
+    assert rest.count(f"{NAME}  1 -> 0") == 2
+    assert "2 more became worse" in rest
+    changes = json.loads(run("compare", "old", "new", "-o", "json")[1])
+    assert changes[0]["verdict"] == "no difference shown"
+
+
+def test_a_clear_change_is_named(api: ClusterApi, run: Run) -> None:
+    put_run(api, "old", answers([1.0] * 50))
+    put_run(api, "new", answers([0.0] * 50))
+    assert run("compare", "old", "new", "--flips", "0")[1].splitlines()[1].rstrip().endswith("worse")
+    assert run("compare", "new", "old", "--flips", "0")[1].splitlines()[1].rstrip().endswith("better")
+    assert "became worse" not in run("compare", "old", "new", "--flips", "0")[1]
+
+
+def test_in_the_gates_direction_less_is_better(api: ClusterApi, run: Run) -> None:
+    gate = {"criteria": [{"score": "answered", "direction": "LowerIsBetter", "maxDrop": 0.1}]}
+    put_run(api, "old", answers([1.0] * 50))
+    put_run(api, "new", answers([0.0] * 50), gate=gate)
+    out = run("compare", "old", "new")[1]
+    assert out.splitlines()[1].rstrip().endswith("better")
+    assert "50 won, 0 lost, 0 tied" in out
+
+
+@pytest.mark.usefixtures("runs")
+def test_runs_of_different_configs_are_shown_and_not_compared(api: ClusterApi, run: Run) -> None:
+    other = {"benchmark": {"name": "qa", "generation": 4, "hash": "sha256:other"}}
+    put_run(api, "other", answers(AFTER), status={})
+    api.objects["nemoevaljobs", "team-a", "other"]["status"] |= other
+    out = run("compare", "old", "other")[1]
+    assert out.splitlines()[0].startswith("Not compared: these runs measured different configs")
+    assert out.splitlines()[2].split() == [NAME, "0.8", "0.76"]
+    assert "CHANGE" not in out
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_run_is_not_compared_with_itself(run: Run) -> None:
+    assert run("compare", "old", "old")[0] == 64
+    assert run("compare", "old", "missing")[0] == 4
+
+
+def test_texts_of_models_cannot_control_the_terminal(api: ClusterApi, run: Run) -> None:
+    put_run(api, "old", answers([1.0] * 40))
+    texts = dict.fromkeys(("asked", "expected", "answer"), HOSTILE)
+    put_run(api, "new", answers([0.0] * 40, **texts))
+    for words in (("rows", "new", "--worst", "99"), ("compare", "old", "new", "--flips", "20")):
+        for output in ("wide", "json", "yaml", "csv"):
+            assert not set(run(*words, "-o", output)[1]) & CONTROLS
+    assert "[bold]fake[/]" in run("rows", "new", "--worst", "99")[1]
