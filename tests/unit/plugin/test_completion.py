@@ -23,6 +23,9 @@ esac
 """
 
 
+HELP_OF_COMMANDS = [f"main {name} --help" for name in typer.main.get_command(app).commands]  # type: ignore[attr-defined]
+
+
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The command lines of kubectl, which is a script here."""
@@ -83,7 +86,7 @@ def test_without_kubectl_nothing_is_offered(monkeypatch: pytest.MonkeyPatch) -> 
     assert candidates(["wait", ""]) == [":4"]
 
 
-@pytest.mark.parametrize("line", ["main --help", "main wait --help", "completion wait --", "completion w"])
+@pytest.mark.parametrize("line", ["main --help", "completion wait --", "completion w", *HELP_OF_COMMANDS])
 def test_help_and_completion_load_no_client(line: str) -> None:
     """Times are measured by bench; what would cost them is what is imported."""
     module, *words = line.split()
