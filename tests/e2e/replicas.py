@@ -47,6 +47,11 @@ class Replica:
         ]
 
 
+def electing(scenario: Scenario, **times: str) -> dict[str, str]:
+    """Settings of replicas of which one leads."""
+    return {"NEMO_LEADER_ELECT": "true", "NEMO_LEASE_NAMESPACE": scenario.namespace, **times}
+
+
 class Replicas:
     """Starts operators for one world; they end with the `with` block."""
 

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from testbed.cluster import Cluster
-from tests.e2e.replicas import Replica, Replicas
+from tests.e2e.replicas import Replica, Replicas, electing
 from tests.e2e.scenario import JOB, Scenario, data_benchmark, data_job, eventually
 
 SCORE = "rows/exact/string-check"
@@ -44,10 +44,6 @@ def jobs() -> list[dict[str, Any]]:
         gated("let-through", RIGHT, rule={"maxDrop": 0.001}, **prod, onInconclusive="Pass"),
         gated("compared", RIGHT, rule={"maxDrop": 0.1}, **prod),
     ]
-
-
-def electing(scenario: Scenario) -> dict[str, str]:
-    return {"NEMO_LEADER_ELECT": "true", "NEMO_LEASE_NAMESPACE": scenario.namespace}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import yaml
 
 from testbed.cluster import Cluster
 from tests.e2e.cuttable_proxy import CuttableProxy
-from tests.e2e.replicas import Replicas
+from tests.e2e.replicas import Replicas, electing
 from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
 
 JOBS = [f"job-{number:02d}" for number in range(24)]
@@ -27,10 +27,6 @@ def scenario(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -
 def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
     with Replicas(scenario, tmp_path) as replicas:
         yield replicas
-
-
-def electing(scenario: Scenario, **times: str) -> dict[str, str]:
-    return {"NEMO_LEADER_ELECT": "true", "NEMO_LEASE_NAMESPACE": scenario.namespace, **times}
 
 
 def holder(scenario: Scenario) -> str | None:
