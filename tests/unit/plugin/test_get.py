@@ -137,7 +137,11 @@ def test_texts_of_models_and_evaluators_cannot_control_the_terminal(api: Cluster
 
 
 def test_nothing_to_list_says_what_to_do(api: ClusterApi, run: Run) -> None:
-    assert run("get") == (0, "", "No runs in namespace team-a: create a NemoEvalJob, for example with `kubectl create -f`\n")
+    assert run("get") == (
+        0,
+        "",
+        "No runs in namespace team-a: create a NemoEvalJob, for example with `kubectl create -f`\n",
+    )
     assert run("get", "-A")[2].startswith("No runs in the cluster: ")
 
 

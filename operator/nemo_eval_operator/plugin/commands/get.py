@@ -69,5 +69,7 @@ def get(
         print_rows(rows, **look)
     else:
         scope = "the cluster" if all_namespaces else f"namespace {where}"
-        typer.echo(f"No runs in {scope}: create a NemoEvalJob, for example with `kubectl create -f`", err=True)
+        typer.echo(
+            f"No runs in {scope}: create a NemoEvalJob, for example with `kubectl create -f`", err=True
+        )
     return ExitCode.PASSED
