@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
-from tests.unit.gates.documents import NAME
+from nemo_eval_operator.json_types import JsonObject
+from tests.unit.gates.documents import NAME, stats
 from tests.unit.lifecycle.objects import evaljob, followed
 from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
@@ -52,6 +54,24 @@ def test_without_the_right_to_read_config_maps_scores_of_status_are_shown(api: C
     assert code == 4
     assert "jane may not get configmaps" in err
     assert err.count("\n") == 1
+
+
+def with_bleu(scores: list[float]) -> JsonObject:
+    """Return results in which each item's BLEU, of 0 to 100, changes by less than its score of 0 to 1."""
+    results: Any = answers(scores)
+    task = results["tasks"]["qa"]
+    bleu = [40.0 + 20.0 * score for score in scores]
+    task["metrics"]["bleu"] = {"scores": {"sentence": {"value": sum(bleu) / len(bleu), "stats": stats(bleu)}}}
+    for sample, value in zip(task["data"]["samples"], bleu, strict=True):
+        sample["scores"]["bleu"] = {"sentence": value}
+    return dict(results)
+
+
+def test_flips_are_ordered_by_the_share_of_each_scores_range(api: ClusterApi, run: Run) -> None:
+    put_run(api, "old", with_bleu(BEFORE))
+    put_run(api, "new", with_bleu(AFTER))
+    flips = [line for line in run("compare", "old", "new", "--flips", "10")[1].splitlines() if " -> " in line]
+    assert flips == [f"{NAME}  1 -> 0"] * 5 + ["qa/bleu/sentence  60 -> 40"] * 5
 
 
 @pytest.mark.parametrize("command", ["results", "rows"])

@@ -25,24 +25,30 @@ def compare_runs(
 ) -> Comparison:
     """Return how `after` compares with `before`; `difference`: why they cannot be compared."""
     changes: list[Change] = []
-    flips: list[Flip] = []
+    flips: list[tuple[float, Flip]] = []
     left_out = 0
     samples = samples_by_key(before.document), samples_by_key(after.document)
     for earlier, later in [] if difference else _pairs(before, after)[:MAX_CHANGES]:
         change, worse, more = _compared(earlier, later, rules, samples)
         changes.append(change)
-        flips += worse
+        flips += [(abs(flip.candidate - flip.baseline) / _range(later), flip) for flip in worse]
         left_out += more
-    flips.sort(key=lambda flip: (-abs(flip.candidate - flip.baseline), flip.score, flip.key))
+    # One after another of the order of the scores, where changes are equal.
+    flips.sort(key=lambda ranked: -ranked[0])
     return Comparison(
         baseline=before.run,
         candidate=after.run,
         confidence=rules.confidence,
         changes=tuple(changes),
-        flips=tuple(flips[:MAX_FLIPS]),
+        flips=tuple(flip for _, flip in flips[:MAX_FLIPS]),
         flips_left_out=left_out + len(flips[MAX_FLIPS:]),
         note=name_text(difference or ("" if changes else _nothing_compared(before, after))),
     )
+
+
+def _range(score: ScoreEvidence) -> float:
+    """Return the largest score of an item, at least 1: BLEU of 0 to 100 would hide scores of 0 to 1."""
+    return max(1.0, *map(abs, score.items.values()))
 
 
 def _nothing_compared(before: KeptResults, after: KeptResults) -> str:
