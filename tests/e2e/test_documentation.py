@@ -21,8 +21,18 @@ from tests.pages import PAGES, commands, page_name
 
 RUN = {page: [command for command in commands(page) if not reason_not_to_run(command.text)] for page in PAGES}
 
-EXIT_CODES = {"nemo-eval-operator gate .* --candidate .*": 2}
+EXIT_CODES = {
+    "nemo-eval-operator gate .* --candidate .*": 2,
+    "kubectl nemoeval wait general-knowledge-one-word .*": 1,
+}
 """Exit codes other than 0 that pages announce, by regular expressions that match whole commands."""
+
+
+RUNS = Path(__file__).parent / "documented_runs.yaml"
+"""Runs that end as those of the demo do, in less time."""
+
+PAGES_WITH_RUNS = {"docs/how-to/plugin.md", "docs/how-to/report.md"}
+"""Pages whose commands name the runs of the demo."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +66,11 @@ def shell(cluster: Cluster, crds: None, tmp_path_factory: pytest.TempPathFactory
 def test_the_commands_of_a_page_work(shell: Shell, page: Path) -> None:
     shell.show_files_of(page)
     shell.cluster.kubectl("delete", "nemoevaljobs,nemobenchmarks", "--all", "--timeout=60s")
+    if page_name(page) in PAGES_WITH_RUNS:
+        shell.cluster.kubectl("apply", "-f", str(RUNS))
+        for verdict, run in (("Passed", "smollm2"), ("Failed", "one-word")):
+            path = f"--for=jsonpath={{.status.gate.verdict}}={verdict}"
+            shell.cluster.kubectl("wait", path, f"nemoevaljob/general-knowledge-{run}", "--timeout=60s")
     for command in RUN[page]:
         expected = next((code for text, code in EXIT_CODES.items() if re.fullmatch(text, command.text)), 0)
         ran = shell.run(command)

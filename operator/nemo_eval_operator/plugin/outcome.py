@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ PRECEDENCE: Final = (
     *(ExitCode.INCONCLUSIVE, ExitCode.PASSED),
 )
 """Of several runs, the first of these exit codes that one of them has is the command's."""
+
+VERDICT: Final = re.compile(r"^the gate (passed|failed|is inconclusive): ")
+"""Beginning of a message that the word of the outcome says already."""
 
 MIN_PERCENT: Final = 3
 """Percent done below which the time left is not estimated."""
@@ -48,7 +52,7 @@ def ending_of(job: NemoEvalJob) -> Ending | None:
     if (job.status.observed_generation or 0) < job.metadata.generation or _restarts(job):
         return None
     true = {one.type for one in job.status.conditions if one.status == "True"}
-    message = job.status.message or ""
+    message = VERDICT.sub("", job.status.message or "")
     if "Ready" in true:
         gate = condition_of(job, "GatePassed")
         if gate is not None and gate.status == "Unknown":

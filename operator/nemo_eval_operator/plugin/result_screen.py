@@ -19,6 +19,12 @@ RESULT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive":
 
 VERDICT_STYLES: Final = {"better": "green", "worse": "bold red"}
 
+PAIRING_NOTES: Final = {"Paired": "", "Unpaired": "not paired by item"}
+"""What a comparison lacks, by its evidence."""
+
+MAX_NAMED: Final = 3
+"""Scores that a note names."""
+
 LABEL_CHARACTERS: Final = 11
 
 MAX_TEXT_CHARACTERS: Final = 300
@@ -64,14 +70,14 @@ def show_comparison(
     runs: tuple[Run, Run], found: Comparison, console: Console, *, flips: int, whole: bool
 ) -> None:
     """Print scores next to each other, their changes, a bar of wins and losses, and flipped items."""
-    first, second = runs
+    console.print(Text(f"A  {runs[0].name}\nB  {runs[1].name}\n"))
     if found.note:
         console.print(Text(f"Not compared: {found.note}", style="yellow"))
     if not found.changes:
-        console.print(_values_alone(first, second))
+        console.print(_values_alone(*runs))
         return
     interval = f"{100 * found.confidence:.4g}% INTERVAL"
-    table = _table("SCORE", first.name, second.name, "CHANGE", interval, "VERDICT")
+    table = _table("SCORE", "A", "B", "CHANGE", interval, "VERDICT OF B")
     for change in found.changes:
         table.add_row(
             Text(change.score),
@@ -79,25 +85,33 @@ def show_comparison(
             _number(change.candidate),
             f"{change.delta:+.4f}",
             _interval(change.low, change.high, form="+.4f"),
-            Text(verdict_text(change), style=VERDICT_STYLES.get(change.verdict, "")),
+            Text(change.verdict, style=VERDICT_STYLES.get(change.verdict, "")),
         )
     console.print(table)
-    for change in found.changes:
-        if change.better is not None:
-            console.print(_bar(change))
+    _show_notes(found, console)
+    for number, change in enumerate(one for one in found.changes if one.better is not None):
+        if not number:
+            console.print()
+        console.print(_bar(change))
     for number, flip in enumerate(found.flips[:flips]):
         if not number:
             console.print(Text("\nItems that became worse, the largest change first", style="bold"))
-        _show_flip(flip, runs, console, whole=whole)
+        _show_flip(flip, console, whole=whole)
     more = len(found.flips[flips:]) + found.flips_left_out
     if flips and more:
         console.print(Text(f"\n{more} more became worse"))
 
 
-def verdict_text(change: Change) -> str:
-    """Return the verdict in words, with what stands in the way of one."""
-    paired = {"Paired": "", "Unpaired": ", not paired by item"}.get(change.evidence, ", by the values alone")
-    return f"{change.verdict}: {change.note}" if change.note else f"{change.verdict}{paired}"
+def _show_notes(found: Comparison, console: Console) -> None:
+    """Print what stands in the way of a verdict, or of a better comparison, once for all scores of a kind."""
+    scores: dict[str, list[str]] = {}
+    for change in found.changes:
+        if note := change.note or PAIRING_NOTES.get(change.evidence, "compared by the values alone"):
+            scores.setdefault(note, []).append(change.score)
+    for number, (note, names) in enumerate(scores.items()):
+        start = "" if number else "\n"
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        console.print(Text(f"{start}{', '.join(names[:MAX_NAMED])}{more}: {note}", style="yellow"))
 
 
 def _bar(change: Change) -> Text:
@@ -107,19 +121,19 @@ def _bar(change: Change) -> Text:
         at += count
         ends.append(round(BAR_CELLS * at / total))
     won, lost, tied = ends[0], ends[1] - ends[0], ends[2] - ends[1]
-    bar = Text("\n").append("+" * won, style="green").append("-" * lost, style="red")
+    bar = Text().append("+" * won, style="green").append("-" * lost, style="red")
     bar.append("·" * tied, style="bright_black")
-    words = f"  {counts[0]} won, {counts[1]} lost, {counts[2]} tied  "
+    words = f"  {counts[0]:3} won {counts[1]:3} lost {counts[2]:3} tied  "
     return bar.append(words).append(change.score)
 
 
-def _show_flip(flip: Flip, runs: tuple[Run, Run], console: Console, *, whole: bool) -> None:
+def _show_flip(flip: Flip, console: Console, *, whole: bool) -> None:
     heading = f"\n{flip.score}  {_number(flip.baseline)} -> {_number(flip.candidate)}"
     console.print(Text(heading, style="bold"))
     _show_text("input", flip.asked or f"item {flip.key}", console, whole=whole)
     _show_text("reference", flip.expected, console, whole=whole)
-    _show_text(runs[0].name, flip.baseline_answer, console, whole=whole)
-    _show_text(runs[1].name, flip.candidate_answer, console, whole=whole)
+    _show_text("output of A", flip.baseline_answer, console, whole=whole)
+    _show_text("output of B", flip.candidate_answer, console, whole=whole)
 
 
 def _show_text(label: str, text: str | None, console: Console, *, whole: bool) -> None:
@@ -138,7 +152,7 @@ def _cut(text: str, *, whole: bool) -> Iterator[str]:
 
 def _values_alone(first: Run, second: Run) -> Table:
     values = [{one.name: one.value for one in run.scores} for run in (first, second)]
-    table = _table("SCORE", first.name, second.name)
+    table = _table("SCORE", "A", "B")
     for name in dict.fromkeys([*values[0], *values[1]]):
         table.add_row(Text(name), _number(values[0].get(name)), _number(values[1].get(name)))
     return table

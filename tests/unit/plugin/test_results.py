@@ -74,6 +74,14 @@ def test_flips_are_ordered_by_the_share_of_each_scores_range(api: ClusterApi, ru
     assert flips == [f"{NAME}  1 -> 0"] * 5 + ["qa/bleu/sentence  60 -> 40"] * 5
 
 
+def test_what_stands_in_the_way_of_a_verdict_is_said_once(api: ClusterApi, run: Run) -> None:
+    put_run(api, "old", with_bleu(BEFORE[30:]))
+    put_run(api, "new", with_bleu(AFTER[30:]))
+    out = run("compare", "old", "new")[1]
+    assert "\nqa/bleu/sentence: 20 items are too few for an interval\n" in out
+    assert out.count("too few") == 1
+
+
 @pytest.mark.parametrize("command", ["results", "rows"])
 def test_a_run_without_results_says_why_and_what_to_do(api: ClusterApi, run: Run, command: str) -> None:
     api.put("nemoevaljobs", evaljob(status=followed()))
@@ -113,13 +121,14 @@ def test_rows_of_a_run_in_which_all_items_are_perfect_or_all_failed(api: Cluster
 def test_a_comparison_has_values_change_interval_verdict_bar_and_flips(run: Run) -> None:
     code, out, err = run("compare", "old", "new", "--flips", "2")
     assert (code, err) == (0, "")
-    heading, row, *rest = out.splitlines()
+    first, second, _, heading, row, *rest = out.splitlines()
+    assert (first, second) == ("A  old", "B  new")
     # The first item has another text in the two runs, so that 49 are compared.
-    assert heading.split() == ["SCORE", "old", "new", "CHANGE", "95%", "INTERVAL", "VERDICT"]
+    assert heading.split() == ["SCORE", "A", "B", "CHANGE", "95%", "INTERVAL", "VERDICT", "OF", "B"]
     assert row.split()[:4] == [NAME, "0.7959", "0.7755", "-0.0204"]
     assert row.rstrip().endswith("no difference shown")
-    (bar,) = [line for line in rest if " won, " in line]
-    assert "3 won, 4 lost, 42 tied" in bar
+    (bar,) = [line for line in rest if " won " in line]
+    assert "3 won   4 lost  42 tied" in bar
     assert rest.count(f"{NAME}  1 -> 0") == 2
     assert "2 more became worse" in rest
     changes = json.loads(run("compare", "old", "new", "-o", "json")[1])
@@ -129,8 +138,8 @@ def test_a_comparison_has_values_change_interval_verdict_bar_and_flips(run: Run)
 def test_a_clear_change_is_named(api: ClusterApi, run: Run) -> None:
     put_run(api, "old", answers([1.0] * 50))
     put_run(api, "new", answers([0.0] * 50))
-    assert run("compare", "old", "new", "--flips", "0")[1].splitlines()[1].rstrip().endswith("worse")
-    assert run("compare", "new", "old", "--flips", "0")[1].splitlines()[1].rstrip().endswith("better")
+    assert run("compare", "old", "new", "--flips", "0")[1].splitlines()[4].rstrip().endswith("worse")
+    assert run("compare", "new", "old", "--flips", "0")[1].splitlines()[4].rstrip().endswith("better")
     assert "became worse" not in run("compare", "old", "new", "--flips", "0")[1]
 
 
@@ -139,8 +148,8 @@ def test_in_the_gates_direction_less_is_better(api: ClusterApi, run: Run) -> Non
     put_run(api, "old", answers([1.0] * 50))
     put_run(api, "new", answers([0.0] * 50), gate=gate)
     out = run("compare", "old", "new")[1]
-    assert out.splitlines()[1].rstrip().endswith("better")
-    assert "50 won, 0 lost, 0 tied" in out
+    assert out.splitlines()[4].rstrip().endswith("better")
+    assert "50 won   0 lost   0 tied" in out
 
 
 @pytest.mark.usefixtures("runs")
@@ -149,8 +158,8 @@ def test_runs_of_different_configs_are_shown_and_not_compared(api: ClusterApi, r
     put_run(api, "other", answers(AFTER), status={})
     api.objects["nemoevaljobs", "team-a", "other"]["status"] |= other
     out = run("compare", "old", "other")[1]
-    assert out.splitlines()[0].startswith("Not compared: these runs measured different configs")
-    assert out.splitlines()[2].split() == [NAME, "0.8", "0.76"]
+    assert out.splitlines()[3].startswith("Not compared: these runs measured different configs")
+    assert out.splitlines()[5].split() == [NAME, "0.8", "0.76"]
     assert "CHANGE" not in out
 
 

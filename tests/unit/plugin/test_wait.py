@@ -21,9 +21,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MAX_POLL_SECONDS", 0.002)
 
 
-def ended(*conditions: tuple[str, str], phase: str = "Succeeded") -> dict[str, Any]:
+def ended(
+    *conditions: tuple[str, str], phase: str = "Succeeded", message: str = "what happened"
+) -> dict[str, Any]:
     entries = [condition(kind, status, "Reason") for kind, status in conditions]
-    return finished(phase=phase, message="what happened", conditions=entries)
+    return finished(phase=phase, message=message, conditions=entries)
 
 
 READY = ("Ready", "True")
@@ -44,6 +46,11 @@ DONE = ("Complete", "True")
         (ended(*STALLED, ("Failed", "True"), phase="Failed"), 1, "qa-llama: failed: what happened\n"),
         (ended(*STALLED, ("Failed", "True"), phase="Cancelled"), 1, "qa-llama: cancelled: what happened\n"),
         (ended(*STALLED, DONE, ("GatePassed", "False")), 1, "qa-llama: gate failed: what happened\n"),
+        (
+            ended(*STALLED, DONE, ("GatePassed", "False"), message="the gate failed: qa/em: 0.2"),
+            1,
+            "qa-llama: gate failed: qa/em: 0.2\n",
+        ),
         (ended(*STALLED, DONE, ("GatePassed", "Unknown")), 2, "qa-llama: gate inconclusive: what happened\n"),
         (ended(*STALLED, phase="Pending"), 1, "qa-llama: stalled: what happened\n"),
     ],
