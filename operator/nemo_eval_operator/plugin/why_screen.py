@@ -48,8 +48,8 @@ def why_lines(facts: Facts, chain: Chain, *, now: datetime, style: Style, width:
 
 def _heading(facts: Facts, now: datetime) -> str:
     job = facts.job
-    ready = next((one for one in job.status.conditions if one.type in {"Ready", "Suspended"}), None)
-    since = parse_timestamp(ready.last_transition_time) if ready else job.metadata.creation_timestamp
+    changes = [parse_timestamp(one.last_transition_time) for one in job.status.conditions]
+    since = max(changes, default=job.metadata.creation_timestamp)
     left = time_left(job, now)
     ending = ending_of(job)
     stage = ending.word if ending else stage_of(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -183,3 +184,17 @@ def test_without_the_right_to_read_the_run_that_right_is_named(api: ClusterApi, 
     assert code == 4
     assert err.startswith("error: jane may not get nemoevaljobs.evaluator.nemo.dev in namespace team-a: ask ")
     assert err.count("\n") == 1
+
+
+def test_the_heading_counts_from_the_last_change(api: ClusterApi, run: Run) -> None:
+    """Ready was False from the start; the gate failed later."""
+    status = stalled("GateFailed", ("GatePassed", "False"), ("Complete", "True"), phase="Succeeded")
+    hours = (5, 1, 1, 1)
+    for one, hour in zip(status["conditions"], hours, strict=True):
+        one["lastTransitionTime"] = (datetime.now(UTC) - timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    api.put("nemoevaljobs", evaljob(status=status, **GATED))
+    assert (
+        run("why", "qa-llama")[1]
+        .splitlines()[0]
+        .startswith("NemoEvalJob team-a/qa-llama: gate failed for 1h")
+    )
