@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster import Cluster
-from tests.integration.crds import Api
+from tests.integration.crds import Api, Manifest
 
 pytestmark = pytest.mark.usefixtures("crds")
 
@@ -29,8 +29,18 @@ def jobs(cluster: Cluster, namespace: str) -> Api:
 @pytest.fixture
 def plugin(cluster: Cluster, namespace: str) -> Plugin:
     """The plugin for a user who may read jobs and nothing else."""
-    rules = [{"apiGroups": [GROUP], "resources": ["nemoevaljobs"], "verbs": ["get", "list"]}]
-    kubeconfig = cluster.create_account(namespace, "reader", rules)
+    return plugin_for(cluster, namespace, "reader", ["get", "list"])
+
+
+@pytest.fixture
+def editor(cluster: Cluster, namespace: str) -> Plugin:
+    """The plugin for a user who may also create and change jobs."""
+    return plugin_for(cluster, namespace, "editor", ["get", "list", "create", "patch"])
+
+
+def plugin_for(cluster: Cluster, namespace: str, account: str, verbs: list[str]) -> Plugin:
+    rules = [{"apiGroups": [GROUP], "resources": ["nemoevaljobs"], "verbs": verbs}]
+    kubeconfig = cluster.create_account(namespace, account, rules)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -49,6 +59,12 @@ def end(jobs: Api, name: str, *conditions: tuple[str, str, str]) -> None:
     entries = [{"type": kind, "status": status, "reason": why, **WHEN} for kind, status, why in conditions]
     status = {"observedGeneration": 1, "message": "what happened", "conditions": entries}
     jobs.patch_status(status, name=name)
+
+
+def read(jobs: Api, name: str) -> Manifest:
+    found = jobs.cluster.kubectl("get", f"nemoevaljob/{name}", "-n", jobs.namespace, "-o", "json")
+    document: Manifest = json.loads(found.stdout)
+    return document
 
 
 def test_wait_ends_on_success_and_on_failure(jobs: Api, plugin: Plugin) -> None:
@@ -105,3 +121,23 @@ def test_why_names_what_is_in_the_way_and_which_rights_are_missing(jobs: Api, pl
     assert "What to do: Create it in the job's namespace." in done.stdout
     for right in ("get nemobenchmarks", "list nemoevaluatorconnections", "list events"):
         assert f"may not {right}" in done.stdout
+
+
+def test_run_creates_a_run_that_the_api_server_accepts(
+    jobs: Api, plugin: Plugin, editor: Plugin, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate.yaml"
+    gate.write_text("criteria: [{score: answered, minimum: 0.7}]")
+    words = ("run", "-b", "qa", "-m", "meta/llama-3.1-8b-instruct", "--gate", str(gate))
+    done = editor(*words)
+    assert done.returncode == 0, done.stderr
+    created = read(jobs, done.stdout.strip())
+    assert created["spec"]["gate"]["criteria"][0]["minimum"] == 0.7
+    assert created["metadata"]["generateName"] == "qa-"
+    refused = plugin(*words)
+    assert refused.returncode == 4
+    assert "may not create nemoevaljobs" in refused.stderr
+    gate.write_text("{criteria: [{score: answered, minimum: 0.7}], ifNoBaseline: Skip}")
+    refused = editor(*words)
+    assert refused.returncode == 64, refused.stderr
+    assert "ifNoBaseline: Skip is for baseline.selector" in refused.stderr

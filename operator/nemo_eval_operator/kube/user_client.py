@@ -1,4 +1,4 @@
-"""Calls that only the kubectl plugin makes, with its user's rights: events of an object."""
+"""Calls that only the kubectl plugin makes, with its user's rights: events of an object, and new objects."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pydantic.alias_generators import to_camel
 
 from nemo_eval_operator.json_types import JsonObject
 
-from .api_server import ApiServer, segment
+from .api_server import ApiServer, read, segment
 from .http import KubeHttp
+from .keys import ObjectKey
 
 __all__ = ["CoreEvent", "UserClient"]
 
@@ -46,7 +47,7 @@ class _EventList(BaseModel):
 
 
 class UserClient:
-    """Reads of a user's command. Every method raises KubeError and nothing else."""
+    """Reads and writes of a user's command. Every method raises KubeError and nothing else."""
 
     def __init__(self, http: KubeHttp) -> None:
         self._server = ApiServer(http, field_manager=PLUGIN_MANAGER)
@@ -58,6 +59,14 @@ class UserClient:
         listed = _EventList.model_validate(await self._server.get(path) or {})
         found = [event for item in listed.items if (event := _event(item)) is not None]
         return sorted(found, key=lambda event: event.time.timestamp() if event.time else 0.0, reverse=True)
+
+    async def create(self, key: ObjectKey, manifest: JsonObject) -> JsonObject:
+        """Create an object, of which every field has to be known; returns it as stored.
+
+        Raises Outdated where the name exists.
+        """
+        path = f"{key.path.rpartition('/')[0]}?fieldValidation=Strict"
+        return read(await self._server.send("POST", path, body=manifest))
 
 
 def _event(item: JsonObject) -> CoreEvent | None:

@@ -37,8 +37,8 @@ def plugin() -> None:
 
 
 COMMANDS = (
-    *(commands.get, commands.wait, commands.why, commands.results, commands.rows, commands.compare),
-    *(commands.report, commands.export),
+    *(commands.get, commands.run, commands.wait, commands.why),
+    *(commands.results, commands.rows, commands.compare, commands.report, commands.export),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -35,6 +35,8 @@ class ClusterApi:
         """Resources that the user may not read."""
         self.requests: list[str] = []
         self.bodies: list[dict[str, Any]] = []
+        self.lost: list[str] = []
+        """Methods whose next answer is lost, after the request has had its effect."""
         self.after: Callable[[int], None] = lambda _: None
         """Called after each answer with their number so far, to change objects as time goes on."""
 
@@ -54,6 +56,9 @@ class ClusterApi:
         self.requests.append(f"{request.method} {request.url.path}")
         response = self._answer(request)
         self.after(len(self.requests))
+        if request.method in self.lost:
+            self.lost.remove(request.method)
+            raise httpx.ReadTimeout("")
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -89,6 +94,8 @@ class ClusterApi:
     def _create(self, plural: str, namespace: str, manifest: dict[str, Any]) -> httpx.Response:
         meta = manifest["metadata"]
         meta.setdefault("name", f"{meta.get('generateName', '')}x7k2p")
+        if (plural, namespace, meta["name"]) in self.objects:
+            return httpx.Response(409, json={"kind": "Status", "message": f"{meta['name']} already exists"})
         manifest["metadata"] = {
             "uid": f"uid-of-{meta['name']}",
             "generation": 1,
@@ -114,7 +121,8 @@ def _ok(document: Any) -> httpx.Response:
 def _forbidden(request: httpx.Request, plural: str, namespace: str | None) -> httpx.Response:
     group = "" if request.url.path.startswith("/api/v1") else "evaluator.nemo.dev"
     where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
-    cannot = f'User "jane" cannot get resource "{plural}" in API group "{group}"'
+    verb = {"GET": "get", "POST": "create", "PATCH": "patch"}[request.method]
+    cannot = f'User "jane" cannot {verb} resource "{plural}" in API group "{group}"'
     message = f"{plural}.{group} is forbidden: {cannot}{where}"
     return httpx.Response(403, json={"kind": "Status", "message": message})
 

@@ -6,7 +6,8 @@ from .get import get
 from .report import report
 from .results import results
 from .rows import rows
+from .run import run
 from .wait import wait
 from .why import why
 
-__all__ = ["compare", "export", "get", "report", "results", "rows", "wait", "why"]
+__all__ = ["compare", "export", "get", "report", "results", "rows", "run", "wait", "why"]
