@@ -141,3 +141,21 @@ def test_run_creates_a_run_that_the_api_server_accepts(
     refused = editor(*words)
     assert refused.returncode == 64, refused.stderr
     assert "ifNoBaseline: Skip is for baseline.selector" in refused.stderr
+
+
+def test_a_run_is_steered_by_a_user_who_may_patch_it(jobs: Api, plugin: Plugin, editor: Plugin) -> None:
+    jobs.create(RUN, name="it")
+    for action, field in (("suspend", True), ("resume", False)):
+        done = editor(action, "it")
+        assert done.returncode == 0, done.stderr
+        assert read(jobs, "it")["spec"]["suspend"] is field
+    jobs.patch_status({"observedGeneration": 3, "phase": "Running", "jobId": "eval-1"}, name="it")
+    refused = plugin("rerun", "it")
+    assert refused.returncode == 4
+    assert "may not patch nemoevaljobs" in refused.stderr
+    assert editor("rerun", "it").returncode == 0
+    assert "evaluator.nemo.dev/rerun" in read(jobs, "it")["metadata"]["annotations"]
+    assert editor("cancel", "it").returncode == 0
+    assert read(jobs, "it")["spec"]["cancel"] is True
+    refused = editor("suspend", "it")
+    assert (refused.returncode, refused.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""Calls that only the kubectl plugin makes, with its user's rights: events of an object, and new objects."""
+"""Calls that only the kubectl plugin makes, with its user's rights: events, new objects and edits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.resources import ObjectMeta
 
-from .api_server import ApiServer, read, segment
+from .api_server import MERGE_PATCH, ApiServer, read, segment
 from .http import KubeHttp
 from .keys import ObjectKey
 
@@ -67,6 +68,16 @@ class UserClient:
         """
         path = f"{key.path.rpartition('/')[0]}?fieldValidation=Strict"
         return read(await self._server.send("POST", path, body=manifest))
+
+    async def edit(self, key: ObjectKey, meta: ObjectMeta, patch: JsonObject) -> None:
+        """Apply a merge patch to the object as it was read with this `meta`.
+
+        Raises Outdated where it was written since, or another object has its name.
+        """
+        metadata = patch.get("metadata")
+        precondition: JsonObject = {"uid": meta.uid, "resourceVersion": meta.resource_version}
+        body = {**patch, "metadata": {**(metadata if isinstance(metadata, dict) else {}), **precondition}}
+        await self._server.send("PATCH", key.path, body=body, headers=MERGE_PATCH)
 
 
 def _event(item: JsonObject) -> CoreEvent | None:

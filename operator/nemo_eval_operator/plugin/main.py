@@ -38,6 +38,7 @@ def plugin() -> None:
 
 COMMANDS = (
     *(commands.get, commands.run, commands.wait, commands.why),
+    *(commands.cancel, commands.suspend, commands.resume, commands.rerun),
     *(commands.results, commands.rows, commands.compare, commands.report, commands.export),
 )
 for command in COMMANDS:

@@ -88,7 +88,11 @@ class ClusterApi:
         if found is not None and request.method == "PATCH":
             patch = json.loads(request.content)
             self.bodies.append(patch)
+            meta, expected = found["metadata"], patch.get("metadata", {})
+            if any(expected.get(one, "") != meta.get(one, "") for one in ("uid", "resourceVersion")):
+                return httpx.Response(409, json={"kind": "Status", "message": "has been modified"})
             _merge(found, patch)
+            meta["resourceVersion"] = f"{int(meta.get('resourceVersion') or 0) + 1}"
         return _ok(found)
 
     def _create(self, plural: str, namespace: str, manifest: dict[str, Any]) -> httpx.Response:

@@ -7,7 +7,22 @@ from .report import report
 from .results import results
 from .rows import rows
 from .run import run
+from .steer import cancel, rerun, resume, suspend
 from .wait import wait
 from .why import why
 
-__all__ = ["compare", "export", "get", "report", "results", "rows", "run", "wait", "why"]
+__all__ = [
+    "cancel",
+    "compare",
+    "export",
+    "get",
+    "report",
+    "rerun",
+    "results",
+    "resume",
+    "rows",
+    "run",
+    "suspend",
+    "wait",
+    "why",
+]
