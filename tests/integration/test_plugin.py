@@ -159,3 +159,11 @@ def test_a_run_is_steered_by_a_user_who_may_patch_it(jobs: Api, plugin: Plugin, 
     assert read(jobs, "it")["spec"]["cancel"] is True
     refused = editor("suspend", "it")
     assert (refused.returncode, refused.stdout) == (1, "")
+
+
+def test_doctor_knows_the_crds_of_its_release_and_names_missing_rights(plugin: Plugin) -> None:
+    done = plugin("doctor", "-o", "json")
+    found = {(one["check"], one["level"]) for one in json.loads(done.stdout)}
+    assert found >= {("Kubernetes", "ok"), ("clock", "ok"), ("CRDs", "ok"), ("rights", "warning")}
+    assert "you may not create nemoevaljobs" in done.stdout
+    assert "you may not list nemoevaljobs" not in done.stdout

@@ -46,6 +46,7 @@ OTHER_VALUES: Final = (
     "--confidence",
     "--tracking-uri",
     "--experiment",
+    "--lease",
 )
 """Options whose values are not completed. All that are in none of these lists are flags."""
 
@@ -58,6 +59,7 @@ WITHOUT_NAMES: Final = ("run", "doctor")
 KINDS: Final = {
     "-n": "namespaces",
     "--namespace": "namespaces",
+    "--operator-namespace": "namespaces",
     "-b": "nemobenchmarks.evaluator.nemo.dev",
     "--benchmark": "nemobenchmarks.evaluator.nemo.dev",
     "--baseline": "nemoevaljobs.evaluator.nemo.dev",

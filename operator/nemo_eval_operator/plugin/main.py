@@ -40,6 +40,7 @@ COMMANDS = (
     *(commands.get, commands.run, commands.wait, commands.why),
     *(commands.cancel, commands.suspend, commands.resume, commands.rerun),
     *(commands.results, commands.rows, commands.compare, commands.report, commands.export),
+    commands.doctor,
 )
 for command in COMMANDS:
     app.command()(command)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,12 @@ class ClusterApi:
         """Resources that the user may not read."""
         self.requests: list[str] = []
         self.bodies: list[dict[str, Any]] = []
+        self.documents: dict[str, dict[str, Any]] = {}
+        """Documents of other API groups, by path."""
+        self.denied: set[tuple[str, str]] = set()
+        """Verbs and resources that a SelfSubjectAccessReview denies."""
+        self.skew = timedelta()
+        """How far the API server's clock is ahead."""
         self.lost: list[str] = []
         """Methods whose next answer is lost, after the request has had its effect."""
         self.after: Callable[[int], None] = lambda _: None
@@ -55,6 +63,7 @@ class ClusterApi:
     def _answered(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(f"{request.method} {request.url.path}")
         response = self._answer(request)
+        response.headers["Date"] = format_datetime(datetime.now(UTC) + self.skew)
         self.after(len(self.requests))
         if request.method in self.lost:
             self.lost.remove(request.method)
@@ -62,6 +71,12 @@ class ClusterApi:
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path in self.documents:
+            return _ok(self.documents[request.url.path])
+        if request.url.path.endswith("/selfsubjectaccessreviews"):
+            right = json.loads(request.content)["spec"]["resourceAttributes"]
+            denied = (right["verb"], right["resource"]) in self.denied
+            return httpx.Response(201, json={"status": {"allowed": not denied}})
         parts = request.url.path.removeprefix(GROUP_PATH).removeprefix("/api/v1").strip("/").split("/")
         namespace = parts[1] if parts[0] == "namespaces" else None
         plural, *rest = parts[2:] if namespace else parts

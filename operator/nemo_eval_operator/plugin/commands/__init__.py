@@ -1,6 +1,7 @@
 """Commands of `kubectl nemoeval`, one module each; each imports what only it needs when it is run."""
 
 from .compare import compare
+from .doctor import doctor
 from .export import export
 from .get import get
 from .report import report
@@ -14,6 +15,7 @@ from .why import why
 __all__ = [
     "cancel",
     "compare",
+    "doctor",
     "export",
     "get",
     "report",
