@@ -167,3 +167,13 @@ def test_doctor_knows_the_crds_of_its_release_and_names_missing_rights(plugin: P
     assert found >= {("Kubernetes", "ok"), ("clock", "ok"), ("CRDs", "ok"), ("rights", "warning")}
     assert "you may not create nemoevaljobs" in done.stdout
     assert "you may not list nemoevaljobs" not in done.stdout
+
+
+def test_logs_need_the_right_to_read_the_connection(jobs: Api, plugin: Plugin) -> None:
+    jobs.create(RUN, name="it")
+    assert "it has no remote job" in plugin("logs", "it").stderr
+    used = {"url": "http://evaluator.test", "connection": f"{jobs.namespace}/prod"}
+    jobs.patch_status({"jobId": "eval-1", "evaluator": used}, name="it")
+    refused = plugin("logs", "it")
+    assert refused.returncode == 4
+    assert "may not get nemoevaluatorconnections" in refused.stderr

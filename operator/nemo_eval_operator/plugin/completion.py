@@ -26,7 +26,7 @@ TIMEOUT_SECONDS: Final = 3
 LOCATION: Final = ("--namespace", "-n", "--context", "--kubeconfig")
 """Options that are passed on to kubectl."""
 
-FILE_OPTIONS: Final = ("--kubeconfig", "--target", "--gate", "--file", "-f")
+FILE_OPTIONS: Final = ("--kubeconfig", "--target", "--gate")
 
 FORMAT_OPTIONS: Final = ("--output", "-o")
 
@@ -47,6 +47,8 @@ OTHER_VALUES: Final = (
     "--tracking-uri",
     "--experiment",
     "--lease",
+    "--tail",
+    "--evaluator-url",
 )
 """Options whose values are not completed. All that are in none of these lists are flags."""
 

@@ -37,7 +37,7 @@ def plugin() -> None:
 
 
 COMMANDS = (
-    *(commands.get, commands.run, commands.wait, commands.why),
+    *(commands.get, commands.run, commands.wait, commands.why, commands.logs),
     *(commands.cancel, commands.suspend, commands.resume, commands.rerun),
     *(commands.results, commands.rows, commands.compare, commands.report, commands.export),
     commands.doctor,

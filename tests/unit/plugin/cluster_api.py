@@ -32,6 +32,7 @@ class ClusterApi:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.config_maps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.secrets: dict[tuple[str, str], dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.forbidden: set[str] = set()
         """Resources that the user may not read."""
@@ -87,6 +88,8 @@ class ClusterApi:
         if plural == "events":
             uid = request.url.params["fieldSelector"].partition("=")[2]
             return _ok({"items": [one for one in self.events if one["involvedObject"]["uid"] == uid]})
+        if plural == "secrets":
+            return _ok(self.secrets.get((namespace or "", rest[0])))
         if plural == "configmaps":
             return _ok(self.config_maps.get((namespace or "", rest[0])))
         if rest:

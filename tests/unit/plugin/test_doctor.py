@@ -98,7 +98,7 @@ def test_a_sound_cluster_has_no_finding(run: Run) -> None:
 
 
 def test_programs_get_each_finding_with_what_to_do(api: ClusterApi, run: Run) -> None:
-    api.documents[LEASES] = lease(60)
+    api.documents[LEASES] = lease(90)
     code, out, _ = run("doctor", "-o", "json")
     assert code == 1
     (found,) = (one for one in json.loads(out) if one["level"] == "error")

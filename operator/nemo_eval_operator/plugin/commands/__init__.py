@@ -4,6 +4,7 @@ from .compare import compare
 from .doctor import doctor
 from .export import export
 from .get import get
+from .logs import logs
 from .report import report
 from .results import results
 from .rows import rows
@@ -18,6 +19,7 @@ __all__ = [
     "doctor",
     "export",
     "get",
+    "logs",
     "report",
     "rerun",
     "results",

@@ -44,10 +44,11 @@ RIGHTS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("create", JOBS, GROUP, "run"),
     ("patch", JOBS, GROUP, "cancel, suspend, resume and rerun"),
     ("get", NemoBenchmark.PLURAL, GROUP, "why, report and run"),
-    ("get", CONNECTION_PLURAL, GROUP, "why"),
+    ("get", CONNECTION_PLURAL, GROUP, "why and logs"),
     ("list", CONNECTION_PLURAL, GROUP, "why and doctor"),
     ("get", "configmaps", "", "results, rows, compare, report and export"),
     ("list", "events", "", "why"),
+    ("get", "secrets", "", "logs, where the connection has credentials"),
 )
 """Verb, resource and API group, and the commands that need it."""
 
