@@ -11,6 +11,7 @@ import pytest
 
 from testbed.cluster import Cluster
 from tests.integration.crds import Api, Manifest
+from tests.unit.plugin.test_import import CONFIG, LAUNCHER, TARGET
 
 pytestmark = pytest.mark.usefixtures("crds")
 
@@ -177,3 +178,18 @@ def test_logs_need_the_right_to_read_the_connection(jobs: Api, plugin: Plugin) -
     refused = plugin("logs", "it")
     assert refused.returncode == 4
     assert "may not get nemoevaluatorconnections" in refused.stderr
+
+
+def test_imported_manifests_are_accepted_by_the_api_server(jobs: Api, tmp_path: Path) -> None:
+    for number, document in enumerate(({"config": CONFIG, "target": TARGET}, LAUNCHER)):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(document))
+        done = plugin_without_cluster("import", str(path))
+        assert done.returncode == 0, done.stderr
+        apply = ("apply", "--dry-run=server", "-n", jobs.namespace, "-f", "-")
+        jobs.cluster.kubectl(*apply, input=done.stdout)
+
+
+def plugin_without_cluster(*words: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("kubectl-nemoeval")
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)

@@ -55,7 +55,7 @@ OTHER_VALUES: Final = (
 TRACKERS: Final = ("mlflow",)
 """What the first word after `export` may be."""
 
-WITHOUT_NAMES: Final = ("run", "doctor")
+WITHOUT_NAMES: Final = ("run", "doctor", "import")
 """Commands without the name of a run."""
 
 KINDS: Final = {
@@ -81,6 +81,8 @@ def candidates(words: Sequence[str]) -> list[str]:
         return [*_starting(last, _names(KINDS[previous], before[:-1])), NO_FILES]
     if not before or last.startswith("-"):
         return [*_starting(last, _commands_or_options(before)), NO_FILES]
+    if before == ["import"]:
+        return [FILES]
     if before[0] in WITHOUT_NAMES or previous in (*OTHER_VALUES, "--context"):
         return [NO_FILES]
     if before == ["export"]:

@@ -46,6 +46,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.command(name="import")(commands.import_file)
 
 
 def described_words(command: str | None) -> list[str]:

@@ -4,6 +4,7 @@ from .compare import compare
 from .doctor import doctor
 from .export import export
 from .get import get
+from .importing import import_file
 from .logs import logs
 from .report import report
 from .results import results
@@ -19,6 +20,7 @@ __all__ = [
     "doctor",
     "export",
     "get",
+    "import_file",
     "logs",
     "report",
     "rerun",
