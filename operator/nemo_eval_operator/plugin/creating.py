@@ -89,6 +89,12 @@ async def _is_created(cluster: Cluster, name: str, token: str, manifest: JsonObj
         message = f"{name} exists, and whether it is this run is not known: {explain(error)}"
         raise CommandFailed(message, ExitCode.NOT_FOUND) from error
     match found:
+        case None:
+            # It may have been this run, which was deleted since: another one is not started in its place.
+            raise CommandFailed(
+                f"{name} was deleted or refused by a conflict while it was created: look before trying again",
+                ExitCode.NOT_FOUND,
+            )
         case {"metadata": {"annotations": {**annotations}}}:
             return annotations.get(CREATION_MARK) == token
         case _:

@@ -14,7 +14,7 @@ import pytest
 from typing_extensions import override
 
 from nemo_eval_operator.plugin.logs import archive, showing
-from tests.unit.lifecycle.objects import evaljob, finished, followed
+from tests.unit.lifecycle.objects import condition, evaljob, finished, followed
 from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
 
@@ -83,8 +83,9 @@ def connect(api: ClusterApi, url: str, **auth: Any) -> dict[str, Any]:
     connection = {
         "apiVersion": "evaluator.nemo.dev/v1alpha1",
         "kind": "NemoEvaluatorConnection",
-        "metadata": {"namespace": "team-a", "name": "prod", "uid": "c"},
+        "metadata": {"namespace": "team-a", "name": "prod", "uid": "c", "generation": 1},
         "spec": {"url": url, "auth": given},
+        "status": {"observedGeneration": 1, "conditions": [condition("Ready", "True", "Connected")]},
     }
     api.put("nemoevaluatorconnections", connection)
     data = {"token": base64.b64encode(TOKEN.encode()).decode()}
@@ -224,6 +225,26 @@ def test_credentials_are_not_sent_to_another_evaluator(
     code, _, err = run("logs", "qa-llama", "--evaluator-url", "http://evaluator.test")
     assert code == 64
     assert "sent by https only" in err
+    assert not evaluator.requests
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        {"observedGeneration": 1, "conditions": [condition("Ready", "False", "SecretNotReleased")]},
+        {"observedGeneration": 0, "conditions": [condition("Ready", "True", "Connected")]},
+    ],
+)
+def test_credentials_that_the_operator_has_not_accepted_are_not_sent(
+    api: ClusterApi, run: Run, evaluator: Evaluator, status: dict[str, Any]
+) -> None:
+    evaluator.answers = [(200, zipped(log_txt="line\n"))]
+    api.put(JOBS, evaljob(status=followed(**connect(api, evaluator.url))))
+    api.objects["nemoevaluatorconnections", "team-a", "prod"]["status"] = status
+    code, _, err = run("logs", "qa-llama")
+    assert code == 1
+    assert "so its credentials are not sent" in err
     assert not evaluator.requests
 
 

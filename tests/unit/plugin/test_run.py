@@ -86,6 +86,24 @@ def test_a_lost_answer_never_starts_a_second_run(api: ClusterApi, run: Run, lost
     assert (code, out) == (0, f"{job['metadata']['name']}\n")
 
 
+def test_a_run_that_was_deleted_before_it_was_recognized_is_not_started_again(
+    api: ClusterApi, run: Run
+) -> None:
+    api.lost = ["POST"]
+
+    def delete(answers: int) -> None:
+        # The second POST meets the run of the first one, which is deleted then.
+        if answers == 3:
+            api.objects = {key: one for key, one in api.objects.items() if key[0] != JOBS}
+
+    api.after = delete
+    code, out, err = run("run", *MODEL)
+    assert (code, out) == (4, "")
+    assert "was deleted" in err
+    assert api.requests.count(POST) == 2
+    assert not runs(api)
+
+
 def test_the_name_of_another_object_is_left_to_it(
     api: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,28 +7,20 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile
 
 from nemo_eval_operator.evaluator.model import readable
+from nemo_eval_operator.gates import COMPRESSIONS, has_few_entries
 
 __all__ = ["LogUnreadable", "NewLines", "log_files"]
 
 MAX_FILES: Final = 50
 """Files of one archive that are shown."""
 
-MAX_ENTRIES: Final = 10_000
-"""Entries of an archive, of which each takes some 600 bytes of memory; one with more is not read."""
-
-ENTRY: Final = b"PK\x01\x02"
-"""The beginning of each entry in an archive's table of contents."""
-
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 """Of all files together, uncompressed; the rest is left out."""
 
 MAX_LINE_CHARACTERS: Final = 10_000
-
-COMPRESSIONS: Final = frozenset({ZIP_STORED, ZIP_DEFLATED})
-"""Compressions that are read: the dictionary of LZMA may take 4 GiB, whatever the size of the archive."""
 
 ENDINGS: Final = (".txt", ".log", ".out", ".err")
 """Of files that are text."""
@@ -43,8 +35,8 @@ class LogUnreadable(Exception):
 
 def log_files(archive: bytes) -> tuple[dict[str, str], list[str]]:
     """Return the text of each log file by its name, and notes on what is left out. Raises LogUnreadable."""
-    if archive.count(ENTRY) > MAX_ENTRIES:
-        raise LogUnreadable(f"the archive has more than {MAX_ENTRIES:,} files")
+    if not has_few_entries(archive):
+        raise LogUnreadable("the archive has too many files")
     texts: dict[str, str] = {}
     notes: list[str] = []
     left = MAX_LOG_BYTES

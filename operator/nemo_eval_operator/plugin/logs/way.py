@@ -70,6 +70,7 @@ async def way_to(cluster: Cluster, job: NemoEvalJob, url: str | None) -> Way:
             f"{job.metadata.name} was submitted to {used.url}, but NemoEvaluatorConnection {used.connection} "
             f"now points to {connection.url}: its credentials are for that one, and are not sent"
         )
+    _check_accepted(connection, used.connection)
     access = await _access(cluster, connection)
     address = (url or connection.url).rstrip("/")
     if url is not None and access.headers and _would_expose(url, connection.url):
@@ -87,6 +88,26 @@ async def _connection(cluster: Cluster, name: str) -> NemoEvaluatorConnection:
     if document is None:
         raise CommandFailed(f"NemoEvaluatorConnection {name} does not exist any more", ExitCode.NOT_FOUND)
     return read_connection(document)[0]
+
+
+def _check_accepted(connection: NemoEvaluatorConnection, name: str) -> None:
+    """Raise CommandFailed where the operator would not send these credentials either.
+
+    Otherwise a tenant who may edit connections, but not read Secrets, could have this user send them.
+    """
+    if connection.spec.auth is None and connection.spec.tls is None:
+        return
+    ready = next((one for one in connection.status.conditions if one.type == "Ready"), None)
+    is_behind = (connection.status.observed_generation or 0) < connection.metadata.generation
+    if ready is None or ready.status != "True" or is_behind:
+        why = (
+            f"{ready.reason}: {ready.message}"
+            if ready and not is_behind
+            else "it has not been reconciled yet"
+        )
+        raise CommandFailed(
+            f"NemoEvaluatorConnection {name} is not ready ({why}), so its credentials are not sent"
+        )
 
 
 async def _access(cluster: Cluster, connection: NemoEvaluatorConnection) -> Access:
