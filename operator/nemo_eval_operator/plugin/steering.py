@@ -110,4 +110,4 @@ def _phase(job: NemoEvalJob) -> str:
 
 def _may_be_undone(job: NemoEvalJob) -> str:
     mark = owned_by_gitops(job.metadata)
-    return f". It is managed from outside ({mark}): change spec.suspend there too" if mark else ""
+    return f". A GitOps tool manages it ({mark}): change spec.suspend there too" if mark else ""

@@ -257,7 +257,7 @@ def test_an_evaluator_inside_the_cluster_is_reached_by_a_port_forward(api: Clust
     assert "--evaluator-url http://127.0.0.1:7331" in err
 
 
-def test_a_user_who_may_not_read_the_secret_is_told_which_right_is_missing(
+def test_the_missing_right_to_read_the_secret_is_named(
     api: ClusterApi, run: Run, evaluator: Evaluator
 ) -> None:
     evaluator.answers = [(200, zipped(log_txt="line\n"))]

@@ -62,7 +62,7 @@ async def way_to(cluster: Cluster, job: NemoEvalJob, url: str | None) -> Way:
     if used is None:
         raise CommandFailed(f"{job.metadata.name} has not been submitted to an evaluator yet")
     if used.connection is None:
-        # The operator's own credentials are its alone.
+        # The credentials of the operator itself are not for users.
         return Way((url or used.url).rstrip("/"), Access(loopback=True))
     connection = await _connection(cluster, used.connection)
     if connection.url != used.url:
