@@ -26,7 +26,7 @@ from .gates import (
 )
 from .json_types import JSON_OBJECT, JsonObject
 
-__all__ = ["ExitCode", "Output", "Unreadable", "check_gate", "run_gate"]
+__all__ = ["ExitCode", "Output", "Unreadable", "check_gate", "read_document", "read_gate", "run_gate"]
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """Of one input file, so that a wrong path such as /dev/zero ends with a message."""
@@ -62,7 +62,7 @@ def run_gate(
     policy: Path, *, baselines: Sequence[Path], candidates: Sequence[Path], output: Output
 ) -> tuple[str, int]:
     """Return what to print, and the exit code. Raises Unreadable."""
-    gate = _gate(policy)
+    gate = read_gate(policy)
     baseline = _evidence(baselines) if baselines else None
     judgement = judge(gate, _evidence(candidates), baseline)
     code = {Result.FAILED: ExitCode.FAILED, Result.INCONCLUSIVE: ExitCode.INCONCLUSIVE}.get(judgement.verdict)
@@ -71,18 +71,25 @@ def run_gate(
 
 def check_gate(policy: Path, results: Sequence[Path]) -> str:
     """Return a line that describes the policy, if it and the results can be read. Raises Unreadable."""
-    count = len(_gate(policy).criteria)
+    count = len(read_gate(policy).criteria)
     _evidence(results)
     return f"{policy} is valid: {count} {'criterion' if count == 1 else 'criteria'}"
 
 
-def _gate(policy: Path) -> Gate:
+def read_gate(policy: Path) -> Gate:
+    """Return the gate of a file: `spec.gate`, a NemoEvalJob or a policy of `nel gate`. Raises Unreadable."""
     try:
-        return gate_of(_json.validate_python(_yaml(policy)))
+        return gate_of(read_document(policy))
     except PolicyInvalid as error:
         raise Unreadable(f"{policy}: {error}") from error
+
+
+def read_document(path: Path) -> JsonValue:
+    """Return the document of a YAML or JSON file; of several, the NemoEvalJob. Raises Unreadable."""
+    try:
+        return _json.validate_python(_yaml(path))
     except ValidationError as error:
-        raise Unreadable(f"{policy}: not a document of plain values") from error
+        raise Unreadable(f"{path}: not a document of plain values") from error
 
 
 def _evidence(paths: Sequence[Path]) -> Evidence:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster import Cluster
-from tests.integration.crds import Api
+from tests.integration.crds import Api, Manifest
+from tests.unit.plugin.test_import import CONFIG, LAUNCHER, TARGET
 
 pytestmark = pytest.mark.usefixtures("crds")
 
@@ -29,8 +30,18 @@ def jobs(cluster: Cluster, namespace: str) -> Api:
 @pytest.fixture
 def plugin(cluster: Cluster, namespace: str) -> Plugin:
     """The plugin for a user who may read jobs and nothing else."""
-    rules = [{"apiGroups": [GROUP], "resources": ["nemoevaljobs"], "verbs": ["get", "list"]}]
-    kubeconfig = cluster.create_account(namespace, "reader", rules)
+    return plugin_for(cluster, namespace, "reader", ["get", "list"])
+
+
+@pytest.fixture
+def editor(cluster: Cluster, namespace: str) -> Plugin:
+    """The plugin for a user who may also create and change jobs."""
+    return plugin_for(cluster, namespace, "editor", ["get", "list", "create", "patch"])
+
+
+def plugin_for(cluster: Cluster, namespace: str, account: str, verbs: list[str]) -> Plugin:
+    rules = [{"apiGroups": [GROUP], "resources": ["nemoevaljobs"], "verbs": verbs}]
+    kubeconfig = cluster.create_account(namespace, account, rules)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -49,6 +60,12 @@ def end(jobs: Api, name: str, *conditions: tuple[str, str, str]) -> None:
     entries = [{"type": kind, "status": status, "reason": why, **WHEN} for kind, status, why in conditions]
     status = {"observedGeneration": 1, "message": "what happened", "conditions": entries}
     jobs.patch_status(status, name=name)
+
+
+def read(jobs: Api, name: str) -> Manifest:
+    found = jobs.cluster.kubectl("get", f"nemoevaljob/{name}", "-n", jobs.namespace, "-o", "json")
+    document: Manifest = json.loads(found.stdout)
+    return document
 
 
 def test_wait_ends_on_success_and_on_failure(jobs: Api, plugin: Plugin) -> None:
@@ -105,3 +122,74 @@ def test_why_names_what_is_in_the_way_and_which_rights_are_missing(jobs: Api, pl
     assert "What to do: Create it in the job's namespace." in done.stdout
     for right in ("get nemobenchmarks", "list nemoevaluatorconnections", "list events"):
         assert f"may not {right}" in done.stdout
+
+
+def test_run_creates_a_run_that_the_api_server_accepts(
+    jobs: Api, plugin: Plugin, editor: Plugin, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate.yaml"
+    gate.write_text("criteria: [{score: answered, minimum: 0.7}]")
+    words = ("run", "-b", "qa", "-m", "meta/llama-3.1-8b-instruct", "--gate", str(gate))
+    done = editor(*words)
+    assert done.returncode == 0, done.stderr
+    created = read(jobs, done.stdout.strip())
+    assert created["spec"]["gate"]["criteria"][0]["minimum"] == 0.7
+    assert created["metadata"]["generateName"] == "qa-"
+    refused = plugin(*words)
+    assert refused.returncode == 4
+    assert "may not create nemoevaljobs" in refused.stderr
+    gate.write_text("{criteria: [{score: answered, minimum: 0.7}], ifNoBaseline: Skip}")
+    refused = editor(*words)
+    assert refused.returncode == 64, refused.stderr
+    assert "ifNoBaseline: Skip is for baseline.selector" in refused.stderr
+
+
+def test_a_run_is_steered_by_a_user_who_may_patch_it(jobs: Api, plugin: Plugin, editor: Plugin) -> None:
+    jobs.create(RUN, name="it")
+    for action, field in (("suspend", True), ("resume", False)):
+        done = editor(action, "it")
+        assert done.returncode == 0, done.stderr
+        assert read(jobs, "it")["spec"]["suspend"] is field
+    jobs.patch_status({"observedGeneration": 3, "phase": "Running", "jobId": "eval-1"}, name="it")
+    refused = plugin("rerun", "it")
+    assert refused.returncode == 4
+    assert "may not patch nemoevaljobs" in refused.stderr
+    assert editor("rerun", "it").returncode == 0
+    assert "evaluator.nemo.dev/rerun" in read(jobs, "it")["metadata"]["annotations"]
+    assert editor("cancel", "it").returncode == 0
+    assert read(jobs, "it")["spec"]["cancel"] is True
+    refused = editor("suspend", "it")
+    assert (refused.returncode, refused.stdout) == (1, "")
+
+
+def test_doctor_knows_the_crds_of_its_release_and_names_missing_rights(plugin: Plugin) -> None:
+    done = plugin("doctor", "-o", "json")
+    found = {(one["check"], one["level"]) for one in json.loads(done.stdout)}
+    assert found >= {("Kubernetes", "ok"), ("clock", "ok"), ("CRDs", "ok"), ("rights", "warning")}
+    assert "you may not create nemoevaljobs" in done.stdout
+    assert "you may not list nemoevaljobs" not in done.stdout
+
+
+def test_logs_need_the_right_to_read_the_connection(jobs: Api, plugin: Plugin) -> None:
+    jobs.create(RUN, name="it")
+    assert "it has no remote job" in plugin("logs", "it").stderr
+    used = {"url": "http://evaluator.test", "connection": f"{jobs.namespace}/prod"}
+    jobs.patch_status({"jobId": "eval-1", "evaluator": used}, name="it")
+    refused = plugin("logs", "it")
+    assert refused.returncode == 4
+    assert "may not get nemoevaluatorconnections" in refused.stderr
+
+
+def test_imported_manifests_are_accepted_by_the_api_server(jobs: Api, tmp_path: Path) -> None:
+    for number, document in enumerate(({"config": CONFIG, "target": TARGET}, LAUNCHER)):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(document))
+        done = plugin_without_cluster("import", str(path))
+        assert done.returncode == 0, done.stderr
+        apply = ("apply", "--dry-run=server", "-n", jobs.namespace, "-f", "-")
+        jobs.cluster.kubectl(*apply, input=done.stdout)
+
+
+def plugin_without_cluster(*words: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("kubectl-nemoeval")
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)

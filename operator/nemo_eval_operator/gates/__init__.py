@@ -5,7 +5,7 @@ rules, `judging` applies one to the other, `reasons` are those of criteria that 
 `reporting` prints the verdict.
 """
 
-from .archives import samples_in
+from .archives import COMPRESSIONS, has_few_entries, samples_in
 from .comparing import Comparison, Pairing, compare, interval_of
 from .evidence import Evidence, ScoreEvidence, evidence_of
 from .judging import CriterionResult, Judgement, NoBaseline, Result, judge, not_judged
@@ -17,6 +17,7 @@ from .samples import ItemKeys, SampleScores
 from .statistics import Interval
 
 __all__ = [
+    "COMPRESSIONS",
     "Comparison",
     "CriterionReason",
     "CriterionResult",
@@ -40,6 +41,7 @@ __all__ = [
     "evidence_of",
     "gate_of",
     "gate_of_spec",
+    "has_few_entries",
     "interval_of",
     "judge",
     "markdown_cell",

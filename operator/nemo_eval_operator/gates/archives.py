@@ -21,7 +21,7 @@ from nemo_eval_operator.evaluator.model import parts_of
 
 from .samples import MAX_ITEMS, SampleScores
 
-__all__ = ["samples_in"]
+__all__ = ["COMPRESSIONS", "has_few_entries", "samples_in"]
 
 FOLDER: Final = "samples/"
 ENDING: Final = ".jsonl"
@@ -54,6 +54,11 @@ MAX_SCORES: Final = 1_000
 """Scores of one task, by metric, name and filter: each takes 400 bytes more than its values."""
 
 
+def has_few_entries(archive: bytes) -> bool:
+    """Return whether the table of contents can be read in little memory."""
+    return archive.count(ENTRY) <= MAX_ENTRIES
+
+
 def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[str, SampleScores]:
     """Return the samples by task; nothing where the archive is not one that this program can read.
 
@@ -61,7 +66,7 @@ def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[s
     """
     found: dict[str, SampleScores] = {}
     room = _Room(MAX_READ_BYTES, MAX_VALUES)
-    if archive.count(ENTRY) > MAX_ENTRIES:
+    if not has_few_entries(archive):
         return {}
     try:
         with ZipFile(io.BytesIO(archive)) as files:

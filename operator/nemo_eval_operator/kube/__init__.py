@@ -3,7 +3,7 @@
 from .client import KubeClient, Secret
 from .config import Credentials, KubeConfigMissing, http_client, httpx_client, pod_namespace
 from .config_maps import ConfigMap, OwnerReference
-from .deployments import DeploymentClient
+from .deployments import Deployment, DeploymentClient
 from .errors import (
     KubeError,
     KubeForbidden,
@@ -23,6 +23,7 @@ __all__ = [
     "ConfigMap",
     "CoreEvent",
     "Credentials",
+    "Deployment",
     "DeploymentClient",
     "KubeClient",
     "KubeConfigMissing",

@@ -63,6 +63,8 @@ class Answer:
     status: int
     reason: str
     content: bytes
+    date: str = ""
+    """The header Date."""
 
     @property
     def is_success(self) -> bool:
@@ -128,11 +130,12 @@ class ApiServer:
         if method in WRITES:
             # managedFields then name the program, not its HTTP library.
             target += ("&" if "?" in path else "?") + self._manager
-        content = None if body is None else _encoded(body)
+        encoded = None if body is None else _encoded(body)
         sent = {**(ACCEPT if body is None else PLAIN), **(headers or {})}
         try:
-            async with self._http.exchange(method, target, headers=sent, content=content) as answered:
-                answer = Answer(method, path, answered.status, answered.reason, await answered.read())
+            async with self._http.exchange(method, target, headers=sent, content=encoded) as answered:
+                content = await answered.read()
+                answer = Answer(method, path, answered.status, answered.reason, content, answered.date)
         except NotAnswered as error:
             raise KubeUnavailable(f"{method} {path}: {error}") from error
         if answer.is_success:

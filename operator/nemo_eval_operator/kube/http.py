@@ -53,6 +53,11 @@ class HttpAnswer(Protocol):
     @property
     def reason(self) -> str: ...
 
+    @property
+    def date(self) -> str:
+        """The header Date: when the answer was made, by the server's clock."""
+        ...
+
     async def read(self) -> bytes: ...
 
     def chunks(self) -> AsyncIterator[bytes]: ...
@@ -168,6 +173,7 @@ class _AiohttpAnswer:
         self._response = response
         self.status = response.status
         self.reason = response.reason or ""
+        self.date = response.headers.get("Date", "")
 
     async def read(self) -> bytes:
         return await self._response.read()
@@ -219,6 +225,7 @@ class _HttpxAnswer:
         self._response = response
         self.status = response.status_code
         self.reason = response.reason_phrase
+        self.date = response.headers.get("Date", "")
 
     async def read(self) -> bytes:
         return await self._response.aread()

@@ -12,11 +12,13 @@ from typing import Final, TypeVar
 
 from nemo_eval_operator.kube import (
     Credentials,
+    DeploymentClient,
     KubeClient,
     KubeConfigMissing,
     KubeError,
     KubeForbidden,
     KubeUnavailable,
+    LeaseClient,
     ObjectGone,
     ObjectKey,
     UserClient,
@@ -57,6 +59,8 @@ class Cluster:
 
     kube: KubeClient
     user: UserClient
+    leases: LeaseClient
+    deployments: DeploymentClient
     namespace: str
 
     async def job(self, name: str) -> NemoEvalJob:
@@ -87,7 +91,15 @@ def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]
 
     async def run() -> ResultT:
         async with http_client(credentials) as http:
-            return await command(Cluster(kube=KubeClient(http), user=UserClient(http), namespace=namespace))
+            return await command(
+                Cluster(
+                    kube=KubeClient(http),
+                    user=UserClient(http),
+                    leases=LeaseClient(http),
+                    deployments=DeploymentClient(http),
+                    namespace=namespace,
+                )
+            )
 
     try:
         return asyncio.run(run())

@@ -26,7 +26,7 @@ TIMEOUT_SECONDS: Final = 3
 LOCATION: Final = ("--namespace", "-n", "--context", "--kubeconfig")
 """Options that are passed on to kubectl."""
 
-FILE_OPTIONS: Final = ("--kubeconfig", "--target", "--gate", "--file", "-f")
+FILE_OPTIONS: Final = ("--kubeconfig", "--target", "--gate")
 
 FORMAT_OPTIONS: Final = ("--output", "-o")
 
@@ -46,18 +46,22 @@ OTHER_VALUES: Final = (
     "--confidence",
     "--tracking-uri",
     "--experiment",
+    "--lease",
+    "--tail",
+    "--evaluator-url",
 )
 """Options whose values are not completed. All that are in none of these lists are flags."""
 
 TRACKERS: Final = ("mlflow",)
 """What the first word after `export` may be."""
 
-WITHOUT_NAMES: Final = ("run", "doctor")
+WITHOUT_NAMES: Final = ("run", "doctor", "import")
 """Commands without the name of a run."""
 
 KINDS: Final = {
     "-n": "namespaces",
     "--namespace": "namespaces",
+    "--operator-namespace": "namespaces",
     "-b": "nemobenchmarks.evaluator.nemo.dev",
     "--benchmark": "nemobenchmarks.evaluator.nemo.dev",
     "--baseline": "nemoevaljobs.evaluator.nemo.dev",
@@ -77,6 +81,8 @@ def candidates(words: Sequence[str]) -> list[str]:
         return [*_starting(last, _names(KINDS[previous], before[:-1])), NO_FILES]
     if not before or last.startswith("-"):
         return [*_starting(last, _commands_or_options(before)), NO_FILES]
+    if before == ["import"]:
+        return [FILES]
     if before[0] in WITHOUT_NAMES or previous in (*OTHER_VALUES, "--context"):
         return [NO_FILES]
     if before == ["export"]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import typer
 import typer.main
@@ -17,8 +17,10 @@ from .exit_codes import CommandFailed, ExitCode
 
 __all__ = ["app", "described_words", "main", "run_command_line"]
 
+PROGRAM: Final = "kubectl nemoeval"
+
 app = typer.Typer(
-    name="kubectl nemoeval",
+    name=PROGRAM,
     help="Follow, judge and explain runs of nemo-eval-operator, with your own rights in the cluster.",
     no_args_is_help=True,
     add_completion=False,
@@ -37,11 +39,14 @@ def plugin() -> None:
 
 
 COMMANDS = (
-    *(commands.get, commands.wait, commands.why, commands.results, commands.rows, commands.compare),
-    *(commands.report, commands.export),
+    *(commands.get, commands.run, commands.wait, commands.why, commands.logs),
+    *(commands.cancel, commands.suspend, commands.resume, commands.rerun),
+    *(commands.results, commands.rows, commands.compare, commands.report, commands.export),
+    commands.doctor,
 )
 for command in COMMANDS:
     app.command()(command)
+app.command(name="import")(commands.import_file)
 
 
 def described_words(command: str | None) -> list[str]:
@@ -58,10 +63,28 @@ def described_words(command: str | None) -> list[str]:
     ]
 
 
+def _help_of(arguments: Sequence[str]) -> str | None:
+    """Return the help of a command where it is requested.
+
+    Typer would load pydantic before, to validate options, even that of the help.
+    """
+    name, *words = arguments or [""]
+    if "--help" not in words or ("--" in words and words.index("--") < words.index("--help")):
+        return None
+    group: Any = typer.main.get_command(app)
+    if (command := group.commands.get(name)) is None:
+        return None
+    parent = typer.Context(group, info_name=PROGRAM)
+    return str(command.get_help(typer.Context(command, info_name=name, parent=parent)))
+
+
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run a command; returns its exit code."""
+    if (text := _help_of(arguments)) is not None:
+        typer.echo(text)
+        return ExitCode.PASSED
     try:
-        return int(app(list(arguments), prog_name="kubectl nemoeval", standalone_mode=False) or 0)
+        return int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except CommandFailed as failed:

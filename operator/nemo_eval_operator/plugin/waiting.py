@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
+from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.evaluator.model import one_line
 from nemo_eval_operator.kube import KubeError, KubeUnavailable
+from nemo_eval_operator.resources import NemoEvalJob
 
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
-from .outcome import Ending, ending_of, overall, stage_of
+from .outcome import Ending, ending_of, overall, stage_of, time_left
 
-__all__ = ["wait_for"]
+__all__ = ["StageLines", "wait_for"]
 
 FIRST_POLL_SECONDS: Final = 1.0
 
@@ -29,22 +32,41 @@ MAX_FAILURES: Final = 20
 MAX_MESSAGE_CHARACTERS: Final = 500
 
 
+class StageLines:
+    """Writes a line for each change of where a run stands, until it has ended."""
+
+    def __init__(self, write: Callable[[str], None], *, estimates: bool = False) -> None:
+        self._write = write
+        self._estimates = estimates
+        """Whether lines name the time left."""
+        self._stages: dict[str, str] = {}
+
+    def __call__(self, job: NemoEvalJob) -> None:
+        """Write what has changed since the last call."""
+        name, stage = job.metadata.name, stage_of(job)
+        if ending_of(job) is not None or self._stages.get(name) == stage:
+            return
+        self._stages[name] = stage
+        left = time_left(job, datetime.now(UTC)) if self._estimates else None
+        self._write(f"{name}: {stage}" + (f", about {duration_text(left)} left" if left else ""))
+
+
 async def wait_for(
     cluster: Cluster,
     names: Sequence[str],
     *,
     seconds: float | None,
-    report: Callable[[str], None],
+    seen: Callable[[NemoEvalJob], None],
     conclude: Callable[[str], None],
 ) -> ExitCode:
     """Return the exit code of all runs when each has ended, or after so many `seconds` (None: no limit).
 
-    `report` is given a line for each change of a run, `conclude` one for its end.
+    `seen` is given each run as often as it is read, `conclude` a line for its end.
     """
     codes: list[ExitCode] = []
 
     async def one(name: str) -> None:
-        ending = await _ending_within(cluster, name, seconds=seconds, report=report)
+        ending = await _ending_within(cluster, name, seconds=seconds, seen=seen)
         message = one_line(ending.message, MAX_MESSAGE_CHARACTERS)
         conclude(f"{name}: {ending.word}{': ' if message else ''}{message}")
         codes.append(ending.code)
@@ -56,25 +78,26 @@ async def wait_for(
 
 
 async def _ending_within(
-    cluster: Cluster, name: str, *, seconds: float | None, report: Callable[[str], None]
+    cluster: Cluster, name: str, *, seconds: float | None, seen: Callable[[NemoEvalJob], None]
 ) -> Ending:
-    stages = [""]
+    stage = ""
 
-    def changed(stage: str) -> None:
-        stages.append(stage)
-        report(f"{name}: {stage}")
+    def read(job: NemoEvalJob) -> None:
+        nonlocal stage
+        stage = stage_of(job)
+        seen(job)
 
     try:
         async with asyncio.timeout(seconds):
-            return await _ending(cluster, name, changed)
+            return await _ending(cluster, name, read)
     except TimeoutError:
         advice = f"find out why with `kubectl nemoeval why {name} -n {cluster.namespace}`"
-        return Ending(ExitCode.TIMED_OUT, "timed out", "; ".join(filter(None, (stages[-1], advice))))
+        return Ending(ExitCode.TIMED_OUT, "timed out", "; ".join(filter(None, (stage, advice))))
     except CommandFailed as failed:
         return Ending(failed.code, "error", str(failed))
 
 
-async def _ending(cluster: Cluster, name: str, changed: Callable[[str], None]) -> Ending:
+async def _ending(cluster: Cluster, name: str, seen: Callable[[NemoEvalJob], None]) -> Ending:
     stage, pause, failures = "", FIRST_POLL_SECONDS, 0
     while True:
         try:
@@ -87,10 +110,10 @@ async def _ending(cluster: Cluster, name: str, changed: Callable[[str], None]) -
             raise explain(error) from error
         else:
             failures = 0
+            seen(job)
             if (ending := ending_of(job)) is not None:
                 return ending
             if (current := stage_of(job)) != stage:
                 stage, pause = current, FIRST_POLL_SECONDS
-                changed(stage)
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
         pause = min(pause * SLOWDOWN, MAX_POLL_SECONDS)

@@ -65,7 +65,7 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": [column.to_manifest() for column in kind.COLUMNS],
                     **_selectable(kind),
-                    "schema": {"openAPIV3Schema": _schema(kind)},
+                    "schema": {"openAPIV3Schema": served_schema(kind)},
                 }
             ],
         },
@@ -78,7 +78,8 @@ def _selectable(kind: Kind) -> dict[str, Any]:
     return {"selectableFields": [{"jsonPath": path} for path in paths]} if paths else {}
 
 
-def _schema(kind: Kind) -> Schema:
+def served_schema(kind: Kind) -> Schema:
+    """Return the schema of the CRD of one kind."""
     schema = structural_schema(kind.model_json_schema(by_alias=True))
     properties = schema["properties"]
     properties["apiVersion"] = {"type": "string", "description": _API_VERSION}

@@ -6,7 +6,7 @@ that poll and recount. The registry opens and closes sessions.
 
 from .bulkhead import Bulkhead
 from .circuit_breaker import CircuitBreaker
-from .credentials import CredentialsReader
+from .credentials import CredentialsMissing, CredentialsReader
 from .factory import HEADERS, EvaluatorFactory
 from .job_lists import JobLists
 from .job_search import JobSearch, LookUpPostponed
@@ -27,6 +27,7 @@ __all__ = [
     "Bulkhead",
     "CircuitBreaker",
     "ConnectionSettings",
+    "CredentialsMissing",
     "CredentialsReader",
     "Evaluator",
     "EvaluatorFactory",

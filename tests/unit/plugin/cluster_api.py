@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,20 @@ class ClusterApi:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.config_maps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.secrets: dict[tuple[str, str], dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.forbidden: set[str] = set()
         """Resources that the user may not read."""
         self.requests: list[str] = []
         self.bodies: list[dict[str, Any]] = []
+        self.documents: dict[str, dict[str, Any]] = {}
+        """Documents of other API groups, by path."""
+        self.denied: set[tuple[str, str]] = set()
+        """Verbs and resources that a SelfSubjectAccessReview denies."""
+        self.skew = timedelta()
+        """How far the API server's clock is ahead."""
+        self.lost: list[str] = []
+        """Methods whose next answer is lost, after the request has had its effect."""
         self.after: Callable[[int], None] = lambda _: None
         """Called after each answer with their number so far, to change objects as time goes on."""
 
@@ -53,10 +64,20 @@ class ClusterApi:
     def _answered(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(f"{request.method} {request.url.path}")
         response = self._answer(request)
+        response.headers["Date"] = format_datetime(datetime.now(UTC) + self.skew)
         self.after(len(self.requests))
+        if request.method in self.lost:
+            self.lost.remove(request.method)
+            raise httpx.ReadTimeout("")
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path in self.documents:
+            return _ok(self.documents[request.url.path])
+        if request.url.path.endswith("/selfsubjectaccessreviews"):
+            right = json.loads(request.content)["spec"]["resourceAttributes"]
+            denied = (right["verb"], right["resource"]) in self.denied
+            return httpx.Response(201, json={"status": {"allowed": not denied}})
         parts = request.url.path.removeprefix(GROUP_PATH).removeprefix("/api/v1").strip("/").split("/")
         namespace = parts[1] if parts[0] == "namespaces" else None
         plural, *rest = parts[2:] if namespace else parts
@@ -67,6 +88,8 @@ class ClusterApi:
         if plural == "events":
             uid = request.url.params["fieldSelector"].partition("=")[2]
             return _ok({"items": [one for one in self.events if one["involvedObject"]["uid"] == uid]})
+        if plural == "secrets":
+            return _ok(self.secrets.get((namespace or "", rest[0])))
         if plural == "configmaps":
             return _ok(self.config_maps.get((namespace or "", rest[0])))
         if rest:
@@ -83,12 +106,18 @@ class ClusterApi:
         if found is not None and request.method == "PATCH":
             patch = json.loads(request.content)
             self.bodies.append(patch)
+            meta, expected = found["metadata"], patch.get("metadata", {})
+            if any(expected.get(one, "") != meta.get(one, "") for one in ("uid", "resourceVersion")):
+                return httpx.Response(409, json={"kind": "Status", "message": "has been modified"})
             _merge(found, patch)
+            meta["resourceVersion"] = f"{int(meta.get('resourceVersion') or 0) + 1}"
         return _ok(found)
 
     def _create(self, plural: str, namespace: str, manifest: dict[str, Any]) -> httpx.Response:
         meta = manifest["metadata"]
         meta.setdefault("name", f"{meta.get('generateName', '')}x7k2p")
+        if (plural, namespace, meta["name"]) in self.objects:
+            return httpx.Response(409, json={"kind": "Status", "message": f"{meta['name']} already exists"})
         manifest["metadata"] = {
             "uid": f"uid-of-{meta['name']}",
             "generation": 1,
@@ -114,7 +143,8 @@ def _ok(document: Any) -> httpx.Response:
 def _forbidden(request: httpx.Request, plural: str, namespace: str | None) -> httpx.Response:
     group = "" if request.url.path.startswith("/api/v1") else "evaluator.nemo.dev"
     where = f' in the namespace "{namespace}"' if namespace else " at the cluster scope"
-    cannot = f'User "jane" cannot get resource "{plural}" in API group "{group}"'
+    verb = {"GET": "get", "POST": "create", "PATCH": "patch"}[request.method]
+    cannot = f'User "jane" cannot {verb} resource "{plural}" in API group "{group}"'
     message = f"{plural}.{group} is forbidden: {cannot}{where}"
     return httpx.Response(403, json={"kind": "Status", "message": message})
 

@@ -96,6 +96,7 @@ def test_help_and_completion_load_no_client(line: str) -> None:
         f"from nemo_eval_operator.plugin.{module} import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
     assert "nemo_eval_operator" in loaded
-    assert not loaded & {"httpx", "kubernetes", "kopf", "yaml", "rich", "aiohttp"}
+    assert not loaded & {"httpx", "kubernetes", "kopf", "pydantic", "yaml", "rich", "aiohttp"}

@@ -140,7 +140,7 @@ def test_nothing_to_list_says_what_to_do(api: ClusterApi, run: Run) -> None:
     assert run("get") == (
         0,
         "",
-        "No runs in namespace team-a: create a NemoEvalJob, for example with `kubectl create -f`\n",
+        "No runs in namespace team-a: start one with `kubectl nemoeval run`\n",
     )
     assert run("get", "-A")[2].startswith("No runs in the cluster: ")
 

@@ -38,9 +38,10 @@ from .bodies import Bounds
 from .boundary import only_evaluator_errors
 from .faults import fault_of
 from .limits import (
+    ARCHIVE_BOUNDS,
     DOWNLOAD_SECONDS,
-    MAX_ARCHIVE_BYTES,
     MAX_RESULTS_BYTES,
+    MAX_STALE_PAGES,
     ONE_BOUNDS,
     PAGE_BOUNDS,
     PLAIN,
@@ -60,9 +61,6 @@ MAX_PAGES: Final = 10_000
 
 MAX_JOBS: Final = 100_000
 """In one list; the id of each is kept until the list ends."""
-
-MAX_STALE_PAGES: Final = 100
-"""In a row without a new job. Those that are created while pages are turned push known ones on, not far."""
 
 MAX_LIST_SECONDS: Final = 900.0
 """For all pages of a list together, in whatever sizes and whatever one call may take. Workers wait for
@@ -162,11 +160,14 @@ class EvaluatorClient:
 
     async def download_results(self, job_id: str) -> bytes:
         """Return the files that the job left, as a ZIP archive; not every evaluator offers them."""
-        bounds = Bounds(size=MAX_ARCHIVE_BYTES, parts=0)
-        answer = await self._send(
-            "GET", job_path(job_id) + "/download-results", bounds=bounds, left=DOWNLOAD_SECONDS
-        )
-        return answer.content
+        return await self._download(f"{job_path(job_id)}/download-results")
+
+    async def download_logs(self, job_id: str) -> bytes:
+        """Return the log of a job in any state, as a ZIP archive; not every evaluator offers it."""
+        return await self._download(f"{job_path(job_id)}/logs")
+
+    async def _download(self, path: str) -> bytes:
+        return (await self._send("GET", path, bounds=ARCHIVE_BOUNDS, left=DOWNLOAD_SECONDS)).content
 
     def results_url(self, job_id: str) -> str:
         """Where the evaluator answers with a job's results; without credentials that its URL may hold."""

@@ -7,9 +7,10 @@ from typing import Final
 from .bodies import Bounds
 
 __all__ = [
+    "ARCHIVE_BOUNDS",
     "DOWNLOAD_SECONDS",
-    "MAX_ARCHIVE_BYTES",
     "MAX_RESULTS_BYTES",
+    "MAX_STALE_PAGES",
     "ONE_BOUNDS",
     "PAGE_BOUNDS",
     "PLAIN",
@@ -23,14 +24,18 @@ MAX_RESULTS_BYTES: Final = 32 * MIB
 
 RESULTS_PARTS: Final = 1_000_000
 
-MAX_ARCHIVE_BYTES: Final = 32 * MIB
-"""Of the files that a job left, compressed. They are read one job at a time."""
+ARCHIVE_BOUNDS: Final = Bounds(size=32 * MIB, parts=0)
+"""The files that a job left or its log, compressed. They are read one job at a time."""
 
 DOWNLOAD_SECONDS: Final = 30.0
 """Seconds for these files: a run completes without them too, while other jobs wait for their turn."""
 
 PAGE_BOUNDS: Final = Bounds(size=8 * MIB, parts=320_000)
 """A page of a list; one that exceeds them is asked for with fewer jobs. The smallest pages fit."""
+
+MAX_STALE_PAGES: Final = 100
+"""Pages in a row without a new job. Jobs that are created while pages are read move known ones to later
+pages, but not far."""
 
 ONE_BOUNDS: Final = Bounds(size=3 * MIB, parts=150_000)
 """An answer about one job or config. A job embeds its config and its target: two specs of at most 256 KiB,

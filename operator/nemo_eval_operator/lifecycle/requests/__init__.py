@@ -10,13 +10,14 @@ from .plain_secrets import event_of_plain_secrets, mask_plain_secrets, plain_sec
 from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
 from .tenancy import Tenancy, check_name, check_values
-from .unknown_fields import event_of_unknown_fields
+from .unknown_fields import SERVER_WRITTEN, event_of_unknown_fields
 from .value_places import check_places
 
 __all__ = [
     "ALLOW_LABEL",
     "CONFIG_KEY",
     "MAX_DATASET_BYTES",
+    "SERVER_WRITTEN",
     "AllowedHosts",
     "BadRows",
     "DatasetRows",

@@ -21,7 +21,7 @@ from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJ
 
 from .target_paths import Step, shown
 
-__all__ = ["event_of_unknown_fields", "most_like", "unknown_fields"]
+__all__ = ["SERVER_WRITTEN", "event_of_unknown_fields", "most_like", "unknown_fields"]
 
 SERVER_WRITTEN: Final = frozenset(
     {

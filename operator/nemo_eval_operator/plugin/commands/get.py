@@ -69,7 +69,5 @@ def get(
         print_rows(rows, **look)
     else:
         scope = "the cluster" if all_namespaces else f"namespace {where}"
-        typer.echo(
-            f"No runs in {scope}: create a NemoEvalJob, for example with `kubectl create -f`", err=True
-        )
+        typer.echo(f"No runs in {scope}: start one with `kubectl nemoeval run`", err=True)
     return ExitCode.PASSED

@@ -29,7 +29,7 @@ def wait(
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.durations import seconds_of
-    from nemo_eval_operator.plugin.waiting import wait_for
+    from nemo_eval_operator.plugin.waiting import StageLines, wait_for
 
     limit = None if timeout is None else seconds_of(timeout)
 
@@ -37,7 +37,9 @@ def wait(
         if not quiet:
             typer.echo(line, err=True)
 
+    seen = StageLines(report)
+
     return with_cluster(
         access_of(namespace, context, kubeconfig),
-        lambda cluster: wait_for(cluster, names, seconds=limit, report=report, conclude=typer.echo),
+        lambda cluster: wait_for(cluster, names, seconds=limit, seen=seen, conclude=typer.echo),
     )

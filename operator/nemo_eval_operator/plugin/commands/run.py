@@ -1,0 +1,78 @@
+"""`kubectl nemoeval run`: creates a run, and follows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nemo_eval_operator.plugin.exit_codes import CommandFailed, ExitCode
+
+from .options import Context, Kubeconfig, Namespace, NoColor, access_of
+
+if TYPE_CHECKING:
+    from nemo_eval_operator.plugin.access import Cluster
+
+__all__ = ["run"]
+
+
+def run(
+    *,
+    benchmark: Annotated[str, typer.Option("--benchmark", "-b", help="The NemoBenchmark to run.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name of a model that is registered in NeMo.")
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON: a target of NeMo, or a NemoEvalJob that has one.", metavar="FILE"),
+    ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML: a gate with criteria, a NemoEvalJob that has one, or a policy of `nel gate`.",
+            metavar="FILE",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="JOB", help="The run that the gate compares with.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it has ended.")] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(help="Longest wait with --wait, such as 90s, 30m or 2h.", show_default="no limit"),
+    ] = None,
+    namespace: Namespace = None,
+    no_color: NoColor = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> int:
+    """Start a run of a benchmark, and print its name. With --wait, follow it and print how it ended.
+
+    The exit code with --wait is that of `wait`. Ctrl-C and a time-out end the command; the run goes on.
+    """
+    from nemo_eval_operator.plugin.access import with_cluster
+    from nemo_eval_operator.plugin.creating import create_run, follow
+    from nemo_eval_operator.plugin.durations import seconds_of
+    from nemo_eval_operator.plugin.new_run import RunOptions
+
+    if timeout is not None and not wait:
+        raise CommandFailed("--timeout needs --wait", ExitCode.USAGE)
+    limit = None if timeout is None else seconds_of(timeout)
+    options = RunOptions(benchmark=benchmark, model=model, target=target, gate=gate, baseline=baseline)
+
+    def report(line: str) -> None:
+        typer.echo(line, err=True)
+
+    async def start(cluster: Cluster) -> int:
+        name = await create_run(cluster, options, report=report)
+        if wait:
+            report(f"created {name} in namespace {cluster.namespace}")
+            return await follow(
+                cluster, name, seconds=limit, report=report, conclude=typer.echo, no_color=no_color
+            )
+        typer.echo(name)
+        report(f"follow it with `kubectl nemoeval wait {name} -n {cluster.namespace}`")
+        return ExitCode.PASSED
+
+    return with_cluster(access_of(namespace, context, kubeconfig), start)

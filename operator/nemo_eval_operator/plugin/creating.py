@@ -1,0 +1,167 @@
+"""`kubectl nemoeval run`: creates a run exactly once, and follows it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kube import (
+    KubeForbidden,
+    KubeRefused,
+    KubeUnavailable,
+    ObjectKey,
+    Outdated,
+)
+from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoEvalJob
+
+from .access import Cluster, explain
+from .exit_codes import CommandFailed, ExitCode
+from .new_run import CREATION_MARK, RunOptions, manifest_of, spec_of
+from .output import console_for
+from .run_rows import row_of
+from .run_table import run_table
+from .waiting import StageLines, wait_for
+
+__all__ = ["create_run", "follow"]
+
+MAX_REQUESTS: Final = 6
+"""To create one run, those without an answer included: about half a minute."""
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+"""Pause after the first request without an answer; each later one is twice as long."""
+
+
+async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[[str], None]) -> str:
+    """Create a run; returns its name. Raises CommandFailed.
+
+    `report` is given a line where the command is interrupted before an answer came.
+    """
+    spec = spec_of(options)
+    await _check_names(cluster, options)
+    token = secrets.token_hex(16)
+    pause = FIRST_PAUSE_SECONDS
+    name, manifest = manifest_of(spec, base=options.benchmark, namespace=cluster.namespace, token=token)
+    try:
+        for left in reversed(range(MAX_REQUESTS)):
+            try:
+                if await _is_created(cluster, name, token, manifest):
+                    return name
+                # The name is another object's, so none of the requests has created this run.
+                name, manifest = manifest_of(
+                    spec, base=options.benchmark, namespace=cluster.namespace, token=token
+                )
+            except KubeUnavailable as error:
+                if not left:
+                    message = f"{explain(error)}. {_uncertain(cluster, name)}"
+                    raise CommandFailed(message, ExitCode.UNAVAILABLE) from error
+                await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+                pause *= 2
+    except asyncio.CancelledError:
+        report(_uncertain(cluster, name))
+        raise
+    raise CommandFailed(f"no free name was found for a run of {options.benchmark}: try again")
+
+
+async def _is_created(cluster: Cluster, name: str, token: str, manifest: JsonObject) -> bool:
+    """Return whether the run exists now; False: another object has its name.
+
+    A request that is repeated is harmless, since it names the object. Raises CommandFailed, KubeUnavailable.
+    """
+    key = cluster.key(name)
+    try:
+        await cluster.user.create(key, manifest)
+    except Outdated:
+        pass
+    except KubeForbidden as error:
+        raise explain(error) from error
+    except KubeRefused as error:
+        raise CommandFailed(str(explain(error)), ExitCode.USAGE) from error
+    else:
+        return True
+    try:
+        found, _ = await cluster.kube.read(key)
+    except KubeForbidden as error:
+        message = f"{name} exists, and whether it is this run is not known: {explain(error)}"
+        raise CommandFailed(message, ExitCode.NOT_FOUND) from error
+    match found:
+        case None:
+            # It may have been this run, which was deleted since: another one is not started in its place.
+            raise CommandFailed(
+                f"{name} was deleted or refused by a conflict while it was created: look before trying again",
+                ExitCode.NOT_FOUND,
+            )
+        case {"metadata": {"annotations": {**annotations}}}:
+            return annotations.get(CREATION_MARK) == token
+        case _:
+            return False
+
+
+def _uncertain(cluster: Cluster, name: str) -> str:
+    return (
+        f"Whether run {name} was created is not known: look with "
+        f"`kubectl nemoeval get {name} -n {cluster.namespace}` before you start another one"
+    )
+
+
+async def _check_names(cluster: Cluster, options: RunOptions) -> None:
+    """Raise CommandFailed where the benchmark or the baseline does not exist, as far as the user may see."""
+    try:
+        key = ObjectKey(BENCHMARK_PLURAL, cluster.namespace, options.benchmark)
+        found, _ = await cluster.kube.read(key)
+        if found is None:
+            raise CommandFailed(
+                f"NemoBenchmark {options.benchmark} was not found in namespace {cluster.namespace}; "
+                f"list those that exist with `kubectl get nemobenchmarks -n {cluster.namespace}`",
+                ExitCode.NOT_FOUND,
+            )
+        if options.baseline is not None:
+            await cluster.job(options.baseline)
+    except KubeForbidden:
+        # The operator reports a name that does not exist, in the run's conditions.
+        return
+
+
+async def follow(
+    cluster: Cluster,
+    name: str,
+    *,
+    seconds: float | None,
+    report: Callable[[str], None],
+    conclude: Callable[[str], None],
+    no_color: bool = False,
+) -> ExitCode:
+    """Show the run until it has ended, or so many `seconds`; returns its exit code.
+
+    On a terminal one row is drawn again at each read; elsewhere `report` is given a line for each change.
+    """
+    try:
+        if (console := console_for(no_color=no_color)).is_terminal:
+            from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
+
+            # Drawn by `update` only, so never more often than the run is read.
+            with Live(console=console, auto_refresh=False) as live:
+
+                def draw(job: NemoEvalJob) -> None:
+                    rows = [row_of(job, datetime.now(UTC))]
+                    table = run_table(rows, console=console, namespaces=False, wide=False)
+                    live.update(table, refresh=True)
+
+                lines: list[str] = []
+                code = await wait_for(cluster, [name], seconds=seconds, seen=draw, conclude=lines.append)
+            for line in lines:
+                conclude(line)
+            return code
+        seen = StageLines(report, estimates=True)
+        return await wait_for(cluster, [name], seconds=seconds, seen=seen, conclude=conclude)
+    except asyncio.CancelledError:
+        where = f"-n {cluster.namespace}"
+        report(
+            f"{name} goes on. Follow it with `kubectl nemoeval wait {name} {where}`, "
+            f"stop it with `kubectl nemoeval cancel {name} {where}`"
+        )
+        raise
