@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from math import inf
 from typing import Final
@@ -156,7 +155,7 @@ class EvaluatorClient:
         """Return what parses the results of a job: parsed, they take five times the memory."""
         bounds = Bounds(size=limit, parts=RESULTS_PARTS)
         answer = await self._send("GET", job_path(job_id) + "/results", bounds=bounds)
-        return partial(results_in, answer, job_id)
+        return lambda: results_in(answer, job_id)
 
     async def download_results(self, job_id: str) -> bytes:
         """Return the files that the job left, as a ZIP archive; not every evaluator offers them."""
