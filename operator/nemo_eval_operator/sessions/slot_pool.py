@@ -103,9 +103,11 @@ class SlotPool:
         return next((uid for slots in self._all() if (uid := slots.uid_of(key))), None)
 
     def release(self, key: ObjectKey) -> None:
-        """The job has ended, or will not be submitted now."""
-        for slots in self._all():
-            slots.release(key)
+        """The job has ended, or is not submitted now; one that waits for a shared slot keeps its own."""
+        if self._shared is None or not self._shared.awaited_by(key):
+            self._own.release(key)
+        if self._shared is not None:
+            self._shared.release(key)
 
     def give_back(self, key: ObjectKey) -> None:
         """The job is not submitted now. One whose submission was begun keeps its slot."""

@@ -318,3 +318,19 @@ def test_a_short_name_of_the_administrators_evaluator_shares_its_limit() -> None
     assert slots.is_own("http://nemo.evals.svc.cluster.local:7331")
     assert slots.of("http://nemo.evals:7331", own_limit=100) is slots.of("http://nemo:7331")
     assert slots.of("http://nemo.evals:7331", own_limit=100) is not None
+
+
+async def test_a_job_whose_status_says_that_it_waits_is_counted_as_waiting() -> None:
+    """No later look at the job is needed for that: the write of its status is what ends the look."""
+    two = Two(shared=1)
+    first, second = job("first"), job("second", second=1)
+    assert isinstance(two.first.ask(first), Admitted)
+    assert isinstance(two.second.ask(second), Queued)
+    two.second.release(key(second))
+    assert (two.second.running, two.second.waiting) == (0, 1)
+
+    two.first.release(key(first))
+    assert await woken(two.queue, [second]) == ["second"]
+    assert isinstance(two.second.ask(second), Admitted)
+    two.second.release(key(second))
+    assert (two.second.running, two.second.waiting) == (0, 0)
