@@ -34,7 +34,7 @@ class Watch:
         self.metrics = Metrics()
         self.context = Context(
             queue=self.queue,
-            credentials=None,  # type: ignore[arg-type]  # nobody logs in
+            credentials=None,  # type: ignore[arg-type]  # not used: the test does not log in
             is_noted=lambda _uid, _version: False,
             watch_liveness=WatchLiveness(Heartbeats(), namespaces=False),
             metrics=self.metrics,

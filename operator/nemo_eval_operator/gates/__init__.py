@@ -5,7 +5,7 @@ rules, `judging` applies one to the other, `reasons` are those of criteria that 
 `reporting` prints the verdict.
 """
 
-from .archives import COMPRESSIONS, has_few_entries, samples_in
+from .archives import ARCHIVE_ERRORS, COMPRESSIONS, has_few_entries, samples_in
 from .comparing import Comparison, Pairing, compare, interval_of
 from .evidence import Evidence, ScoreEvidence, evidence_of
 from .judging import CriterionResult, Judgement, NoBaseline, Result, judge, not_judged
@@ -17,6 +17,7 @@ from .samples import ItemKeys, SampleScores
 from .statistics import Interval
 
 __all__ = [
+    "ARCHIVE_ERRORS",
     "COMPRESSIONS",
     "Comparison",
     "CriterionReason",

@@ -21,7 +21,7 @@ from nemo_eval_operator.evaluator.model import parts_of
 
 from .samples import MAX_ITEMS, SampleScores
 
-__all__ = ["COMPRESSIONS", "has_few_entries", "samples_in"]
+__all__ = ["ARCHIVE_ERRORS", "COMPRESSIONS", "has_few_entries", "samples_in"]
 
 FOLDER: Final = "samples/"
 ENDING: Final = ".jsonl"
@@ -34,6 +34,12 @@ MAX_ENTRIES: Final = 10_000
 
 ENTRY: Final = b"PK\x01\x02"
 """The beginning of each entry in an archive's table of contents."""
+
+ARCHIVE_ERRORS: Final = (
+    *(BadZipFile, zlib.error, EOFError, NotImplementedError),
+    *(RuntimeError, OSError, ValueError),
+)
+"""What reading a ZIP archive raises where it is encrypted, cut off, or no archive at all."""
 
 COMPRESSIONS: Final = frozenset({ZIP_STORED, ZIP_DEFLATED})
 """Compressions that are read: the dictionary of LZMA may take 4 GiB, whatever the size of the archive."""
@@ -81,8 +87,7 @@ def samples_in(archive: bytes, hide: Callable[[JsonValue], JsonValue]) -> dict[s
                 samples = _read(files, name, room, hide)
                 if samples is not None:
                     found[unquote(name.removeprefix(FOLDER).removesuffix(ENDING))] = samples
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
-        # Encrypted, cut off, or no archive at all.
+    except ARCHIVE_ERRORS:
         return {}
     return found
 

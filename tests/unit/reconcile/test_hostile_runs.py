@@ -16,7 +16,7 @@ from nemo_eval_operator.gates import Evidence
 from nemo_eval_operator.kube import KubeClient, key_of
 from nemo_eval_operator.lifecycle.job import Judged
 from nemo_eval_operator.reconcile.job import evidence, gate
-from nemo_eval_operator.reconcile.job.evidence import EvidenceStore, KeptResults
+from nemo_eval_operator.reconcile.job.evidence import EvidenceStore, KeptDocument
 from nemo_eval_operator.reconcile.job.gate import GateJudge
 from nemo_eval_operator.resources import EvidenceRef, NemoEvalJob
 from tests.unit.evaluator.scripted import Scripted
@@ -33,7 +33,7 @@ RESULTS = {"job": "eval-1", "groups": {}, **document(stats([1.0, 0.0, 1.0]))}
 
 async def keep(store: EvidenceStore, client: EvaluatorClient, job: NemoEvalJob) -> EvidenceRef | None:
     shown = await client.get_results("eval-1")
-    kept = KeptResults(json.dumps(RESULTS), truncated=False)
+    kept = KeptDocument(json.dumps(RESULTS), truncated=False)
     found = await store.evidence_of_run(job, shown, kept)
     return None if found is None else await store.keep(client, job, found, client.known.of(key_of(job)))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from nemo_eval_operator.evaluator.model import readable
-from nemo_eval_operator.gates import COMPRESSIONS, has_few_entries
+from nemo_eval_operator.gates import ARCHIVE_ERRORS, COMPRESSIONS, has_few_entries
 
 __all__ = ["LogUnreadable", "NewLines", "log_files"]
 
@@ -54,15 +53,7 @@ def log_files(archive: bytes) -> tuple[dict[str, str], list[str]]:
                     notes.append(f"only the first {MAX_LOG_BYTES >> 20} MiB are shown")
                 texts[entry.filename] = content[:left].decode("utf-8", "replace")
                 left = max(left - len(content), 0)
-    except (
-        BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-    ) as error:
+    except ARCHIVE_ERRORS as error:
         raise LogUnreadable("it is not a ZIP archive, or is damaged or encrypted") from error
     return texts, notes
 

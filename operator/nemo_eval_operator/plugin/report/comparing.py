@@ -7,7 +7,7 @@ from typing import Final
 from nemo_eval_operator.gates import Interval, ScoreEvidence, compare
 from nemo_eval_operator.resources import Direction
 
-from .items import Samples, flips_of, samples_by_key, split_of
+from .items import MAX_FLIPS, Samples, flips_of, samples_by_key, split_of
 from .model import Change, Comparison, Flip
 from .reading import KeptResults
 from .scores import Rules
@@ -16,8 +16,6 @@ from .texts import name_text
 __all__ = ["compare_runs"]
 
 MAX_CHANGES: Final = 100
-MAX_FLIPS: Final = 20
-"""Items that are shown of one comparison."""
 
 
 def compare_runs(

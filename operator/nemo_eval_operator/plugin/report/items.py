@@ -16,7 +16,7 @@ from nemo_eval_operator.samples_view import ViewedSample, samples_of
 from .model import Distribution, Flip, Item
 from .texts import item_text, name_text
 
-__all__ = ["Samples", "distribution_of", "flips_of", "samples_by_key", "split_of", "worst_of"]
+__all__ = ["MAX_FLIPS", "Samples", "distribution_of", "flips_of", "samples_by_key", "split_of", "worst_of"]
 
 BINS: Final = 20
 """Parts that the range of scores is divided into."""
@@ -27,6 +27,7 @@ PERFECT: Final = {Direction.HIGHER: 1.0, Direction.LOWER: 0.0}
 """Score of an item without a fault, on the scale that most metrics have."""
 
 MAX_FLIPS: Final = 20
+"""Items that are shown of one comparison."""
 
 Samples = Mapping[str, Mapping[str, ViewedSample]]
 """Samples by task and key."""

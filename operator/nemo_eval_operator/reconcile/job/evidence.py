@@ -46,7 +46,7 @@ from nemo_eval_operator.traces import trace_of
 
 from .read_turns import ReadTurns
 
-__all__ = ["EvidenceStore", "FilesNotRead", "KeptResults", "RunEvidence"]
+__all__ = ["EvidenceStore", "FilesNotRead", "KeptDocument", "RunEvidence"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class FilesNotRead(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptResults:
+class KeptDocument:
     """A results document as it is kept. `truncated`: rows were left out."""
 
     text: str
@@ -70,7 +70,7 @@ class RunEvidence:
     """What the evidence of a run is made of, without the rest of its results, which may take much memory."""
 
     job_id: str
-    kept: KeptResults
+    kept: KeptDocument
     evidence: Evidence
 
     def with_samples(self, samples: Mapping[str, SampleScores]) -> Evidence:
@@ -91,7 +91,7 @@ class EvidenceStore:
         """Turns to read archives."""
 
     async def evidence_of_run(
-        self, job: NemoEvalJob, shown: Results, kept: KeptResults
+        self, job: NemoEvalJob, shown: Results, kept: KeptDocument
     ) -> RunEvidence | None:
         """Return what evidence is made of, which is small; None where it cannot be made."""
         try:

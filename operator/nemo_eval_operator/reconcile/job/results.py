@@ -27,7 +27,7 @@ from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.runtime.threads import compute, is_small
 from nemo_eval_operator.workqueue import ObjectStates
 
-from .evidence import EvidenceStore, FilesNotRead, KeptResults, RunEvidence
+from .evidence import EvidenceStore, FilesNotRead, KeptDocument, RunEvidence
 from .read_turns import ReadTurns
 
 __all__ = ["ResultsKeeper", "ResultsNotKept"]
@@ -126,11 +126,11 @@ class ResultsKeeper:
         # All of it is searched: not where others wait.
         small = is_small(results.document)
         shown = await compute(small, _shown, results, evaluator.known.of(key), url)
-        kept = KeptResults(*results_document(shown, url=url))
+        kept = KeptDocument(*results_document(shown, url=url))
         stored = await self._keep(job, results, kept, url)
         return stored, None if job.spec.dry_run else await self._evidence.evidence_of_run(job, shown, kept)
 
-    async def _keep(self, job: NemoEvalJob, results: Results, kept: KeptResults, url: str) -> Stored:
+    async def _keep(self, job: NemoEvalJob, results: Results, kept: KeptDocument, url: str) -> Stored:
         names = config_map_names(
             job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=kept.text
         )
