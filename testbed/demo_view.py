@@ -70,7 +70,7 @@ class View(Protocol):
 def open_view() -> View:
     """The view that suits standard output."""
     console = Console(highlight=False)
-    return _LiveTable(console) if console.is_terminal else _Lines()
+    return _LiveTable(console) if console.is_terminal and not console.is_dumb_terminal else _Lines()
 
 
 class _LiveTable:

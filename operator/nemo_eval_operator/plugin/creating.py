@@ -22,7 +22,7 @@ from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoEvalJob
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
 from .new_run import CREATION_MARK, RunOptions, manifest_of, spec_of
-from .output import console_for
+from .output import can_redraw, console_for
 from .run_rows import row_of
 from .run_table import run_table
 from .waiting import StageLines, wait_for
@@ -140,7 +140,7 @@ async def follow(
     On a terminal one row is drawn again at each read; elsewhere `report` is given a line for each change.
     """
     try:
-        if (console := console_for(no_color=no_color)).is_terminal:
+        if can_redraw(console := console_for(no_color=no_color)):
             from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
 
             # Drawn by `update` only, so never more often than the run is read.

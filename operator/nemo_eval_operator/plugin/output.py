@@ -19,7 +19,7 @@ from .screen import style_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Format", "console_for", "document_text", "format_of"]
+__all__ = ["Format", "can_redraw", "console_for", "document_text", "format_of"]
 
 UNLIMITED_COLUMNS: Final = 100_000
 """Columns where the output is not a terminal, or with -o wide: nothing is cut or wrapped."""
@@ -84,3 +84,8 @@ def console_for(*, no_color: bool, wide: bool = False) -> Console:
         emoji=False,
         soft_wrap=wide or not is_terminal,
     )
+
+
+def can_redraw(console: Console) -> bool:
+    """Return whether printed lines can be replaced: on a terminal, unless TERM says that it cannot."""
+    return console.is_terminal and not console.is_dumb_terminal

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import typer
 from rich.live import Live
 
-from .output import console_for
+from .output import can_redraw, console_for
 from .run_list import ChangedLines, watch_rows
 from .run_rows import RunRow
 from .run_table import run_table
@@ -24,9 +24,9 @@ def print_rows(rows: Sequence[RunRow], *, no_color: bool, namespaces: bool, wide
 async def watch_on_screen(
     read: Callable[[], Awaitable[list[RunRow]]], *, no_color: bool, namespaces: bool, wide: bool
 ) -> None:
-    """Until cancelled, draw the table after each read; print changes where the output is not a terminal."""
+    """Until cancelled, draw the table after each read; print changes where it cannot be drawn again."""
     console = console_for(no_color=no_color, wide=wide)
-    if not console.is_terminal:
+    if not can_redraw(console):
         await watch_rows(read, ChangedLines(typer.echo, namespaces=namespaces))
         return
     # Drawn by `update` only, so never more often than runs are read.

@@ -268,15 +268,32 @@ def test_ctrl_c_before_an_answer_says_what_is_not_known(api: ClusterApi, run: Ru
     assert err.startswith(f"Whether run {name} was created is not known")
 
 
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str) -> io.StringIO:
+    """Give `run` a terminal with this value of TERM; returns what it prints on it."""
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100, no_color=True, _environ={"TERM": kind})
+    monkeypatch.setattr(creating, "console_for", lambda **_: console)
+    return text
+
+
 def test_on_a_terminal_progress_is_drawn_in_one_row(
     api: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = io.StringIO()
-    console = Console(file=text, force_terminal=True, width=100, no_color=True, color_system=None)
-    monkeypatch.setattr(creating, "console_for", lambda **_: console)
+    text = on_a_terminal(monkeypatch, "xterm")
     end_after(api, {2: followed(progress={"percent": 40}), 5: finished(message="done")})
     code, out, err = run("run", *MODEL, "--wait")
     assert code == 0
     assert out.endswith(": succeeded: done\n")
     assert "████░░░░░░  40%" in text.getvalue()
     assert "Running" not in err
+
+
+def test_a_terminal_that_cannot_redraw_gets_a_line_for_each_change(
+    api: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = on_a_terminal(monkeypatch, "dumb")
+    end_after(api, {2: followed(progress={"percent": 40}), 5: finished(message="done")})
+    code, _, err = run("run", *MODEL, "--wait")
+    assert code == 0
+    assert "Running" in err
+    assert text.getvalue() == ""
