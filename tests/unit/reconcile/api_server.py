@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ class ApiServer:
         self.documents: dict[str, Any] = {}
         self.requests: list[str] = []
         self.refusal: httpx.Response | None = None
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda _: False
         transport = httpx.MockTransport(self._answer)
         self.client = KubeClient(
             OverHttpx(httpx.AsyncClient(base_url="https://kube.test", transport=transport))
@@ -53,6 +55,8 @@ class ApiServer:
         if self.refusal is not None:
             return self.refusal
         document = json.loads(request.content)
+        if self.refuses(document):
+            return _status(403, "refused by a policy")
         path = f"{request.url.path}/{document['metadata']['name']}"
         if path in self.documents:
             return _status(409, "already exists")

@@ -11,10 +11,16 @@ import httpx
 import pytest
 
 from nemo_eval_operator.evaluator.model import Results
+from nemo_eval_operator.kept_evidence import load_evidence
 from nemo_eval_operator.kube import KubeUnavailable
 from nemo_eval_operator.lifecycle.job import Stored, config_map_names, results_document
 from nemo_eval_operator.reconcile.job.evidence import EvidenceStore
-from nemo_eval_operator.reconcile.job.results import MAX_TRIES, ResultsKeeper, ResultsNotKept
+from nemo_eval_operator.reconcile.job.results import (
+    MAX_TOGETHER_BYTES,
+    MAX_TRIES,
+    ResultsKeeper,
+    ResultsNotKept,
+)
 from nemo_eval_operator.reconcile.secrets import SecretReader
 from nemo_eval_operator.resources import NemoEvalJob
 from nemo_eval_operator.workqueue import ObjectStates
@@ -84,8 +90,48 @@ async def test_keeping_them_again_changes_nothing() -> None:
     assert first == second
     assert [path for path in server.documents if path.startswith(CONFIG_MAPS)] == [
         f"{CONFIG_MAPS}/qa-llama-results",
-        f"{CONFIG_MAPS}/qa-llama-evidence",
     ]
+
+
+async def test_small_results_and_their_evidence_are_one_write() -> None:
+    server = ApiServer()
+    stored = await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
+
+    assert stored.evidence is not None
+    assert stored.evidence.config_map == stored.config_map
+    assert [request for request in server.requests if request.startswith("POST")] == [f"POST {CONFIG_MAPS}"]
+    kept = await load_evidence(server.client, "team-a", stored.evidence, None)
+    assert [score.name for score in kept.scores] == ["qa/em/em"]
+
+
+async def test_larger_results_are_kept_before_and_apart_from_their_evidence() -> None:
+    server = ApiServer()
+    large = WHOLE | {"anything": "x" * MAX_TOGETHER_BYTES}
+    stored = await keeper(server, answering(200, large)).collect(JOB, "eval-1")
+
+    assert stored.evidence is not None
+    assert (stored.config_map, stored.evidence.config_map) == ("qa-llama-results", "qa-llama-evidence")
+    assert list(server.config_map(stored.config_map)["data"]) == ["results.json"]
+
+
+async def test_results_are_kept_alone_where_they_are_refused_together_with_evidence() -> None:
+    """As by an admission policy against binaryData."""
+    server = ApiServer()
+    server.refuses = lambda document: "binaryData" in document
+    stored = await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1")
+
+    assert stored.evidence is None
+    assert json.loads(server.config_map(stored.config_map)["data"]["results.json"]) == WHOLE
+
+
+async def test_results_that_were_kept_without_evidence_before_an_upgrade_are_left_alone() -> None:
+    server = ApiServer()
+    server.documents[f"{CONFIG_MAPS}/qa-llama-results"] = before = config_map(UID, "eval-1")
+    first, second = [await keeper(server, answering(200, WHOLE)).collect(JOB, "eval-1") for _ in range(2)]
+
+    assert first == second
+    assert first.config_map == "qa-llama-6f1c0d3a-results"
+    assert server.config_map("qa-llama-results") == before
 
 
 def config_map(uid: str, job_id: str, **content: Any) -> dict[str, Any]:

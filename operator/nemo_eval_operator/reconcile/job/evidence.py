@@ -1,4 +1,7 @@
-"""Evidence of runs, written packed into immutable ConfigMaps next to the results; `kept_evidence` reads it.
+"""Evidence of runs, packed into immutable ConfigMaps; `kept_evidence` reads it.
+
+Where results are small, their ConfigMap also keeps the evidence that can be made of them (`ResultsKeeper`),
+which saves a write; evidence of the run's files has a ConfigMap of its own.
 
 Missing evidence never fails a run: gates then judge by the results document, or are inconclusive.
 """
@@ -73,6 +76,11 @@ class RunEvidence:
     kept: KeptDocument
     evidence: Evidence
 
+    @property
+    def has_all_items(self) -> bool:
+        """Return whether the results document has the scores of all items."""
+        return all(score.has_all_items for score in self.evidence.scores)
+
     def with_samples(self, samples: Mapping[str, SampleScores]) -> Evidence:
         """Return the evidence with the samples of the whole run."""
         document = JSON_OBJECT.validate_json(self.kept.text)
@@ -102,6 +110,14 @@ class EvidenceStore:
             _report(job, error)
             return None
 
+    async def pack_document(self, job: NemoEvalJob, run: RunEvidence) -> Packed | None:
+        """Return the evidence that the results document has, packed; None where it cannot be packed."""
+        try:
+            return await _packed(run.evidence)
+        except Exception as error:  # noqa: BLE001 - evidence is optional, and no answer may hold up a run
+            _report(job, error)
+            return None
+
     async def keep(
         self,
         evaluator: EvaluatorClient,
@@ -109,22 +125,25 @@ class EvidenceStore:
         run: RunEvidence,
         known: Redactor,
         *,
+        only_files: bool = False,
         tries_again: bool = False,
     ) -> EvidenceRef | None:
         """Keep the evidence of a run; None where Kubernetes refuses it, as for a quota.
 
-        None also where the evidence cannot be made: the results are kept without it.
+        None also where the evidence cannot be made: the results are kept without it; and with `only_files`,
+        where that of the results document is kept already and the run's files have no scores of items.
 
         Raises FilesNotRead with `tries_again`, where another attempt may find the scores of all items;
         without it the evidence is kept without them. Raises KubeError where Kubernetes does not answer.
         """
         try:
             found = run.evidence
-            if any(not score.has_all_items for score in found.scores):
+            if not run.has_all_items:
                 files = await self._with_files(evaluator, job, run, known, tries_again=tries_again)
+                if files is None and only_files:
+                    return None
                 found = files or found
-            few = sum(len(score.items) for score in found.scores) <= SMALL_VALUES
-            packed = await compute(few, pack, found)
+            packed = await _packed(found)
             return await self._create(job, evidence_names(job, digest=packed.digest), packed)
         except (FilesNotRead, KubeError):
             raise
@@ -176,6 +195,11 @@ class EvidenceStore:
         except KubeRefused as error:
             logger.warning("%s/%s: evidence is not kept: %s", meta.namespace, meta.name, error)
         return None
+
+
+async def _packed(evidence: Evidence) -> Packed:
+    few = sum(len(score.items) for score in evidence.scores) <= SMALL_VALUES
+    return await compute(few, pack, evidence)
 
 
 def _report(job: NemoEvalJob, error: Exception) -> None:

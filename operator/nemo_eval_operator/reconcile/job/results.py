@@ -10,10 +10,13 @@ from typing import Final
 
 from nemo_eval_operator.evaluator.http import MAX_RESULTS_BYTES, EvaluatorClient
 from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, Oversized, Redactor, Results
+from nemo_eval_operator.gates import Packed
 from nemo_eval_operator.kube import KubeClient, KubeRefused, OwnerReference, key_of
 from nemo_eval_operator.lifecycle import Operation, meaning_of
 from nemo_eval_operator.lifecycle.job import (
     DRY_RUN_LABEL,
+    HEADER_KEY,
+    ITEMS_KEY,
     RESULTS_KEY,
     RunScores,
     Stored,
@@ -23,7 +26,7 @@ from nemo_eval_operator.lifecycle.job import (
 )
 from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, config_document
 from nemo_eval_operator.reconcile.secrets import SecretReader, remember
-from nemo_eval_operator.resources import NemoEvalJob
+from nemo_eval_operator.resources import EvidenceRef, NemoEvalJob
 from nemo_eval_operator.runtime.threads import compute, is_small
 from nemo_eval_operator.workqueue import ObjectStates
 
@@ -47,6 +50,10 @@ GIVEN_UP_RETRY_SECONDS: Final = 300.0
 
 SMALL_RESULTS_BYTES: Final = 1024**2
 """Bytes of results that fit into a ConfigMap, as nearly all do."""
+
+MAX_TOGETHER_BYTES: Final = 256 * 1024
+"""Bytes of results, config and evidence that one ConfigMap keeps together. Gates and comparisons need only
+the evidence, but read the whole ConfigMap: larger results are kept apart from it."""
 
 
 class ResultsNotKept(Exception):
@@ -107,12 +114,14 @@ class ResultsKeeper:
                 parse = await evaluator.fetch_results(job_id, limit=MAX_RESULTS_BYTES)
                 async with self._turns.parsing:
                     stored, found = await self._keep_results(evaluator, job, parse())
-        if found is None:
+        if found is None or (stored.evidence is not None and found.has_all_items):
             return stored
         known = evaluator.known.of(key_of(job))
         tries_again = self._files_tries(job, job_id) + 1 < MAX_FILES_TRIES
-        evidence = await self._evidence.keep(evaluator, job, found, known, tries_again=tries_again)
-        return replace(stored, evidence=evidence)
+        evidence = await self._evidence.keep(
+            evaluator, job, found, known, only_files=stored.evidence is not None, tries_again=tries_again
+        )
+        return replace(stored, evidence=evidence or stored.evidence)
 
     async def _keep_results(
         self, evaluator: EvaluatorClient, job: NemoEvalJob, results: Results
@@ -127,38 +136,80 @@ class ResultsKeeper:
         small = is_small(results.document)
         shown = await compute(small, _shown, results, evaluator.known.of(key), url)
         kept = KeptDocument(*results_document(shown, url=url))
-        stored = await self._keep(job, results, kept, url)
-        return stored, None if job.spec.dry_run else await self._evidence.evidence_of_run(job, shown, kept)
+        if job.spec.dry_run:
+            return await self._keep(job, results, kept, url), None
+        if len(kept.text) > MAX_TOGETHER_BYTES:
+            # Kept before anything else is made of them.
+            stored = await self._keep(job, results, kept, url)
+            return stored, await self._evidence.evidence_of_run(job, shown, kept)
+        found = await self._evidence.evidence_of_run(job, shown, kept)
+        together = None if found is None else await self._keep_together(job, results, found, url)
+        return together or await self._keep(job, results, kept, url), found
 
-    async def _keep(self, job: NemoEvalJob, results: Results, kept: KeptDocument, url: str) -> Stored:
+    async def _keep_together(
+        self, job: NemoEvalJob, results: Results, run: RunEvidence, url: str
+    ) -> Stored | None:
+        """Keep results, and the evidence made of them, by one write; None where that is not possible."""
+        packed = await self._evidence.pack_document(job, run)
+        if packed is None or _bytes_together(job, run.kept, packed) > MAX_TOGETHER_BYTES:
+            return None
+        try:
+            return await self._keep(job, results, run.kept, url, packed)
+        except KubeRefused:
+            # The results alone may be accepted.
+            return None
+
+    async def _keep(
+        self, job: NemoEvalJob, results: Results, kept: KeptDocument, url: str, packed: Packed | None = None
+    ) -> Stored:
         names = config_map_names(
             job.metadata.name, uid=job.metadata.uid, attempt=job.status.attempt or 1, document=kept.text
         )
+        config = config_document(job)
+        texts = {RESULTS_KEY: kept.text} | ({} if config is None else {CONFIG_KEY: config})
+        if packed is not None:
+            texts[HEADER_KEY] = packed.header
+        annotations = {JOB_ID_ANNOTATION: results.job, URL_ANNOTATION: url}
+        binary = None if packed is None else {ITEMS_KEY: packed.items}
         for name in names:
-            if await self._create(job, name, results.job, url, kept.text):
+            if await self._create(job, name, annotations, texts, binary):
                 return Stored(
                     scores=RunScores.of(results),
                     config_map=name,
                     key=RESULTS_KEY,
                     url=url,
                     truncated=kept.truncated,
+                    evidence=None if packed is None else EvidenceRef(config_map=name, digest=packed.digest),
                 )
         raise KubeRefused(
             f"ConfigMaps {', '.join(names)} exist with other content: delete one of them, and the results of "
             "this run are stored under its name"
         )
 
-    async def _create(self, job: NemoEvalJob, name: str, job_id: str, url: str, document: str) -> bool:
-        meta, config = job.metadata, config_document(job)
+    async def _create(
+        self,
+        job: NemoEvalJob,
+        name: str,
+        annotations: dict[str, str],
+        texts: dict[str, str],
+        binary: dict[str, bytes] | None,
+    ) -> bool:
+        meta = job.metadata
         return await self._kube.create_config_map(
             meta.namespace,
             name,
             owner=OwnerReference(kind=job.kind, name=meta.name, uid=meta.uid),
             labels={JOB_LABEL: label_value(meta.name)}
             | ({DRY_RUN_LABEL: "true"} if job.spec.dry_run else {}),
-            annotations={JOB_ID_ANNOTATION: job_id, URL_ANNOTATION: url},
-            data={RESULTS_KEY: document} | ({} if config is None else {CONFIG_KEY: config}),
+            annotations=annotations,
+            data=texts,
+            binary=binary,
         )
+
+
+def _bytes_together(job: NemoEvalJob, kept: KeptDocument, packed: Packed) -> int:
+    texts = (kept.text, packed.header, config_document(job) or "")
+    return sum(len(text.encode()) for text in texts) + len(packed.items)
 
 
 def _shown(results: Results, known: Redactor, url: str) -> Results:
