@@ -41,8 +41,8 @@ def marks_in(custom_fields: object) -> dict[str, str]:
     """
     if not isinstance(custom_fields, dict):
         return {}
-    values = {key: custom_fields[key] for key in MARKS if custom_fields.get(key) is not None}
     return {
         key: value[:MAX_MARK_CHARACTERS] if isinstance(value, str) else NOT_OURS
-        for key, value in values.items()
+        for key in MARKS
+        if (value := custom_fields.get(key)) is not None
     }

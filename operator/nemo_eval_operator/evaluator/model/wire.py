@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     WrapValidator,
     model_validator,
 )
@@ -232,8 +233,11 @@ class JobPage(_Answer):
         items = document.get("data")
         if not isinstance(items, list):
             return cls.model_validate({**document, "unusable": []})
-        fields = [item.get("custom_fields") for item in items if isinstance(item, dict) and not _has_id(item)]
-        unusable = [marks for marks in map(marks_in, fields) if marks]
-        return cls.model_validate(
-            {**document, "data": [item for item in items if _has_id(item)], "unusable": unusable}
-        )
+        usable: list[JsonValue] = []
+        unusable: list[dict[str, str]] = []
+        for item in items:
+            if _has_id(item):
+                usable.append(item)
+            elif isinstance(item, dict) and (marks := marks_in(item.get("custom_fields"))):
+                unusable.append(marks)
+        return cls.model_validate({**document, "data": usable, "unusable": unusable})

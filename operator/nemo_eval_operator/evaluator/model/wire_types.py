@@ -74,15 +74,17 @@ TEXT_DEPTH: Final = 3
 
 def text_in(value: object, depth: int = TEXT_DEPTH) -> str | None:
     """The first text of an answer's part, which may be the text itself."""
-    match value:
-        case str() if value.strip():
-            return value[:MAX_TEXT_CHARACTERS]
-        case dict() if depth:
-            return next(filter(None, (text_in(value.get(key), depth - 1) for key in TEXT_KEYS)), None)
-        case [first, *_] if depth:
-            return text_in(first, depth - 1)
-        case _:
-            return None
+    # Run several times for each job of a list, most of which have no text.
+    if isinstance(value, str):
+        return value[:MAX_TEXT_CHARACTERS] if value.strip() else None
+    if not depth or not value:
+        return None
+    if isinstance(value, dict):
+        for key in TEXT_KEYS:
+            if (part := value.get(key)) is not None and (text := text_in(part, depth - 1)):
+                return text
+        return None
+    return text_in(value[0], depth - 1) if isinstance(value, list) else None
 
 
 def details_of(value: object) -> object:
