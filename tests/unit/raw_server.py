@@ -1,6 +1,7 @@
 """A server of bytes: what a client really sends, and what it makes of what comes back."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[Server]:
+async def serving(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """`answer` writes what comes back for each request."""
     server = Server()
 
@@ -44,8 +45,8 @@ async def serving(answer: Answer) -> AsyncIterator[Server]:
         finally:
             writer.close()
 
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
-        server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with await asyncio.start_server(talk, "127.0.0.1", 0, ssl=tls) as listening:
+        server.url = f"{'https' if tls else 'http'}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         yield server
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import kopf
 
-from nemo_eval_operator.kube import Credentials, ObjectKey
+from nemo_eval_operator.kube import Credentials, ObjectKey, tls_context
 from nemo_eval_operator.resources import GROUP, VERSION, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.workqueue import WorkQueue
@@ -115,7 +115,8 @@ async def log_in(memo: Context, **_: Any) -> kopf.AiohttpSession:
     """Give Kopf a session with our own credentials; it asks again when a token was refused."""
     # Kopf may have been restarted, and has dropped what it had.
     memo.with_kopf.clear()
-    return session_for(connection_info(memo.credentials), absorbs=memo.absorbs)
+    context = tls_context(memo.credentials)
+    return session_for(connection_info(memo.credentials), context, absorbs=memo.absorbs)
 
 
 async def on_event(memo: Context, event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:

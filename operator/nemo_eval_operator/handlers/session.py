@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -27,13 +28,16 @@ Absorbs = Callable[[str, Mapping[str, Any]], bool]
 """Receives the plural of a kind and a watch event; returns whether the event needs no handler."""
 
 
-def session_for(info: kopf.ConnectionInfo, *, absorbs: Absorbs) -> kopf.AiohttpSession:
+def session_for(
+    info: kopf.ConnectionInfo, context: ssl.SSLContext, *, absorbs: Absorbs
+) -> kopf.AiohttpSession:
     """Return the session that Kopf would create from `info`, with tables, for the running event loop.
 
+    `context` checks the server's certificate. Kopf's own knows no other name than the server's host.
     `absorbs` takes note of the watch events that Kopf does not have to handle.
     """
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+        connector=aiohttp.TCPConnector(limit=0, ssl=context),
         headers=info.as_http_headers(),
         trust_env=bool(info.trust_env),
     )

@@ -1,7 +1,14 @@
 """Client of the Kubernetes API for everything except watching. Independent of the evaluator."""
 
 from .client import KubeClient, Secret
-from .config import Credentials, KubeConfigMissing, http_client, httpx_client, pod_namespace
+from .config import (
+    Credentials,
+    KubeConfigMissing,
+    http_client,
+    httpx_client,
+    pod_namespace,
+    tls_context,
+)
 from .config_maps import ConfigMap, OwnerReference
 from .deployments import Deployment, DeploymentClient
 from .errors import (
@@ -48,4 +55,5 @@ __all__ = [
     "key_of",
     "named",
     "pod_namespace",
+    "tls_context",
 ]

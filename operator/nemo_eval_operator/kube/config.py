@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+from typing_extensions import override
 
 from nemo_eval_operator.transport import transport_to, uses_proxy
 
@@ -25,7 +26,7 @@ from .http import (
     TokenAuth,
 )
 
-__all__ = ["Credentials", "KubeConfigMissing", "http_client", "httpx_client", "pod_namespace"]
+__all__ = ["Credentials", "KubeConfigMissing", "http_client", "httpx_client", "pod_namespace", "tls_context"]
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Directory in which the kubelet mounts a pod's namespace, token and CA certificate."""
@@ -47,6 +48,8 @@ class Credentials:
     authorization: Callable[[], str | None]
     ca_path: str | None = None
     insecure: bool = False
+    server_name: str | None = None
+    """Name that the server's certificate is for, where it is not the host of `server` (tls-server-name)."""
     certificate: tuple[str, str] | None = None
     """Paths of a client certificate and of its key."""
 
@@ -83,6 +86,7 @@ class Credentials:
             authorization=authorization,
             ca_path=configuration.ssl_ca_cert,
             insecure=not configuration.verify_ssl,
+            server_name=configuration.tls_server_name,
             certificate=(certificate, key) if certificate and key else None,
         )
 
@@ -109,12 +113,12 @@ def http_client(credentials: Credentials) -> KubeHttp:
     """Return a client for the API server, to be entered; it trusts a CA that is named, and no other."""
     if uses_proxy(credentials.server):
         return OverHttpx(httpx_client(credentials))
-    return OverAiohttp(credentials.server, _tls(credentials), Token(credentials.authorization))
+    return OverAiohttp(credentials.server, tls_context(credentials), Token(credentials.authorization))
 
 
 def httpx_client(credentials: Credentials) -> httpx.AsyncClient:
     """Return the same for callers that need httpx's own interface."""
-    context = _tls(credentials)
+    context = tls_context(credentials)
     return httpx.AsyncClient(
         base_url=credentials.server,
         transport=transport_to(credentials.server, context, connections=CONNECTIONS),
@@ -126,14 +130,38 @@ def httpx_client(credentials: Credentials) -> httpx.AsyncClient:
     )
 
 
-def _tls(credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=credentials.ca_path)
+def tls_context(credentials: Credentials) -> ssl.SSLContext:
+    """Return how the API server's certificate is checked, and this client's own certificate."""
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = credentials.server_name
+    if credentials.ca_path:
+        context.load_verify_locations(cafile=credentials.ca_path)
+    else:
+        context.load_default_certs()
     if credentials.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if credentials.certificate:
         context.load_cert_chain(*credentials.certificate)
     return context
+
+
+class _NamedContext(ssl.SSLContext):
+    """Expects `server_name`, if there is one, instead of the host that a connection is made to."""
+
+    server_name: str | None = None
+
+    @override
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        name = self.server_name or server_hostname
+        return super().wrap_bio(incoming, outgoing, server_side, name, session)
 
 
 def pod_namespace() -> str | None:
