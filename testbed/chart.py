@@ -37,7 +37,7 @@ _TABLE_ENDS: Final = "<!-- end of values -->\n"
 
 _VERSIONS: Final = {
     "deploy/chart/Chart.yaml": r"(?m)^((?:appV|v)ersion: ).+",
-    "Dockerfile": r"(ARG VERSION=|-t nemo-eval-operator:)[^\s]+",
+    "Dockerfile": r"(ARG VERSION=|-t nemo-(?:eval-operator|local-evaluator):)[^\s]+",
     "local-evaluator/pyproject.toml": r"(?m)^(version = \")[^\"]+",
     **dict.fromkeys(
         (f"deploy/recipes/{name}.yaml" for name in ("argo-rollouts", "flagger", "job", "tekton")),
@@ -66,8 +66,13 @@ class HelmError(subprocess.CalledProcessError):
         return f"{' '.join(self.cmd)}: {self.stderr.strip()}"
 
 
-def helm(*args: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> str:
-    """Run Helm, whatever the user's own Helm is set to; returns what it printed. Raises HelmError."""
+def helm(
+    *args: str, env: Mapping[str, str] | None = None, timeout: float = 60, with_log: bool = False
+) -> str:
+    """Run Helm, whatever the user's own Helm is set to; returns what it printed. Raises HelmError.
+
+    `with_log` adds what it writes to standard error, such as the logs of hooks.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("HELM_")}
     result = subprocess.run(
         [helm_command(), *args],
@@ -79,7 +84,7 @@ def helm(*args: str, env: Mapping[str, str] | None = None, timeout: float = 60) 
     )
     if result.returncode != 0:
         raise HelmError(result.returncode, ["helm", *args], result.stdout, result.stderr)
-    return result.stdout
+    return result.stdout + (result.stderr if with_log else "")
 
 
 def template(*options: str, release: str = "nemo-eval-operator", namespace: str = "nemo-eval-system") -> str:

@@ -1,10 +1,10 @@
-"""Makes the image's file system in the Dockerfile's build stage: Python, an environment, what they load.
+"""Makes an image's file system in a build stage of the Dockerfile: Python, an environment, what they load.
 
-    python rootfs.py prune VENV            delete from VENV what the operator never imports
-    python rootfs.py assemble VENV ROOT    copy VENV, its Python and their shared libraries below ROOT
+    python rootfs.py prune PROGRAM VENV            delete from VENV what PROGRAM never imports
+    python rootfs.py assemble PROGRAM VENV ROOT    copy VENV, its Python and their shared libraries below ROOT
 
-ROOT has no shell, no package manager and no pip. Standard library only; Linux with glibc.
-To be run by the Python that VENV was made with.
+PROGRAM is operator or local-evaluator. ROOT has no shell, no package manager and no pip. Standard library
+only; Linux with glibc. To be run by the Python that VENV was made with.
 """
 
 import os
@@ -14,41 +14,62 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-# Of the dependencies: an asyncio copy of the official client, and its classes for the APIs of all groups.
-# They are more than half of all that is installed; tests/e2e/test_package.py runs the operator without them.
-PACKAGES_UNUSED: Final = ("kubernetes/aio", "kubernetes/client/api/*_v[0-9]*_api.py")
 
 # Dependencies bring commands of their own, and uv what activates an environment in a shell.
 COMMANDS_USED: Final = ("nemo-", "kubectl-nemoeval", "python")
 
-# Of the standard library: what is for developers, and what brings a library of its own (curses, SQLite, Tk).
+# Of the standard library: what is for developers, and what brings a library of its own (curses, Tk).
 PYTHON_UNUSED: Final = (
-    *("config-*", "dist-packages", "ensurepip", "idlelib", "pydoc_data", "site-packages", "sqlite3"),
+    *("config-*", "dist-packages", "ensurepip", "idlelib", "pydoc_data", "site-packages"),
     *("test", "tkinter", "turtledemo"),
-    *("_curses*.so", "_dbm*.so", "_gdbm*.so", "_sqlite3*.so", "_test*.so", "_tkinter*.so", "readline*.so"),
+    *("_curses*.so", "_dbm*.so", "_gdbm*.so", "_test*.so", "_tkinter*.so", "readline*.so"),
     "xx*.so",
 )
 
-# All that the commands of a pod import, in the way in which they do.
-IMPORTED: Final = """
+
+@dataclass(frozen=True)
+class Image:
+    """What a program's image holds and what not."""
+
+    imported: str
+    """All that the commands of a pod import, in the way in which they do."""
+    packages_unused: tuple[str, ...] = ()
+    """Files of dependencies, below site-packages."""
+    python_unused: tuple[str, ...] = PYTHON_UNUSED
+    """Files of the standard library."""
+
+
+IMAGES: Final = {
+    "operator": Image(
+        imported="""
 import nemo_eval_operator.cli
 from nemo_eval_operator.imports import import_without
 import_without("kopf", part="kubernetes")
 import nemo_eval_operator.app, nemo_eval_operator.runtime.health_check, nemo_eval_operator.uninstall
 import nemo_eval_operator.plugin.main, nemo_eval_operator.plugin.waiting
-"""
+""",
+        # An asyncio copy of the official client, and its classes for the APIs of all groups: more than half
+        # of all that is installed. tests/e2e/test_package.py runs the operator without them.
+        packages_unused=("kubernetes/aio", "kubernetes/client/api/*_v[0-9]*_api.py"),
+        python_unused=(*PYTHON_UNUSED, "sqlite3", "_sqlite3*.so"),
+    ),
+    "local-evaluator": Image(
+        imported="import nemo_local_evaluator.cli, nemo_local_evaluator.app",
+        packages_unused=("pyarrow/include", "pyarrow/src", "pyarrow/tests", "pyarrow/*flight*"),
+    ),
+}
 
 # One number for user and group, so that Kubernetes can check runAsNonRoot; distroless images have the same.
 USER: Final = "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n"
 GROUP: Final = "nonroot:x:65532:\n"
 
 
-def prune(venv: Path) -> None:
+def prune(image: Image, venv: Path) -> None:
     (packages,) = venv.glob("lib/python3*/site-packages")
-    for pattern in PACKAGES_UNUSED:
+    for pattern in image.packages_unused:
         found = set(packages.glob(pattern))
         if not found:
             sys.exit(f"{packages} has no {pattern} (any more): look what takes its room now")
@@ -59,19 +80,20 @@ def prune(venv: Path) -> None:
             command.unlink()
 
 
-def assemble(venv: Path, root: Path) -> None:
+def assemble(image: Image, venv: Path, root: Path) -> None:
     # Only what a start imports is compiled: the root will be read-only, and all bytecode is another 60 MB.
     python = venv / "bin" / "python"
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run([python, "-c", IMPORTED], check=True, env=environment)
+    subprocess.run([python, "-c", image.imported], check=True, env=environment)
 
     _copy_executable(python, root)
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
     for kind in ("stdlib", "platstdlib"):
-        copy(Path(sysconfig.get_path(kind, vars=base)), root, ignore=PYTHON_UNUSED)
+        copy(Path(sysconfig.get_path(kind, vars=base)), root, ignore=image.python_unused)
     copy(venv, root)
-    extensions = (path for path in root.rglob("*.so*") if re.search(r"\.so(\.\d+)*$", path.name))
-    libraries = sorted(_libraries([python.resolve(), *extensions]))
+    extensions = [path for path in root.rglob("*.so*") if re.search(r"\.so(\.\d+)*$", path.name)]
+    found = _libraries([python.resolve(), *extensions])
+    libraries = sorted(path for path in found if not path.is_relative_to(root.absolute()))
     for library in libraries:
         copy(library, root)
     for package in sorted({name for library in libraries for name in _packages_of(library)}):
@@ -114,9 +136,12 @@ def _copy_executable(link: Path, root: Path) -> None:
 
 def _libraries(binaries: Iterable[Path]) -> set[Path]:
     """What the dynamic linker would load for BINARIES, itself included, by the names it looks for."""
-    said = subprocess.run(["ldd", *map(str, binaries)], check=True, capture_output=True, text=True).stdout  # noqa: S607
-    if missing := re.findall(r"^.*not found.*$", said, re.MULTILINE):
-        sys.exit("\n".join(missing))
+    paths = [*map(str, binaries)]
+    said = subprocess.run(["ldd", *paths], check=True, capture_output=True, text=True).stdout  # noqa: S607
+    # A wheel's own libraries find each other only from the extension that loads them.
+    own = {Path(path).name for path in paths}
+    if missing := {*re.findall(r"^\t(\S+) => not found", said, re.MULTILINE)} - own:
+        sys.exit(f"not found: {', '.join(sorted(missing))}")
     return {Path(path) for path in re.findall(r"^\t(?:.* => )?(/\S+) \(0x", said, re.MULTILINE)}
 
 
@@ -149,10 +174,10 @@ def _declare(package: str, root: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     match arguments:
-        case ["prune", venv]:
-            prune(Path(venv))
-        case ["assemble", venv, root]:
-            assemble(Path(venv).absolute(), Path(root))
+        case ["prune", program, venv] if program in IMAGES:
+            prune(IMAGES[program], Path(venv))
+        case ["assemble", program, venv, root] if program in IMAGES:
+            assemble(IMAGES[program], Path(venv).absolute(), Path(root))
         case _:
             sys.exit(__doc__)
 

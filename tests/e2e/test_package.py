@@ -80,7 +80,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     run("pip", "install", "--quiet", "--python", python, "--require-hashes", "--requirements", requirements)
     run("pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
     run("pip", "check", "--quiet", "--python", python)
-    subprocess.run([sys.executable, ROOTFS, "prune", environment.path], check=True)
+    subprocess.run([sys.executable, ROOTFS, "prune", "operator", environment.path], check=True)
     return environment
 
 
@@ -227,7 +227,9 @@ def test_no_dependency_has_to_be_compiled_on_arm64() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="an image is Linux")
 def test_the_file_system_of_the_image(environment: Environment, tmp_path: Path) -> None:
     root = tmp_path / "root"
-    subprocess.run([environment.bin / "python", ROOTFS, "assemble", environment.path, root], check=True)
+    subprocess.run(
+        [environment.bin / "python", ROOTFS, "assemble", "operator", environment.path, root], check=True
+    )
 
     def inside(*command: str) -> str:
         argv = [*as_root_of(root), environment.bin / command[0], *command[1:]]
