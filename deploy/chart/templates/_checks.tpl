@@ -25,4 +25,7 @@
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.create: false needs serviceAccount.name: permissions are not given to the account `default`" }}
 {{- end }}
+{{- if and .Values.localEvaluator.enabled (ne .Values.evaluator.url "http://nemo-evaluator.nemo.svc:7331") }}
+{{- fail "localEvaluator.enabled: true is an evaluator of this release: leave evaluator.url as it is, or make a NemoEvaluatorConnection for the other one" }}
+{{- end }}
 {{- end }}

@@ -29,13 +29,36 @@
 {{- default (include "nemo-eval-operator.fullname" .) .Values.leaderElection.leaseName }}
 {{- end }}
 
-{{- define "nemo-eval-operator.image" -}}
-{{- with .Values.image }}
+{{- /* Of a list: an image as values have it, and the chart's version. */}}
+{{- define "nemo-eval-operator.imageReference" -}}
+{{- with index . 0 }}
 {{- if .digest }}
 {{- printf "%s@%s" .repository .digest }}
 {{- else }}
-{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
+{{- printf "%s:%s" .repository (default (index $ 1) .tag) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "nemo-eval-operator.image" -}}
+{{- include "nemo-eval-operator.imageReference" (list .Values.image .Chart.AppVersion) }}
+{{- end }}
+
+{{- define "nemo-eval-operator.localEvaluatorName" -}}
+{{- printf "%s-local" (include "nemo-eval-operator.fullname" .) }}
+{{- end }}
+
+{{- define "nemo-eval-operator.localEvaluatorLabels" -}}
+app.kubernetes.io/name: nemo-local-evaluator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Where objects that name no connection are evaluated. */}}
+{{- define "nemo-eval-operator.evaluatorUrl" -}}
+{{- if .Values.localEvaluator.enabled }}
+{{- printf "http://%s.%s.svc:7331" (include "nemo-eval-operator.localEvaluatorName" .) .Release.Namespace }}
+{{- else }}
+{{- .Values.evaluator.url }}
 {{- end }}
 {{- end }}
 

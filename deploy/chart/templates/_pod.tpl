@@ -23,7 +23,7 @@
 
 {{- define "nemo-eval-operator.env" -}}
 - name: NVIDIA_EVALUATOR_URL
-  value: {{ .Values.evaluator.url | quote }}
+  value: {{ include "nemo-eval-operator.evaluatorUrl" . | quote }}
 {{- include "nemo-eval-operator.scopeEnv" . }}
 {{- with .Values.settings }}
 {{- with .maxRunningJobs }}
