@@ -24,7 +24,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment model test demo kind-demo chaos fuzz bench docs lint typecheck generate
+.PHONY: help environment model test demo kind-demo node-demo chaos fuzz bench docs lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ demo: model ## Evaluate a real model by the samples, from nothing to scores
 kind-demo: model ## The same, with the operator's image in a pod of a kind cluster
 	@$(BIN)/python -m testbed.kind
 	@$(BIN)/python -m testbed.kind_demo
+
+node-demo: model ## The same, with the chart on a Kubernetes node of this machine: Linux, root, no Docker
+	@$(BIN)/python -m testbed.node_demo
 
 chaos: environment ## Kill the operator at every step, break all around it, and count
 	$(BIN)/python -m testbed

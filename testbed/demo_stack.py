@@ -14,14 +14,16 @@ from typing import Final
 
 from testbed.cluster import Cluster
 from testbed.model import MODEL_ID, ModelEndpoint, start_model
-from testbed.processes import Processes
+from testbed.processes import Processes, Program
 
 __all__ = [
     "DEMO_NAMESPACE",
+    "OPERATOR",
     "SAMPLES",
     "DemoError",
     "Stack",
     "demo_namespace",
+    "follow_log",
     "limit",
     "ready",
     "served_model",
@@ -29,6 +31,9 @@ __all__ = [
 
 SAMPLES: Final = Path(__file__).parent.parent / "deploy" / "samples"
 DEMO_NAMESPACE: Final = "nemo-demo"
+OPERATOR: Final = "deployment/nemo-eval-operator"
+"""The operator in a cluster, as kubectl names it."""
+
 # All is local and takes about a minute on two cores; an endpoint of the user's may think longer.
 _LIMIT_SECONDS: Final = 300
 _LIMIT_SECONDS_OWN_MODEL: Final = 1800
@@ -97,3 +102,10 @@ def demo_namespace(cluster: Cluster) -> Iterator[Cluster]:
     finally:
         if not cluster.throwaway:
             cluster.kubectl("delete", "namespace", DEMO_NAMESPACE, "--timeout=60s", check=False, timeout=90)
+
+
+def follow_log(processes: Processes, cluster: Cluster, workdir: Path, *, namespace: str) -> None:
+    """Follow the log of the operator's pod as that of a process: its end is shown when the demo fails."""
+    argv = [*cluster.kubectl_command, "logs", "--follow", OPERATOR, "--namespace", namespace]
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    processes.start(Program("operator", argv, env=env, log=workdir / "operator.log"))

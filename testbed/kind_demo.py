@@ -17,17 +17,26 @@ import yaml
 
 from testbed.cluster import Cluster, prepare, start_cluster
 from testbed.demo import main
-from testbed.demo_stack import SAMPLES, DemoError, Stack, demo_namespace, limit, ready, served_model
+from testbed.demo_stack import (
+    OPERATOR,
+    SAMPLES,
+    DemoError,
+    Stack,
+    demo_namespace,
+    follow_log,
+    limit,
+    ready,
+    served_model,
+)
 from testbed.image import build_image
 from testbed.kind import host_address, load_image, why_not_kind
-from testbed.processes import Processes, Program
+from testbed.processes import Processes
 from testbed.stack import start_evaluator
 
 __all__ = ["image_of", "with_evaluator"]
 
 _INSTALL: Final = Path(__file__).parent.parent / "deploy" / "install.yaml"
 _NAMESPACE: Final = "nemo-eval-system"
-_DEPLOYMENT: Final = "deployment/nemo-eval-operator"
 _EVALUATOR: Final = "NVIDIA_EVALUATOR_URL"
 
 
@@ -59,7 +68,7 @@ def kind_stack(processes: Processes, workdir: Path) -> Iterator[Stack]:
         )
         ready(f"local NeMo Evaluator at {url}")
         _install(administered, with_evaluator(manifests, url.replace(host.listen, host.from_pods)))
-        _follow_log(processes, administered, workdir)
+        follow_log(processes, administered, workdir, namespace=_NAMESPACE)
         ready("nemo-eval-operator, in a pod")
         with demo_namespace(administered) as cluster:
             yield Stack(processes, cluster, url, model)
@@ -88,18 +97,11 @@ def _container(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _install(cluster: Cluster, manifests: Sequence[dict[str, Any]]) -> None:
     print("$ kubectl apply --server-side -f deploy/install.yaml", flush=True)
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(manifests))
-    rollout = ["rollout", "status", _DEPLOYMENT, "--namespace", _NAMESPACE, "--timeout=120s"]
+    rollout = ["rollout", "status", OPERATOR, "--namespace", _NAMESPACE, "--timeout=120s"]
     if cluster.kubectl(*rollout, check=False, timeout=150).returncode != 0:
         pods = cluster.kubectl("describe", "pods", "--namespace", _NAMESPACE).stdout
         msg = f"the operator's pod does not become ready:\n{pods}"
         raise DemoError(msg)
-
-
-def _follow_log(processes: Processes, cluster: Cluster, workdir: Path) -> None:
-    """The pod's log as that of a process: its end is shown when the demo fails, and it ends with the pod."""
-    argv = [*cluster.kubectl_command, "logs", "--follow", _DEPLOYMENT, "--namespace", _NAMESPACE]
-    env = {"KUBECONFIG": str(cluster.kubeconfig)}
-    processes.start(Program("operator", argv, env=env, log=workdir / "operator.log"))
 
 
 if __name__ == "__main__":

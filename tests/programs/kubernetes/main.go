@@ -1,10 +1,11 @@
-// Command controlplane is a Kubernetes API in one binary: etcd, kube-apiserver,
-// kube-controller-manager and kubectl are its subcommands, each the upstream
-// program with its upstream flags. Tests and the demo start them where there is
+// Command kubernetes is all of Kubernetes in one binary: etcd, the programs of the
+// control plane, those of a node and kubectl are its subcommands, each the upstream
+// program with its upstream flags. Tests and demos start them where there is
 // neither a cluster nor a Docker engine.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -17,6 +18,9 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -36,6 +40,12 @@ func main() {
 		command = apiserver.NewAPIServerCommand()
 	case "kube-controller-manager":
 		command = controllermanager.NewControllerManagerCommand()
+	case "kube-proxy":
+		command = proxy.NewProxyCommand()
+	case "kube-scheduler":
+		command = scheduler.NewSchedulerCommand()
+	case "kubelet":
+		command = kubelet.NewKubeletCommand(context.Background())
 	case "kubectl":
 		command = kubectl.NewDefaultKubectlCommand()
 	default:
@@ -45,6 +55,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: controlplane etcd|kube-apiserver|kube-controller-manager|kubectl [flags]")
+	fmt.Fprintln(os.Stderr, "usage: kubernetes etcd|kube-apiserver|kube-controller-manager|"+
+		"kube-proxy|kube-scheduler|kubelet|kubectl [flags]")
 	os.Exit(2)
 }
