@@ -92,6 +92,10 @@ REFUSED = [
         "metrics.objectNames=true",
         "metrics.objectNames: true needs metrics.tokenSecret.name",
     ),
+    (
+        "localEvaluator.enabled=true,evaluator.url=http://nemo:7331",
+        "localEvaluator.enabled: true is an evaluator of this release: leave evaluator.url as it is",
+    ),
     ("settings.allowedModelHosts={http://nim}", "at '/settings/allowedModelHosts/0'"),
     (
         "metrics.dashboard.enabled=true",
@@ -237,8 +241,13 @@ def test_the_uninstalling_job_prints_its_log_and_may_delete_its_own_lease_only(e
 
 
 def operators_environment(path: Path) -> dict[str, str]:
-    (deployment,) = [found for found in documents(path.read_text()) if found["kind"] == "Deployment"]
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return environment_in(documents(path.read_text()))
+
+
+def environment_in(manifests: list[dict[str, Any]]) -> dict[str, str]:
+    deployments = [found for found in manifests if found["kind"] == "Deployment"]
+    containers = [one for found in deployments for one in found["spec"]["template"]["spec"]["containers"]]
+    (container,) = [one for one in containers if one["name"] == "operator"]
     return {variable["name"]: variable["value"] for variable in container["env"]}
 
 
@@ -293,3 +302,35 @@ def test_every_value_is_described() -> None:
         return found
 
     assert not [path for path in undescribed(schema, "") if not path.startswith(".extraEnv")]
+
+
+def test_an_evaluator_of_the_release_is_what_the_operator_uses() -> None:
+    manifests = documents(template("--set", "localEvaluator.enabled=true", namespace="evals"))
+
+    local = [found for found in manifests if found["metadata"]["name"] == "nemo-eval-operator-local"]
+    assert [found["kind"] for found in local] == ["NetworkPolicy", "Service", "Deployment"]
+    policy, service, deployment = local
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    url = environment_in(manifests)["NVIDIA_EVALUATOR_URL"]
+    assert url == f"http://nemo-eval-operator-local.evals.svc:{service['spec']['ports'][0]['port']}"
+    # Neither the operator's Service nor its own policy means the evaluator's pods.
+    operators = [one for one in manifests if one["metadata"]["name"] == "nemo-eval-operator"]
+    (own,) = [one for one in operators if one["kind"] == "Deployment"]
+    assert not own["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_evaluators_pod_has_no_token_and_is_restricted() -> None:
+    manifests = documents(template("--set", "localEvaluator.enabled=true"))
+
+    (pod,) = [
+        found["spec"]["template"]["spec"]
+        for found in manifests
+        if found["kind"] == "Deployment" and found["metadata"]["name"].endswith("-local")
+    ]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
