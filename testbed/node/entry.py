@@ -7,12 +7,9 @@ A second process outside removes the cgroups when the node has ended, in whateve
 
 import os
 import sys
-from typing import Final
 
 from testbed.node.cgroups import Cgroups
-from testbed.node.obstacles import NAMESPACES
-
-_MOUNTS: Final = ("--mount-proc", "--propagation", "private")
+from testbed.node.obstacles import MOUNTS, NAMESPACES
 
 
 def main() -> None:
@@ -25,7 +22,7 @@ def main() -> None:
         os._exit(0)
     cgroups.enter()
     init = [sys.executable, "-m", "testbed.node.init", sys.argv[1]]
-    os.execvp("unshare", ["unshare", *NAMESPACES, *_MOUNTS, *init])  # noqa: S606, S607
+    os.execvp("unshare", ["unshare", *NAMESPACES, *MOUNTS, *init])  # noqa: S606, S607
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-__all__ = ["IPV4", "IPV6", "NODE_NAME", "NODE_TOKEN_USER", "Layout", "Network"]
+__all__ = ["HIDDEN", "IPV4", "IPV6", "NODE_NAME", "NODE_TOKEN_USER", "Layout", "Network"]
+
+HIDDEN: Final = ("/run", "/var/lib", "/var/log")
+"""Directories that programs write to by fixed paths: the node has empty ones in their place."""
 
 NODE_NAME: Final = "node-1"
 NODE_TOKEN_USER: Final = f"system:node:{NODE_NAME}"

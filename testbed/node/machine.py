@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from testbed.node.cgroups import CONTROLLERS, HIERARCHIES
-from testbed.node.layout import NODE_NAME, Layout, Network
+from testbed.node.layout import HIDDEN, NODE_NAME, Layout, Network
 
 __all__ = ["prepare_machine"]
-
-_TEMPORARY: Final = ("/run", "/var/lib", "/var/log")
-"""Directories that programs write to by fixed paths."""
 
 _KERNEL_SETTINGS: Final = {
     "vm/overcommit_memory": 1,
@@ -32,7 +29,7 @@ def prepare_machine(layout: Layout) -> None:
     """Mount what a node needs, set up its network, and write the wrappers of its tools."""
     _run("hostname", NODE_NAME)
     _mount_cgroups()
-    for directory in _TEMPORARY:
+    for directory in HIDDEN:
         _mount("tmpfs", directory, "-o", "mode=755")
     kubelet = layout.workdir / "kubelet"
     for path in (kubelet, layout.wrappers, Path("/var/lib/kubelet")):
