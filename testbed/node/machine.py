@@ -7,9 +7,9 @@ from typing import Final
 from testbed.node.cgroups import CONTROLLERS, HIERARCHIES
 from testbed.node.layout import HIDDEN, NODE_NAME, Layout, Network
 
-__all__ = ["prepare_machine"]
+__all__ = ["KERNEL_SETTINGS", "prepare_machine"]
 
-_KERNEL_SETTINGS: Final = {
+KERNEL_SETTINGS: Final = {
     "vm/overcommit_memory": 1,
     "vm/panic_on_oom": 0,
     "kernel/panic": 10,
@@ -35,7 +35,7 @@ def prepare_machine(layout: Layout) -> None:
     for path in (kubelet, layout.wrappers, Path("/var/lib/kubelet")):
         path.mkdir(parents=True)
     _run("mount", "--bind", str(kubelet), "/var/lib/kubelet")
-    for number, (name, value) in enumerate(_KERNEL_SETTINGS.items()):
+    for number, (name, value) in enumerate(KERNEL_SETTINGS.items()):
         own = Path(f"/run/setting-{number}")
         own.write_text(f"{value}\n")
         _run("mount", "--bind", str(own), f"/proc/sys/{name}")

@@ -100,8 +100,9 @@ def start_node(
     argv = [sys.executable, "-m", "testbed.node.entry", str(document)]
     env = {"PYTHONPATH": str(_ROOT)}
     log = layout.logs / "node.log"
+    # Without time to end by itself: unshare ignores SIGTERM.
     entry = processes.start(
-        Program("node", argv, env=env, log=log, ready=layout.up.exists, timeout=_START_SECONDS)
+        Program("node", argv, env=env, log=log, ready=layout.up.exists, timeout=_START_SECONDS, grace=0)
     )
     try:
         yield _reached(processes, layout, _first_pid(entry.pid))
@@ -152,7 +153,7 @@ def _first_pid(entry: int) -> int:
 
 
 def _stop(entry: Child) -> None:
-    # unshare ignores SIGTERM, and its end is that of the whole node.
+    # Its end is that of the whole node.
     entry.kill()
     deadline = time.monotonic() + _CGROUPS_SECONDS
     cgroups = Cgroups(entry.pid)

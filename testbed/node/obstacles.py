@@ -35,8 +35,8 @@ def why_not_node() -> str | None:
         return "a node needs root"
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         return f"a node needs {', '.join(missing)}, which this machine does not have"
-    if missing := missing_hierarchies(HIERARCHIES):
-        return f"a node needs to create cgroups (version 1) in {', '.join(map(str, missing))}"
+    if hierarchies := missing_hierarchies(HIERARCHIES):
+        return f"a node needs to create cgroups (version 1) in {', '.join(map(str, hierarchies))}"
     needed = [_ROOT, Path(sys.base_prefix), Path(sys.prefix), cache_dir(), Path(tempfile.gettempdir())]
     if (path := hidden_path(needed)) is not None:
         return f"a node needs {path}, and has an empty directory in place of {' and '.join(HIDDEN)}"

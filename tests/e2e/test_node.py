@@ -124,6 +124,16 @@ def test_the_chart_can_bring_an_evaluator(release: Release, namespace: str) -> N
     release.install("--set", "replicas=2")
 
 
+def test_the_network_policy_selects_the_pods(release: Release) -> None:
+    (policy,) = json.loads(release.kubectl("get", "networkpolicies", "-o", "json"))["items"]
+    selected = policy["spec"]["podSelector"]["matchLabels"]
+    selector = ",".join(f"{name}={value}" for name, value in selected.items())
+
+    found = release.kubectl("get", "pods", "-l", selector, "-o", "name").split()
+
+    assert {f"pod/{pod['metadata']['name']}" for pod in release.pods()} <= {*found}
+
+
 def test_every_line_of_the_log_is_json(release: Release) -> None:
     for line in release.kubectl("logs", release.leader()).splitlines():
         assert "message" in json.loads(line), line

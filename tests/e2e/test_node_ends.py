@@ -17,6 +17,7 @@ from testbed.image_archive import image_archive
 from testbed.node import Node, expose, start_node, why_not_node
 from testbed.node.cgroups import HIERARCHIES
 from testbed.node.layout import IPV6
+from testbed.node.machine import KERNEL_SETTINGS
 from testbed.processes import Processes
 from testbed.stack import start_evaluator
 from tests.e2e.node_release import OPERATOR_IMAGE, Release
@@ -69,7 +70,9 @@ def test_an_evaluation_in_a_cluster_of_ipv6_addresses(node: Node, tmp_path: Path
 
 
 def test_a_killed_process_leaves_neither_processes_nor_cgroups(tmp_path: Path) -> None:
-    settings = {path: path.read_text() for path in Path("/proc/sys/vm").glob("overcommit_*")}
+    settings = {
+        path: path.read_text() for name in KERNEL_SETTINGS if (path := Path("/proc/sys", name)).exists()
+    }
     argv = [sys.executable, "-c", STARTS_A_NODE, str(tmp_path / "node")]
     starting = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert starting.stdout is not None
