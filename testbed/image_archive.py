@@ -2,8 +2,8 @@
 
 import functools
 import hashlib
+import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -35,12 +35,19 @@ def _build(target: str, archive: Path, reference: str) -> None:
     stage = read_stages(_ROOT / "Dockerfile")[target]
     source, directory = stage.copied_from()
     print(f"Building the image {reference} without a container engine: about a minute.", flush=True)
-    with tempfile.TemporaryDirectory(prefix="image-", dir=cache_dir()) as workdir:
+    workdir = cache_dir() / f"image-{target}-build"
+    try:
+        # What a build left that was killed.
+        shutil.rmtree(workdir, ignore_errors=True)
         log = cache_dir() / f"image-{target}-build.log"
         private = ["unshare", "--mount", "--propagation", "private"]
-        run_build([*private, sys.executable, "-m", "testbed.image_root", source, workdir], cwd=_ROOT, log=log)
-        root = Path(workdir) / "upper" / directory.lstrip("/")
+        run_build(
+            [*private, sys.executable, "-m", "testbed.image_root", source, str(workdir)], cwd=_ROOT, log=log
+        )
+        root = workdir / "upper" / directory.lstrip("/")
         write_archive(root, archive, reference=reference, config=stage.config())
+    finally:
+        shutil.rmtree(workdir, ignore_errors=True)
 
 
 def _key(reference: str) -> str:
