@@ -161,6 +161,33 @@ def test_a_field_may_be_left_out_on_purpose(do_import: Any) -> None:
     assert "description is left out, as --ignore says" in done.err
 
 
+@pytest.mark.parametrize(
+    ("changed", "value", "field"),
+    [
+        ("evaluation.tasks.1.env_vars", {"HF_TOKEN": "T"}, "evaluation.tasks[1].env_vars"),
+        (
+            "evaluation.tasks.0.nemo_evaluator_config",
+            {"target": {"api_endpoint": {"adapter_config": {"use_system_prompt": True}}}},
+            "evaluation.tasks[0].nemo_evaluator_config.target",
+        ),
+        (
+            "evaluation.tasks.0.overrides",
+            {"target.api_endpoint.url": "x"},
+            "evaluation.tasks[0].overrides.target.api_endpoint.url",
+        ),
+    ],
+)
+def test_the_path_of_a_refused_field_can_be_left_out(
+    do_import: Any, changed: str, value: Any, field: str
+) -> None:
+    document = with_(LAUNCHER, changed, value)
+    assert f"{field}: " in do_import(document).err
+    done = do_import(document, "--ignore", field)
+    assert done.code == 0
+    assert f"{field} is left out, as --ignore says" in done.err
+    assert len(done.manifests) == 2 * len(LAUNCHER["evaluation"]["tasks"])
+
+
 def with_(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Return a copy with a value put in at a dotted path."""
     copy: dict[str, Any] = json.loads(json.dumps(document))
@@ -228,4 +255,5 @@ def test_what_cannot_be_mapped_is_refused_with_the_fields_path(
 def test_a_wrong_command_line_is_refused(do_import: Any) -> None:
     assert "--name: 'No Name' cannot be the name" in do_import(CONFIG, "--name", "No Name").err
     assert "a.b: --ignore names a field" in do_import(CONFIG, "--ignore", "a.b").err
+    assert "tasks[9].name: --ignore" in do_import(LAUNCHER, "--ignore", "evaluation.tasks[9].name").err
     assert "not YAML" in do_import(None, text="{").err

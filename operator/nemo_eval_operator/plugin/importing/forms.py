@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from nemo_eval_operator.json_types import JsonObject
 
 from .launcher import LauncherOptions, of_launcher
-from .mapping import ImportRefused, Notes, benchmark, object_name, refuse_others, run_of
+from .mapping import ImportRefused, Notes, benchmark, joined, object_name, refuse_others, run_of
 
 __all__ = ["Imported", "imported"]
 
@@ -53,9 +53,12 @@ def imported(
     if name is not None and object_name(name, "--name") != name:
         raise ImportRefused(f"--name: {name!r} cannot be the name of an object: use a-z, 0-9, - and .")
     notes: Notes = []
-    left = dict(document)
+    left = document
     for path in ignore:
-        left = _without(left, path.split("."), path)
+        rest = _without(left, path)
+        if rest == left or not isinstance(rest, dict):
+            raise ImportRefused(f"{path}: --ignore names a field that the document has not")
+        left = rest
         notes.append(f"{path} is left out, as --ignore says")
     match left:
         case {"apiVersion": _, "kind": kind}:
@@ -76,16 +79,14 @@ def imported(
     return Imported(manifests, list(dict.fromkeys(notes)))
 
 
-def _without(document: JsonObject, steps: list[str], path: str) -> JsonObject:
-    first, *rest = steps
-    if first not in document:
-        raise ImportRefused(f"{path}: --ignore names a field that the document has not")
-    if not rest:
-        return {key: value for key, value in document.items() if key != first}
-    inner = document[first]
-    if not isinstance(inner, dict):
-        raise ImportRefused(f"{path}: --ignore names a field that the document has not")
-    return {**document, first: _without(inner, rest, path)}
+def _without(value: JsonValue, path: str, at: str = "") -> JsonValue:
+    """Return `value`, which is at `at`, without the field at `path`, spelled as messages spell it."""
+    if isinstance(value, dict):
+        paths = {name: joined(at, name) for name in value}
+        return {name: _without(one, path, paths[name]) for name, one in value.items() if paths[name] != path}
+    if isinstance(value, list):
+        return [_without(one, path, f"{at}[{index}]") for index, one in enumerate(value)]
+    return value
 
 
 def _config(config: JsonObject, name: str | None, notes: Notes, *, path: str) -> JsonObject:

@@ -13,7 +13,7 @@ from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle.requests import SERVER_WRITTEN
 from nemo_eval_operator.resources import API_VERSION, BenchmarkSpec, EvalJobSpec
 
-__all__ = ["ImportRefused", "Notes", "benchmark", "object_name", "refuse_others", "run_of"]
+__all__ = ["ImportRefused", "Notes", "benchmark", "joined", "object_name", "refuse_others", "run_of"]
 
 MAX_NAME_CHARACTERS: Final = 63
 """Of a name that is made here. A run's results are kept in ConfigMaps, whose names are longer."""
@@ -80,7 +80,7 @@ def refuse_others(document: JsonObject, known: Collection[str], path: str, reaso
     """Raise ImportRefused for the first field with a value that is not among those known."""
     for name, value in document.items():
         if name not in known and value not in (None, {}, [], ""):
-            raise ImportRefused(f"{_joined(path, name)}: {reason}")
+            raise ImportRefused(f"{joined(path, name)}: {reason}")
 
 
 def _lost(before: JsonValue, after: JsonValue, path: str) -> Iterator[str]:
@@ -89,9 +89,9 @@ def _lost(before: JsonValue, after: JsonValue, path: str) -> Iterator[str]:
         written = after if isinstance(after, dict) else {}
         for name, value in before.items():
             if value is not None and name not in written:
-                yield _joined(path, name)
+                yield joined(path, name)
             else:
-                yield from _lost(value, written.get(name), _joined(path, name))
+                yield from _lost(value, written.get(name), joined(path, name))
     elif isinstance(before, list):
         items = after if isinstance(after, list) else []
         for index, value in enumerate(before):
@@ -103,7 +103,7 @@ def _lost(before: JsonValue, after: JsonValue, path: str) -> Iterator[str]:
 def _masked(value: JsonValue, path: str) -> Iterator[str]:
     if isinstance(value, dict):
         for name, one in value.items():
-            yield from _masked(one, _joined(path, name))
+            yield from _masked(one, joined(path, name))
     elif isinstance(value, list):
         for index, one in enumerate(value):
             yield from _masked(one, f"{path}[{index}]")
@@ -111,5 +111,6 @@ def _masked(value: JsonValue, path: str) -> Iterator[str]:
         yield path
 
 
-def _joined(path: str, name: str) -> str:
+def joined(path: str, name: str) -> str:
+    """Return the path of the field `name` of the object at `path`."""
     return f"{path}.{name}" if path else name
