@@ -17,14 +17,7 @@ def compare(
     baseline: Annotated[str, typer.Argument(metavar="A", help="The run to compare with.")],
     candidate: Annotated[str, typer.Argument(metavar="B", help="The run that is compared.")],
     *,
-    flips: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=20,
-            help="Items to show that became worse; exchange A and B for those that became better.",
-        ),
-    ] = 5,
+    flips: Annotated[int, typer.Option(min=0, max=20, help="Items to show that became worse.")] = 5,
     output: Output = None,
     namespace: Namespace = None,
     no_color: NoColor = False,
