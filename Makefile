@@ -24,7 +24,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment model test demo kind-demo node-demo chaos fuzz bench docs lint typecheck generate
+.PHONY: help environment model test oldest demo kind-demo node-demo chaos fuzz bench docs lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,12 @@ help: ## Show this help
 test: environment ## Run all tests, on a real Kubernetes API
 	$(BIN)/python -m testbed
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+oldest: environment ## Run the tests of CRDs, policies and server-side apply on the oldest supported Kubernetes
+	NEMO_TEST_KUBERNETES=oldest $(BIN)/python -m testbed
+	NEMO_TEST_KUBERNETES=oldest $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+		tests/integration/test_crds_*.py tests/e2e/test_admission_policy.py tests/e2e/test_gitops_apply.py \
+		tests/e2e/test_way_of_a_job.py tests/e2e/test_gates.py $(PYTEST_ARGS)
 
 demo: model ## Evaluate a real model by the samples, from nothing to scores
 	@$(BIN)/python -m testbed.demo

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from testbed.go_programs import GoProgram
+from testbed.go_programs import PROGRAMS, GoProgram
 from testbed.processes import ProcessError
 
-__all__ = ["Binaries", "built", "envtest", "kubernetes"]
+__all__ = ["OLDEST_KUBERNETES", "Binaries", "built", "envtest", "kubernetes"]
 
 _KUBERNETES_VERSION: Final = "v1.37.2"  # of k8s.io/kubernetes in tests/programs/go.mod
 _KUBERNETES: Final = GoProgram(
@@ -22,6 +22,21 @@ _KUBERNETES: Final = GoProgram(
         "There is no cluster to use and no Go to build one with: install Go, or kind with Docker, "
         "or name a kubeconfig in NEMO_TEST_KUBECONFIG."
     ),
+)
+
+OLDEST_KUBERNETES: Final = "v1.29.15"
+"""The oldest version that the operator supports, of k8s.io/kubernetes in tests/programs/oldest/go.mod."""
+
+_OLDEST: Final = GoProgram(
+    name="kubernetes-oldest",
+    package=".",
+    module=PROGRAMS / "oldest",
+    ldflags=f"-s -w -X k8s.io/component-base/version.gitVersion={OLDEST_KUBERNETES}",
+    announcement=(
+        f"Building Kubernetes {OLDEST_KUBERNETES} from tests/programs/oldest: "
+        "about 8 minutes on two cores, once."
+    ),
+    instead="There is no Go to build the oldest supported Kubernetes with: install it.",
 )
 
 
@@ -62,12 +77,18 @@ def kubernetes() -> Path:
 
 
 def built() -> Binaries:
-    """The programs of tests/programs: one binary, compiled on first use."""
-    binary = str(kubernetes())
+    """The programs of tests/programs: one binary, compiled on first use.
+
+    NEMO_TEST_KUBERNETES=oldest names those of the oldest version that the operator supports.
+    """
+    newest = str(kubernetes())
+    version, binary = _KUBERNETES_VERSION, newest
+    if os.environ.get("NEMO_TEST_KUBERNETES") == "oldest":
+        version, binary = OLDEST_KUBERNETES, str(_OLDEST.built())
     return Binaries(
-        description=f"Kubernetes {_KUBERNETES_VERSION} API as local processes",
+        description=f"Kubernetes {version} API as local processes",
         etcd=(binary, "etcd"),
         apiserver=(binary, "kube-apiserver"),
-        kubectl=(binary, "kubectl"),
+        kubectl=(newest, "kubectl"),
         controller_manager=(binary, "kube-controller-manager"),
     )

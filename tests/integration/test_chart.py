@@ -13,6 +13,7 @@ from nemo_eval_operator.evaluator.http.addresses import METADATA_ADDRESSES
 from nemo_eval_operator.resources import MAX_PARTS, MAX_SPEC_BYTES
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.settings import Settings
+from testbed.binaries import OLDEST_KUBERNETES
 from testbed.chart import (
     CHART,
     HelmError,
@@ -334,3 +335,15 @@ def test_the_evaluators_pod_has_no_token_and_is_restricted() -> None:
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_an_older_api_server_gets_crds_without_the_field_that_it_refuses() -> None:
+    only = ("--show-only", "templates/crds.yaml")
+    older, newer = (
+        {one["metadata"]["name"]: one for one in documents(template("--kube-version", version, *only))}
+        for version in (OLDEST_KUBERNETES, "v1.30.0")
+    )
+
+    jobs = newer["nemoevaljobs.evaluator.nemo.dev"]["spec"]["versions"][0]
+    assert jobs.pop("selectableFields")
+    assert older == newer
