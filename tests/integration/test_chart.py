@@ -219,6 +219,20 @@ def test_a_slow_start_is_not_killed_and_a_stuck_process_is_replaced_soon() -> No
     assert spec["minReadySeconds"] == 10
 
 
+@pytest.mark.parametrize(
+    ("values", "group"), [((), 65532), (("podSecurityContext.fsGroup=1000650000",), 1000650000)]
+)
+def test_the_local_evaluators_volume_has_the_group_that_the_values_name(
+    values: tuple[str, ...], group: int
+) -> None:
+    chosen = ",".join(("localEvaluator.enabled=true", "localEvaluator.persistence.enabled=true", *values))
+    rendered = documents(template("--show-only", "templates/localevaluator.yaml", "--set", chosen))
+    (pod,) = [found["spec"]["template"]["spec"] for found in rendered if found["kind"] == "Deployment"]
+
+    assert pod["securityContext"]["fsGroup"] == group
+    assert pod["securityContext"]["runAsNonRoot"] is True
+
+
 @pytest.mark.parametrize("elects", [True, False])
 def test_the_uninstalling_job_prints_its_log_and_may_delete_its_own_lease_only(elects: bool) -> None:
     chosen = f"leaderElection.enabled={str(elects).lower()},leaderElection.leaseName=mine"
