@@ -28,7 +28,7 @@ ENV PATH=/app/.venv/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/home/
 USER 65532:65532
 EXPOSE 7331
 ENTRYPOINT ["nemo-local-evaluator"]
-CMD ["serve", "--data", "/data", "--host", "0.0.0.0"]
+CMD ["serve", "--data", "/data", "--host", "::"]
 
 FROM tools AS build
 # Dependencies first: they change more rarely than the code.

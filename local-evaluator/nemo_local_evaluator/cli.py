@@ -46,6 +46,9 @@ __all__ = ["LogLevel", "app", "main", "run", "serve"]
 # Plain help: Typer's boxes keep the line breaks of a docstring, wherever the terminal breaks lines itself.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
+ALL_ADDRESSES: Final = "::"
+"""The --host that listens on every address of the machine."""
+
 _WIDTH_OF_A_LOG: Final = 200
 """Columns."""
 
@@ -73,7 +76,10 @@ def serve(
             help="Directory of the database; created if missing. Datasets are read from here, too.",
         ),
     ],
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Address to listen on; `::` is every address, IPv4 and IPv6."),
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 chooses a free one.")
     ] = 7331,
@@ -147,7 +153,9 @@ def serve(
         token=token_of(token_file),
         quirks=quirks,
     )
-    uvicorn.run(create_app(settings), host=host, port=port, log_level=log_level, server_header=False)
+    # asyncio takes "::" for the addresses of IPv6 only, and no name for all.
+    listen = "" if host == ALL_ADDRESSES else host
+    uvicorn.run(create_app(settings), host=listen, port=port, log_level=log_level, server_header=False)
 
 
 @app.command()

@@ -15,7 +15,7 @@ import pytest
 from testbed.image_archive import image_archive
 from testbed.model import ModelEndpoint
 from testbed.node import Node, expose, start_node, why_not_node
-from testbed.processes import Processes
+from testbed.processes import Processes, Program, free_port, http_ready
 from testbed.stack import start_evaluator
 from tests.e2e.node_release import EVALUATOR_IMAGE, OPERATOR_IMAGE, Release
 from tests.e2e.scenario import JOB, Scenario, benchmark, data_benchmark, data_job, eventually, model_job
@@ -104,21 +104,38 @@ def test_an_evaluation_from_apply_to_scores_that_the_plugin_reads(scenario: Scen
     scenario.until_phase("rows-1", "Succeeded")
     scenario.until_phase("asked", "Succeeded")
 
+    shown = plugin(scenario, "results", "rows-1")
+    assert "exact" in shown
+    assert "0.5" in shown
+
+
+def plugin(scenario: Scenario, *argv: str) -> str:
     env = {**os.environ, "KUBECONFIG": str(scenario.cluster.kubeconfig)}
-    argv = [str(PLUGIN), "results", "rows-1", "-n", scenario.namespace]
-    shown = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
-
+    command = [str(PLUGIN), *argv, "-n", scenario.namespace]
+    shown = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert shown.returncode == 0, shown.stderr
-    assert "exact" in shown.stdout
-    assert "0.5" in shown.stdout
+    return shown.stdout
 
 
-def test_the_chart_can_bring_an_evaluator(release: Release, namespace: str) -> None:
+def test_the_chart_can_bring_an_evaluator(release: Release, namespace: str, tmp_path: Path) -> None:
     release.install("--set", "localEvaluator.enabled=true")
 
     scenario = Scenario(release.node.cluster, namespace, "")
     scenario.apply(data_benchmark(), data_job("in-a-pod"))
     scenario.until_phase("in-a-pod", "Succeeded", seconds=90)
+    with Processes() as processes:
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        forward = ["port-forward", f"service/{release.name}-local", f"{port}:7331", "-n", release.namespace]
+        processes.start(
+            Program(
+                "port-forward",
+                [*scenario.cluster.kubectl_command, *forward],
+                env={"KUBECONFIG": str(scenario.cluster.kubeconfig)},
+                log=tmp_path / "port-forward.log",
+                ready=http_ready(f"{url}/health"),
+            )
+        )
+        assert "completed" in plugin(scenario, "logs", "in-a-pod", "--evaluator-url", url)
     scenario.kubectl("delete", f"{JOB}s,nemobenchmarks", "--all", "--timeout=60s")
 
     release.install("--set", "replicas=2")
