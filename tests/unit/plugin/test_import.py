@@ -240,7 +240,14 @@ JOB = {"config": CONFIG, "target": TARGET}
             with_(LAUNCHER, "target.api_endpoint.adapter_config", {"a": 1}),
             "target.api_endpoint.adapter_config: NeMo Evaluator's API",
         ),
-        (with_(LAUNCHER, "target.api_endpoint.type", "vlm"), "target.api_endpoint.type: vlm does not fit"),
+        (
+            with_(LAUNCHER, "target.api_endpoint.type", "vlm"),
+            "target.api_endpoint.type: NeMo Evaluator's API has chat and completions endpoints, not vlm",
+        ),
+        (
+            with_(LAUNCHER, "target.api_endpoint.type", "completions"),
+            "target.api_endpoint.type: completions does not fit",
+        ),
         (with_(LAUNCHER, "target.api_endpoint.url", "${oc.env:URL}"), "target.api_endpoint.url: ${oc.env"),
     ],
 )

@@ -122,9 +122,14 @@ def _target(document: JsonObject, options: LauncherOptions) -> tuple[JsonObject,
     endpoint = _object(target, "api_endpoint", "target")
     refuse_others(endpoint, {"url", "model_id", "api_key_name", "type"}, path, UNMAPPED)
     kind, url = endpoint.get("type"), str(endpoint.get("url") or "")
-    if kind is not None and not (
-        isinstance(kind, str) and kind in ENDPOINT_PATHS and url.rstrip("/").endswith(ENDPOINT_PATHS[kind])
-    ):
+    if kind is not None and (not isinstance(kind, str) or kind not in ENDPOINT_PATHS):
+        raise ImportRefused(
+            f"{path}.type: NeMo Evaluator's API has chat and completions endpoints, not {kind}: name an "
+            "endpoint of one of them"
+        )
+    # The longer end first: the other one is a part of it.
+    of_url = next((one for one, end in ENDPOINT_PATHS.items() if url.rstrip("/").endswith(end)), None)
+    if kind is not None and kind != of_url:
         raise ImportRefused(
             f"{path}.type: {kind} does not fit the end of the url, by which NeMo Evaluator chooses: for chat "
             "it is /chat/completions, for completions /completions"
