@@ -349,6 +349,7 @@ def test_the_evaluators_pod_has_no_token_and_is_restricted() -> None:
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert "--host=::" in container["args"]
 
 
 def test_an_older_api_server_gets_crds_without_the_field_that_it_refuses() -> None:
