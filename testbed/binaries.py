@@ -8,7 +8,7 @@ from typing import Final
 from testbed.go_programs import PROGRAMS, GoProgram
 from testbed.processes import ProcessError
 
-__all__ = ["OLDEST_KUBERNETES", "Binaries", "built", "envtest", "kubernetes"]
+__all__ = ["OLDEST_KUBERNETES", "Binaries", "built", "envtest", "kubernetes", "programs_in"]
 
 _KUBERNETES_VERSION: Final = "v1.37.2"  # of k8s.io/kubernetes in tests/programs/go.mod
 _KUBERNETES: Final = GoProgram(
@@ -36,7 +36,7 @@ _OLDEST: Final = GoProgram(
         f"Building Kubernetes {OLDEST_KUBERNETES} from tests/programs/oldest: "
         "about 8 minutes on two cores, once."
     ),
-    instead="There is no Go to build the oldest supported Kubernetes with: install it.",
+    instead="Install Go: the oldest supported Kubernetes is built with it.",
 )
 
 
@@ -85,10 +85,15 @@ def built() -> Binaries:
     version, binary = _KUBERNETES_VERSION, newest
     if os.environ.get("NEMO_TEST_KUBERNETES") == "oldest":
         version, binary = OLDEST_KUBERNETES, str(_OLDEST.built())
+    return programs_in(binary, description=f"Kubernetes {version} API as local processes", kubectl=newest)
+
+
+def programs_in(binary: str, *, description: str, kubectl: str) -> Binaries:
+    """Return the programs that are subcommands of one binary; `kubectl` is the binary that has kubectl."""
     return Binaries(
-        description=f"Kubernetes {version} API as local processes",
+        description=description,
         etcd=(binary, "etcd"),
         apiserver=(binary, "kube-apiserver"),
-        kubectl=(newest, "kubectl"),
+        kubectl=(kubectl, "kubectl"),
         controller_manager=(binary, "kube-controller-manager"),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from testbed.binaries import Binaries
+from testbed.binaries import programs_in
 from testbed.controlplane import Serving, start_controlplane
 from testbed.node.layout import NODE_NAME, NODE_TOKEN_USER, Layout
 from testbed.node.runtime import SOCKET
@@ -26,7 +26,8 @@ _NOTHING_HELD_BACK: Final = {
 
 def start_kubernetes(processes: Processes, layout: Layout) -> None:
     """Start all programs; the administrator's kubeconfig is then in the working directory."""
-    programs = _programs(layout.kubernetes)
+    binary = str(layout.kubernetes)
+    programs = programs_in(binary, description="a node", kubectl=binary)
     token = secrets.token_urlsafe()
     directory = layout.workdir / "controlplane"
     kubeconfig = start_controlplane(processes, programs, directory, _serving(layout, token))
@@ -38,20 +39,9 @@ def start_kubernetes(processes: Processes, layout: Layout) -> None:
         ("kube-proxy", _proxy(layout, kubeconfig)),
     ):
         log = layout.logs / f"{name}.log"
-        processes.start(Program(name, [str(layout.kubernetes), name, *flags], log=log))
+        processes.start(Program(name, [binary, name, *flags], log=log))
     dns = [sys.executable, "-m", "testbed.node.dns", str(kubeconfig), layout.network.node]
     processes.start(Program("dns", dns, log=layout.logs / "dns.log"))
-
-
-def _programs(binary: Path) -> Binaries:
-    command = str(binary)
-    return Binaries(
-        description="a node",
-        etcd=(command, "etcd"),
-        apiserver=(command, "kube-apiserver"),
-        kubectl=(command, "kubectl"),
-        controller_manager=(command, "kube-controller-manager"),
-    )
 
 
 def _serving(layout: Layout, token: str) -> Serving:

@@ -38,7 +38,7 @@ _PAUSE: Final = GoProgram(
     name="pause",
     package="./pause",
     announcement="Building a pause container from tests/programs.",
-    instead="There is no Go to build a pause container with: install it.",
+    instead="Install Go: the pause container is built with it.",
 )
 
 
