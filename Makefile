@@ -24,7 +24,7 @@ endif
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help environment model test oldest demo kind-demo node-demo chaos fuzz bench docs lint typecheck generate
+.PHONY: help environment model test oldest nightly demo kind-demo node-demo chaos fuzz bench docs lint typecheck generate
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ oldest: environment ## Run the tests of CRDs, server-side apply and whole runs o
 	NEMO_TEST_KUBERNETES=oldest $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
 		tests/integration/test_crds_*.py tests/e2e/test_gitops_apply.py tests/e2e/test_way_of_a_job.py \
 		tests/e2e/test_gates.py $(PYTEST_ARGS)
+
+nightly: oldest ## Run what takes too long for every change: `make oldest`, and tests of more than ten minutes
+	NEMO_TEST_SLOW=1 $(BIN)/python -m pytest -ra tests/e2e/test_node_token.py $(PYTEST_ARGS)
 
 demo: model ## Evaluate a real model by the samples, from nothing to scores
 	@$(BIN)/python -m testbed.demo

@@ -19,13 +19,15 @@ JOB = "nemoevaljob"
 BENCHMARK = "nemobenchmark"
 
 
-def eventually(probe: Callable[[], Found | None], what: str, *, seconds: float = 40) -> Found:
+def eventually(
+    probe: Callable[[], Found | None], what: str, *, seconds: float = 40, every: float = 0.1
+) -> Found:
     """The first true result of `probe`; fails after `seconds` with `what` and the last result."""
     deadline = time.monotonic() + seconds
     while not (found := probe()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}; last: {found!r}")
-        time.sleep(0.1)
+        time.sleep(every)
     return found
 
 
