@@ -37,6 +37,7 @@ from .options import (
     registered_models,
     token_of,
 )
+from .processes import exit_on_sigterm
 from .settings import Settings
 from .wire.errors import ContradictingQuirks, EvaluationError, InvalidDocument
 from .wire.quirks import Quirk, checked
@@ -155,6 +156,7 @@ def serve(
     )
     # asyncio takes "::" for the addresses of IPv6 only, and no name for all.
     listen = "" if host == ALL_ADDRESSES else host
+    exit_on_sigterm()
     uvicorn.run(create_app(settings), host=listen, port=port, log_level=log_level, server_header=False)
 
 

@@ -1,10 +1,14 @@
-"""Worker processes have imported what takes long, whichever of them was the first."""
+"""Worker processes: what they have imported, and what the server leaves of them."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
+
+from testbed.processes import Processes, Program, free_port, http_ready
 
 SCRIPT = """
 import asyncio, io, pyarrow, pyarrow.parquet, sys, tempfile
@@ -35,3 +39,27 @@ def test_a_pool_that_starts_after_a_parquet_file_was_read_has_rouge(tmp_path: Pa
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=180)
 
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_server_that_is_terminated_leaves_no_temporary_files(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command, port = Path(sysconfig.get_path("scripts")) / "nemo-local-evaluator", free_port()
+    argv = [str(command), "serve", "--data", str(tmp_path / "data"), "--port", str(port)]
+    answers = http_ready(f"http://127.0.0.1:{port}/health")
+    with Processes() as processes:
+        server = processes.start(
+            Program(
+                "evaluator",
+                argv,
+                env={"TMPDIR": str(temporary)},
+                log=tmp_path / "log",
+                # The directory of its worker processes.
+                ready=lambda: answers() and any(temporary.iterdir()),
+            )
+        )
+
+        server.terminate()
+
+        assert server.wait(60) == 128 + signal.SIGTERM
+    assert [*temporary.iterdir()] == []
