@@ -49,6 +49,12 @@ class Prometheus:
         series: list[dict[str, Any]] = self._data("query", query=expression)["result"]
         return series
 
+    def query_range(self, expression: str, *, start: float, end: float, step: int) -> list[dict[str, Any]]:
+        """The series of an expression over a time, by seconds since 1970, with a value each STEP seconds."""
+        times = {"start": str(start), "end": str(end), "step": str(step)}
+        series: list[dict[str, Any]] = self._data("query_range", query=expression, **times)["result"]
+        return series
+
     def label_values(self, label: str, metric: str) -> list[str]:
         values: list[str] = self._data(f"label/{label}/values", **{"match[]": metric})
         return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,10 @@ import httpx
 import pytest
 import yaml
 
+from nemo_eval_operator.plugin.report.charts import Axis
 from testbed.chart import template
 from testbed.cluster import Cluster
+from testbed.dashboard.panels import as_sent, panels
 from testbed.processes import Processes
 from testbed.prometheus import Prometheus, prometheus_command, start_prometheus
 from tests.e2e.replicas import Replicas
@@ -100,11 +103,6 @@ def scrape_config(health_url: str) -> dict[str, Any]:
     }
 
 
-def as_sent(query: str) -> str:
-    """The query as Grafana sends it with every value of each variable, and a short interval."""
-    return re.sub(r"\$(namespace|benchmark|model)\b", ".*", query).replace("$__rate_interval", "10s")
-
-
 def queries(dashboard: dict[str, Any]) -> dict[str, str]:
     """By panel and letter."""
     return {
@@ -117,17 +115,29 @@ def queries(dashboard: dict[str, Any]) -> dict[str, str]:
 def test_every_panel_shows_something_of_a_running_operator(
     prometheus: Prometheus, dashboard: dict[str, Any]
 ) -> None:
-    panels = queries(dashboard)
-    assert len(panels) > 10
-    for name, query in panels.items():
+    asked = queries(dashboard)
+    assert len(asked) > 10
+    for name, query in asked.items():
         eventually(lambda query=query: prometheus.query(as_sent(query)), f"{name}: {query}")  # type: ignore[misc]
 
 
+def test_the_documentations_picture_has_all_panels(prometheus: Prometheus, dashboard: dict[str, Any]) -> None:
+    now = time.time()
+    drawn = {panel.definition["title"]: panel for panel in panels(prometheus, Axis(now - 60, now))}
+    assert [*drawn] == [panel["title"] for panel in dashboard["panels"]]
+    assert drawn["Verdicts"].labels == ["benchmark", "model", "namespace", "verdict"]
+    assert [drawn["Verdicts"].colour_of(value) for value in ("0", "1")] == ["red", "green"]
+    assert [drawn["Failed gates"].colour_of(value) for value in ("0", "1")] == ["green", "red"]
+    assert {"bad (rows): rows/exact/string-check", "good (rows): rows/exact/string-check"} == {
+        *drawn["Scores over time"].lines
+    }
+
+
 def test_panels_count_gates_and_scores(prometheus: Prometheus, dashboard: dict[str, Any]) -> None:
-    panels = queries(dashboard)
+    asked = queries(dashboard)
 
     def value(panel: str) -> str:
-        ((_, found),) = (series["value"] for series in prometheus.query(as_sent(panels[f"{panel} A"])))
+        ((_, found),) = (series["value"] for series in prometheus.query(as_sent(asked[f"{panel} A"])))
         return str(found)
 
     counts = {
@@ -136,7 +146,7 @@ def test_panels_count_gates_and_scores(prometheus: Prometheus, dashboard: dict[s
     assert counts == {"Benchmarks and models": "2", "Failed gates": "1", "Inconclusive gates": "0"}
     of_score = {
         series["metric"]["benchmark"]: series["value"][1]
-        for series in prometheus.query(as_sent(panels["Latest scores A"]))
+        for series in prometheus.query(as_sent(asked["Latest scores A"]))
     }
     assert of_score == {"good": "1", "bad": "0"}
 
