@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .report import Change, Comparison, Flip, Item, Run
+from .report import Change, Comparison, Flip, Flips, Item, Run
 
 __all__ = ["show_comparison", "show_items", "show_run"]
 
@@ -18,6 +18,9 @@ BAR_CELLS: Final = 24
 RESULT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
 
 VERDICT_STYLES: Final = {"better": "green", "worse": "bold red"}
+
+WON, LOST = ("+", "green"), ("-", "red")
+"""Sign and style of an item that became better, and of one that became worse."""
 
 PAIRING_NOTES: Final = {"Paired": "", "Unpaired": "not paired by item"}
 """What a comparison lacks, by its evidence."""
@@ -93,13 +96,8 @@ def show_comparison(
         if not number:
             console.print()
         console.print(_bar(change))
-    for number, flip in enumerate(found.flips[:flips]):
-        if not number:
-            console.print(Text("\nItems that became worse, the largest change first", style="bold"))
-        _show_flip(flip, console, whole=whole)
-    more = len(found.flips[flips:]) + found.flips_left_out
-    if flips and more:
-        console.print(Text(f"\n{more} more became worse"))
+    _show_flips(found.became_worse, "worse", LOST, console, limit=flips, whole=whole)
+    _show_flips(found.became_better, "better", WON, console, limit=flips, whole=whole)
 
 
 def _show_notes(found: Comparison, console: Console) -> None:
@@ -121,15 +119,31 @@ def _bar(change: Change) -> Text:
         at += count
         ends.append(round(BAR_CELLS * at / total))
     won, lost, tied = ends[0], ends[1] - ends[0], ends[2] - ends[1]
-    bar = Text().append("+" * won, style="green").append("-" * lost, style="red")
+    bar = Text()
+    for (sign, style), cells in ((WON, won), (LOST, lost)):
+        bar.append(sign * cells, style=style)
     bar.append("·" * tied, style="bright_black")
     words = f"  {counts[0]:3} won {counts[1]:3} lost {counts[2]:3} tied  "
     return bar.append(words).append(change.score)
 
 
+def _show_flips(
+    found: Flips, word: str, sign: tuple[str, str], console: Console, *, limit: int, whole: bool
+) -> None:
+    shown = found.flips[:limit]
+    if not shown:
+        return
+    console.print(Text(f"\nItems that became {word}, the largest change first", style="bold"))
+    for flip in shown:
+        values = f" {flip.score}  {_number(flip.baseline)} -> {_number(flip.candidate)}"
+        console.print(Text("\n").append(*sign).append(values, style="bold"))
+        _show_flip(flip, console, whole=whole)
+    more = len(found.flips) - len(shown) + found.left_out
+    if more:
+        console.print(Text(f"\n{more} more became {word}"))
+
+
 def _show_flip(flip: Flip, console: Console, *, whole: bool) -> None:
-    heading = f"\n{flip.score}  {_number(flip.baseline)} -> {_number(flip.candidate)}"
-    console.print(Text(heading, style="bold"))
     _show_text("input", flip.asked or f"item {flip.key}", console, whole=whole)
     _show_text("reference", flip.expected, console, whole=whole)
     _show_text("output of A", flip.baseline_answer, console, whole=whole)

@@ -60,11 +60,29 @@ def test_a_run_is_compared_with_the_baseline_of_its_gate(run: Run, tmp_path: Pat
     assert (compared["baseline"], compared["candidate"]) == ("old", "new")
     assert (change["better"], change["worse"], change["equal"]) == (3, 5, 42)
     assert change["low"] < change["delta"] < change["high"]
-    flip = compared["flips"][0]
-    assert len(compared["flips"]) == 5
-    number = flip["asked"].removeprefix("question ")
-    assert flip["baselineAnswer"] == f"right {number}"
-    assert flip["candidateAnswer"] == f"wrong {number}"
+    for direction, count, answers_of in (("worse", 5, ("right", "wrong")), ("better", 3, ("wrong", "right"))):
+        items = compared[f"became{direction.capitalize()}"]
+        flip = items["flips"][0]
+        assert (len(items["flips"]), items["leftOut"]) == (count, 0)
+        number = flip["asked"].removeprefix("question ")
+        found_answers = (flip["baselineAnswer"], flip["candidateAnswer"])
+        assert found_answers == tuple(f"{answer} {number}" for answer in answers_of)
+
+
+@pytest.mark.usefixtures("gated")
+@pytest.mark.parametrize("ending", ["html", "md"])
+def test_items_that_became_worse_precede_those_that_became_better(
+    run: Run, tmp_path: Path, ending: str
+) -> None:
+    _, worse, rest = written(run, tmp_path / f"report.{ending}", "new").partition("Items that became worse")
+    became_worse, better, became_better = rest.partition("Items that became better")
+    assert worse
+    assert better
+    question = re.compile(r"question \d+").findall
+    number = question(became_worse)[0].removeprefix("question ")
+    assert f"right {number}" in became_worse
+    assert f"wrong {number}" in became_worse
+    assert question(became_better)
 
 
 def test_evidence_that_was_replaced_is_not_compared(gated: ClusterApi, run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.json_types import JsonObject
 from tests.unit.gates.documents import NAME, stats
 from tests.unit.lifecycle.objects import evaljob, followed
 from tests.unit.plugin.cluster_api import ClusterApi
@@ -56,7 +55,7 @@ def test_without_the_right_to_read_config_maps_scores_of_status_are_shown(api: C
     assert err.count("\n") == 1
 
 
-def with_bleu(scores: list[float]) -> JsonObject:
+def with_bleu(scores: list[float]) -> Any:
     """Return results in which each item's BLEU, of 0 to 100, changes by less than its score of 0 to 1."""
     results: Any = answers(scores)
     task = results["tasks"]["qa"]
@@ -64,14 +63,21 @@ def with_bleu(scores: list[float]) -> JsonObject:
     task["metrics"]["bleu"] = {"scores": {"sentence": {"value": sum(bleu) / len(bleu), "stats": stats(bleu)}}}
     for sample, value in zip(task["data"]["samples"], bleu, strict=True):
         sample["scores"]["bleu"] = {"sentence": value}
-    return dict(results)
+    return results
 
 
-def test_flips_are_ordered_by_the_share_of_each_scores_range(api: ClusterApi, run: Run) -> None:
-    put_run(api, "old", with_bleu(BEFORE))
-    put_run(api, "new", with_bleu(AFTER))
+def test_each_item_is_shown_by_the_score_that_changed_most_of_its_range(api: ClusterApi, run: Run) -> None:
+    before, after = with_bleu(BEFORE), with_bleu(AFTER)
+    one = after["tasks"]["qa"]["data"]["samples"][20]
+    one["scores"]["bleu"] = {"sentence": 20.0}
+    put_run(api, "old", before)
+    put_run(api, "new", after)
     flips = [line for line in run("compare", "old", "new", "--flips", "10")[1].splitlines() if " -> " in line]
-    assert flips == [f"{NAME}  1 -> 0"] * 5 + ["qa/bleu/sentence  60 -> 40"] * 5
+    assert flips == [
+        *[f"- {NAME}  1 -> 0"] * 5,
+        "- qa/bleu/sentence  60 -> 20",
+        *[f"+ {NAME}  0 -> 1"] * 3,
+    ]
 
 
 def test_what_stands_in_the_way_of_a_verdict_is_said_once(api: ClusterApi, run: Run) -> None:
@@ -129,8 +135,10 @@ def test_a_comparison_has_values_change_interval_verdict_bar_and_flips(run: Run)
     assert row.rstrip().endswith("no difference shown")
     (bar,) = [line for line in rest if " won " in line]
     assert "3 won   4 lost  42 tied" in bar
-    assert rest.count(f"{NAME}  1 -> 0") == 2
+    assert "Items that became better" in out.partition("Items that became worse")[2]
+    assert rest.count(f"- {NAME}  1 -> 0") == rest.count(f"+ {NAME}  0 -> 1") == 2
     assert "2 more became worse" in rest
+    assert "1 more became better" in rest
     changes = json.loads(run("compare", "old", "new", "-o", "json")[1])
     assert changes[0]["verdict"] == "no difference shown"
 
@@ -140,7 +148,30 @@ def test_a_clear_change_is_named(api: ClusterApi, run: Run) -> None:
     put_run(api, "new", answers([0.0] * 50))
     assert run("compare", "old", "new", "--flips", "0")[1].splitlines()[4].rstrip().endswith("worse")
     assert run("compare", "new", "old", "--flips", "0")[1].splitlines()[4].rstrip().endswith("better")
-    assert "became worse" not in run("compare", "old", "new", "--flips", "0")[1]
+    for names in (("old", "new"), ("new", "old")):
+        assert "became" not in run("compare", *names, "--flips", "0")[1]
+
+
+def test_a_score_of_the_whole_run_has_no_items_that_changed(api: ClusterApi, run: Run) -> None:
+    for name, scores in (("old", BEFORE), ("new", AFTER)):
+        results: Any = answers(scores)
+        corpus: Any = {"scores": {"corpus": {"value": sum(scores), "stats": {}}}}
+        results["tasks"]["qa"]["metrics"]["bleu"] = corpus
+        put_run(api, name, results)
+    code, out, _ = run("compare", "old", "new")
+    assert code == 0
+    assert "qa/bleu/corpus: compared by the values alone" in out
+    assert "more became" not in out
+
+
+def test_only_the_directions_that_items_changed_in_have_a_heading(api: ClusterApi, run: Run) -> None:
+    put_run(api, "old", answers([0.0] * 9))
+    put_run(api, "new", answers([1.0] * 9))
+    for names, word in ((("old", "new"), "better"), (("new", "old"), "worse")):
+        (heading,) = [
+            line for line in run("compare", *names)[1].splitlines() if line.startswith("Items that became")
+        ]
+        assert heading == f"Items that became {word}, the largest change first"
 
 
 def test_in_the_gates_direction_less_is_better(api: ClusterApi, run: Run) -> None:
@@ -150,6 +181,9 @@ def test_in_the_gates_direction_less_is_better(api: ClusterApi, run: Run) -> Non
     out = run("compare", "old", "new")[1]
     assert out.splitlines()[4].rstrip().endswith("better")
     assert "50 won   0 lost   0 tied" in out
+    assert out.count(f"+ {NAME}  1 -> 0\n") == 5
+    assert "45 more became better" in out
+    assert "became worse" not in out
 
 
 @pytest.mark.usefixtures("runs")

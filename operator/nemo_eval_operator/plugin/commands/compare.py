@@ -17,14 +17,17 @@ def compare(
     baseline: Annotated[str, typer.Argument(metavar="A", help="The run to compare with.")],
     candidate: Annotated[str, typer.Argument(metavar="B", help="The run that is compared.")],
     *,
-    flips: Annotated[int, typer.Option(min=0, max=20, help="Items to show that became worse.")] = 5,
+    flips: Annotated[
+        int,
+        typer.Option(min=0, max=20, help="Items to show that became worse, and as many that became better."),
+    ] = 5,
     output: Output = None,
     namespace: Namespace = None,
     no_color: NoColor = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Compare run B with run A: scores, change with interval, a verdict in words, items that became worse.
+    """Compare run B with run A: scores, change with interval, a verdict, items that became worse or better.
 
     The statistics are those of gates. Confidence and directions are those of B's gate, where it has one.
     The exit code says nothing about the verdict: use a gate for that.

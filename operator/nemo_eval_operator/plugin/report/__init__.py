@@ -9,7 +9,7 @@ from .building import build_report
 from .html import ReportNeedsExtra, as_html
 from .items import samples_by_key, worst_of
 from .markdown import as_markdown
-from .model import Change, Comparison, Flip, Item, Report, Run
+from .model import Change, Comparison, Flip, Flips, Item, Report, Run
 from .reading import Documents, RunDocuments, read_documents
 from .scores import rules_of, worst_first
 
@@ -18,6 +18,7 @@ __all__ = [
     "Comparison",
     "Documents",
     "Flip",
+    "Flips",
     "Item",
     "Report",
     "ReportNeedsExtra",

@@ -13,10 +13,10 @@ from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import Direction
 from nemo_eval_operator.samples_view import ViewedSample, samples_of
 
-from .model import Distribution, Flip, Item
+from .model import Distribution, Item
 from .texts import item_text, name_text
 
-__all__ = ["MAX_FLIPS", "Samples", "distribution_of", "flips_of", "samples_by_key", "split_of", "worst_of"]
+__all__ = ["Samples", "distribution_of", "of_task", "sample_text", "samples_by_key", "split_of", "worst_of"]
 
 BINS: Final = 20
 """Parts that the range of scores is divided into."""
@@ -25,9 +25,6 @@ MAX_WORST: Final = 10
 
 PERFECT: Final = {Direction.HIGHER: 1.0, Direction.LOWER: 0.0}
 """Score of an item without a fault, on the scale that most metrics have."""
-
-MAX_FLIPS: Final = 20
-"""Items that are shown of one comparison."""
 
 Samples = Mapping[str, Mapping[str, ViewedSample]]
 """Samples by task and key."""
@@ -57,10 +54,10 @@ def worst_of(
     score: ScoreEvidence, direction: Direction, samples: Samples, *, limit: int = MAX_WORST
 ) -> tuple[Item, ...]:
     """Return the items with an error, and then those with the worst scores."""
-    task, of_task = _of_task(score.name, samples)
+    task, found = of_task(score.name, samples)
     failed = [
         _item(task, key, None, sample)
-        for key, sample in of_task.items()
+        for key, sample in found.items()
         if sample.error is not None and key not in score.items
     ]
     sign = 1 if direction is Direction.HIGHER else -1
@@ -70,36 +67,8 @@ def worst_of(
     if min(values, default=best) == best != sign * PERFECT[direction]:
         # All failed in the same way: none of them is good.
         best = math.inf
-    worst = [_item(task, key, value, of_task.get(key)) for key, value in ordered if sign * value < best]
+    worst = [_item(task, key, value, found.get(key)) for key, value in ordered if sign * value < best]
     return tuple([*failed, *worst][:limit])
-
-
-def flips_of(
-    compared: Comparison, direction: Direction, *, before: Samples, after: Samples
-) -> tuple[tuple[Flip, ...], int]:
-    """Return the items that became worse, the largest change first, and how many are left out."""
-    name, sign = compared.after.name, 1 if direction is Direction.HIGHER else -1
-    shared = compared.before.items.keys() & compared.after.items.keys() if compared.pairs else set()
-    worse = [
-        (sign * (compared.after.items[key] - compared.before.items[key]), key)
-        for key in shared
-        if sign * compared.after.items[key] < sign * compared.before.items[key]
-    ]
-    old, new = _of_task(name, before)[1], _of_task(name, after)[1]
-    flips = [
-        Flip(
-            score=name_text(name),
-            key=key,
-            baseline=compared.before.items[key],
-            candidate=compared.after.items[key],
-            asked=_text(new.get(key) or old.get(key), "asked"),
-            expected=_text(new.get(key) or old.get(key), "expected"),
-            baseline_answer=_text(old.get(key), "answer"),
-            candidate_answer=_text(new.get(key), "answer"),
-        )
-        for _, key in sorted(worse)[:MAX_FLIPS]
-    ]
-    return tuple(flips), len(worse) - len(flips)
 
 
 def split_of(compared: Comparison, direction: Direction) -> tuple[int, int, int] | None:
@@ -128,7 +97,7 @@ def distribution_of(score: ScoreEvidence) -> Distribution | None:
     return Distribution(low=low, high=high, counts=tuple(counts))
 
 
-def _of_task(score: str, samples: Samples) -> tuple[str, Mapping[str, ViewedSample]]:
+def of_task(score: str, samples: Samples) -> tuple[str, Mapping[str, ViewedSample]]:
     """Return the task of a score TASK/METRIC/SCORE, and its samples."""
     found = max((task for task in samples if score.startswith(f"{task}/")), key=len, default=None)
     return (score.partition("/")[0], {}) if found is None else (found, samples[found])
@@ -140,12 +109,13 @@ def _item(task: str, key: str, score: float | None, sample: ViewedSample | None)
         index=name_text(sample.index) if sample else "",
         key=key,
         score=score,
-        asked=_text(sample, "asked"),
-        expected=_text(sample, "expected"),
-        answer=_text(sample, "answer"),
+        asked=sample_text(sample, "asked"),
+        expected=sample_text(sample, "expected"),
+        answer=sample_text(sample, "answer"),
         error=name_text(sample.error) if sample and sample.error is not None else None,
     )
 
 
-def _text(sample: ViewedSample | None, part: Literal["asked", "expected", "answer"]) -> str | None:
+def sample_text(sample: ViewedSample | None, part: Literal["asked", "expected", "answer"]) -> str | None:
+    """Return a text of a sample, cleaned and cut."""
     return None if sample is None else item_text(getattr(sample, part))

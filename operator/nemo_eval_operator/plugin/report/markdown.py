@@ -11,12 +11,12 @@ from typing import Final
 
 from nemo_eval_operator.gates import markdown_cell
 
-from .model import Comparison, Report, Run
+from .model import Comparison, Flips, Report, Run
 
 __all__ = ["as_markdown"]
 
 MAX_ITEMS: Final = 5
-"""Items that are shown of one comparison: a pull request is no place for more."""
+"""Items of one comparison that are shown of each direction: a pull request is no place for more."""
 
 MAX_SCORES: Final = 20
 """Scores that are shown of one run."""
@@ -97,21 +97,28 @@ def _comparison(one: Comparison) -> Iterator[str]:
     interval = f"{100 * one.confidence:.4g}% interval"
     if rows:
         yield from _table(("score", "values", "change", interval, "better / worse / equal"), rows)
-    if one.flips:
-        yield from ("", "Items that became worse:", "")
-        flips = [
-            (
-                _code(flip.asked or flip.key),
-                _code(flip.expected or ""),
-                _code(flip.baseline_answer or ""),
-                _code(flip.candidate_answer or ""),
-            )
-            for flip in one.flips[:MAX_ITEMS]
-        ]
-        yield from _table(("item", "expected", "baseline", "candidate"), flips)
-    more = max(0, len(one.flips) - MAX_ITEMS) + one.flips_left_out
+    yield from _flips(one.became_worse, "worse")
+    yield from _flips(one.became_better, "better")
+
+
+def _flips(found: Flips, word: str) -> Iterator[str]:
+    if not found.flips:
+        return
+    yield from ("", f"Items that became {word}:", "")
+    rows = [
+        (
+            _code(flip.asked or flip.key),
+            f"{_code(flip.score)} {flip.baseline:.4g} → {flip.candidate:.4g}",
+            _code(flip.expected or ""),
+            _code(flip.baseline_answer or ""),
+            _code(flip.candidate_answer or ""),
+        )
+        for flip in found.flips[:MAX_ITEMS]
+    ]
+    yield from _table(("item", "score", "expected", "baseline", "candidate"), rows)
+    more = len(found.flips[MAX_ITEMS:]) + found.left_out
     if more:
-        yield from ("", f"{more} more became worse.")
+        yield from ("", f"{more} more became {word}.")
 
 
 def _provenance(run: Run) -> Iterator[str]:

@@ -15,6 +15,7 @@ __all__ = [
     "Distribution",
     "Fact",
     "Flip",
+    "Flips",
     "History",
     "Item",
     "Point",
@@ -146,6 +147,13 @@ class Flip(Part):
     candidate_answer: str | None = None
 
 
+class Flips(Part):
+    """Items that changed in the same direction, the largest change first."""
+
+    flips: tuple[Flip, ...] = ()
+    left_out: int = 0
+
+
 class Comparison(Part):
     """Two runs, score by score."""
 
@@ -153,9 +161,8 @@ class Comparison(Part):
     candidate: str
     confidence: float
     changes: tuple[Change, ...] = ()
-    flips: tuple[Flip, ...] = ()
-    """The items that became worse, the largest change first."""
-    flips_left_out: int = 0
+    became_worse: Flips = Flips()
+    became_better: Flips = Flips()
     note: str = ""
 
 
