@@ -43,6 +43,17 @@ def test_a_start_in_a_pod_imports_neither_the_official_client_nor_command_lines(
     assert not imported & {"kubernetes", "requests", "httpx._main", "pygments", "rich"}
 
 
+def test_a_kubeconfig_is_read_without_the_tables_of_chardet() -> None:
+    """They take a second of CPU: lm-eval, which brings them, is installed with the tests."""
+    script = (
+        "import sys; import nemo_eval_operator.kube.kubeconfig; before = 'chardet' in sys.modules\n"
+        "import chardet; print('requests' in sys.modules, before)"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert (found.stdout, found.stderr) == ("True False\n", "")
+
+
 def test_the_address_of_the_api_server_is_that_of_the_pods_environment(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from nemo_eval_operator.kube import Credentials, config\n"

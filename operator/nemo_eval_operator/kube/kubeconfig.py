@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubernetes import client, config
+from nemo_eval_operator.imports import import_without
 
-from .config import KubeConfigMissing
+# Where chardet is installed, the client's requests loads all its tables, which takes a second of CPU.
+import_without("requests", part="chardet")
+
+from kubernetes import client, config  # noqa: E402
+
+from .config import KubeConfigMissing  # noqa: E402
 
 __all__ = ["context_namespace", "load_kubeconfig"]
 

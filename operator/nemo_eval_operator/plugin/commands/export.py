@@ -24,7 +24,7 @@ def export(
     tracker: Annotated[  # noqa: ARG001 - there is one, and Typer refuses others
         Tracker, typer.Argument(metavar="mlflow", help="Where to: mlflow.")
     ],
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Runs (NemoEvalJobs) to export.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs) to export.")],
     *,
     tracking_uri: Annotated[
         str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="URL of the MLflow tracking server.")

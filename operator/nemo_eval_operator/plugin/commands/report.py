@@ -18,7 +18,7 @@ FORMATS = (".html", ".md", ".json")
 
 
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Runs (NemoEvalJobs) to report.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs) to report.")],
     *,
     output: Annotated[
         Path,

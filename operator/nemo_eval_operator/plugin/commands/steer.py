@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel", "rerun", "resume", "suspend"]
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Runs (NemoEvalJobs).")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs).")]
 
 
 def cancel(

@@ -12,7 +12,7 @@ __all__ = ["wait"]
 
 
 def wait(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Runs (NemoEvalJobs) to wait for.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs) to wait for.")],
     *,
     timeout: Annotated[
         str | None, typer.Option(help="Longest wait, such as 90s, 30m or 2h.", show_default="no limit")
