@@ -9,8 +9,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ import httpx
 
 from bench.scale.measure import Bench, Figures, Subject, measure
 from bench.scale.objects import Objects
-from bench.scale.report import earlier_figures, write_report
+from bench.scale.report import Runs, earlier_runs, write_report
+from bench.scale.short_jobs import JOB_SECONDS, ShortJobs, measure_short_jobs
 from nemo_eval_operator.kube import Credentials, httpx_client
 from nemo_eval_operator.settings import Settings
 from testbed.cluster import Cluster, start_cluster
@@ -30,6 +31,7 @@ from testbed.stack import start_operator
 ROOT: Final = Path(__file__).parent.parent.parent
 BASELINE: Final = ROOT / "bench" / "baseline" / "operator.py"
 SIZES: Final = (100, 1000, 10000)
+SHORT_JOBS: Final = 3000
 LIMIT_OBJECTS: Final = 1000
 
 OPERATOR_SECONDS: Final = 900.0
@@ -59,6 +61,12 @@ def main() -> int:
         "--sizes", type=int, nargs="+", default=SIZES, help="numbers of jobs (default: %(default)s)"
     )
     parser.add_argument(
+        "--short-jobs",
+        type=int,
+        default=SHORT_JOBS,
+        help=f"number of jobs that run for {JOB_SECONDS:.0f} s each; 0: none (default: %(default)s)",
+    )
+    parser.add_argument(
         "--subjects", nargs="+", default=["operator", "baseline"], choices=["operator", "baseline"]
     )
     parser.add_argument(
@@ -74,16 +82,18 @@ def main() -> int:
             cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
             stage = Stage(processes, cluster, workdir)
             machine = f"{_processor()}, {os.cpu_count()} cores"
-            # After each run: who is interrupted keeps what was measured.
+            # After each run: what was measured is kept if this is interrupted.
             report = partial(
                 write_report,
                 options.output,
                 machine=machine,
                 remark=REMARK,
-                earlier=earlier_figures(options.output, machine),
+                earlier=earlier_runs(options.output, machine),
             )
-            figures = asyncio.run(_all(stage, options.sizes, options.subjects, report))
-    wrong = [one for one in figures if one.subject == "operator" and (one.duplicates or one.lost)]
+            runs = asyncio.run(_all(stage, options.sizes, options.short_jobs, options.subjects, report))
+    measured: list[Figures | ShortJobs] = [*runs.figures, *runs.short]
+    ours = [one for one in measured if one.subject == "operator"]
+    wrong = [one for one in ours if one.duplicates or one.lost]
     for one in wrong:
         print(f"FAILED: {one.jobs} jobs: {one.duplicates} duplicates, {one.lost} lost")
     return 1 if wrong else 0
@@ -97,20 +107,21 @@ def _processor() -> str:
 async def _all(
     stage: Stage,
     sizes: list[int],
+    short_jobs: int,
     subjects: list[str],
-    report: Callable[[list[Figures], dict[str, float]], None],
-) -> list[Figures]:
+    report: Callable[[Runs], None],
+) -> Runs:
     async with httpx_client(Credentials.find(stage.cluster.kubeconfig)) as kube:
         kube.timeout = httpx.Timeout(120)
-        limit = await _api_limit(stage, kube)
-        figures: list[Figures] = []
+        runs = Runs(limit=await _api_limit(stage, kube))
         for count in sizes:
             for subject in subjects:
-                if figures:
-                    await _clear(stage, kube, f"bench-{figures[-1].subject}-{figures[-1].jobs}")
-                figures.append(await _one(stage, kube, subject, count))
-                report(figures, limit)
-    return figures
+                runs.figures.append(await _one(stage, kube, subject, count))
+                report(runs)
+        for subject in subjects if short_jobs else ():
+            runs.short.append(await _short(stage, kube, subject, short_jobs))
+            report(runs)
+    return runs
 
 
 async def _api_limit(stage: Stage, kube: httpx.AsyncClient) -> dict[str, float]:
@@ -137,18 +148,29 @@ async def _api_limit(stage: Stage, kube: httpx.AsyncClient) -> dict[str, float]:
 
 
 async def _one(stage: Stage, kube: httpx.AsyncClient, subject: str, count: int) -> Figures:
-    namespace = f"bench-{subject}-{count}"
+    async with _bench(stage, kube, f"{subject}-{count}") as (bench, url):
+        start = SUBJECTS[subject](stage, bench.namespace, url)
+        return await measure(start, count, bench, stop=stage.processes.remove)
+
+
+async def _short(stage: Stage, kube: httpx.AsyncClient, subject: str, count: int) -> ShortJobs:
+    async with _bench(stage, kube, f"{subject}-{count}-short", job_seconds=JOB_SECONDS) as (bench, url):
+        start = SUBJECTS[subject](stage, bench.namespace, url)
+        return await measure_short_jobs(start, count, bench, stop=stage.processes.remove)
+
+
+@asynccontextmanager
+async def _bench(
+    stage: Stage, kube: httpx.AsyncClient, name: str, *, job_seconds: float | None = None
+) -> AsyncIterator[tuple[Bench, str]]:
+    """A namespace and an evaluator, with its URL, of one run."""
+    namespace = f"bench-{name}"
     stage.cluster.kubectl("create", "namespace", namespace)
-    with _load_evaluator(stage) as url:
+    with _load_evaluator(stage, job_seconds) as url:
         async with httpx.AsyncClient(base_url=url, timeout=60) as evaluator:
-            bench = Bench(
-                kube=kube,
-                evaluator=evaluator,
-                namespace=namespace,
-                say=lambda text: _say(f"{subject} {count}", text),
-            )
-            start = {"operator": _operator, "baseline": _baseline}[subject](stage, namespace, url)
-            return await measure(start, count, bench, stop=stage.processes.remove)
+            say = partial(_say, name)
+            yield Bench(kube=kube, evaluator=evaluator, namespace=namespace, say=say), url
+    await _clear(stage, kube, namespace)
 
 
 def _operator(stage: Stage, namespace: str, url: str) -> Subject:
@@ -181,11 +203,15 @@ def _baseline(stage: Stage, namespace: str, url: str) -> Subject:
     return Subject(name="baseline", start=start, singles=5, limit_seconds=BASELINE_SECONDS)
 
 
+SUBJECTS: Final = {"operator": _operator, "baseline": _baseline}
+
+
 @contextmanager
-def _load_evaluator(stage: Stage) -> Iterator[str]:
+def _load_evaluator(stage: Stage, job_seconds: float | None) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     argv = [sys.executable, "-m", "bench.scale.load_evaluator", str(port)]
+    argv += [str(job_seconds)] if job_seconds else []
     child = stage.processes.start(
         Program(
             "load evaluator",
@@ -221,7 +247,7 @@ async def _clear(stage: Stage, kube: httpx.AsyncClient, namespace: str) -> None:
 
 
 def _say(who: str, text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {who:>15}  {text}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {who:>19}  {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """An evaluator that evaluates nothing: NeMo's v1 API in memory, cheap enough never to be the bottleneck.
 
-Jobs run until `POST /bench/finish` says that they are completed. It keeps a ledger of what it was asked, by
-which duplicates would show. Started as `python -m bench.scale.load_evaluator PORT`.
+Jobs run until `POST /bench/finish` says that they are completed, or for a number of seconds. It keeps a
+ledger of what it was asked, by which duplicates would show. Started as
+`python -m bench.scale.load_evaluator PORT [SECONDS]`.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ class Job:
     """The document's JSON without status and closing brace: it is served often and never changes."""
     mark: tuple[str, str]
     """What tells attempts apart: the object's uid (or name) and the attempt."""
+    created: float = field(default_factory=time.time)
     finished: float | None = None
     status: str = "running"
 
@@ -50,6 +52,8 @@ class Job:
 class Ledger:
     """Everything that was asked of the evaluator since the last reset, and every job since the start."""
 
+    job_seconds: float | None = None
+    """How long each job runs; None: until `finish`."""
     jobs: dict[str, Job] = field(default_factory=dict)
     by_status: defaultdict[str, dict[str, Job]] = field(default_factory=lambda: defaultdict(dict))
     configs: dict[str, str] = field(default_factory=dict)
@@ -88,6 +92,16 @@ class Ledger:
             self.move(job, "completed")
         return {job.id: now for job in chosen}
 
+    def finish_due(self) -> None:
+        """Complete the jobs that have run for `job_seconds`; those that run are in the order of creation."""
+        if self.job_seconds is None:
+            return
+        now = time.time()
+        running = self.by_status["running"]
+        while running and (job := next(iter(running.values()))).created + self.job_seconds <= now:
+            job.finished = job.created + self.job_seconds
+            self.move(job, "completed")
+
     def duplicates(self) -> int:
         return len(self.jobs) - len({job.mark for job in self.jobs.values()})
 
@@ -122,8 +136,8 @@ class Ledger:
 class LoadEvaluator:
     """The ASGI application."""
 
-    def __init__(self) -> None:
-        self.ledger = Ledger()
+    def __init__(self, job_seconds: float | None = None) -> None:
+        self.ledger = Ledger(job_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -142,6 +156,7 @@ class LoadEvaluator:
         await send({"type": "http.response.body", "body": answer})
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, bytes]:
+        self.ledger.finish_due()
         if path.startswith("/bench/"):
             return self._bench(path.removeprefix("/bench/"), query)
         if path.startswith(CONFIGS):
@@ -155,6 +170,8 @@ class LoadEvaluator:
         ledger = self.ledger
         if path == "finish":
             return 200, json.dumps(ledger.finish(int(query["count"][0]))).encode()
+        if path == "finished":
+            return 200, json.dumps({job.id: job.finished for job in ledger.jobs.values()}).encode()
         if path == "reset":
             ledger.requests.clear()
         report = {
@@ -238,7 +255,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    server = uvicorn.Server(
-        uvicorn.Config(LoadEvaluator(), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
-    )
-    asyncio.run(server.serve())
+    application = LoadEvaluator(float(sys.argv[2]) if len(sys.argv) > 2 else None)
+    config = uvicorn.Config(application, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    asyncio.run(uvicorn.Server(config).serve())

@@ -13,12 +13,13 @@ from typing import Any, Final
 import httpx
 
 from bench.scale.objects import Objects, Seen, api_writes
-from bench.scale.process import Lag, cpu_seconds, peak_rss_mib, until_idle
+from bench.scale.process import Lag, cpu_seconds, peak_rss_mib, rss_mib, until_idle
 from testbed.processes import Child
 
 STANDSTILL_SECONDS: Final = 60.0
 FINISHED_AT_ONCE: Final = 1000
 TELL_SECONDS: Final = 15.0
+"""Seconds between two lines of progress."""
 
 _SWEEPS = re.compile(r"^nemo_eval_operator_poll_(sweeps|requests)_total (\S+)", re.MULTILINE)
 
@@ -64,6 +65,7 @@ class Figures:
     writes: dict[str, float] = field(default_factory=dict)
     """API writes for each job over its life, by resource."""
     peak_rss_mib: float = 0.0
+    standstill_rss_mib: float | None = None
     loop_lag_p99: float | None = None
     loop_lag_max: float | None = None
     duplicates: int = 0
@@ -131,7 +133,7 @@ async def _drain(subject: Subject, objects: Objects, operator: Child, figures: F
     """All at once; False where they were not all submitted within the limit."""
     names = [f"job-{number:05d}" for number in range(figures.jobs)]
     used, started = cpu_seconds(operator.pid), time.time()
-    async with _telling_progress(objects, bench):
+    async with telling_progress(objects, bench):
         await objects.apply(names)
         complete = await objects.until(
             lambda seen: len(seen.submitted) >= len(names) + subject.singles, seconds=subject.limit_seconds
@@ -153,7 +155,9 @@ async def _drain(subject: Subject, objects: Objects, operator: Child, figures: F
 
 
 @contextlib.asynccontextmanager
-async def _telling_progress(objects: Objects, bench: Bench) -> AsyncIterator[None]:
+async def telling_progress(objects: Objects, bench: Bench) -> AsyncIterator[None]:
+    """Say every 15 s how far the jobs are."""
+
     async def tell() -> None:
         while True:
             await asyncio.sleep(TELL_SECONDS)
@@ -178,6 +182,7 @@ async def _stand_still(operator: Child, health: str, figures: Figures, bench: Be
     await asyncio.sleep(STANDSTILL_SECONDS)
     minutes = (time.monotonic() - started) / 60
     figures.standstill_cpu_percent = (cpu_seconds(operator.pid) - used) / minutes / 60 * 100
+    figures.standstill_rss_mib = rss_mib(operator.pid)
     requests: Mapping[str, int] = (await bench.evaluator.get("/bench/ledger")).json()["requests"]
     figures.standstill_requests_per_minute = sum(requests.values()) / minutes
     figures.standstill_requests_per_job_minute = sum(requests.values()) / minutes / figures.jobs
@@ -226,7 +231,7 @@ async def _finish(
     """Up to 1,000 at once; then, where `everything` is to be seen to its end, all the others."""
     at_once = min(FINISHED_AT_ONCE, figures.jobs)
     used = cpu_seconds(operator.pid)
-    async with _telling_progress(objects, bench):
+    async with telling_progress(objects, bench):
         ends = await _finish_and_wait(subject, objects, at_once, bench)
         figures.finished_p50, figures.finished_p99 = quantile(ends, 0.5), quantile(ends, 0.99)
         figures.all_finished_seconds = max(ends, default=None) if len(ends) == at_once else None
@@ -282,4 +287,4 @@ def shown(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.3g}"
 
 
-__all__ = ["Bench", "Figures", "Subject", "measure", "quantile", "shown"]
+__all__ = ["Bench", "Figures", "Subject", "measure", "quantile", "shown", "telling_progress"]

@@ -24,6 +24,11 @@ def peak_rss_mib(pid: int) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
+def rss_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 async def until_idle(pid: int, *, share: float, seconds: float, limit: float) -> float | None:
     """Seconds until it used less than `share` of a core for `seconds` in a row; None after `limit`."""
     started = time.monotonic()

@@ -1,12 +1,16 @@
 """The report of a run: a table to read, JSON to compare with, and plots to look at."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from bench.scale.measure import Figures, shown
+from bench.scale.short_jobs import JOB_SECONDS, ShortJobs
 from bench.scale.targets import as_table, targets
+
+Run = TypeVar("Run", Figures, ShortJobs)
 
 ROWS: Final = {
     "single_submitted_p50": "one job, idle: apply to submitted, p50 (s)",
@@ -29,9 +33,21 @@ ROWS: Final = {
     "finished_p99": "up to 1,000 finish at once: in status, p99 (s)",
     "all_finished_seconds": "up to 1,000 finish at once: all in status (s)",
     "writes_per_job": "API writes a job over its life",
+    "standstill_rss_mib": "all running, nothing changes: RSS (MiB)",
     "peak_rss_mib": "peak RSS (MiB)",
     "loop_lag_p99": "health check answered, p99 (s)",
     "loop_lag_max": "health check answered, worst (s)",
+    "duplicates": "duplicates",
+    "lost": "lost",
+}
+SHORT_ROWS: Final = {
+    "submitted_per_second": "submitted (jobs/s)",
+    "submitted_p99": "apply to submitted, p99 (s)",
+    "lag_p50": "finished to status, p50 (s)",
+    "lag_p99": "finished to status, p99 (s)",
+    "cpu_per_1000": "CPU for 1,000 jobs, from submission to final status (s)",
+    "peak_rss_mib": "peak RSS (MiB)",
+    "loop_lag_p99": "health check answered, p99 (s)",
     "duplicates": "duplicates",
     "lost": "lost",
 }
@@ -48,58 +64,82 @@ PLOTS: Final = {
 }
 
 
+@dataclass
+class Runs:
+    """What was measured, and what the API server does by itself (writes a second)."""
+
+    limit: dict[str, float]
+    figures: list[Figures] = field(default_factory=list)
+    short: list[ShortJobs] = field(default_factory=list)
+
+
 def write_report(
-    directory: Path,
-    figures: Sequence[Figures],
-    limit: dict[str, float],
-    *,
-    machine: str,
-    remark: str,
-    earlier: Sequence[Figures] = (),
+    directory: Path, runs: Runs, *, machine: str, remark: str, earlier: Runs | None = None
 ) -> None:
-    """`earlier` stands in for what was not measured this time."""
+    """Write the report; `earlier` stands in for the runs that were not made this time."""
     directory.mkdir(parents=True, exist_ok=True)
-    measured = {(one.subject, one.jobs) for one in figures}
-    kept = [one for one in earlier if (one.subject, one.jobs) not in measured]
-    if kept:
-        names = ", ".join(f"{one.subject} {one.jobs:,}" for one in kept)
-        remark += f" Of an earlier run on this machine: {names}."
-    figures = sorted([*kept, *figures], key=lambda one: (one.jobs, one.subject != "operator"))
+    figures, kept = _merged(runs.figures, earlier.figures if earlier else [])
+    short, kept_short = _merged(runs.short, earlier.short if earlier else [])
+    names = [f"{one.subject} {one.jobs:,}" for one in kept]
+    names += [f"{one.subject} {one.jobs:,} short" for one in kept_short]
+    if names:
+        remark += f" Of an earlier run on this machine: {', '.join(names)}."
     limits = (
         "The API server by itself, from a plain client with 16 connections: "
-        f"{limit['creates_per_second']:.0f} creates and {limit['status_patches_per_second']:.0f} status "
-        "patches a second."
+        f"{runs.limit['creates_per_second']:.0f} creates and "
+        f"{runs.limit['status_patches_per_second']:.0f} status patches a second."
     )
     parts = ["# What one replica carries", f"Written by `make bench`. Machine: {machine}.", limits, remark]
-    parts += ["## Targets", as_table(targets(figures, limit)), "## Side by side", _table(figures)]
+    parts += ["## Targets", as_table(targets(figures, short, runs.limit))]
+    parts += ["## Side by side", _table(figures, ROWS)]
+    if short:
+        parts += [f"## All at once, each for {JOB_SECONDS:.0f} s", _table(short, SHORT_ROWS)]
     parts += ["![the same as plots](scale.png)"]
     text = "\n\n".join(parts)
     print(f"\n{text}")
     (directory / "scale.md").write_text(text + "\n")
-    document = {"machine": machine, "limit": limit, "figures": [one.as_json() for one in figures]}
+    document = {
+        "machine": machine,
+        "limit": runs.limit,
+        "figures": [one.as_json() for one in figures],
+        "short": [one.as_json() for one in short],
+    }
     (directory / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
     _plot(directory / "scale.png", figures)
 
 
-def earlier_figures(directory: Path, machine: str) -> list[Figures]:
+def earlier_runs(directory: Path, machine: str) -> Runs | None:
     """What the last report on the same machine says, if there is one."""
     path = directory / "scale.json"
     if not path.exists():
-        return []
+        return None
     document = json.loads(path.read_text())
-    return [Figures(**one) for one in document["figures"]] if document["machine"] == machine else []
+    if document["machine"] != machine:
+        return None
+    return Runs(
+        limit=document["limit"],
+        figures=[Figures(**one) for one in document["figures"]],
+        short=[ShortJobs(**one) for one in document.get("short", ())],
+    )
 
 
-def _table(figures: Sequence[Figures]) -> str:
-    heads = [f"{one.subject} {one.jobs:,}" for one in figures]
+def _merged(measured: Sequence[Run], earlier: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Return all runs in the order of the report, and those of `earlier` among them."""
+    again = {(one.subject, one.jobs) for one in measured}
+    kept: list[Run] = [one for one in earlier if (one.subject, one.jobs) not in again]
+    every: list[Run] = kept + list(measured)
+    return sorted(every, key=lambda one: (one.jobs, one.subject != "operator")), kept
+
+
+def _table(runs: Sequence[Figures] | Sequence[ShortJobs], rows: Mapping[str, str]) -> str:
+    heads = [f"{one.subject} {one.jobs:,}" for one in runs]
     lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
-    for key, label in ROWS.items():
-        cells = [_cell(one, key) for one in figures]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
+    for key, label in rows.items():
+        lines.append(f"| {label} | {' | '.join(_cell(one, key) for one in runs)} |")
     return "\n".join(lines)
 
 
-def _cell(one: Figures, key: str) -> str:
+def _cell(one: Figures | ShortJobs, key: str) -> str:
     if key == "requests_per_sweep" and one.subject != "operator":
         return "no sweeps"
     return shown(getattr(one, key))
