@@ -45,7 +45,7 @@ class Watch:
 
     def comes(self, shown: Any) -> bool:
         """Return whether the event was absorbed."""
-        if absorbed := shown["type"] is not None and self.context.absorbs(JOBS, shown):
+        if absorbed := self.context.absorbs(JOBS, shown):
             return absorbed
         self.kopf.append(shown)
         return False
@@ -119,6 +119,24 @@ def test_a_list_may_hide_the_versions_before_an_own_one(watch: Watch) -> None:
     watch.writes.begun(KEY)
     watch.writes.ended(KEY, "3")
     watch.comes(event(3, digest=1, kind=None))
+    assert watch.queued()
+
+
+def test_an_object_of_a_list_is_taken_up_without_kopf() -> None:
+    watch = Watch()
+
+    assert watch.comes(event(1, kind=None))
+
+    assert not watch.kopf
+    assert watch.queued()
+
+
+def test_an_object_of_a_list_does_not_overtake_an_event_that_kopf_is_about_to_pass(watch: Watch) -> None:
+    watch.comes(event(2, digest=2))
+
+    assert not watch.comes(event(3, digest=3, kind=None))
+
+    assert [shown["object"]["metadata"]["resourceVersion"] for shown in watch.kopf] == ["2", "3"]
     assert watch.queued()
 
 

@@ -59,6 +59,22 @@ async def test_an_empty_list_has_no_items() -> None:
     assert await listed() == []
 
 
+async def test_objects_that_are_absorbed_are_left_out_of_a_list() -> None:
+    absorbed: list[dict[str, Any]] = []
+
+    def absorbs(event: dict[str, Any]) -> bool:
+        absorbed.append(event)
+        return sighting_of(event["object"]).name != "two"
+
+    text = compact(table(row("one"), row("two", "Pending"), row("three"))) + "\n"
+    document = await read_list(in_chunks(text, 100), absorbs=absorbs)
+
+    assert document["metadata"] == {"resourceVersion": "9"}
+    assert [sighting_of(item).name for item in document["items"]] == ["two"]
+    assert [sighting_of(event["object"]).name for event in absorbed] == ["one", "two", "three"]
+    assert {event["type"] for event in absorbed} == {None}
+
+
 async def test_metadata_that_can_be_long_is_not_parsed() -> None:
     document = await read_list(in_chunks(compact(table(row("one", large=True, finalizers=["f"]))), 65536))
 

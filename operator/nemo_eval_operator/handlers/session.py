@@ -25,7 +25,7 @@ OUR_KINDS: Final = f"/apis/{GROUP}/{VERSION}/"
 CHUNK_BYTES: Final = 64 * 1024
 
 Absorbs = Callable[[str, Mapping[str, Any]], bool]
-"""Receives the plural of a kind and a watch event; returns whether the event needs no handler."""
+"""Receives the plural of a kind and an event of a list or watch; returns whether it needs no handler."""
 
 
 def session_for(
@@ -34,7 +34,7 @@ def session_for(
     """Return the session that Kopf would create from `info`, with tables, for the running event loop.
 
     `context` checks the server's certificate. Kopf's own knows no other name than the server's host.
-    `absorbs` takes note of the watch events that Kopf does not have to handle.
+    `absorbs` takes note of the objects and watch events that Kopf does not have to handle.
     """
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=context),
@@ -110,9 +110,9 @@ class _TableResponse:
         return self
 
     async def json(self) -> Any:
-        """A list's items."""
+        """A list's items, as far as Kopf has to handle them."""
         try:
-            return await read_list(self._chunks())
+            return await read_list(self._chunks(), absorbs=self._absorbs)
         except UnexpectedAnswer as error:
             raise aiohttp.ClientPayloadError(str(error)) from error
 
@@ -126,8 +126,11 @@ class _TableResponse:
         except UnexpectedAnswer as error:
             raise aiohttp.ClientPayloadError(str(error)) from error
 
-    def _chunks(self) -> AsyncIterator[bytes]:
-        return self._response.content.iter_chunked(CHUNK_BYTES)
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.content.iter_chunked(CHUNK_BYTES):
+            yield chunk
+            # Nor must one chunk with many objects.
+            await asyncio.sleep(0)
 
 
 def _plural_in(url: str) -> str:

@@ -74,11 +74,23 @@ def sighting_of(document: Mapping[str, Any]) -> Sighting:
     )
 
 
-async def read_list(chunks: AsyncIterable[bytes]) -> Document:
-    """A table as the list that Kopf expects. Never holds more than one row and one chunk."""
+async def read_list(
+    chunks: AsyncIterable[bytes], *, absorbs: Callable[[Document], bool] = lambda _: False
+) -> Document:
+    """A table as the list that Kopf expects, without the objects that `absorbs`.
+
+    It receives each as an event of the type None, as Kopf's handlers do. Never holds more than one row and
+    one chunk.
+    """
     buffer, columns, items = b"", list[str](), list[Document]()
     head: Document | None = None
     searched = 0
+
+    def take(row: bytes) -> None:
+        item = _object(row, columns)
+        if not absorbs({"type": None, "object": item}):
+            items.append(item)
+
     async for chunk in chunks:
         buffer += chunk
         if head is None:
@@ -92,14 +104,14 @@ async def read_list(chunks: AsyncIterable[bytes]) -> Document:
             buffer, searched = buffer[start + len(ROWS) - len(NEXT_ROW) + 1 :], 0
         begun = 0
         while (end := buffer.find(NEXT_ROW, max(searched, begun))) >= 0:
-            items.append(_object(buffer[begun:end], columns))
+            take(buffer[begun:end])
             begun = searched = end + 1
         buffer = buffer[begun:]
         searched = max(0, len(buffer) - len(NEXT_ROW))
     if head is None:
         whole: Document = json.loads(buffer)
         return whole if "items" in whole else {"metadata": whole.get("metadata", {}), "items": []}
-    items.append(_object(buffer, columns))
+    take(buffer)
     return {"metadata": head.get("metadata", {}), "items": items}
 
 
