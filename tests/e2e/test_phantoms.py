@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from testbed.cluster import Cluster
-from testbed.processes import Processes, free_port
+from testbed.processes import Processes
 from tests.e2e.auth_proxy import AuthProxy
 from tests.e2e.connection_operators import CONNECTION, Start, by
 from tests.e2e.scenario import (
@@ -26,6 +27,7 @@ from tests.e2e.scenario import (
 )
 
 FORBIDDEN = "http://169.254.169.254"
+REFUSING = "http://127.0.0.1:{port}"
 """The address of a cloud's metadata, which no connection may lead to."""
 
 SECONDS = 10
@@ -44,6 +46,15 @@ def scenario(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
     return Scenario(cluster, namespace, evaluator_url)
 
 
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """A port that refuses connections, and that no other process can get: bound, and never listening."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port: int = reserved.getsockname()[1]
+        yield port
+
+
 def assert_no_alarm(scenario: Scenario) -> None:
     events = json.loads(scenario.kubectl("get", "events", "-o", "json"))["items"]
     assert [event["message"] for event in events if event["reason"] == "LeftInEvaluator"] == []
@@ -58,16 +69,16 @@ def in_place(name: str, **spec: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        pytest.param(f"http://127.0.0.1:{free_port()}", "EvaluatorUnreachable", id="connection-refused"),
+        pytest.param(REFUSING, "EvaluatorUnreachable", id="connection-refused"),
         pytest.param(FORBIDDEN, "EvaluatorUnreachable", id="forbidden-address"),
     ],
 )
 def test_what_never_reached_an_evaluator_is_deleted_at_once(
-    url: str, reason: str, scenario: Scenario, start: Start
+    url: str, reason: str, scenario: Scenario, start: Start, refusing_port: int
 ) -> None:
     start()
     scenario.apply(
-        connection("nowhere", url),
+        connection("nowhere", url.format(port=refusing_port)),
         data_benchmark("never", **by("nowhere")),
         data_job("waits", of="never"),
         in_place("alone", **by("nowhere")),
