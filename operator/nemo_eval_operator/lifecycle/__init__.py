@@ -4,6 +4,7 @@ No I/O, no clock and no randomness. The modules here are shared by all kinds; ea
 `requests` composes what is sent to the evaluator.
 """
 
+from .advice import Advice, cause_of, with_advice
 from .commands import adopt_command, rerun_command
 from .conditions import ConditionSet, Outcome, conditions_of, lasting_condition, reason_of
 from .evaluator_errors import (
@@ -50,6 +51,7 @@ __all__ = [
     "FINALIZER",
     "LOOK_UP_HINT",
     "RERUN_ANNOTATION",
+    "Advice",
     "BreakerAction",
     "ConditionSet",
     "Event",
@@ -61,6 +63,7 @@ __all__ = [
     "Retry",
     "adopt_command",
     "attempt_carried",
+    "cause_of",
     "claim_of",
     "claimed_evaluator",
     "conditions_of",
@@ -86,5 +89,6 @@ __all__ = [
     "reason_of",
     "rerun_command",
     "uid_carried",
+    "with_advice",
     "without_marks",
 ]

@@ -61,7 +61,8 @@ class Outcome:
     message: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", self.message[:MAX_MESSAGE_CHARACTERS])
+        if len(self.message) > MAX_MESSAGE_CHARACTERS:
+            object.__setattr__(self, "message", f"{self.message[: MAX_MESSAGE_CHARACTERS - 1]}…")
 
 
 def conditions_of(

@@ -103,7 +103,7 @@ def test_what_kubernetes_takes_for_no_integer_is_no_count(count: float) -> None:
 
 def test_names_are_fit_for_a_status_and_a_terminal() -> None:
     (score,) = of_task({"metrics": {"m" * 10_000: {"scores": {"red\x1b[31m\nline": {"value": 1}}}}})
-    assert score.metric == "m" * 256
+    assert score.metric == "m" * 255 + "…"
     assert score.score == "red [31m line"
 
 

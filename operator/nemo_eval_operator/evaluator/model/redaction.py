@@ -38,8 +38,12 @@ def one_line(text: str, limit: int) -> str:
 
 
 def readable(text: str, limit: int) -> str:
-    """Return `text` in one line of at most `limit` characters, without what looks like a credential."""
-    return redacted(one_line(text, MAX_TEXT_CHARACTERS))[:limit]
+    """Return `text` in one line of at most `limit` characters, without what looks like a credential.
+
+    A text that is cut ends with "…".
+    """
+    shown = redacted(one_line(text, MAX_TEXT_CHARACTERS))
+    return f"{shown[: limit - 1]}…" if len(shown) > limit else shown
 
 
 def readable_lines(text: str, limit: int) -> str:

@@ -9,12 +9,14 @@ from typing import Final
 from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteConfig
 from nemo_eval_operator.lifecycle import (
+    Advice,
     ConditionSet,
     Operation,
     Outcome,
     adopt_command,
     conditions_of,
     meaning_of,
+    with_advice,
 )
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
 from nemo_eval_operator.lifecycle.requests import config_name
@@ -66,17 +68,17 @@ def taken(benchmark: NemoBenchmark, now: datetime, *, owner: str | None = None) 
     """Another owner's config has the name and is not touched; that of an `owner` cannot be adopted."""
     name = "/".join(config_name(benchmark))
     if owner is not None:
-        message = (
-            f"config {name} exists in the evaluator and belongs to {owner}: it is left unchanged. "
-            "Delete this object and create it again with another spec.config.name or spec.config.namespace, "
-            "or ask the administrator, who can allow its adoption by the operator's "
-            "NEMO_ALLOW_FOREIGN_ADOPTION"
+        message = with_advice(
+            f"config {name} exists in the evaluator and belongs to {owner}: it is left unchanged",
+            Advice.REPLACE,
+            " or spec.config.namespace, or ask the administrator, who can allow its adoption by the "
+            "operator's NEMO_ALLOW_FOREIGN_ADOPTION",
         )
     else:
-        message = (
-            f"config {name} exists in the evaluator and is not this object's. "
-            f"Choose another spec.config.name, or let this object take it over and overwrite it: "
-            f"{adopt_command(benchmark)}"
+        message = with_advice(
+            f"config {name} exists in the evaluator and is not this object's",
+            Advice.OTHER_NAME,
+            f", or let this object take it over and overwrite it: {adopt_command(benchmark)}",
         )
     return _with(benchmark, now, Outcome(ConditionSet.STALLED, Reason.CONFIG_EXISTS, message))
 

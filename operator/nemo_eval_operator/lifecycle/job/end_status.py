@@ -7,7 +7,16 @@ from typing import Final
 
 from nemo_eval_operator.clock import duration_text, parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import ConditionSet, Operation, Outcome, Retry, meaning_of, rerun_command
+from nemo_eval_operator.lifecycle import (
+    Advice,
+    ConditionSet,
+    Operation,
+    Outcome,
+    Retry,
+    meaning_of,
+    rerun_command,
+    with_advice,
+)
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob, Phase, ResultsRef
 
@@ -37,26 +46,26 @@ def refused(job: NemoEvalJob, now: datetime, error: EvaluatorError) -> EvalJobSt
     One that blames the infrastructure may be retried, as spec.backoffLimit says (`attempt_status`).
     """
     meaning = meaning_of(error, Operation.CREATE_JOB)
-    reason, message = meaning.outcome(error).reason, f"{meaning.message(error)}. {_correction(job)}"
+    reason, message = meaning.outcome(error).reason, _with_correction(meaning.message(error), job)
     if meaning.retry is Retry.ATTEMPT:
         retries = job.status.retries or 0
         exhausted = retries > 0 and retries >= job.spec.backoff_limit
         reason = Reason.BACKOFF_LIMIT_EXCEEDED if exhausted else reason
         count = f" (after spec.backoffLimit={retries} retries)" if exhausted else ""
-        message = f"{error.detail}{count}. To start another attempt: {rerun_command(job)}"
+        message = with_advice(f"{error.detail}{count}", Advice.RERUN, f" {rerun_command(job)}")
     status = _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, reason, message))
     return status.model_copy(update={"submission": None})
 
 
-def _correction(job: NemoEvalJob) -> str:
-    """Return the fields to correct: a job with a benchmark brings only the target and a few values."""
+def _with_correction(cause: str, job: NemoEvalJob) -> str:
+    """Add the fields to correct: a job with a benchmark brings only the target and a few values."""
     if job.spec.benchmark_ref is None:
-        return "Correct it in a new NemoEvalJob"
-    name = job.spec.benchmark_ref.name
-    return (
-        f"If the config is at fault, correct the NemoBenchmark {name} and start another attempt: "
-        f"{rerun_command(job)}. Otherwise correct the target in a new NemoEvalJob"
+        return with_advice(cause, Advice.CORRECT_JOB)
+    rest = (
+        f" {job.spec.benchmark_ref.name} and start another attempt: {rerun_command(job)}. "
+        "Otherwise correct the target in a new NemoEvalJob"
     )
+    return with_advice(cause, Advice.CORRECT_CONFIG, rest)
 
 
 def succeeded(job: NemoEvalJob, now: datetime, remote: RemoteJob, stored: Stored) -> EvalJobStatus:
@@ -119,10 +128,8 @@ def lost(job: NemoEvalJob, now: datetime, *, overdue: bool = False) -> EvalJobSt
         if overdue and not job.spec.cancel:
             return ended_by_cancel(job, now, overdue=True)
         return cancelled(job, now, f"remote job {job.status.job_id} is gone after its cancellation")
-    message = (
-        f"the evaluator no longer has job {job.status.job_id}. It is not run again by itself; to start "
-        f"another attempt: {rerun_command(job)}"
-    )
+    cause = f"the evaluator no longer has job {job.status.job_id}, which is not run again by itself"
+    message = with_advice(cause, Advice.RERUN, f" {rerun_command(job)}")
     return _ended(job, now, Phase.FAILED, Outcome(ConditionSet.FAILED, Reason.EXTERNAL_JOB_LOST, message))
 
 
