@@ -181,6 +181,16 @@ async def test_lists_have_smaller_pages_where_objects_are_large_and_miss_none() 
     assert kube.limits[-1] > 1
 
 
+async def test_after_a_page_that_was_too_large_the_next_ones_are_as_large_as_they_can_be() -> None:
+    objects = [manifest({"text": "x" * 9_000, "n": number}) for number in range(1500)]
+    kube = Kube(*objects)
+
+    found = [document async for document in kube.client.list_all("nemoevaljobs", None)]
+
+    assert [document["spec"] for document in found] == [document["spec"] for document in objects]
+    assert len(kube.limits) <= 10
+
+
 async def test_a_write_is_answered_with_metadata_alone() -> None:
     """HTTP answers are freed by the garbage collector only: many of 1.3 MB would be in memory together."""
     accepted: list[str] = []

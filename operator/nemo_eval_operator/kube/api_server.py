@@ -116,6 +116,9 @@ class ApiServer:
         else:
             return bytes(body)
         async with self._large:
+            # The first chunk may be larger already.
+            if len(body) > limit:
+                raise AnswerTooLarge
             async for chunk in chunks:
                 body += chunk
                 if len(body) > limit:

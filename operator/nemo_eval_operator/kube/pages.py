@@ -27,7 +27,7 @@ PAGE_PARTS: Final = 200_000
 """JSON values in one page that is parsed as a whole, some 15 MB in memory at worst."""
 
 SHRINK: Final = 8
-"""Factor by which the page size shrinks after a page that is too large, and grows after a small one."""
+"""Factor by which the page size shrinks after a page that is too large, and grows at most after another."""
 
 
 class Pages:
@@ -64,9 +64,8 @@ class Pages:
                 continue
             if content is None:
                 return {}
-            if parts_at_most(content) <= PAGE_PARTS:
-                if len(content) * SHRINK < PAGE_BYTES:
-                    self._limit = min(PAGE_SIZE, self._limit * SHRINK)
+            if (parts := parts_at_most(content)) <= PAGE_PARTS:
+                self._limit = min(PAGE_SIZE, self._limit * _growth(len(content), parts))
                 return self._parsed(content)
             if self._limit == 1:
                 return self._alone(content)
@@ -87,3 +86,9 @@ class Pages:
             return {**page, "items": [weighed(item).document] if item else []}
         except (ValueError, RecursionError) as error:
             raise KubeUnavailable(f"{self._path} answered something other than a list") from error
+
+
+def _growth(size: int, parts: int) -> int:
+    """Return the factor for the page size after a page of `size` bytes: the next is to be half full."""
+    room = min(PAGE_BYTES // (2 * max(1, size)), PAGE_PARTS // (2 * max(1, parts)))
+    return min(SHRINK, max(1, room))

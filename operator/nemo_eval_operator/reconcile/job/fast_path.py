@@ -5,6 +5,7 @@ After a restart this covers nearly all jobs: without a read for each, ten thousa
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -58,6 +59,8 @@ class FastPath:
                     self._on_listed(meta.uid, ObjectKey(EVALJOB_PLURAL, meta.namespace, meta.name))
                     if self.try_adopt(document):
                         self._noted[meta.uid] = meta.resource_version
+                    # A page has hundreds of jobs, and a health check is not to wait for all of them.
+                    await asyncio.sleep(0)
             except KubeError as error:
                 logger.warning("jobs are looked at one by one: %s", error)
 
