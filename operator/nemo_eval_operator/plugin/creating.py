@@ -152,12 +152,17 @@ async def follow(
                     live.update(table, refresh=True)
 
                 lines: list[str] = []
-                code = await wait_for(cluster, [name], seconds=seconds, seen=draw, conclude=lines.append)
+                advice: list[str] = []
+                code = await wait_for(
+                    cluster, [name], seconds=seconds, seen=draw, conclude=lines.append, advise=advice.append
+                )
             for line in lines:
                 conclude(line)
+            for line in advice:
+                report(line)
             return code
         seen = StageLines(report, estimates=True)
-        return await wait_for(cluster, [name], seconds=seconds, seen=seen, conclude=conclude)
+        return await wait_for(cluster, [name], seconds=seconds, seen=seen, conclude=conclude, advise=report)
     except asyncio.CancelledError:
         where = f"-n {cluster.namespace}"
         report(

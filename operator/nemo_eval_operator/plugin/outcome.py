@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, cause_of
 from nemo_eval_operator.resources import Condition, NemoEvalJob
 
 from .exit_codes import ExitCode
@@ -31,7 +31,7 @@ MIN_PERCENT: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended: the exit code, a word and the operator's message."""
+    """How a run ended: the exit code, a word and the cause in the operator's message."""
 
     code: ExitCode
     word: str
@@ -52,7 +52,7 @@ def ending_of(job: NemoEvalJob) -> Ending | None:
     if (job.status.observed_generation or 0) < job.metadata.generation or _restarts(job):
         return None
     true = {one.type for one in job.status.conditions if one.status == "True"}
-    message = VERDICT.sub("", job.status.message or "")
+    message = VERDICT.sub("", cause_of(job.status.message or ""))
     if "Ready" in true:
         gate = condition_of(job, "GatePassed")
         if gate is not None and gate.status == "Unknown":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from nemo_eval_operator.lifecycle import cause_of
+
 from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
 from .report import (
@@ -79,7 +81,7 @@ def _left_out(found: RunDocuments, *, known: int, items: int) -> str:
 def _no_items(found: RunDocuments) -> CommandFailed:
     name, status = found.job.metadata.name, found.job.status
     if status.results_ref is None:
-        return _without_results(name, "", status.message or "", found.kept.notes)
+        return _without_results(name, "", cause_of(status.message or ""), found.kept.notes)
     why = "; ".join(found.kept.notes) or "the evaluator gave no scores of single items"
     return CommandFailed(f"{name} has no items to show: {why}", ExitCode.NOT_FOUND)
 

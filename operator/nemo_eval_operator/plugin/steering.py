@@ -11,6 +11,8 @@ from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, owned_by_gitops
 from nemo_eval_operator.resources import NemoEvalJob
 
+from .suggestions import command
+
 __all__ = ["Action", "Change", "Refusal", "change_of", "is_applied"]
 
 
@@ -80,12 +82,11 @@ def _suspend(job: NemoEvalJob) -> Change | Refusal:
         remote = f" as remote job {job.status.job_id}" if job.status.job_id else ""
         return Refusal(
             f"is submitted{remote}, and the evaluator cannot pause it: stop it with "
-            f"`kubectl nemoeval cancel {job.metadata.name} -n {job.metadata.namespace}`"
+            f"`{command('cancel', job)}`"
         )
     if job.spec.suspend:
         return Refusal("is suspended already")
-    meta = job.metadata
-    resume = f"`kubectl nemoeval resume {meta.name} -n {meta.namespace}`"
+    resume = f"`{command('resume', job)}`"
     return Change({"spec": {"suspend": True}}, f"suspended until {resume}{_may_be_undone(job)}")
 
 
@@ -101,7 +102,8 @@ def _rerun(job: NemoEvalJob, value: str) -> Change | Refusal:
     when = "" if status.completion_time else "; it starts when the present attempt has ended"
     held = "; it waits until spec.suspend is false" if job.spec.suspend else ""
     patch: JsonObject = {"metadata": {"annotations": {RERUN_ANNOTATION: value}}}
-    return Change(patch, f"attempt {(status.attempt or 1) + 1} requested{when}{held}")
+    follow = f"; follow it with `{command('wait', job)}`"
+    return Change(patch, f"attempt {(status.attempt or 1) + 1} requested{when}{held}{follow}")
 
 
 def _phase(job: NemoEvalJob) -> str:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.clock import duration_text
-from nemo_eval_operator.evaluator.model import one_line
 from nemo_eval_operator.kube import KubeError, KubeUnavailable
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
 from .outcome import Ending, ending_of, overall, stage_of, time_left
+from .screen import clean
+from .suggestions import after_ending
 
 __all__ = ["StageLines", "wait_for"]
 
@@ -58,17 +59,28 @@ async def wait_for(
     seconds: float | None,
     seen: Callable[[NemoEvalJob], None],
     conclude: Callable[[str], None],
+    advise: Callable[[str], None],
 ) -> ExitCode:
     """Return the exit code of all runs when each has ended, or after so many `seconds` (None: no limit).
 
-    `seen` is given each run as often as it is read, `conclude` a line for its end.
+    `seen` is given each run as often as it is read, `conclude` a line for its end, and `advise` the commands
+    that show why it has not ended as it should.
     """
     codes: list[ExitCode] = []
 
     async def one(name: str) -> None:
-        ending = await _ending_within(cluster, name, seconds=seconds, seen=seen)
-        message = one_line(ending.message, MAX_MESSAGE_CHARACTERS)
+        last: list[NemoEvalJob] = []
+
+        def read(job: NemoEvalJob) -> None:
+            last[:] = [job]
+            seen(job)
+
+        ending = await _ending_within(cluster, name, seconds=seconds, seen=read)
+        message = clean(ending.message, MAX_MESSAGE_CHARACTERS)
         conclude(f"{name}: {ending.word}{': ' if message else ''}{message}")
+        for job in last:
+            for command in after_ending(job):
+                advise(f"{name}: next: {command}")
         codes.append(ending.code)
 
     async with asyncio.TaskGroup() as group:

@@ -239,7 +239,7 @@ def test_with_wait_the_run_is_followed_to_its_end(api: ClusterApi, run: Run) -> 
     assert (code, out) == (1, f"{name}: gate failed: 0.6 is below 0.7\n")
     created, *lines = err.splitlines()
     assert created == f"created {name} in namespace team-a"
-    assert lines[-1] == f"{name}: Running"
+    assert lines[-2:] == [f"{name}: Running", f"{name}: next: kubectl nemoeval why {name} -n team-a"]
 
 
 def test_a_time_out_leaves_the_run_going(api: ClusterApi, run: Run) -> None:

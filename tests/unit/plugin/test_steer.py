@@ -72,7 +72,8 @@ def test_rerun_sets_the_annotation_to_a_new_value(
     api: ClusterApi, run: Run, status: Any, given: dict[str, Any], line: str
 ) -> None:
     put(api, status | {"rerun": "before"}, {RERUN: "before"}, **given)
-    assert run("rerun", "qa-llama") == (0, f"qa-llama: {line}\n", "")
+    follow = "; follow it with `kubectl nemoeval wait qa-llama -n team-a`"
+    assert run("rerun", "qa-llama") == (0, f"qa-llama: {line}{follow}\n", "")
     assert annotation(api) not in {None, "before"}
 
 

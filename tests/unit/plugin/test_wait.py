@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from nemo_eval_operator.evaluator.model import Rejected
+from nemo_eval_operator.lifecycle.job import end_status
 from nemo_eval_operator.plugin import waiting
-from tests.unit.lifecycle.objects import condition, evaljob, finished, followed, working
+from tests.unit.lifecycle.objects import NOW, condition, evaljob, finished, followed, intent, working
 from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
 
@@ -59,7 +61,30 @@ def test_each_end_of_a_run_has_its_exit_code(
     api: ClusterApi, run: Run, status: dict[str, Any], code: int, line: str
 ) -> None:
     api.put(JOBS, evaljob(status=status))
-    assert run("wait", "qa-llama") == (code, line, "")
+    advice = "qa-llama: next: kubectl nemoeval why qa-llama -n team-a\n" if code else ""
+    assert run("wait", "qa-llama") == (code, line, advice)
+    assert run("wait", "qa-llama", "-q") == (code, line, "")
+
+
+def test_after_a_failed_gate_the_next_commands_compare_it_with_its_baseline(
+    api: ClusterApi, run: Run
+) -> None:
+    used = {"name": "qa-old", "uid": "u", "attempt": 1, "choice": "c"}
+    status = ended(*STALLED, DONE, ("GatePassed", "False"))
+    status["gate"] = {"verdict": "Failed", "hash": "h", "baseline": used}
+    api.put(JOBS, evaljob(status=status))
+    assert run("wait", "qa-llama")[2].splitlines() == [
+        "qa-llama: next: kubectl nemoeval compare qa-old qa-llama -n team-a",
+        "qa-llama: next: kubectl nemoeval report qa-old qa-llama -o report.html -n team-a",
+    ]
+
+
+def test_the_cause_of_a_refusal_is_shown_without_the_commands_of_kubectl(api: ClusterApi, run: Run) -> None:
+    error = Rejected("model 'nope' is not registered", status_code=422)
+    refused = end_status.refused(evaljob(status=intent()), NOW, error)
+    api.put(JOBS, evaljob(status=refused.to_manifest()))
+    code, out, _ = run("wait", "qa-llama")
+    assert (code, out) == (1, "qa-llama: failed: model 'nope' is not registered\n")
 
 
 @pytest.mark.parametrize(

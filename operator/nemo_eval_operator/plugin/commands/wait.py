@@ -41,5 +41,7 @@ def wait(
 
     return with_cluster(
         access_of(namespace, context, kubeconfig),
-        lambda cluster: wait_for(cluster, names, seconds=limit, seen=seen, conclude=typer.echo),
+        lambda cluster: wait_for(
+            cluster, names, seconds=limit, seen=seen, conclude=typer.echo, advise=report
+        ),
     )

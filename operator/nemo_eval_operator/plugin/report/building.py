@@ -7,6 +7,7 @@ from typing import Final
 
 from nemo_eval_operator import __version__
 from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.lifecycle import cause_of
 from nemo_eval_operator.plugin.exit_codes import ExitCode
 from nemo_eval_operator.plugin.outcome import ending_of, stage_of
 from nemo_eval_operator.resources import NemoEvalJob
@@ -76,7 +77,7 @@ def _run(documents: RunDocuments) -> Run:
         namespace=job.metadata.namespace,
         outcome=ending.word if ending else stage_of(job),
         passed=PASSED.get(ending.code) if ending else None,
-        message=name_text(job.status.message or ""),
+        message=name_text(cause_of(job.status.message or "")),
         model=model_of(job),
         benchmark=benchmark_of(job),
         dry_run=job.spec.dry_run,
