@@ -12,7 +12,7 @@ from pathlib import Path
 from testbed.node.kubernetes import start_kubernetes
 from testbed.node.layout import Layout
 from testbed.node.machine import prepare_machine
-from testbed.node.runtime import import_images, start_runtime
+from testbed.node.runtime import importing, start_runtime
 from testbed.processes import Processes
 
 
@@ -22,8 +22,8 @@ def main() -> None:
     prepare_machine(layout)
     with Processes() as processes:
         start_runtime(processes, layout)
-        import_images(layout.images)
-        start_kubernetes(processes, layout)
+        with importing(layout.images):
+            start_kubernetes(processes, layout)
         layout.up.touch()
         while True:
             _collect(processes)

@@ -1,15 +1,17 @@
 """The container runtime of the node, with its images and its pod network."""
 
+import contextlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from testbed.node.layout import Layout
-from testbed.processes import Processes, Program
+from testbed.processes import ProcessError, Processes, Program
 
-__all__ = ["CTR", "PAUSE_IMAGE", "SOCKET", "import_images", "start_runtime"]
+__all__ = ["CTR", "PAUSE_IMAGE", "SOCKET", "importing", "start_runtime"]
 
 SOCKET: Final = "/run/containerd/containerd.sock"
 PAUSE_IMAGE: Final = "localhost/pause:1"
@@ -64,10 +66,15 @@ def start_runtime(processes: Processes, layout: Layout) -> None:
     processes.start(Program("containerd", argv, env={"PATH": os.environ["PATH"]}, log=log, ready=ready))
 
 
-def import_images(archives: tuple[Path, ...]) -> None:
-    """Give the runtime the images in these files."""
-    for archive in archives:
-        subprocess.run([*CTR, "images", "import", archive], check=True, stdout=subprocess.DEVNULL)
+@contextlib.contextmanager
+def importing(archives: tuple[Path, ...]) -> Iterator[None]:
+    """Give the runtime the images in these files, during the block: it has them at the end."""
+    command = [*CTR, "images", "import"]
+    imports = [subprocess.Popen([*command, archive], stdout=subprocess.DEVNULL) for archive in archives]
+    yield
+    for archive, one in zip(archives, imports, strict=True):
+        if (code := one.wait()) != 0:
+            raise ProcessError(f"the import of the image in {archive} ended with exit code {code}")
 
 
 def _pod_network(layout: Layout) -> dict[str, object]:
