@@ -4,7 +4,8 @@ import functools
 import hashlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from testbed.cache import cache_dir, locked
 from testbed.dockerfile import read_stages
 from testbed.oci_archive import write_archive
 
-__all__ = ["image_archive"]
+__all__ = ["image_archive", "image_archives"]
 
 _ROOT: Final = Path(__file__).parent.parent
 _KEPT: Final = 2
@@ -29,6 +30,12 @@ def image_archive(target: str, *, reference: str) -> Path:
             _build(target, archive, reference)
             _forget_older(name)
     return archive
+
+
+def image_archives(references: Mapping[str, str]) -> list[Path]:
+    """Return the images of several stages, by stage and reference; those to be built are built at once."""
+    with ThreadPoolExecutor() as builds:
+        return [*builds.map(lambda stage: image_archive(stage, reference=references[stage]), references)]
 
 
 def _build(target: str, archive: Path, reference: str) -> None:

@@ -24,6 +24,7 @@ _VALUES: Final = (
     # As the defaults, but sooner.
     "minReadySeconds=2",
     "livenessProbe.periodSeconds=3",
+    "livenessProbe.timeoutSeconds=3",
 )
 
 

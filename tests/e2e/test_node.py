@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.image_archive import image_archive
+from testbed.image_archive import image_archives
 from testbed.model import ModelEndpoint
 from testbed.node import Node, expose, start_node, why_not_node
 from testbed.processes import Processes, Program, free_port, http_ready
@@ -55,10 +55,7 @@ def node(
         processes = stack.enter_context(Processes())
         # Builds take minutes when they are made for the first time: in plain sight.
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            images = [
-                image_archive("operator", reference=OPERATOR_IMAGE),
-                image_archive("local-evaluator", reference=EVALUATOR_IMAGE),
-            ]
+            images = image_archives({"operator": OPERATOR_IMAGE, "local-evaluator": EVALUATOR_IMAGE})
             directory = tmp_path_factory.mktemp("node")
             started = stack.enter_context(start_node(processes, directory, images=images))
         expose(started, evaluator_url, namespace="nemo", name="nemo-evaluator", port=7331)
@@ -231,9 +228,9 @@ def test_it_starts_with_the_cpu_that_it_requests_and_under_any_user(release: Rel
 
 
 def test_a_release_that_is_rolled_back_goes_on(release: Release, scenario: Scenario) -> None:
+    release.install("--set", "replicas=2")
     release.install("--set", "replicas=2", "--set", "settings.logLevel=debug")
     release.helm("rollback", release.name, "--wait", "--timeout", "120s")
-    release.install("--set", "replicas=2")
     scenario.apply(data_job("after"))
     scenario.until_phase("after", "Succeeded", seconds=60)
 
