@@ -77,8 +77,10 @@ class CriterionReason(StrEnum):
     )
     BENCHMARK_DIFFERS = _Entry(
         "BenchmarkDiffers",
-        "The config was changed between the two runs: they did not measure the same.",
-        "Run the baseline again.",
+        "The two runs measured different configs: the benchmark was changed between them, or their "
+        "samplingParams or limitSamples differ.",
+        "Run the baseline again if the benchmark was changed, else create a run with the samplingParams and "
+        "limitSamples of the baseline.",
     )
     EVIDENCE_MISSING = _Entry(
         "EvidenceMissing",

@@ -1,6 +1,6 @@
 """The links of the chain from connection to gate, and the first one in a run's way: pure.
 
-The operator reports one reason for a job at a time. `PLACES` says to which link each belongs; the links
+The operator reports one reason for a job at a time. `places` says to which link each belongs; the links
 before it are passed, unless their own object says otherwise, and those after it are not reached.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Final, TypeAlias
 
+from nemo_eval_operator.gates import CriterionReason, Result
 from nemo_eval_operator.kube import CoreEvent
+from nemo_eval_operator.lifecycle import cause_of
 from nemo_eval_operator.lifecycle.reason_reference import (
     BENCHMARK_ENTRIES,
     CONNECTION_ENTRIES,
@@ -23,20 +25,10 @@ from nemo_eval_operator.resources import Condition, NemoBenchmark, NemoEvalJob, 
 
 from .exit_codes import ExitCode
 from .outcome import ending_of
+from .places import PLACES, Place
+from .suggestions import commands_for
 
-__all__ = ["PLACES", "Chain", "Facts", "Link", "Object", "Place", "State", "Unreadable", "chain_of"]
-
-
-class Place(StrEnum):
-    """A link of the chain, in its order."""
-
-    SPEC = "spec"
-    CONNECTION = "connection"
-    BENCHMARK = "benchmark"
-    QUEUE = "queue"
-    REMOTE_JOB = "remote job"
-    RESULTS = "results"
-    GATE = "gate"
+__all__ = ["Chain", "Facts", "Link", "Object", "State", "Unreadable", "chain_of"]
 
 
 class State(Enum):
@@ -53,48 +45,15 @@ class State(Enum):
     """The user may not read it."""
     AHEAD = "ahead"
     """Not reached yet."""
+    STOPPED = "stopped"
+    """It ended here, as a person asked."""
 
 
-PLACES: Final[Mapping[Reason, Place]] = {
-    **dict.fromkeys(
-        (
-            *(Reason.CONNECTION_NOT_FOUND, Reason.CONNECTION_NOT_ALLOWED, Reason.CONNECTION_NOT_READY),
-            *(Reason.CONNECTION_TERMINATING, Reason.EVALUATOR_CHANGED, Reason.EVALUATOR_MISMATCH),
-            *(Reason.EVALUATOR_UNREACHABLE, Reason.EVALUATOR_UNAUTHORIZED, Reason.EVALUATOR_BUSY),
-            Reason.EVALUATOR_REFUSING,
-        ),
-        Place.CONNECTION,
-    ),
-    **dict.fromkeys(
-        (Reason.BENCHMARK_NOT_FOUND, Reason.BENCHMARK_NOT_READY, Reason.BENCHMARK_RECONCILING),
-        Place.BENCHMARK,
-    ),
-    **dict.fromkeys((Reason.QUEUED, Reason.SUSPENDED, Reason.BACK_OFF, Reason.RERUN), Place.QUEUE),
-    **dict.fromkeys(
-        (
-            *(Reason.SUBMITTING, Reason.SUBMISSION_UNCERTAIN, Reason.QUEUED_IN_EVALUATOR, Reason.RUNNING),
-            *(Reason.REMOTE_STATUS_UNKNOWN, Reason.CANCELLING, Reason.CANCEL_REFUSED, Reason.CANCELLED),
-            *(Reason.EVALUATION_FAILED, Reason.EVALUATOR_REJECTED, Reason.BACKOFF_LIMIT_EXCEEDED),
-            *(Reason.DEADLINE_EXCEEDED, Reason.EXTERNAL_JOB_LOST),
-        ),
-        Place.REMOTE_JOB,
-    ),
-    **dict.fromkeys(
-        (
-            *(Reason.RESULTS_UNAVAILABLE, Reason.RESULTS_NOT_KEPT),
-            *(Reason.COMPLETED, Reason.DRY_RUN_COMPLETED),
-        ),
-        Place.RESULTS,
-    ),
-    **dict.fromkeys(
-        (
-            *(Reason.GATE_PENDING, Reason.GATE_PASSED, Reason.GATE_FAILED, Reason.GATE_INCONCLUSIVE),
-            Reason.WAITING_FOR_BASELINE,
-        ),
-        Place.GATE,
-    ),
+NOT_FOUND: Final = {
+    Place.BENCHMARK: Reason.BENCHMARK_NOT_FOUND,
+    Place.CONNECTION: Reason.CONNECTION_NOT_FOUND,
 }
-"""Link of a job's reason; reasons that are not here are about the spec and what it refers to."""
+"""Reasons of objects that do not exist."""
 
 RECHECK_OPERATOR: Final = (
     "Check that the operator is running and watches this namespace, e.g. `kubectl get leases,deployments -A`."
@@ -140,6 +99,10 @@ class Link:
     events: tuple[CoreEvent, ...] = ()
     meaning: str = ""
     action: str = ""
+    commands: tuple[str, ...] = ()
+    """Commands to copy that belong to `action`."""
+    detail: str = ""
+    """What the link has brought, shown although it is passed: scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +132,7 @@ def chain_of(facts: Facts) -> Chain:
         links.append(link)
     if ending is not None and ending.code is ExitCode.PASSED:
         return Chain(tuple(links), None)
-    troubles = (State.WAITING, State.BLOCKED)
+    troubles = (State.WAITING, State.BLOCKED, State.STOPPED)
     first = next((link for link in links if link.state in troubles), None)
     return Chain(tuple(links), first or next((link for link in links if link.state is State.ACTIVE), None))
 
@@ -211,7 +174,7 @@ def _link(place: Place, facts: Facts) -> Link:
             link = Link(place=place, subject=status.job_id or "", state=State.PASSED)
         case Place.RESULTS:
             kept = status.results_ref.config_map if status.results_ref else None
-            link = Link(place=place, subject=kept or "", state=State.PASSED, message=status.score or "")
+            link = Link(place=place, subject=kept or "", state=State.PASSED, detail=status.score or "")
         case Place.GATE:
             verdict = status.gate.verdict.value if status.gate else ""
             link = Link(place=place, subject=verdict, state=State.PASSED)
@@ -239,8 +202,10 @@ def _of_object(
     if found is None:
         return Link(place=place, subject=subject, state=State.PASSED)
     if isinstance(found, Unreadable):
-        state = State.UNKNOWN if found.exists else State.BLOCKED
-        return Link(place=place, subject=subject, state=state, message=found.why)
+        if found.exists:
+            return Link(place=place, subject=subject, state=State.UNKNOWN, message=found.why)
+        commands = commands_for(NOT_FOUND[place], facts.job)
+        return Link(place=place, subject=subject, state=State.BLOCKED, message=found.why, commands=commands)
     shown = _ready(found.status.conditions)
     statuses = {one.type: one.status for one in found.status.conditions}
     entry = _entry(entries, shown.reason if shown else "")
@@ -250,11 +215,12 @@ def _of_object(
         subject=subject,
         state=State.PASSED if statuses.get("Ready") == "True" else state,
         reason=shown.reason if shown else "",
-        message=shown.message if shown else "it has not been reconciled yet",
+        message=cause_of(shown.message) if shown else "it has not been reconciled yet",
         conditions=tuple(found.status.conditions),
         events=facts.events.get(found.metadata.uid, ()),
         meaning=entry.meaning if entry else "",
         action=entry.action if entry else "",
+        commands=commands_for(shown.reason if shown else "", facts.job),
     )
 
 
@@ -272,15 +238,28 @@ def _current(link: Link, job: NemoEvalJob) -> Link:
     state = State.ACTIVE if entry is None or not entry.action else State.WAITING
     if ending is not None:
         state = State.PASSED if ending.code is ExitCode.PASSED else State.BLOCKED
+        if shown.reason == Reason.CANCELLED and job.spec.cancel:
+            state = State.STOPPED
     return replace(
         link,
         state=state,
         reason=shown.reason,
-        message="; ".join(filter(None, (shown.message, link.message if link.state is State.UNKNOWN else ""))),
+        message="; ".join(
+            filter(None, (cause_of(shown.message), link.message if link.state is State.UNKNOWN else ""))
+        ),
         conditions=tuple(job.status.conditions),
         meaning=entry.meaning if entry else "",
-        action=entry.action if entry else "",
+        action=_gate_action(job) or (entry.action if entry else ""),
+        commands=commands_for(shown.reason, job),
     )
+
+
+def _gate_action(job: NemoEvalJob) -> str:
+    """Return what to do about criteria that are not decided; empty where each is."""
+    criteria = job.status.gate.criteria if job.status.gate else None
+    reasons = dict.fromkeys(one.reason for one in criteria or () if one.result == Result.INCONCLUSIVE)
+    known = [one for one in CriterionReason if one.value in reasons]
+    return " ".join(one.action for one in known)
 
 
 def _entry(entries: Sequence[ConditionEntry], reason: str) -> ConditionEntry | None:

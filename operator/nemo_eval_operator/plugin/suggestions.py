@@ -90,9 +90,9 @@ def commands_for(reason: str, job: NemoEvalJob) -> tuple[str, ...]:
 
 
 def after_ending(job: NemoEvalJob) -> tuple[str, ...]:
-    """Return the next steps where the run has ended, and not as it should."""
+    """Return the next steps where the run has ended, and neither as it should nor by spec.cancel."""
     ending = ending_of(job)
-    if ending is None or ending.code is ExitCode.PASSED:
+    if ending is None or ending.code is ExitCode.PASSED or job.spec.cancel:
         return ()
     shown = _gate(job) if condition_of(job, "GatePassed") else ()
     return shown or (command("why", job),)

@@ -8,6 +8,7 @@ from typing import Final
 
 from nemo_eval_operator.clock import duration_text, parse_timestamp
 from nemo_eval_operator.kube import CoreEvent
+from nemo_eval_operator.lifecycle import cause_of
 
 from .links import Chain, Facts, Link, State
 from .outcome import ending_of, stage_of, time_left
@@ -22,7 +23,14 @@ SIGNS: Final = {
     State.BLOCKED: ("✗", "red"),
     State.UNKNOWN: ("?", "yellow"),
     State.AHEAD: ("·", "grey"),
+    State.STOPPED: ("-", "grey"),
 }
+
+LABELS: Final = {State.ACTIVE: "Now at", State.STOPPED: "Stopped at"}
+"""First words of the conclusion; of other states: In the way."""
+
+MAX_CHARACTERS: Final = 2_000
+"""Of one message: a screen of lines."""
 
 MAX_EVENTS: Final = 3
 """Events of one link: the newest."""
@@ -39,7 +47,8 @@ def why_lines(facts: Facts, chain: Chain, *, now: datetime, style: Style, width:
     yield style.paint(f"NemoEvalJob {name}: {_heading(facts, now)}", "bold")
     yield ""
     for link in chain.links:
-        yield from _link_lines(link, now=now, style=style, width=width)
+        in_the_way = link is chain.in_the_way
+        yield from _link_lines(link, in_the_way=in_the_way, now=now, style=style, width=width)
     if facts.events_missing:
         yield from wrapped(f"Events are not shown: {facts.events_missing}", indent="", width=width)
     yield ""
@@ -61,24 +70,36 @@ def _age(since: datetime, now: datetime) -> str:
     return duration_text(max(now - since, timedelta()))
 
 
-def _link_lines(link: Link, *, now: datetime, style: Style, width: int) -> Iterator[str]:
+def _link_lines(link: Link, *, in_the_way: bool, now: datetime, style: Style, width: int) -> Iterator[str]:
+    """Yield the link's line and its details; the message of what is in the way is in the conclusion."""
     sign, colour = SIGNS[link.state]
-    conditions = " ".join(f"{one.type}={one.status}" for one in link.conditions)
     is_shown = link.state not in {State.AHEAD, State.PASSED}
-    parts = (clean(link.subject), conditions if is_shown else "", clean(link.reason) if is_shown else "")
+    parts = (clean(link.subject), clean(link.reason) if is_shown else "")
     line = "  ".join(part for part in parts if part)
     yield f"  {style.paint(sign, colour)} {link.place.value.ljust(PLACE_WIDTH)} {line}".rstrip()
-    if is_shown or (link.state is State.PASSED and not link.conditions):
-        yield from wrapped(clean(link.message), indent=INDENT, width=width)
-    for event in link.events[:MAX_EVENTS] if is_shown else ():
+    yield from wrapped(clean(link.detail), indent=INDENT, width=width)
+    if not is_shown:
+        return
+    if not in_the_way:
+        yield from wrapped(clean(link.message, MAX_CHARACTERS), indent=INDENT, width=width)
+    conditions = " ".join(f"{one.type}={one.status}" for one in link.conditions)
+    yield from (style.paint(text, "grey") for text in wrapped(conditions, indent=INDENT, width=width))
+    for event in _news(link)[:MAX_EVENTS]:
         for text in wrapped(_event(event, now), indent=INDENT, width=width):
             yield style.paint(text, "yellow" if event.type == "Warning" else "grey")
+
+
+def _news(link: Link) -> list[CoreEvent]:
+    """Return the events that say more than the conditions do."""
+    said = {one.message for one in link.conditions}
+    return [event for event in link.events if event.message not in said]
 
 
 def _event(event: CoreEvent, now: datetime) -> str:
     age = f"{_age(event.time, now)} ago: " if event.time else ""
     times = f" (x{event.count})" if event.count and event.count > 1 else ""
-    return f"{age}{event.type} {clean(event.reason)}{times}: {clean(event.message, 240)}"
+    cause = clean(cause_of(event.message), MAX_CHARACTERS)
+    return f"{age}{event.type} {clean(event.reason)}{times}: {cause}"
 
 
 def _conclusion(chain: Chain, style: Style, width: int) -> Iterator[str]:
@@ -88,12 +109,14 @@ def _conclusion(chain: Chain, style: Style, width: int) -> Iterator[str]:
         return
     name = " ".join(part for part in (link.place.value, clean(link.subject)) if part)
     reason = f" ({clean(link.reason)})" if link.reason else ""
-    label, colour = ("Now at", "cyan") if link.state is State.ACTIVE else ("In the way", SIGNS[link.state][1])
-    meaning = link.meaning or clean(link.message)
-    first, *more = wrapped(f"{label}: {name}{reason}. {meaning}", indent="", width=width)
-    yield style.paint(first, colour, "bold")
-    yield from more
+    label = LABELS.get(link.state, "In the way")
+    for text in wrapped(f"{label}: {name}{reason}", indent="", width=width):
+        yield style.paint(text, SIGNS[link.state][1], "bold")
+    for text in dict.fromkeys((clean(link.message, MAX_CHARACTERS), link.meaning)):
+        yield from wrapped(text, indent="  ", width=width)
     yield from wrapped(f"What to do: {link.action or _no_action(link)}", indent="", width=width)
+    # Not wrapped, so that each can be copied whole.
+    yield from (f"  {clean(one)}" for one in link.commands)
 
 
 def _no_action(link: Link) -> str:

@@ -79,6 +79,12 @@ def test_after_a_failed_gate_the_next_commands_compare_it_with_its_baseline(
     ]
 
 
+def test_a_run_that_its_user_cancelled_needs_no_explanation(api: ClusterApi, run: Run) -> None:
+    status = ended(*STALLED, ("Failed", "True"), phase="Cancelled")
+    api.put(JOBS, evaljob(status=status, cancel=True))
+    assert run("wait", "qa-llama") == (1, "qa-llama: cancelled: what happened\n", "")
+
+
 def test_the_cause_of_a_refusal_is_shown_without_the_commands_of_kubectl(api: ClusterApi, run: Run) -> None:
     error = Rejected("model 'nope' is not registered", status_code=422)
     refused = end_status.refused(evaljob(status=intent()), NOW, error)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nemo_eval_operator.lifecycle.reason_reference import JOB_ENTRIES
-from nemo_eval_operator.plugin.links import PLACES, Facts, Place, State, chain_of
+from nemo_eval_operator.plugin.links import Facts, State, chain_of
+from nemo_eval_operator.plugin.places import PLACES, Place
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import NemoEvaluatorConnection
 from tests.unit.lifecycle.objects import UID, benchmark, condition, evaljob, finished, followed, working
@@ -147,12 +148,12 @@ def test_one_screen_has_the_links_conditions_events_and_what_to_do(api: ClusterA
     assert lines[2:6] == [
         "  ✓ spec",
         "  ✓ connection  team-a/prod",
-        "  ✗ benchmark   qa  Ready=False Stalled=True  InvalidDataset",
-        "                as before",
+        "  ✗ benchmark   qa  InvalidDataset",
+        "                Ready=False Stalled=True",
     ]
     assert "Warning InvalidDataset (x3): line 3:" in lines[6]
     assert "  · queue       2 running, 5 waiting" in lines
-    assert "In the way: benchmark qa (InvalidDataset). The rows of a configMapRef" in out
+    assert "\nIn the way: benchmark qa (InvalidDataset)\n  as before\n  The rows of a configMapRef" in out
     assert "What to do: Correct the line that the message names" in out
     assert "\x1b" not in out
     assert len(lines) < 24
