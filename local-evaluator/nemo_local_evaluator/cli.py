@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Final, Literal
 
 import typer
@@ -23,6 +21,7 @@ from .oneshot import (
     NotJudged,
     Report,
     evaluate_once,
+    results_json,
     run_documents,
     scores_table,
     target_shown,
@@ -52,7 +51,6 @@ ALL_ADDRESSES: Final = "::"
 
 _WIDTH_OF_A_LOG: Final = 200
 """Columns."""
-
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 
@@ -278,7 +276,7 @@ def run(
         errors.print(outcome.message, markup=False, highlight=False, soft_wrap=True)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(_as_json(outcome))
+        output.write_text(results_json(outcome))
     if judge is not None:
         raise typer.Exit(_print_verdict(judge, outcome))
 
@@ -293,17 +291,10 @@ def _checked_gate(policy: Path, baselines: Sequence[Path]) -> Gate:
 
 def _print_verdict(gate: Gate, outcome: Outcome) -> int:
     """Print what the gate makes of the results, and return the exit code."""
-    with TemporaryDirectory(prefix="nemo-local-evaluator-") as scratch:
-        results = Path(scratch, "results.json")
-        results.write_text(_as_json(outcome))
-        try:
-            verdict, code = gate.judge(results)
-        except NotJudged as error:
-            typer.echo(str(error), err=True)
-            return UNREADABLE
+    try:
+        verdict, code = gate.judge(results_json(outcome))
+    except NotJudged as error:
+        typer.echo(str(error), err=True)
+        return UNREADABLE
     typer.echo(verdict)
     return code
-
-
-def _as_json(outcome: Outcome) -> str:
-    return json.dumps({"tasks": outcome.tasks, "groups": outcome.groups}, indent=2) + "\n"

@@ -4,7 +4,7 @@ from .evaluate import Assignment, evaluate_once
 from .gate import UNREADABLE, Gate, NotJudged
 from .input_documents import run_documents
 from .reports import Report, target_shown
-from .table import scores_table
+from .table import results_json, scores_table
 
 __all__ = [
     "UNREADABLE",
@@ -13,6 +13,7 @@ __all__ = [
     "NotJudged",
     "Report",
     "evaluate_once",
+    "results_json",
     "run_documents",
     "scores_table",
     "target_shown",

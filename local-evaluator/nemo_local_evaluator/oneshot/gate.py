@@ -11,6 +11,7 @@ import subprocess
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 __all__ = ["UNREADABLE", "Gate", "NotJudged"]
@@ -38,9 +39,12 @@ class Gate:
         if checked.returncode:
             raise _not_judged(checked)
 
-    def judge(self, results: Path) -> tuple[str, int]:
-        """Return the verdict as text and as exit code. Raise NotJudged."""
-        judged = self._run(f"--candidate={results}")
+    def judge(self, results: str) -> tuple[str, int]:
+        """Return the verdict on results, a JSON document, as text and as exit code. Raise NotJudged."""
+        with TemporaryDirectory(prefix="nemo-local-evaluator-") as scratch:
+            candidate = Path(scratch, "results.json")
+            candidate.write_text(results)
+            judged = self._run(f"--candidate={candidate}")
         # A program that crashes ends with 1, too, but prints no verdict.
         if judged.returncode not in _VERDICTS or not judged.stdout:
             raise _not_judged(judged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,12 @@ from rich.text import Text
 
 from nemo_local_evaluator.evaluations import Outcome
 
-__all__ = ["scores_table"]
+__all__ = ["results_json", "scores_table"]
+
+
+def results_json(outcome: Outcome) -> str:
+    """Return all scores and samples as a JSON document, which `nemo-eval-operator gate` reads."""
+    return json.dumps({"tasks": outcome.tasks, "groups": outcome.groups}, indent=2) + "\n"
 
 
 def scores_table(outcome: Outcome) -> Table:
