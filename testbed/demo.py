@@ -109,15 +109,25 @@ def _apply_crds(cluster: Cluster) -> None:
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
 
 
+NEXT: Final = """\
+  kubectl nemoeval get
+  kubectl nemoeval why general-knowledge-one-word
+  kubectl nemoeval compare general-knowledge-smollm2 general-knowledge-one-word
+"""
+"""Commands about the samples' runs, for a user who keeps the demo."""
+
+
 def _keep(stack: Stack) -> NoReturn:
     """Wait for Ctrl-C; parts that end by themselves are reported, and the others stay up."""
     signal.alarm(0)
     kubectl = stack.cluster.kubectl_command
     print("Everything stays up until Ctrl-C. In another terminal:\n")
+    print(f'  export PATH="{_ROOT / ".venv/bin"}:$PATH"')
     print(f"  export KUBECONFIG={stack.cluster.kubeconfig}")
     if len(kubectl) > 1:
         print(f"  alias kubectl='{' '.join(kubectl)}'     # where none is installed")
-    print(f"  export NVIDIA_EVALUATOR_URL={stack.evaluator_url}\n", flush=True)
+    print(f"  export NVIDIA_EVALUATOR_URL={stack.evaluator_url}\n")
+    print(f"Next:\n\n{NEXT}", flush=True)
     running = list(stack.processes)
     while True:
         for child in [child for child in running if child.ending()]:

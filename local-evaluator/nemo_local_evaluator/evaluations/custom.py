@@ -67,6 +67,11 @@ def _task(name: str, task: Task, target: TargetInput, params: Params, endpoints:
         )
     generation = _generation(name, task, target, params, endpoints) if task.type in _GENERATES else None
     dataset = target.dataset if target.type == "dataset" else task.dataset
+    if generation is None and dataset is None and target.type == "model":
+        raise EvaluationError(
+            f"task {name!r} scores recorded answers and has no dataset: give a target of type dataset or "
+            "rows with the answers instead of a model"
+        )
     return TaskPlan(
         rows=rows_of(target, dataset, owner=f"task {name!r}"),
         limit=limit_of(dataset, params),

@@ -56,7 +56,8 @@ class Endpoints:
             registered = self._registered.get(model)
             if registered is None:
                 raise EvaluationError(
-                    f"model {model!r} is not registered (--models); register it or give api_endpoint"
+                    f"model {model!r} is not registered in the evaluator: register it, or give the model "
+                    "an api_endpoint"
                 )
             return registered.url, registered.model_id or model, registered.api_key
         if model.guardrails is not None:

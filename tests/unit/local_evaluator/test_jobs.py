@@ -244,7 +244,7 @@ NOWHERE = {"files_url": "file://nowhere.json"}
         (chat_config(NOWHERE), {"type": "model"}, "has no model"),
         (chat_config(NOWHERE), ROW, "calls a model"),
         (chat_config(NOWHERE, template={"max_tokens": 1}), model_target(), "messages or prompt"),
-        (data_config(), model_target(), "has no dataset"),
+        (data_config(), model_target(), "give a target of type dataset or rows with the answers"),
         (data_config(), {"type": "rows"}, "has no rows"),
         (data_config(dataset="team/quiz"), model_target(), "is a name"),
         (data_config(), {"type": "dataset", "dataset": "hf://datasets/x"}, "is not hf://datasets/"),

@@ -12,7 +12,7 @@ import pytest
 from nemo_eval_operator import __version__
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 from nemo_eval_operator.resources.crd import custom_resource_definition
-from tests.unit.lifecycle.objects import condition
+from tests.unit.lifecycle.objects import condition, evaljob
 from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
 
@@ -126,6 +126,36 @@ def test_each_fault_of_the_installation_is_found(
     code, out, _ = run("doctor", "-o", "json")
     assert code == (1 if level == "error" else 0)
     assert any(one["level"] == level and message in one["message"] for one in json.loads(out))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "seen", "level", "message"),
+    [
+        (120, 1, "ok", "it reconciles runs: the last change of a run in namespace team-a was 2m"),
+        (7200, 1, "warning", "no lease was found, and the last change of a run in namespace team-a was 2h"),
+        (120, None, "warning", "no lease was found, and run qa-llama in namespace team-a has not been"),
+    ],
+)
+def test_an_operator_without_a_lease_is_judged_by_what_it_does(
+    api: ClusterApi, run: Run, seconds: float, seen: int | None, level: str, message: str
+) -> None:
+    changed = datetime.now(UTC) - timedelta(seconds=seconds)
+    status = {"conditions": [condition("Ready", "True", "Completed", since=changed)]}
+    meta = {"creationTimestamp": ago(9000)}
+    api.put("nemoevaljobs", evaljob(meta=meta, status=status | {"observedGeneration": seen}))
+    api.documents |= {LEASES: {"items": []}, DEPLOYMENTS: {"items": []}}
+    (found,) = (one for one in json.loads(run("doctor", "-o", "json")[1]) if one["check"] == "operator")
+    assert found["level"] == level
+    assert found["message"].startswith(message)
+    assert bool(found["action"]) == (level == "warning")
+
+
+def test_without_the_right_to_list_runs_a_missing_lease_is_all_that_is_known(
+    api: ClusterApi, run: Run
+) -> None:
+    api.documents[LEASES] = {"items": []}
+    api.forbidden.add("nemoevaljobs")
+    assert "no lease was found: none is installed" in run("doctor")[1]
 
 
 def test_crds_of_another_release_are_named_by_their_fields(api: ClusterApi, run: Run) -> None:

@@ -81,7 +81,9 @@ def test_one_part_dies_and_the_rest_stays_up(demo: subprocess.Popen[str]) -> Non
     model, evaluator = pid_of(demo, "model"), pid_of(demo, "evaluator")
     until(demo, "The demo failed: kubectl apply")
     until(demo, "Everything stays up until Ctrl-C")
+    until(demo, "/.venv/bin:$PATH")
     until(demo, "export NVIDIA_EVALUATOR_URL=http://evaluator.test")
+    until(demo, "kubectl nemoeval why general-knowledge-one-word")
 
     os.kill(evaluator, signal.SIGKILL)
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from nemo_eval_operator import __version__
 from nemo_eval_operator.kube import KubeError, KubeForbidden
-from nemo_eval_operator.lifecycle import read_connection
+from nemo_eval_operator.lifecycle import read_connection, read_job
 from nemo_eval_operator.plugin.access import Cluster, explain
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
@@ -21,6 +21,7 @@ from nemo_eval_operator.resources import (
 )
 from nemo_eval_operator.resources.crd import served_schema
 
+from .activity import activity_finding
 from .findings import Finding, Level
 from .judging import (
     clock_finding,
@@ -86,7 +87,13 @@ async def _crds(cluster: Cluster) -> list[Finding]:
 
 async def _leases(cluster: Cluster, namespace: str, name: str, now: datetime) -> list[Finding]:
     found = await _anywhere(namespace, lambda where: cluster.leases.named(name, where))
-    return [lease_finding(found, now)]
+    if found:
+        return [lease_finding(found, now)]
+    try:
+        jobs = [read_job(one)[0] async for one in cluster.kube.list_all(JOBS, cluster.namespace)]
+    except KubeForbidden:
+        jobs = []
+    return [activity_finding(jobs, cluster.namespace, now)]
 
 
 async def _deployments(cluster: Cluster, namespace: str) -> list[Finding]:

@@ -17,6 +17,7 @@ from nemo_eval_operator.resources import CONNECTION_PLURAL, NemoEvaluatorConnect
 from .findings import Finding, Level
 
 __all__ = [
+    "UNSEEN_AFTER",
     "clock_finding",
     "connection_finding",
     "crd_findings",
@@ -101,14 +102,7 @@ def _some(fields: Sequence[str]) -> str:
 
 
 def lease_finding(leases: Sequence[Lease], now: datetime) -> Finding:
-    """Judge the Leases of operators by the API server's time; of several, the one renewed last."""
-    if not leases:
-        return Finding(
-            "operator",
-            Level.WARNING,
-            "no lease was found: none is installed, or it has another lease or no leader election",
-            "Name its lease with --lease and its namespace with --operator-namespace.",
-        )
+    """Judge the Leases of operators, of which there is one at least; of several, the one renewed last."""
     held = [one for one in leases if one.spec.holder_identity and one.spec.renew_time]
     if not held:
         return Finding("operator", Level.ERROR, "no operator holds its lease", START_OPERATOR)
