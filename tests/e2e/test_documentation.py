@@ -24,6 +24,7 @@ RUN = {page: [command for command in commands(page) if not reason_not_to_run(com
 EXIT_CODES = {
     "nemo-eval-operator gate .* --candidate .*": 2,
     "kubectl nemoeval wait general-knowledge-one-word .*": 1,
+    "kubectl nemoeval wait landmarks-candidate --timeout=100s": 2,
 }
 """Exit codes other than 0 that pages announce, by regular expressions that match whole commands."""
 
