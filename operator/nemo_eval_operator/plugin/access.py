@@ -85,7 +85,7 @@ def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]
         credentials, own_namespace = _credentials(access)
         namespace = access.namespace or own_namespace
     except KubeConfigMissing as error:
-        problem = " ".join(str(error).split()).rstrip(".")
+        problem = " ".join(str(error).split()).rstrip(".") + _missing_files(access)
         message = f"no access to a cluster: {problem}. Set --kubeconfig, --context or KUBECONFIG"
         raise CommandFailed(message, ExitCode.UNAVAILABLE) from error
 
@@ -120,6 +120,13 @@ def _credentials(access: Access) -> tuple[Credentials, str]:
 
     credentials = Credentials.of_kubeconfig(access.kubeconfig, access.context)
     return credentials, context_namespace(access.kubeconfig, access.context)
+
+
+def _missing_files(access: Access) -> str:
+    """Return the kubeconfig files that do not exist, in parentheses."""
+    named = str(access.kubeconfig or os.environ.get("KUBECONFIG") or USERS_KUBECONFIG)
+    missing = [one for one in named.split(os.pathsep) if one and not Path(one).expanduser().exists()]
+    return "".join(f" ({one} does not exist)" for one in missing)
 
 
 def explain(error: KubeError) -> CommandFailed:

@@ -39,7 +39,7 @@ async def steer(
             done(f"{name}: {await _steered(cluster, action, name)}")
         except CommandFailed as failed:
             codes.append(failed.code)
-            refused(f"{name}: {failed}")
+            refused(f"{name}: {failed.about(name)}")
         except KubeError as error:
             explained = explain(error)
             codes.append(explained.code)

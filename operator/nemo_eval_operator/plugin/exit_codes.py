@@ -30,3 +30,7 @@ class CommandFailed(Exception):
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         self.code = code
         super().__init__(message)
+
+    def about(self, name: str) -> str:
+        """Return the message for a line that begins with the run's name."""
+        return str(self).removeprefix(f"NemoEvalJob {name} ")

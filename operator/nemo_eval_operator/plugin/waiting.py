@@ -106,7 +106,7 @@ async def _ending_within(
         advice = f"find out why with `kubectl nemoeval why {name} -n {cluster.namespace}`"
         return Ending(ExitCode.TIMED_OUT, "timed out", "; ".join(filter(None, (stage, advice))))
     except CommandFailed as failed:
-        return Ending(failed.code, "error", str(failed))
+        return Ending(failed.code, "error", failed.about(name))
 
 
 async def _ending(cluster: Cluster, name: str, seen: Callable[[NemoEvalJob], None]) -> Ending:

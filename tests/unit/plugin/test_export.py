@@ -75,7 +75,8 @@ def test_an_outage_is_waited_for_and_then_reported(api: ClusterApi, run: Run, tr
     assert run("export", "mlflow", "new", *URI)[0] == 0
     tracking.answers = iter([breaks] * 4)
     code, out, err = run("export", "mlflow", "new", *URI)
-    assert (code, out, err) == (1, "", "error: MLflow cannot be reached: connection refused\n")
+    expected = "error: MLflow at https://mlflow.test cannot be reached: connection refused\n"
+    assert (code, out, err) == (1, "", expected)
 
 
 def test_a_run_is_not_created_twice_where_the_answer_is_lost(

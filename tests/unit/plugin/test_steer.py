@@ -150,7 +150,7 @@ def test_of_several_runs_each_has_a_line_and_the_others_are_done(api: ClusterApi
     put(api, followed())
     code, out, err = run("cancel", "missing", "qa-llama", "qa-llama")
     assert (code, out.count("\n"), err.count("\n")) == (4, 1, 1)
-    assert "missing: NemoEvalJob missing was not found" in err
+    assert err.startswith("error: missing: was not found in namespace team-a")
     assert spec(api)["cancel"] is True
 
 

@@ -10,6 +10,7 @@ import pytest
 from nemo_eval_operator.evaluator.model import Rejected
 from nemo_eval_operator.lifecycle.job import end_status
 from nemo_eval_operator.plugin import waiting
+from nemo_eval_operator.plugin.main import run_command_line
 from tests.unit.lifecycle.objects import NOW, condition, evaljob, finished, followed, intent, working
 from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
@@ -144,7 +145,7 @@ def test_changes_are_reported_once_each_and_the_end_ends_it(api: ClusterApi, run
 def test_a_run_that_does_not_exist_or_is_deleted_ends_it(api: ClusterApi, run: Run) -> None:
     code, out, _ = run("wait", "qa-llama")
     assert code == 4
-    assert "NemoEvalJob qa-llama was not found in namespace team-a" in out
+    assert out.startswith("qa-llama: error: was not found in namespace team-a; list those that exist with ")
 
     api.put(JOBS, evaljob(status=followed()))
     api.after = lambda _: api.objects.clear()
@@ -194,3 +195,13 @@ def test_text_of_an_evaluator_cannot_control_the_terminal(api: ClusterApi, run: 
     _, out, _ = run("wait", "qa-llama")
     assert "\x1b" not in out
     assert out.count("\n") == 1
+
+
+def test_a_kubeconfig_that_does_not_exist_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/config")
+    assert run_command_line(["wait", "qa-llama"]) == 5
+    err = capsys.readouterr().err
+    assert err.startswith("error: no access to a cluster: ")
+    assert " (/nowhere/config does not exist). Set --kubeconfig" in err

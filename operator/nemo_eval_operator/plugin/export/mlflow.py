@@ -222,7 +222,8 @@ class MlflowServer:
             except httpx.HTTPError as error:
                 if not left:
                     reason = readable(str(error), MAX_MESSAGE_CHARACTERS) or type(error).__name__
-                    raise MlflowError(f"MLflow cannot be reached: {reason}") from error
+                    where = readable(str(self._http.base_url).rstrip("/"), MAX_MESSAGE_CHARACTERS)
+                    raise MlflowError(f"MLflow at {where} cannot be reached: {reason}") from error
             else:
                 if response.status_code not in PASSING or not left:
                     return response
