@@ -118,7 +118,7 @@ def test_why_names_what_is_in_the_way_and_which_rights_are_missing(jobs: Api, pl
     end(jobs, "it", ("Ready", "False", "BenchmarkNotFound"), ("Reconciling", "True", "BenchmarkNotFound"))
     done = plugin("why", "it")
     assert done.returncode == 0, done.stderr
-    assert "In the way: benchmark qa (BenchmarkNotFound)." in done.stdout
+    assert "\nIn the way: benchmark qa (BenchmarkNotFound)\n" in done.stdout
     assert "What to do: Create it in the job's namespace." in done.stdout
     for right in ("get nemobenchmarks", "list nemoevaluatorconnections", "list events"):
         assert f"may not {right}" in done.stdout
