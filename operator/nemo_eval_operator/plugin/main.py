@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 import typer.main
@@ -19,18 +19,34 @@ __all__ = ["app", "described_words", "main", "run_command_line"]
 
 PROGRAM: Final = "kubectl nemoeval"
 
+HELP_OPTIONS: Final = ["-h", "--help"]
+
 app = typer.Typer(
     name=PROGRAM,
     help="Follow, judge and explain runs of nemo-eval-operator, with your own rights in the cluster.",
-    no_args_is_help=True,
+    context_settings={"help_option_names": HELP_OPTIONS},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 
+def _print_version(requested: bool) -> None:
+    if requested:
+        from importlib.metadata import version  # noqa: PLC0415 - no command needs it
+
+        typer.echo(f"{PROGRAM} {version('nemo-eval-operator')}")
+        raise typer.Exit
+
+
 @app.callback()
-def plugin() -> None:
+def plugin(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
     """Follow, judge and explain runs of nemo-eval-operator, with your own rights in the cluster.
 
     Exit codes: 0 passed, 1 failed, 2 inconclusive, 3 time-out, 4 not found or forbidden, 5 Kubernetes API
@@ -69,7 +85,9 @@ def _help_of(arguments: Sequence[str]) -> str | None:
     Typer would load pydantic before, to validate options, even that of the help.
     """
     name, *words = arguments or [""]
-    if "--help" not in words or ("--" in words and words.index("--") < words.index("--help")):
+    if "--" in words:
+        words = words[: words.index("--")]
+    if not set(HELP_OPTIONS) & set(words):
         return None
     group: Any = typer.main.get_command(app)
     if (command := group.commands.get(name)) is None:
@@ -84,7 +102,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         typer.echo(text)
         return ExitCode.PASSED
     try:
-        return int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
+        return int(app(list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False) or 0)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except CommandFailed as failed:

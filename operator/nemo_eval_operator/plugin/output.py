@@ -76,8 +76,8 @@ def console_for(*, no_color: bool, wide: bool = False) -> Console:
 
     is_terminal = sys.stdout.isatty()
     return Console(
-        no_color=not style_of(no_color=no_color).coloured,
-        color_system="auto" if is_terminal else None,
+        # Without a colour system there is no bold text either.
+        color_system="auto" if style_of(no_color=no_color).coloured else None,
         width=None if is_terminal and not wide else UNLIMITED_COLUMNS,
         highlight=False,
         markup=False,

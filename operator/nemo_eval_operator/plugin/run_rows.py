@@ -9,6 +9,7 @@ from typing import Final
 
 from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .exit_codes import ExitCode
@@ -50,9 +51,10 @@ class RunRow:
 
     @property
     def rank(self) -> int:
-        """Return the place in the order: what needs a person, then what runs, waits, and has passed."""
+        """Return the place in the order: what needs a person, what runs, what waits, and what is over."""
         if self.ending is not None:
-            return 3 if self.ending.code is ExitCode.PASSED else 0
+            needs_nobody = self.ending.code is ExitCode.PASSED or self.reason == Reason.CANCELLED
+            return 3 if needs_nobody else 0
         return 2 if self.phase in {"", "Pending", "Suspended"} else 1
 
     def as_json(self) -> JsonObject:
@@ -120,7 +122,8 @@ def _stage(job: NemoEvalJob, ending: Ending | None) -> str:
     phase = job.status.phase.value if job.status.phase else ""
     if phase == "Succeeded" or not phase:
         return phase or ending.word.capitalize()
-    return f"{phase} ({reason_in(job)})" if ending.code is not ExitCode.PASSED else phase
+    reason = reason_in(job)
+    return phase if ending.code is ExitCode.PASSED or reason == phase else f"{phase} ({reason})"
 
 
 def age_text(age: timedelta | None) -> str:

@@ -16,9 +16,12 @@ __all__ = ["print_rows", "watch_on_screen"]
 
 
 def print_rows(rows: Sequence[RunRow], *, no_color: bool, namespaces: bool, wide: bool) -> None:
-    """Print the table once."""
+    """Print the table once, without blanks at the ends of its lines."""
     console = console_for(no_color=no_color, wide=wide)
-    console.print(run_table(rows, console=console, namespaces=namespaces, wide=wide))
+    with console.capture() as printed:
+        console.print(run_table(rows, console=console, namespaces=namespaces, wide=wide))
+    for line in printed.get().splitlines():
+        console.file.write(f"{line.rstrip()}\n")
 
 
 async def watch_on_screen(

@@ -97,13 +97,77 @@ def test_a_terminal_has_a_bar_and_a_narrow_one_cuts_scores_and_not_names() -> No
     status = followed(progress={"percent": 40}, score="one=0.123 two=0.456 three=0.789 four=0.1")
     rows = rows_of([run_of(name, status)], NOW)
     text = io.StringIO()
-    console = Console(file=text, force_terminal=True, width=100, no_color=True, color_system=None)
+    console = Console(file=text, force_terminal=True, width=100, height=50, color_system=None)
     console.print(run_table(rows, console=console))
     out = text.getvalue()
     assert "████░░░░░░  40%" in out
     assert name in out
     assert "…" in out
     assert max(map(len, out.splitlines())) <= 100
+
+
+def table_of(*jobs: NemoEvalJob, width: int) -> list[str]:
+    text = io.StringIO()
+    # Without a height, rich takes the width of a dumb terminal, which CI has, to be 80.
+    console = Console(file=text, force_terminal=True, width=width, height=50, color_system=None)
+    console.print(run_table(rows_of(jobs, NOW), console=console))
+    return [line.rstrip() for line in text.getvalue().splitlines()]
+
+
+def test_80_columns_have_whole_phases_and_first_scores_and_no_empty_columns() -> None:
+    scored = finished(score="answered=0.5417 bleu=31.04 em=0.4167 f1=0.44 rouge_1=0.46")
+    gate = {"verdict": "Inconclusive", "hash": "h"}
+    lines = table_of(
+        run_of("general-knowledge-kwm6h", scored | {"gate": gate}),
+        run_of("general-knowledge-m7wht", FAILED),
+        width=80,
+    )
+
+    assert lines[0].split() == ["NAME", "PHASE", "VERDICT", "SCORES", "AGE"]
+    failed, done = lines[1:]
+    assert failed.split()[:2] == ["general-knowledge-m7wht", "Failed"]
+    assert "Succeeded  Inconclusive  answered=0.5417" in done
+    assert max(map(len, lines)) <= 80
+
+
+def test_reasons_are_cut_before_scores() -> None:
+    status = FAILED | {"score": "em=0.62 f1=0.70"}
+    widest = max(map(len, table_of(run_of("fails", status), width=200)))
+
+    line = table_of(run_of("fails", status), width=widest - 5)[1]
+
+    assert "Failed (EvaluationF…" in line
+    assert "em=0.62 f1=0.70" in line
+
+
+def test_the_colour_of_a_phase_is_not_that_of_its_verdict() -> None:
+    failed_gate = finished(gate={"verdict": "Failed", "hash": "h"})
+    (row,) = rows_of([run_of("gated", failed_gate)], NOW)
+    table = run_table([row], console=Console(width=200))
+    cells = {str(column.header): next(iter(column.cells)) for column in table.columns}
+
+    assert getattr(cells["PHASE"], "style", None) == "green"
+    assert getattr(cells["VERDICT"], "style", None) == "bold red"
+
+
+def test_a_run_that_its_user_cancelled_needs_nobody() -> None:
+    cancelled = finished(
+        phase="Cancelled",
+        conditions=[
+            condition(kind, status, "Cancelled")
+            for kind, status in (("Ready", "False"), ("Stalled", "True"), ("Failed", "True"))
+        ],
+    )
+    rows = rows_of([run_of("cancelled", cancelled), run_of("waits", WAITING)], NOW)
+
+    assert [(row.name, row.stage) for row in rows][1] == ("cancelled", "Cancelled")
+
+
+def test_lines_have_no_blanks_at_their_ends(api: ClusterApi, run: Run) -> None:
+    api.put(JOBS, run_of("long", DONE | {"message": "x" * 300}))
+    api.put(JOBS, run_of("short", DONE | {"message": "y"}))
+
+    assert not [line for line in run("get", "-o", "wide")[1].splitlines() if line != line.rstrip()]
 
 
 def test_wide_output_cuts_nothing(api: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ __all__ = ["get"]
 
 def get(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The run.", show_default="all runs")
+        str | None, typer.Argument(metavar="NAME", help="The run.", show_default="all runs")
     ] = None,
     *,
     all_namespaces: Annotated[
