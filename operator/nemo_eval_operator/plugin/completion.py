@@ -65,6 +65,7 @@ KINDS: Final = {
     "-b": "nemobenchmarks.evaluator.nemo.dev",
     "--benchmark": "nemobenchmarks.evaluator.nemo.dev",
     "--baseline": "nemoevaljobs.evaluator.nemo.dev",
+    "--like": "nemoevaljobs.evaluator.nemo.dev",
 }
 """Kind whose names complete an option's value."""
 

@@ -21,7 +21,7 @@ from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoEvalJob
 
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
-from .new_run import CREATION_MARK, RunOptions, manifest_of, spec_of
+from .new_run import CREATION_MARK, RunOptions, manifest_of, refuse_another_config, spec_of
 from .output import can_redraw, console_for
 from .run_rows import row_of
 from .run_table import run_table
@@ -41,20 +41,20 @@ async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[
 
     `report` is given a line where the command is interrupted before an answer came.
     """
-    spec = spec_of(options)
-    await _check_names(cluster, options)
+    like = None if options.like is None else await cluster.job(options.like)
+    spec = spec_of(options, like)
+    await _check_names(cluster, options, spec)
+    base = _base_of(spec, options)
     token = secrets.token_hex(16)
     pause = FIRST_PAUSE_SECONDS
-    name, manifest = manifest_of(spec, base=options.benchmark, namespace=cluster.namespace, token=token)
+    name, manifest = manifest_of(spec, base=base, namespace=cluster.namespace, token=token)
     try:
         for left in reversed(range(MAX_REQUESTS)):
             try:
                 if await _is_created(cluster, name, token, manifest):
                     return name
                 # The name is another object's, so none of the requests has created this run.
-                name, manifest = manifest_of(
-                    spec, base=options.benchmark, namespace=cluster.namespace, token=token
-                )
+                name, manifest = manifest_of(spec, base=base, namespace=cluster.namespace, token=token)
             except KubeUnavailable as error:
                 if not left:
                     message = f"{explain(error)}. {_uncertain(cluster, name)}"
@@ -64,7 +64,16 @@ async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[
     except asyncio.CancelledError:
         report(_uncertain(cluster, name))
         raise
-    raise CommandFailed(f"no free name was found for a run of {options.benchmark}: try again")
+    raise CommandFailed(f"no free name was found for a run of {base}: try again")
+
+
+def _base_of(spec: JsonObject, options: RunOptions) -> str:
+    """Return the start of the run's name: the benchmark, or the run like which it is."""
+    match spec:
+        case {"benchmarkRef": {"name": str(name)}}:
+            return name
+        case _:
+            return options.like or "run"
 
 
 async def _is_created(cluster: Cluster, name: str, token: str, manifest: JsonObject) -> bool:
@@ -108,22 +117,32 @@ def _uncertain(cluster: Cluster, name: str) -> str:
     )
 
 
-async def _check_names(cluster: Cluster, options: RunOptions) -> None:
-    """Raise CommandFailed where the benchmark or the baseline does not exist, as far as the user may see."""
+async def _check_names(cluster: Cluster, options: RunOptions, spec: JsonObject) -> None:
+    """Raise CommandFailed where the benchmark or the baseline does not exist, as far as the user may see.
+
+    So it does where the gate could not compare the run with its baseline.
+    """
     try:
-        key = ObjectKey(BENCHMARK_PLURAL, cluster.namespace, options.benchmark)
-        found, _ = await cluster.kube.read(key)
-        if found is None:
-            raise CommandFailed(
-                f"NemoBenchmark {options.benchmark} was not found in namespace {cluster.namespace}; "
-                f"list those that exist with `kubectl get nemobenchmarks -n {cluster.namespace}`",
-                ExitCode.NOT_FOUND,
-            )
-        if options.baseline is not None:
-            await cluster.job(options.baseline)
+        if options.benchmark is not None:
+            await _check_benchmark(cluster, options.benchmark)
+        match spec:
+            case {"gate": {"baseline": {"jobRef": {"name": str(name)}}}}:
+                refuse_another_config(spec, await cluster.job(name))
+            case _:
+                pass
     except KubeForbidden:
         # The operator reports a name that does not exist, in the run's conditions.
         return
+
+
+async def _check_benchmark(cluster: Cluster, name: str) -> None:
+    found, _ = await cluster.kube.read(ObjectKey(BENCHMARK_PLURAL, cluster.namespace, name))
+    if found is None:
+        raise CommandFailed(
+            f"NemoBenchmark {name} was not found in namespace {cluster.namespace}; "
+            f"list those that exist with `kubectl get nemobenchmarks -n {cluster.namespace}`",
+            ExitCode.NOT_FOUND,
+        )
 
 
 async def follow(

@@ -184,7 +184,8 @@ def test_a_policy_of_nel_gate_is_compared_with_the_baseline(
     code, _, err = run("run", *MODEL, "--gate", policy)
     assert code == 64
     assert "name that run with --baseline" in err
-    api.put(JOBS, {"metadata": {"name": "old", "namespace": "team-a"}, "spec": {"model": "m"}})
+    spec = {"benchmarkRef": {"name": "qa"}, "model": "m"}
+    api.put(JOBS, {"metadata": {"name": "old", "namespace": "team-a"}, "spec": spec})
     code, out, err = run("run", *MODEL, "--gate", policy, "--baseline", "old")
     assert (code, err.count("error")) == (0, 0)
     gate = api.objects[JOBS, "team-a", out.strip()]["spec"]["gate"]

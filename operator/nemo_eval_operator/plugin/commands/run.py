@@ -19,7 +19,16 @@ __all__ = ["run"]
 
 def run(
     *,
-    benchmark: Annotated[str, typer.Option("--benchmark", "-b", help="The NemoBenchmark to run.")],
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", "-b", help="The NemoBenchmark to run.")
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JOB",
+            help="Run that this one is to be like: its spec, except for what other options set.",
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Name of a model that is registered in NeMo.")
     ] = None,
@@ -56,10 +65,14 @@ def run(
     from nemo_eval_operator.plugin.durations import seconds_of
     from nemo_eval_operator.plugin.new_run import RunOptions
 
+    if benchmark is None and like is None:
+        raise CommandFailed("set --benchmark, or --like with an earlier run", ExitCode.USAGE)
     if timeout is not None and not wait:
         raise CommandFailed("--timeout needs --wait", ExitCode.USAGE)
     limit = None if timeout is None else seconds_of(timeout)
-    options = RunOptions(benchmark=benchmark, model=model, target=target, gate=gate, baseline=baseline)
+    options = RunOptions(
+        benchmark=benchmark, like=like, model=model, target=target, gate=gate, baseline=baseline
+    )
 
     def report(line: str) -> None:
         typer.echo(line, err=True)
