@@ -14,7 +14,16 @@ from nemo_eval_operator.resources import Condition, NemoEvalJob
 
 from .exit_codes import ExitCode
 
-__all__ = ["Ending", "condition_of", "ending_of", "overall", "reason_in", "stage_of", "time_left"]
+__all__ = [
+    "Ending",
+    "condition_of",
+    "ending_of",
+    "gate_condition",
+    "overall",
+    "reason_in",
+    "stage_of",
+    "time_left",
+]
 
 PRECEDENCE: Final = (
     *(ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE, ExitCode.FAILED, ExitCode.TIMED_OUT),
@@ -54,7 +63,7 @@ def ending_of(job: NemoEvalJob) -> Ending | None:
     true = {one.type for one in job.status.conditions if one.status == "True"}
     message = VERDICT.sub("", cause_of(job.status.message or ""))
     if "Ready" in true:
-        gate = condition_of(job, "GatePassed")
+        gate = gate_condition(job)
         if gate is not None and gate.status == "Unknown":
             return Ending(ExitCode.PASSED, "passed, as onInconclusive is Pass", message)
         return Ending(ExitCode.PASSED, "passed" if gate else "succeeded", message)
@@ -63,7 +72,7 @@ def ending_of(job: NemoEvalJob) -> Ending | None:
     if "Failed" in true:
         phase = job.status.phase
         return Ending(ExitCode.FAILED, phase.value.lower() if phase else "failed", message)
-    match condition_of(job, "GatePassed"):
+    match gate_condition(job):
         case Condition(status="False"):
             return Ending(ExitCode.FAILED, "gate failed", message)
         case Condition():
@@ -94,6 +103,11 @@ def stage_of(job: NemoEvalJob) -> str:
     reason = reason_in(job)
     position = f", about position {job.status.queue_position}" if job.status.queue_position else ""
     return f"{phase.value} ({reason}{position})" if reason and reason != phase.value else phase.value
+
+
+def gate_condition(job: NemoEvalJob) -> Condition | None:
+    """Return the condition that has the gate's verdict; None where the run was not judged."""
+    return condition_of(job, "GatePassed")
 
 
 def reason_in(job: NemoEvalJob) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nemo_eval_operator.clock import duration_text
+from nemo_eval_operator.resources import Phase
 
 from .run_rows import RunRow, age_text
 
@@ -21,7 +22,7 @@ BAR_CELLS: Final = 10
 RANK_STYLES: Final = ("red", "cyan", "yellow", "green")
 """Colours by `RunRow.rank`, of all other phases than these."""
 
-PHASE_STYLES: Final = {"Succeeded": "green", "Cancelled": ""}
+PHASE_STYLES: Final[Mapping[str, str]] = {Phase.SUCCEEDED: "green", Phase.CANCELLED: ""}
 
 VERDICT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
 

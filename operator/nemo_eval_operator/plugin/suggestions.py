@@ -12,7 +12,7 @@ from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .exit_codes import ExitCode
-from .outcome import condition_of, ending_of
+from .outcome import ending_of, gate_condition
 
 __all__ = ["after_ending", "command", "commands_for"]
 
@@ -94,5 +94,5 @@ def after_ending(job: NemoEvalJob) -> tuple[str, ...]:
     ending = ending_of(job)
     if ending is None or ending.code is ExitCode.PASSED or job.spec.cancel:
         return ()
-    shown = _gate(job) if condition_of(job, "GatePassed") else ()
+    shown = _gate(job) if gate_condition(job) else ()
     return shown or (command("why", job),)

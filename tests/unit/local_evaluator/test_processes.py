@@ -6,7 +6,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from testbed.processes import Processes, Program, free_port, http_ready
 
@@ -41,9 +45,14 @@ def test_a_pool_that_starts_after_a_parquet_file_was_read_has_rouge(tmp_path: Pa
     assert done.stdout.strip() == "True", done.stderr
 
 
-def test_a_server_that_is_terminated_leaves_no_temporary_files(tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A directory with a short path: those of Unix sockets have 107 bytes at most."""
+    with TemporaryDirectory(prefix="nemo-") as directory:
+        yield Path(directory)
+
+
+def test_a_server_that_is_terminated_leaves_no_temporary_files(tmp_path: Path, temporary: Path) -> None:
     command, port = Path(sysconfig.get_path("scripts")) / "nemo-local-evaluator", free_port()
     argv = [str(command), "serve", "--data", str(tmp_path / "data"), "--port", str(port)]
     answers = http_ready(f"http://127.0.0.1:{port}/health")
