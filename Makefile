@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 WORKERS ?= $(if $(NEMO_TEST_KUBECONFIG),0,2)
 # Of `make chaos`: how often the operator is killed, and the seed of the plan.
 ROUNDS ?= 200
-SIZES ?= 100 1000 10000
+SIZES ?= 100 1000 3000 10000
 SEED ?= 1
 FUZZ_SECONDS ?= 120
 
@@ -33,7 +33,7 @@ help: ## Show this help
 	@echo "  make demo MODEL_URL=... MODEL=... evaluate your own OpenAI-compatible endpoint"
 	@echo "  make test PYTEST_ARGS='-k ...'    run some of the tests"
 	@echo "  make chaos ROUNDS=20 SEED=7       fewer kills (200), another plan"
-	@echo "  make bench SIZES='100 1000'       fewer jobs (100, 1,000 and 10,000: an hour)"
+	@echo "  make bench SIZES='100 1000'       fewer jobs (100, 1,000, 3,000 and 10,000: over an hour)"
 
 test: environment ## Run all tests, on a real Kubernetes API
 	$(BIN)/python -m testbed

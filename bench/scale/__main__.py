@@ -30,8 +30,9 @@ from testbed.stack import start_operator
 
 ROOT: Final = Path(__file__).parent.parent.parent
 BASELINE: Final = ROOT / "bench" / "baseline" / "operator.py"
-SIZES: Final = (100, 1000, 10000)
+SIZES: Final = (100, 1000, 3000, 10000)
 SHORT_JOBS: Final = 3000
+"""Jobs of the run in which results and new submissions compete."""
 LIMIT_OBJECTS: Final = 1000
 
 OPERATOR_SECONDS: Final = 900.0
