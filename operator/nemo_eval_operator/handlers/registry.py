@@ -59,7 +59,7 @@ class Context:
         is_first = not self.with_kopf[seen.uid]
         if event["type"] is None:
             if is_first:
-                self.shown(plural, event)
+                self._take_up(plural, None, seen)
             return is_first
         key = ObjectKey(plural, seen.namespace, seen.name)
         known = self.changes.is_known(seen.uid, seen.digest) or self.own_writes.is_echo(key, seen.version)
@@ -73,15 +73,18 @@ class Context:
     def shown(self, plural: str, event: Mapping[str, Any]) -> None:
         """Queue the object of a watch event or of a list, unless nothing of it has changed."""
         seen = sighting_of(event["object"])
-        key = ObjectKey(plural, seen.namespace, seen.name)
         if event["type"] is not None:
             self._came_from_kopf(seen.uid)
-        if event["type"] == "DELETED":
+        self._take_up(plural, event["type"], seen)
+
+    def _take_up(self, plural: str, kind: str | None, seen: Sighting) -> None:
+        key = ObjectKey(plural, seen.namespace, seen.name)
+        if kind == "DELETED":
             self.watch_liveness.heard(plural, seen.namespace, seen.version)
             self.gone(seen.uid, key)
             return
         # A list may leave out the versions before one, and with them a change that was not the operator's.
-        is_echo = event["type"] == "MODIFIED" and self.own_writes.is_echo(key, seen.version)
+        is_echo = kind == "MODIFIED" and self.own_writes.is_echo(key, seen.version)
         if not self._note(key, seen) or is_echo:
             self.own_writes.dropped(key, seen.version)
             return

@@ -33,9 +33,9 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        from importlib.metadata import version  # noqa: PLC0415 - no command needs it
+        from nemo_eval_operator import __version__  # noqa: PLC0415 - it is looked up when it is imported
 
-        typer.echo(f"{PROGRAM} {version('nemo-eval-operator')}")
+        typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 

@@ -56,6 +56,8 @@ class RunOptions:
 
 def spec_of(options: RunOptions, like: NemoEvalJob | None = None) -> JsonObject:
     """Return the spec of the run; `like` is the run of that option. Raises CommandFailed."""
+    if options.benchmark is None and like is None:
+        raise CommandFailed("set --benchmark, or --like with an earlier run", ExitCode.USAGE)
     spec = {} if like is None else _started_again(like.spec)
     if options.benchmark is not None:
         spec.pop("config", None)

@@ -65,8 +65,6 @@ def run(
     from nemo_eval_operator.plugin.durations import seconds_of
     from nemo_eval_operator.plugin.new_run import RunOptions
 
-    if benchmark is None and like is None:
-        raise CommandFailed("set --benchmark, or --like with an earlier run", ExitCode.USAGE)
     if timeout is not None and not wait:
         raise CommandFailed("--timeout needs --wait", ExitCode.USAGE)
     limit = None if timeout is None else seconds_of(timeout)
