@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Final
 
 from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.evaluator.model import shortened
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import Condition
 
@@ -61,8 +62,7 @@ class Outcome:
     message: str
 
     def __post_init__(self) -> None:
-        if len(self.message) > MAX_MESSAGE_CHARACTERS:
-            object.__setattr__(self, "message", f"{self.message[: MAX_MESSAGE_CHARACTERS - 1]}…")
+        object.__setattr__(self, "message", shortened(self.message, MAX_MESSAGE_CHARACTERS))
 
 
 def conditions_of(

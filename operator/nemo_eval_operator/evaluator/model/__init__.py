@@ -24,6 +24,7 @@ from .redaction import (
     readable,
     readable_lines,
     redacted,
+    shortened,
 )
 from .wire import CANCELLING, LIVE_STATES, JobPage, JobStatus, RemoteConfig, RemoteJob, Results
 
@@ -60,4 +61,5 @@ __all__ = [
     "readable",
     "readable_lines",
     "redacted",
+    "shortened",
 ]

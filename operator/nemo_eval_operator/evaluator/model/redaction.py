@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["CONTROLS", "MASK", "escaped", "one_line", "printable", "readable", "readable_lines", "redacted"]
+__all__ = [
+    "CONTROLS",
+    "MASK",
+    "escaped",
+    "one_line",
+    "printable",
+    "readable",
+    "readable_lines",
+    "redacted",
+    "shortened",
+]
 
 MASK: Final = "******"
 """NeMo's own."""
@@ -42,8 +52,12 @@ def readable(text: str, limit: int) -> str:
 
     A text that is cut ends with "…".
     """
-    shown = redacted(one_line(text, MAX_TEXT_CHARACTERS))
-    return f"{shown[: limit - 1]}…" if len(shown) > limit else shown
+    return shortened(redacted(one_line(text, MAX_TEXT_CHARACTERS)), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text` with at most `limit` characters; one that is cut ends with "…"."""
+    return f"{text[: limit - 1]}…" if len(text) > limit else text
 
 
 def readable_lines(text: str, limit: int) -> str:
