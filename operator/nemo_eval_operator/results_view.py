@@ -100,11 +100,11 @@ def _row(score: Score) -> tuple[str, ...]:
 
 
 def _line(sample: ViewedSample) -> str:
-    answer = "(no answer)" if sample.answer is None else _cell(sample.answer)
-    expected = [] if sample.expected is None else [f"expected {_cell(sample.expected)}"]
+    output = "(no output)" if sample.output is None else _cell(sample.output)
+    reference = [] if sample.reference is None else [f"reference {_cell(sample.reference)}"]
     scores = [f"{_cell(name)}={_score(value)}" for name, value in sample.scores.items()]
     error = [] if sample.error is None else [_cell(sample.error)]
-    return " | ".join([f"{_cell(sample.asked)} -> {answer}", *expected, *scores, *error])
+    return " | ".join([f"{_cell(sample.input)} -> {output}", *reference, *scores, *error])
 
 
 def _score(value: float | None) -> str:

@@ -1,6 +1,6 @@
-"""The samples of a results document: what was asked, expected and answered, and the scores.
+"""The samples of a results document: input, reference, output and scores of each.
 
-The evaluation types name their columns differently. Rows are free-form, so the expected answer is looked for
+The evaluation types name their columns differently. Rows are free-form, so the reference is looked for
 under the names that NVIDIA's documentation uses.
 """
 
@@ -20,11 +20,11 @@ from nemo_eval_operator.json_types import JsonObject
 
 __all__ = ["ViewedSample", "as_csv", "csv_text", "samples_of"]
 
-EXPECTED: Final = (
+REFERENCES: Final = (
     *("reference", "reference_answer", "ideal_response", "expected", "expected_answer", "answer", "target"),
     *("label", "ground_truth", "ground_truths", "reference_tool_calls", "tool_calls"),
 )
-"""Names of the column that holds the expected answer; the first that a row has is taken."""
+"""Names of the column that holds the reference (the expected answer); the first that a row has is taken."""
 
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -39,9 +39,9 @@ class ViewedSample:
 
     task: str
     index: str
-    asked: str
-    expected: str | None
-    answer: str | None
+    input: str
+    reference: str | None
+    output: str | None
     scores: Mapping[str, float | None]
     """By metric, or METRIC.SCORE where their names differ; None: it could not be computed."""
     error: str | None
@@ -68,10 +68,10 @@ def samples_of(document: JsonObject) -> dict[str, list[ViewedSample]]:
 def as_csv(samples: Sequence[ViewedSample]) -> str:
     """Return a table with a heading: a line for each sample, a column for each score."""
     names = list(dict.fromkeys(name for sample in samples for name in sample.scores))
-    headings = ["task", "index", "asked", "expected", "answer", *names, "error"]
+    headings = ["task", "index", "input", "reference", "output", *names, "error"]
     rows = [
         [
-            *(sample.task, sample.index, sample.asked, sample.expected, sample.answer),
+            *(sample.task, sample.index, sample.input, sample.reference, sample.output),
             *(sample.scores.get(name) for name in names),
             sample.error,
         ]
@@ -104,9 +104,9 @@ def _sample(task: str, number: int, entry: JsonValue) -> ViewedSample:
     return ViewedSample(
         task=task,
         index=_text(fields.get("index", number)) or "",
-        asked=_text(next(iter(_columns(row)), (None, None))[1]) or "",
-        expected=_expected(fields, row),
-        answer=_text(fields.get("output_text", fields.get("filtered_responses"))),
+        input=_text(next(iter(_columns(row)), (None, None))[1]) or "",
+        reference=_reference(fields, row),
+        output=_text(fields.get("output_text", fields.get("filtered_responses"))),
         scores=dict(_scores(fields.get("scores"))),
         error=_text(error),
     )
@@ -120,11 +120,11 @@ def _columns(row: JsonObject) -> Iterator[tuple[str, JsonValue]]:
         yield from row.items()
 
 
-def _expected(fields: JsonObject, row: JsonObject) -> str | None:
+def _reference(fields: JsonObject, row: JsonObject) -> str | None:
     if "target" in fields:
         return _text(fields["target"])
     columns = dict(_columns(row))
-    return next((_text(columns[name]) for name in EXPECTED if name in columns), None)
+    return next((_text(columns[name]) for name in REFERENCES if name in columns), None)
 
 
 def _scores(metrics: JsonValue) -> Iterator[tuple[str, float | None]]:

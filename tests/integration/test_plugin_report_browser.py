@@ -56,7 +56,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A report with all sections, of runs whose texts have no place to break."""
     api = ClusterApi()
     monkeypatch.setattr(access, "http_client", api.client)
-    hostile = {"asked": LONG, "expected": LONG, "answer": LONG}
+    hostile = {"input": LONG, "reference": LONG, "output": LONG}
     old = put_run(api, "old", answers(BEFORE, **hostile), day=1)
     put_run(api, "other", answers(BEFORE), day=2, model="nvidia/" + "nemotron" * 20)
     name = "new-" + "x" * 200

@@ -73,15 +73,15 @@ def lines(*, wrong: bool) -> list[str]:
     return list(results_lines(evaljob(), DOCUMENT, samples=5, wrong=wrong))[1:]
 
 
-def test_samples_of_every_type_show_what_was_asked_answered_expected_and_scored() -> None:
+def test_samples_of_every_type_show_input_output_reference_and_scores() -> None:
     assert lines(wrong=False) == [
         "\nqa: 2 of 2 samples",
-        "  Capital of France? -> Paris | expected Paris | exact=1",
-        '  Capital of Italy? -> Milan, "I think" | expected Rome | exact=0 | rouge.a=0.5 | rouge.b=none',
+        "  Capital of France? -> Paris | reference Paris | exact=1",
+        '  Capital of Italy? -> Milan, "I think" | reference Rome | exact=0 | rouge.a=0.5 | rouge.b=none',
         "\nsimilar: 1 of 1 sample",
-        "  1 + 1 -> 2 | expected 2",
+        "  1 + 1 -> 2 | reference 2",
         "\ntools: 1 of 1 sample",
-        '  [{"role": "user"}] -> (no answer) | expected [{"name": "f"}] | calls=1 | no conversation',
+        '  [{"role": "user"}] -> (no output) | reference [{"name": "f"}] | calls=1 | no conversation',
     ]
 
 
@@ -94,7 +94,7 @@ def test_only_the_wrong_ones_are_shown_on_request() -> None:
 
 def test_samples_as_csv_have_a_column_for_each_score() -> None:
     assert results_csv(DOCUMENT, wrong=True).splitlines() == [
-        '"task","index","asked","expected","answer","exact","rouge.a","rouge.b","calls","error"',
+        '"task","index","input","reference","output","exact","rouge.a","rouge.b","calls","error"',
         '"qa","1","Capital of Italy?","Rome","Milan, ""I think""",0.0,0.5,"","",""',
         '"tools","0","[{""role"": ""user""}]","[{""name"": ""f""}]","","","","",1.0,"no conversation"',
     ]
@@ -128,7 +128,7 @@ def test_no_cell_of_the_csv_is_a_formula_to_a_spreadsheet(text: str, cell: str) 
 
     heading, row = csv.reader(StringIO(results_csv(json.dumps({"tasks": tasks}), wrong=False), newline=""))
 
-    assert heading == ["task", "index", "asked", "expected", "answer", cell, "error"]
+    assert heading == ["task", "index", "input", "reference", "output", cell, "error"]
     assert row == [cell, "0", cell, cell, cell, "-0.5", cell]
 
 

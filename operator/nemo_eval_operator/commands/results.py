@@ -43,7 +43,7 @@ def results(
     ] = False,
     kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file; default: kubectl's own.")] = None,
 ) -> None:
-    """Show a finished job's scores and samples: what was asked, answered and expected, and their scores."""
+    """Show a finished job's scores, and samples with input, output, reference and scores."""
     from nemo_eval_operator.results_view import NoResults, fetch, results_csv, results_lines
 
     try:

@@ -19,7 +19,7 @@ RESULT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive":
 
 VERDICT_STYLES: Final = {"better": "green", "worse": "bold red"}
 
-WON, LOST = ("+", "green"), ("-", "red")
+BETTER, WORSE = ("+", "green"), ("-", "red")
 """Sign and style of an item that became better, and of one that became worse."""
 
 PAIRING_NOTES: Final = {"Paired": "", "Unpaired": "not paired by item"}
@@ -28,7 +28,7 @@ PAIRING_NOTES: Final = {"Paired": "", "Unpaired": "not paired by item"}
 MAX_NAMED: Final = 3
 """Scores that a note names."""
 
-LABEL_CHARACTERS: Final = 11
+LABEL_CHARACTERS: Final = 16
 
 MAX_TEXT_CHARACTERS: Final = 300
 """Shown of a question or an answer on a terminal."""
@@ -50,8 +50,8 @@ def show_run(run: Run, console: Console) -> None:
     console.print(table)
     if run.scores_left_out:
         console.print(Text(f"{run.scores_left_out} more scores are not shown"))
-    if run.gate is not None:
-        console.print(Text(f"\nGate: {run.gate}", style=RESULT_STYLES.get(run.gate, "")))
+    if run.verdict is not None:
+        console.print(Text(f"\nGate: {run.verdict}", style=RESULT_STYLES.get(run.verdict, "")))
         for one in run.criteria:
             line = Text(f"  {one.result}", style=RESULT_STYLES.get(one.result, ""))
             console.print(line.append(f"  {one.score} ({one.tier}): {one.message}", style=""))
@@ -64,7 +64,7 @@ def show_items(by: str, items: Sequence[Item], console: Console, *, whole: bool)
     for item in items:
         index = f" {item.index}" if item.index else ""
         console.print(Text(f"\n{item.task}{index}  score {_number(item.score) or 'none'}", style="bold"))
-        parts = (("input", item.asked), ("output", item.answer), ("reference", item.expected))
+        parts = (("input", item.input), ("output", item.output), ("reference", item.reference))
         for label, text in (*parts, ("error", item.error)):
             _show_text(label, text, console, whole=whole)
 
@@ -72,15 +72,15 @@ def show_items(by: str, items: Sequence[Item], console: Console, *, whole: bool)
 def show_comparison(
     runs: tuple[Run, Run], found: Comparison, console: Console, *, flips: int, whole: bool
 ) -> None:
-    """Print scores next to each other, their changes, a bar of wins and losses, and flipped items."""
-    console.print(Text(f"A  {runs[0].name}\nB  {runs[1].name}\n"))
+    """Print scores next to each other, their changes, a bar for each score, and the items that changed."""
+    console.print(Text(f"baseline   {runs[0].name}\ncandidate  {runs[1].name}\n"))
     if found.note:
         console.print(Text(f"Not compared: {found.note}", style="yellow"))
     if not found.changes:
         console.print(_values_alone(*runs))
         return
     interval = f"{100 * found.confidence:.4g}% INTERVAL"
-    table = _table("SCORE", "A", "B", "CHANGE", interval, "VERDICT OF B")
+    table = _table("SCORE", "BASELINE", "CANDIDATE", "CHANGE", interval, "VERDICT")
     for change in found.changes:
         table.add_row(
             Text(change.score),
@@ -96,8 +96,8 @@ def show_comparison(
         if not number:
             console.print()
         console.print(_bar(change))
-    _show_flips(found.became_worse, "worse", LOST, console, limit=flips, whole=whole)
-    _show_flips(found.became_better, "better", WON, console, limit=flips, whole=whole)
+    _show_flips(found.became_worse, "worse", WORSE, console, limit=flips, whole=whole)
+    _show_flips(found.became_better, "better", BETTER, console, limit=flips, whole=whole)
 
 
 def _show_notes(found: Comparison, console: Console) -> None:
@@ -118,12 +118,12 @@ def _bar(change: Change) -> Text:
     for count in counts:
         at += count
         ends.append(round(BAR_CELLS * at / total))
-    won, lost, tied = ends[0], ends[1] - ends[0], ends[2] - ends[1]
+    better, worse, equal = ends[0], ends[1] - ends[0], ends[2] - ends[1]
     bar = Text()
-    for (sign, style), cells in ((WON, won), (LOST, lost)):
+    for (sign, style), cells in ((BETTER, better), (WORSE, worse)):
         bar.append(sign * cells, style=style)
-    bar.append("·" * tied, style="bright_black")
-    words = f"  {counts[0]:3} won {counts[1]:3} lost {counts[2]:3} tied  "
+    bar.append("·" * equal, style="bright_black")
+    words = f"  {counts[0]:3} better {counts[1]:3} worse {counts[2]:3} equal  "
     return bar.append(words).append(change.score)
 
 
@@ -144,10 +144,10 @@ def _show_flips(
 
 
 def _show_flip(flip: Flip, console: Console, *, whole: bool) -> None:
-    _show_text("input", flip.asked or f"item {flip.key}", console, whole=whole)
-    _show_text("reference", flip.expected, console, whole=whole)
-    _show_text("output of A", flip.baseline_answer, console, whole=whole)
-    _show_text("output of B", flip.candidate_answer, console, whole=whole)
+    _show_text("input", flip.input or f"item {flip.key}", console, whole=whole)
+    _show_text("reference", flip.reference, console, whole=whole)
+    _show_text("baseline output", flip.baseline_output, console, whole=whole)
+    _show_text("candidate output", flip.candidate_output, console, whole=whole)
 
 
 def _show_text(label: str, text: str | None, console: Console, *, whole: bool) -> None:
@@ -166,7 +166,7 @@ def _cut(text: str, *, whole: bool) -> Iterator[str]:
 
 def _values_alone(first: Run, second: Run) -> Table:
     values = [{one.name: one.value for one in run.scores} for run in (first, second)]
-    table = _table("SCORE", "A", "B")
+    table = _table("SCORE", "BASELINE", "CANDIDATE")
     for name in dict.fromkeys([*values[0], *values[1]]):
         table.add_row(Text(name), _number(values[0].get(name)), _number(values[1].get(name)))
     return table

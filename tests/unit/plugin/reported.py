@@ -30,8 +30,8 @@ def answers(scores: Sequence[float], **texts: str) -> JsonObject:
     ]
     if texts:
         samples[0] |= {
-            "item": {"question": texts["asked"], "answer": texts["expected"]},
-            "output_text": texts["answer"],
+            "item": {"question": texts["input"], "answer": texts["reference"]},
+            "output_text": texts["output"],
         }
     return document(stats(scores), samples)
 

@@ -48,7 +48,7 @@ def test_a_run_is_compared_with_the_baseline_of_its_gate(run: Run, tmp_path: Pat
     report = in_json(run, tmp_path, "new")
 
     (found,) = report["runs"]
-    assert (found["outcome"], found["passed"], found["gate"]) == ("gate failed", False, "Failed")
+    assert (found["outcome"], found["passed"], found["verdict"]) == ("gate failed", False, "Failed")
     assert found["criteria"][0]["message"] == "0.6 is below the minimum 0.7"
     (score,) = found["scores"]
     assert (score["name"], score["value"], score["items"]) == (NAME, 0.76, 50)
@@ -64,8 +64,8 @@ def test_a_run_is_compared_with_the_baseline_of_its_gate(run: Run, tmp_path: Pat
         items = compared[f"became{direction.capitalize()}"]
         flip = items["flips"][0]
         assert (len(items["flips"]), items["leftOut"]) == (count, 0)
-        number = flip["asked"].removeprefix("question ")
-        found_answers = (flip["baselineAnswer"], flip["candidateAnswer"])
+        number = flip["input"].removeprefix("question ")
+        found_answers = (flip["baselineOutput"], flip["candidateOutput"])
         assert found_answers == tuple(f"{answer} {number}" for answer in answers_of)
 
 
@@ -171,8 +171,8 @@ def test_the_page_is_complete_in_itself(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".html", ".md", ".json"])
 def test_texts_of_a_model_are_escaped_and_cut(api: ClusterApi, run: Run, tmp_path: Path, ending: str) -> None:
     long = HOSTILE + "x" * 1024 * 1024
-    put_run(api, "old", answers(BEFORE, asked=long, expected=long, answer="fine"))
-    put_run(api, "new", answers(AFTER, asked=long, expected=long, answer=long))
+    put_run(api, "old", answers(BEFORE, input=long, reference=long, output="fine"))
+    put_run(api, "new", answers(AFTER, input=long, reference=long, output=long))
     api.objects["nemoevaljobs", "team-a", "new"]["status"]["message"] = HOSTILE
     text = written(run, tmp_path / f"report{ending}", "old", "new")
     assert len(text) < 150_000
@@ -203,7 +203,7 @@ def test_a_name_of_a_score_is_no_markup(api: ClusterApi, run: Run, tmp_path: Pat
 def test_credentials_are_masked(api: ClusterApi, run: Run, tmp_path: Path, ending: str) -> None:
     endpoint = {"url": "http://user:hunter2@model.test/v1", "model_id": "m", "api_key": "key-in-plain-text"}
     target = {"type": "model", "model": {"api_endpoint": endpoint}}
-    put_run(api, "new", answers(AFTER, asked="Bearer abcdefghij", expected="a", answer="nvapi-0123456789"))
+    put_run(api, "new", answers(AFTER, input="Bearer abcdefghij", reference="a", output="nvapi-0123456789"))
     api.objects["nemoevaljobs", "team-a", "new"]["spec"] |= {"target": target, "model": None}
     results = api.config_maps["team-a", "new-results"]["data"]
     results["config.json"] = '{"params":{"extra":{"hf_token":"token-in-plain-text"}},"type":"custom"}'

@@ -25,7 +25,7 @@ CONTROLS = {"\x1b", "\x9b", "\u202e"}
 def runs(api: ClusterApi) -> ClusterApi:
     gate = {"verdict": "Failed", "hash": "h", "criteria": [CRITERION]}
     put_run(api, "old", answers(BEFORE))
-    put_run(api, "new", answers(AFTER, asked="6 x 7?", expected="42", answer="41"), status={"gate": gate})
+    put_run(api, "new", answers(AFTER, input="6 x 7?", reference="42", output="41"), status={"gate": gate})
     return api
 
 
@@ -107,11 +107,11 @@ def test_rows_show_the_worst_items_with_input_output_and_reference(run: Run) -> 
     assert out.count("score 0\n") == 3
     everything = json.loads(run("rows", "new", "--worst", "50", "-o", "json")[1])
     assert len(everything) == AFTER.count(0.0)
-    assert {"asked": "6 x 7?", "expected": "42", "answer": "41", "score": 0.0}.items() <= next(
-        one for one in everything if one["expected"] == "42"
+    assert {"input": "6 x 7?", "reference": "42", "output": "41", "score": 0.0}.items() <= next(
+        one for one in everything if one["reference"] == "42"
     ).items()
     out = run("rows", "new", "--worst", "50")[1]
-    assert "\n  input       6 x 7?\n  output      41\n  reference   42\n" in out
+    assert "\n  input            6 x 7?\n  output           41\n  reference        42\n" in out
     table = list(csv.DictReader(io.StringIO(run("rows", "new", "-o", "csv")[1])))
     assert len(table) == 5
 
@@ -128,13 +128,13 @@ def test_a_comparison_has_values_change_interval_verdict_bar_and_flips(run: Run)
     code, out, err = run("compare", "old", "new", "--flips", "2")
     assert (code, err) == (0, "")
     first, second, _, heading, row, *rest = out.splitlines()
-    assert (first, second) == ("A  old", "B  new")
+    assert (first, second) == ("baseline   old", "candidate  new")
     # The first item has another text in the two runs, so that 49 are compared.
-    assert heading.split() == ["SCORE", "A", "B", "CHANGE", "95%", "INTERVAL", "VERDICT", "OF", "B"]
+    assert heading.split() == ["SCORE", "BASELINE", "CANDIDATE", "CHANGE", "95%", "INTERVAL", "VERDICT"]
     assert row.split()[:4] == [NAME, "0.7959", "0.7755", "-0.0204"]
     assert row.rstrip().endswith("no difference shown")
-    (bar,) = [line for line in rest if " won " in line]
-    assert "3 won   4 lost  42 tied" in bar
+    (bar,) = [line for line in rest if " equal " in line]
+    assert "3 better   4 worse  42 equal" in bar
     assert "Items that became better" in out.partition("Items that became worse")[2]
     assert rest.count(f"- {NAME}  1 -> 0") == rest.count(f"+ {NAME}  0 -> 1") == 2
     assert "2 more became worse" in rest
@@ -180,7 +180,7 @@ def test_in_the_gates_direction_less_is_better(api: ClusterApi, run: Run) -> Non
     put_run(api, "new", answers([0.0] * 50), gate=gate)
     out = run("compare", "old", "new")[1]
     assert out.splitlines()[4].rstrip().endswith("better")
-    assert "50 won   0 lost   0 tied" in out
+    assert "50 better   0 worse   0 equal" in out
     assert out.count(f"+ {NAME}  1 -> 0\n") == 5
     assert "45 more became better" in out
     assert "became worse" not in out
@@ -205,7 +205,7 @@ def test_a_run_is_not_compared_with_itself(run: Run) -> None:
 
 def test_texts_of_models_cannot_control_the_terminal(api: ClusterApi, run: Run) -> None:
     put_run(api, "old", answers([1.0] * 40))
-    texts = dict.fromkeys(("asked", "expected", "answer"), HOSTILE)
+    texts = dict.fromkeys(("input", "reference", "output"), HOSTILE)
     put_run(api, "new", answers([0.0] * 40, **texts))
     for words in (("rows", "new", "--worst", "99"), ("compare", "old", "new", "--flips", "20")):
         for output in ("wide", "json", "yaml", "csv"):

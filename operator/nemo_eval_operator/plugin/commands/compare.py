@@ -14,8 +14,8 @@ __all__ = ["compare"]
 
 
 def compare(
-    baseline: Annotated[str, typer.Argument(metavar="A", help="The run to compare with.")],
-    candidate: Annotated[str, typer.Argument(metavar="B", help="The run that is compared.")],
+    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help="The run to compare with.")],
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The run that is compared.")],
     *,
     flips: Annotated[
         int,
@@ -27,9 +27,10 @@ def compare(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Compare run B with run A: scores, change with interval, a verdict, items that became worse or better.
+    """Compare a run with a baseline: changes with intervals, a verdict, and items that changed.
 
-    The statistics are those of gates. Confidence and directions are those of B's gate, where it has one.
+    The statistics are those of gates. Confidence and directions are those of the candidate's gate, where it
+    has one.
     The exit code says nothing about the verdict: use a gate for that.
     """
     from nemo_eval_operator.plugin.access import with_cluster

@@ -105,7 +105,7 @@ def _numbers(report: Report) -> Iterator[tuple[str, float | None]]:
         yield f"{score.name}.low", score.low
         yield f"{score.name}.high", score.high
         yield f"{score.name}.items", score.items
-    if run.gate is not None and run.passed is not None:
+    if run.verdict is not None and run.passed is not None:
         yield "gate_passed", float(run.passed)
 
 
@@ -118,7 +118,7 @@ def _tags(job: NemoEvalJob, report: Report) -> Iterator[tuple[str, str]]:
         "nemo.namespace": job.metadata.namespace,
         "nemo.name": job.metadata.name,
         "nemo.outcome": run.outcome,
-        "nemo.gate": run.gate,
+        "nemo.gate": run.verdict,
         "nemo.job_id": job.status.job_id,
         "nemo.evaluator": used.url if used else None,
         "nemo.config_hash": measured.hash if measured else None,

@@ -82,7 +82,7 @@ def _run(documents: RunDocuments) -> Run:
         benchmark=benchmark_of(job),
         dry_run=job.spec.dry_run,
         confidence=rules.confidence,
-        gate=job.status.gate.verdict.value if job.status.gate else None,
+        verdict=job.status.gate.verdict.value if job.status.gate else None,
         criteria=_criteria(job),
         scores=scores[:MAX_SCORES],
         scores_left_out=max(0, len(scores) - MAX_SCORES),

@@ -71,8 +71,8 @@ def _flip(item: ItemId, compared: Comparison, before: Samples, after: Samples) -
         key=key,
         baseline=compared.before.items[key],
         candidate=compared.after.items[key],
-        asked=sample_text(new or old, "asked"),
-        expected=sample_text(new or old, "expected"),
-        baseline_answer=sample_text(old, "answer"),
-        candidate_answer=sample_text(new, "answer"),
+        input=sample_text(new or old, "input"),
+        reference=sample_text(new or old, "reference"),
+        baseline_output=sample_text(old, "output"),
+        candidate_output=sample_text(new, "output"),
     )

@@ -109,13 +109,13 @@ def _item(task: str, key: str, score: float | None, sample: ViewedSample | None)
         index=name_text(sample.index) if sample else "",
         key=key,
         score=score,
-        asked=sample_text(sample, "asked"),
-        expected=sample_text(sample, "expected"),
-        answer=sample_text(sample, "answer"),
+        input=sample_text(sample, "input"),
+        reference=sample_text(sample, "reference"),
+        output=sample_text(sample, "output"),
         error=name_text(sample.error) if sample and sample.error is not None else None,
     )
 
 
-def sample_text(sample: ViewedSample | None, part: Literal["asked", "expected", "answer"]) -> str | None:
+def sample_text(sample: ViewedSample | None, part: Literal["input", "reference", "output"]) -> str | None:
     """Return a text of a sample, cleaned and cut."""
     return None if sample is None else item_text(getattr(sample, part))

@@ -56,7 +56,7 @@ def _verdict(run: Run) -> str:
 def _gate(run: Run) -> Iterator[str]:
     if not run.criteria:
         return
-    yield from ("", f"### Gate of {_code(run.name)}: {run.gate}", "")
+    yield from ("", f"### Gate of {_code(run.name)}: {run.verdict}", "")
     rows = [(_code(one.score), one.tier, one.result, _code(one.message)) for one in run.criteria]
     yield from _table(("criterion", "tier", "result", "why"), rows)
 
@@ -107,15 +107,15 @@ def _flips(found: Flips, word: str) -> Iterator[str]:
     yield from ("", f"Items that became {word}:", "")
     rows = [
         (
-            _code(flip.asked or flip.key),
+            _code(flip.input or flip.key),
             f"{_code(flip.score)} {flip.baseline:.4g} → {flip.candidate:.4g}",
-            _code(flip.expected or ""),
-            _code(flip.baseline_answer or ""),
-            _code(flip.candidate_answer or ""),
+            _code(flip.reference or ""),
+            _code(flip.baseline_output or ""),
+            _code(flip.candidate_output or ""),
         )
         for flip in found.flips[:MAX_ITEMS]
     ]
-    yield from _table(("item", "score", "expected", "baseline", "candidate"), rows)
+    yield from _table(("input", "score", "reference", "baseline output", "candidate output"), rows)
     more = len(found.flips[MAX_ITEMS:]) + found.left_out
     if more:
         yield from ("", f"{more} more became {word}.")

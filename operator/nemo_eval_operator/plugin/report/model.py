@@ -73,9 +73,9 @@ class Item(Part):
     index: str = ""
     key: str = ""
     score: Number = None
-    asked: str | None = None
-    expected: str | None = None
-    answer: str | None = None
+    input: str | None = None
+    reference: str | None = None
+    output: str | None = None
     error: str | None = None
 
 
@@ -101,7 +101,8 @@ class Run(Part):
     benchmark: str
     dry_run: bool = False
     confidence: float
-    gate: str | None = None
+    verdict: str | None = None
+    """Of the run's gate: Passed, Failed or Inconclusive."""
     criteria: tuple[Criterion, ...] = ()
     scores: tuple[Score, ...] = ()
     scores_left_out: int = 0
@@ -141,10 +142,10 @@ class Flip(Part):
     key: str
     baseline: float
     candidate: float
-    asked: str | None = None
-    expected: str | None = None
-    baseline_answer: str | None = None
-    candidate_answer: str | None = None
+    input: str | None = None
+    reference: str | None = None
+    baseline_output: str | None = None
+    candidate_output: str | None = None
 
 
 class Flips(Part):
