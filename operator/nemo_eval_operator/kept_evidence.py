@@ -1,4 +1,4 @@
-"""Reads the evidence of runs back from the ConfigMaps that keep it, for gates and for comparisons."""
+"""Reads evidence and configs of runs back from the ConfigMaps that keep them, for gates and comparisons."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from nemo_eval_operator.gates import (
     evidence_of,
     unpack,
 )
-from nemo_eval_operator.json_types import JSON_OBJECT
-from nemo_eval_operator.kube import KubeClient
+from nemo_eval_operator.json_types import JSON_OBJECT, JsonObject
+from nemo_eval_operator.kube import KubeClient, KubeRefused
 from nemo_eval_operator.lifecycle.job import HEADER_KEY, ITEMS_KEY
+from nemo_eval_operator.lifecycle.requests import CONFIG_KEY, recorded_config
 from nemo_eval_operator.resources import EvidenceRef, ResultsRef
 from nemo_eval_operator.traces import trace_of
 
-__all__ = ["EvidenceMissing", "load_evidence"]
+__all__ = ["EvidenceMissing", "load_config", "load_evidence"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,22 @@ async def load_evidence(
         logger.error("evidence cannot be made: please report it: %s", trace_of(error))  # noqa: TRY400
         message = f"the results document in ConfigMap {results.config_map} cannot be used as evidence"
         raise EvidenceMissing(CriterionReason.EVIDENCE_UNREADABLE, message) from error
+
+
+async def load_config(
+    kube: KubeClient, namespace: str, results: ResultsRef | None, digest: str | None
+) -> JsonObject | None:
+    """Return the config that a run measured; None where what is kept is not the whole config of this hash.
+
+    Raises KubeError where Kubernetes does not answer.
+    """
+    if results is None or results.config_map is None:
+        return None
+    try:
+        found = await kube.read_config_map(namespace, results.config_map)
+    except KubeRefused:
+        return None
+    return None if found is None else recorded_config(found.texts.get(CONFIG_KEY), digest)
 
 
 async def _text(kube: KubeClient, namespace: str, name: str, key: str) -> str:

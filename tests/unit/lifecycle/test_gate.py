@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nemo_eval_operator.gates import evidence_of, gate_of_spec, judge
+from nemo_eval_operator.gates import CriterionReason, NoBaseline, evidence_of, gate_of_spec, judge
 from nemo_eval_operator.lifecycle import event_of_change, event_of_new_verdict
 from nemo_eval_operator.lifecycle.job import (
     BaselineFound,
@@ -250,6 +250,20 @@ def test_only_equal_configs_are_compared(theirs: str | None, differs: bool) -> N
 
     assert (found is not None) is differs
     assert found is None or found.reason == "BenchmarkDiffers"
+
+
+def test_a_message_of_a_criterion_that_is_too_long_ends_with_an_ellipsis() -> None:
+    job = completed(gate=NAMED)
+    long = NoBaseline(CriterionReason.BENCHMARK_DIFFERS, "x" * 1_000)
+    assert job.spec.gate is not None
+    judgement = judge(gate_of_spec(job.spec.gate), SCORES, long)
+
+    status = status_of(decide_job(job, facts(gate=GateFacts(gate_hash(job), Judged(judgement, None)))))
+
+    assert status.gate is not None
+    (criterion,) = status.gate.criteria or []
+    assert (len(criterion.message), criterion.message[-2:]) == (400, "x…")
+    assert (status.message or "").endswith("x…")
 
 
 def test_a_selector_is_written_as_the_api_server_takes_it() -> None:

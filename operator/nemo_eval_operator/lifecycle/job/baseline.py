@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp
 from nemo_eval_operator.gates import CriterionReason, NoBaseline
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle.conditions import reason_of
+from nemo_eval_operator.lifecycle.requests import differences
 from nemo_eval_operator.resources import (
     BaselineUsed,
     EvidenceRef,
@@ -20,6 +23,9 @@ from nemo_eval_operator.resources import (
 from .gate_hash import baseline_hash
 
 __all__ = ["BaselineFound", "NewestJob", "WaitForBaseline", "choose_named", "difference", "selector_text"]
+
+MAX_FIELDS: Final = 4
+"""Fields that a message names of two configs that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +154,13 @@ def _found(job: NemoEvalJob, baseline: NemoEvalJob) -> BaselineFound:
     return BaselineFound(used, status.evidence_ref, status.results_ref)
 
 
-def difference(job: NemoEvalJob, baseline: BaselineUsed) -> NoBaseline | None:
-    """Return why the two runs did not measure the same; None where they did."""
+def difference(
+    job: NemoEvalJob, baseline: BaselineUsed, configs: tuple[JsonObject, JsonObject] | None = None
+) -> NoBaseline | None:
+    """Return why the two runs did not measure the same; None where they did.
+
+    `configs`: what the baseline and what this run measured, where both can be read.
+    """
     ours = job.status.benchmark.hash if job.status.benchmark else None
     if ours is not None and ours == baseline.benchmark_hash:
         return None
@@ -158,6 +169,9 @@ def difference(job: NemoEvalJob, baseline: BaselineUsed) -> NoBaseline | None:
         return NoBaseline(
             CriterionReason.BENCHMARK_DIFFERS, f"the config that {which} measured is not recorded"
         )
+    if configs is not None and (fields := differences(*configs).text(MAX_FIELDS)):
+        message = f"the baseline {baseline.name} and this run measured different configs: {fields}"
+        return NoBaseline(CriterionReason.BENCHMARK_DIFFERS, message)
     return NoBaseline(
         CriterionReason.BENCHMARK_DIFFERS,
         f"the baseline {baseline.name} measured another config ({_short(baseline.benchmark_hash)}) than "

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
+from nemo_eval_operator.evaluator.model import shortened
 from nemo_eval_operator.gates import CriterionResult, Judgement, Result
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of
 from nemo_eval_operator.lifecycle.steps import JobStep, JudgeGate, WriteStatus, write_or_wait
@@ -165,7 +166,7 @@ def _weakest(judgement: Judgement) -> str | None:
 
 def _criterion(one: CriterionResult) -> CriterionStatus:
     known = {name: value for name, value in asdict(one).items() if not _is_infinite(value)}
-    message = one.message[:MAX_CRITERION_CHARACTERS]
+    message = shortened(one.message, MAX_CRITERION_CHARACTERS)
     return CriterionStatus.model_validate({**known, "message": message})
 
 
@@ -180,7 +181,7 @@ def _message(found: Judged) -> str:
     required = [one for one in judgement.criteria if one.tier is not Tier.ADVISORY]
     decisive = [one for one in required if _decides(one, judgement.verdict)] or required
     named = "; ".join(
-        f"{one.score}: {one.message[:MAX_CRITERION_CHARACTERS]}" for one in decisive[:MAX_NAMED]
+        f"{one.score}: {shortened(one.message, MAX_CRITERION_CHARACTERS)}" for one in decisive[:MAX_NAMED]
     )
     more = f"; and {len(decisive) - MAX_NAMED} more" if len(decisive) > MAX_NAMED else ""
     words = {Result.PASSED: "the gate passed", Result.FAILED: "the gate failed"}

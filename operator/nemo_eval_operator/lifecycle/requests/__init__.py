@@ -4,8 +4,9 @@ from .allowed_hosts import AllowedHosts, HostNotAllowed, check_hosts
 from .bodies import SecretValues, carries_config, config_body, config_name, job_body, model_name
 from .dataset_rows import MAX_DATASET_BYTES, BadRows, DatasetRows, rows_in
 from .datasets import Datasets, UnusableDataset, check_size, dataset_refs, with_rows, with_rows_recorded
+from .differences import Difference, Differences, differences
 from .drift import digest_of, drifted_paths, keeps_secret, leftover_paths, update_body
-from .measured import CONFIG_KEY, config_document, measured_config
+from .measured import CONFIG_KEY, config_document, measured_config, recorded_config
 from .plain_secrets import event_of_plain_secrets, mask_plain_secrets, plain_secrets
 from .secret_guard import ALLOW_LABEL, is_released, not_released
 from .target_paths import UnusableSpec, UnusableTargetPath
@@ -22,6 +23,8 @@ __all__ = [
     "BadRows",
     "DatasetRows",
     "Datasets",
+    "Difference",
+    "Differences",
     "HostNotAllowed",
     "SecretValues",
     "Tenancy",
@@ -38,6 +41,7 @@ __all__ = [
     "config_document",
     "config_name",
     "dataset_refs",
+    "differences",
     "digest_of",
     "drifted_paths",
     "event_of_plain_secrets",
@@ -51,6 +55,7 @@ __all__ = [
     "model_name",
     "not_released",
     "plain_secrets",
+    "recorded_config",
     "rows_in",
     "update_body",
     "with_rows",

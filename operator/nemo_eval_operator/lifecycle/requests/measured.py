@@ -12,17 +12,17 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
 
 from nemo_eval_operator.evaluator.model import MASK
-from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.json_types import JSON_OBJECT, JsonObject
 from nemo_eval_operator.resources import MeasuredConfig, NemoBenchmark, NemoEvalJob
 
 from .bodies import config_in_full
 from .plain_secrets import mask_plain_secrets
 
-__all__ = ["CONFIG_KEY", "config_document", "measured_config"]
+__all__ = ["CONFIG_KEY", "config_document", "measured_config", "recorded_config"]
 
 CONFIG_KEY: Final = "config.json"
 """Key of the config in the results ConfigMap."""
@@ -57,7 +57,7 @@ def measured_config(
     return MeasuredConfig(
         name=None if benchmark is None else benchmark.metadata.name,
         generation=source.metadata.generation,
-        hash=f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
+        hash=_hash(text),
         config=text if len(text.encode()) <= MAX_CONFIG_BYTES else None,
         limit_samples=_limit_in(config),
     )
@@ -79,6 +79,21 @@ def config_document(job: NemoEvalJob) -> str | None:
         )
     }
     return to_json(note, indent=1).decode()
+
+
+def recorded_config(text: str | None, digest: str | None) -> JsonObject | None:
+    """Return the config in the text of CONFIG_KEY; None where it is not the whole config with this hash."""
+    if text is None or len(text) > MAX_CONFIG_BYTES or _hash(text) != digest:
+        return None
+    try:
+        return JSON_OBJECT.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _hash(text: str) -> str:
+    # Not of the operator's making, a text may have lone surrogates, which UTF-8 does not have.
+    return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
 
 
 def _limit_in(config: JsonObject) -> int | None:

@@ -17,7 +17,8 @@ from nemo_eval_operator.gates import (
     judge,
     not_judged,
 )
-from nemo_eval_operator.kept_evidence import EvidenceMissing, load_evidence
+from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.kept_evidence import EvidenceMissing, load_config, load_evidence
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.lifecycle.job import (
@@ -139,8 +140,9 @@ class GateJudge:
             return await self._loaded(job, kept)
         if not isinstance(chosen, BaselineFound):
             return None, chosen
-        if (differs := difference(job, chosen.used)) is not None:
-            return chosen.used, differs
+        if difference(job, chosen.used) is not None:
+            configs = await self._configs(job, chosen)
+            return chosen.used, await asyncio.to_thread(difference, job, chosen.used, configs)
         try:
             evidence = await load_evidence(
                 self._kube, job.metadata.namespace, chosen.evidence, chosen.results
@@ -152,6 +154,17 @@ class GateJudge:
             return chosen.used, evidence
         update = {"config_map": copy.config_map, "digest": copy.digest}
         return chosen.used.model_copy(update=update), evidence
+
+    async def _configs(
+        self, job: NemoEvalJob, baseline: BaselineFound
+    ) -> tuple[JsonObject, JsonObject] | None:
+        """The configs that the baseline and the job measured; None where one cannot be read."""
+        namespace, measured = job.metadata.namespace, job.status.benchmark
+        theirs = await load_config(self._kube, namespace, baseline.results, baseline.used.benchmark_hash)
+        if theirs is None or measured is None:
+            return None
+        ours = await load_config(self._kube, namespace, job.status.results_ref, measured.hash)
+        return None if ours is None else (theirs, ours)
 
     async def _loaded(self, job: NemoEvalJob, used: BaselineUsed) -> Baseline:
         """The baseline that an earlier gate of this attempt was judged by, whatever became of it since."""
