@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import httpx
 
+from bench.scale.bursts import MAX_JOBS, TIMES, Bursts, measure_burst
 from bench.scale.measure import Bench, Figures, Subject, measure
 from bench.scale.objects import Objects
 from bench.scale.report import Runs, earlier_runs, write_report
@@ -115,6 +116,9 @@ async def _all(
     async with httpx_client(Credentials.find(stage.cluster.kubeconfig)) as kube:
         kube.timeout = httpx.Timeout(120)
         runs = Runs(limit=await _api_limit(stage, kube))
+        for count in (size for size in sizes if size <= MAX_JOBS):
+            runs.bursts += await _bursts(stage, kube, subjects, count)
+            report(runs)
         for count in sizes:
             for subject in subjects:
                 runs.figures.append(await _one(stage, kube, subject, count))
@@ -152,6 +156,16 @@ async def _one(stage: Stage, kube: httpx.AsyncClient, subject: str, count: int) 
     async with _bench(stage, kube, f"{subject}-{count}") as (bench, url):
         start = SUBJECTS[subject](stage, bench.namespace, url)
         return await measure(start, count, bench, stop=stage.processes.remove)
+
+
+async def _bursts(stage: Stage, kube: httpx.AsyncClient, subjects: list[str], count: int) -> list[Bursts]:
+    found = {subject: Bursts(subject, count) for subject in subjects}
+    for number in range(1, TIMES + 1):
+        for subject, bursts in found.items():
+            async with _bench(stage, kube, f"{subject}-{count}-burst-{number}") as (bench, url):
+                start = SUBJECTS[subject](stage, bench.namespace, url)
+                await measure_burst(start, bursts, bench, stop=stage.processes.remove)
+    return list(found.values())
 
 
 async def _short(stage: Stage, kube: httpx.AsyncClient, subject: str, count: int) -> ShortJobs:

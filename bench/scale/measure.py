@@ -7,8 +7,8 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
 
@@ -71,9 +71,6 @@ class Figures:
     duplicates: int = 0
     lost: int = 0
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
@@ -92,7 +89,7 @@ async def measure(subject: Subject, count: int, bench: Bench, *, stop: Callable[
     async with objects.watched():
         async with lag.probing(health):
             await _singles(subject, objects, figures, bench)
-            drained = await _drain(subject, objects, operator, figures, bench)
+            drained = await drain(subject, objects, operator, figures, bench)
             await _stand_still(operator, health, figures, bench)
         figures.peak_rss_mib = peak_rss_mib(operator.pid)
         stop(operator)
@@ -129,7 +126,7 @@ async def _singles(subject: Subject, objects: Objects, figures: Figures, bench: 
     )
 
 
-async def _drain(subject: Subject, objects: Objects, operator: Child, figures: Figures, bench: Bench) -> bool:
+async def drain(subject: Subject, objects: Objects, operator: Child, figures: Figures, bench: Bench) -> bool:
     """All at once; False where they were not all submitted within the limit."""
     names = [f"job-{number:05d}" for number in range(figures.jobs)]
     used, started = cpu_seconds(operator.pid), time.time()
@@ -287,4 +284,4 @@ def shown(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.3g}"
 
 
-__all__ = ["Bench", "Figures", "Subject", "measure", "quantile", "shown", "telling_progress"]
+__all__ = ["Bench", "Figures", "Subject", "drain", "measure", "quantile", "shown", "telling_progress"]

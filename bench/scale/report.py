@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from bench.scale.bursts import TIMES, Bursts
 from bench.scale.measure import Figures, shown
 from bench.scale.short_jobs import JOB_SECONDS, ShortJobs
 from bench.scale.targets import as_table, targets
 
-Run = TypeVar("Run", Figures, ShortJobs)
+Run = TypeVar("Run", Figures, ShortJobs, Bursts)
 
 ROWS: Final = {
     "single_submitted_p50": "one job, idle: apply to submitted, p50 (s)",
@@ -51,6 +52,12 @@ SHORT_ROWS: Final = {
     "duplicates": "duplicates",
     "lost": "lost",
 }
+BURST_ROWS: Final = {
+    "median_per_second": "submitted (jobs/s), median",
+    "lowest_per_second": "lowest",
+    "highest_per_second": "highest",
+    "median_cpu_per_1000": "CPU for 1,000 submissions (s), median",
+}
 PLOTS: Final = {
     "submitted_p99": "apply to submitted, p99 (s)",
     "drained_per_second": "submitted (jobs/s)",
@@ -71,6 +78,7 @@ class Runs:
     limit: dict[str, float]
     figures: list[Figures] = field(default_factory=list)
     short: list[ShortJobs] = field(default_factory=list)
+    bursts: list[Bursts] = field(default_factory=list)
 
 
 def write_report(
@@ -80,8 +88,10 @@ def write_report(
     directory.mkdir(parents=True, exist_ok=True)
     figures, kept = _merged(runs.figures, earlier.figures if earlier else [])
     short, kept_short = _merged(runs.short, earlier.short if earlier else [])
+    bursts, kept_bursts = _merged(runs.bursts, earlier.bursts if earlier else [])
     names = [f"{one.subject} {one.jobs:,}" for one in kept]
     names += [f"{one.subject} {one.jobs:,} short" for one in kept_short]
+    names += [f"{one.subject} {one.jobs:,} in turn" for one in kept_bursts]
     if names:
         remark += f" Of an earlier run on this machine: {', '.join(names)}."
     limits = (
@@ -90,10 +100,12 @@ def write_report(
         f"{runs.limit['status_patches_per_second']:.0f} status patches a second."
     )
     parts = ["# What one replica carries", f"Written by `make bench`. Machine: {machine}.", limits, remark]
-    parts += ["## Targets", as_table(targets(figures, short, runs.limit))]
+    parts += ["## Targets", as_table(targets(figures, short, bursts, runs.limit))]
     parts += ["## Side by side", _table(figures, ROWS)]
     if short:
         parts += [f"## All at once, each for {JOB_SECONDS:.0f} s", _table(short, SHORT_ROWS)]
+    if bursts:
+        parts += [f"## The burst alone, {TIMES} times in turn", _table(bursts, BURST_ROWS)]
     parts += ["![the same as plots](scale.png)"]
     text = "\n\n".join(parts)
     print(f"\n{text}")
@@ -101,8 +113,9 @@ def write_report(
     document = {
         "machine": machine,
         "limit": runs.limit,
-        "figures": [one.as_json() for one in figures],
-        "short": [one.as_json() for one in short],
+        "figures": [asdict(one) for one in figures],
+        "short": [asdict(one) for one in short],
+        "bursts": [asdict(one) for one in bursts],
     }
     (directory / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
     _plot(directory / "scale.png", figures)
@@ -120,6 +133,7 @@ def earlier_runs(directory: Path, machine: str) -> Runs | None:
         limit=document["limit"],
         figures=[Figures(**one) for one in document["figures"]],
         short=[ShortJobs(**one) for one in document.get("short", ())],
+        bursts=[Bursts(**one) for one in document.get("bursts", ())],
     )
 
 
@@ -131,7 +145,7 @@ def _merged(measured: Sequence[Run], earlier: Sequence[Run]) -> tuple[list[Run],
     return sorted(every, key=lambda one: (one.jobs, one.subject != "operator")), kept
 
 
-def _table(runs: Sequence[Figures] | Sequence[ShortJobs], rows: Mapping[str, str]) -> str:
+def _table(runs: Sequence[Figures] | Sequence[ShortJobs] | Sequence[Bursts], rows: Mapping[str, str]) -> str:
     heads = [f"{one.subject} {one.jobs:,}" for one in runs]
     lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     for key, label in rows.items():
@@ -139,7 +153,7 @@ def _table(runs: Sequence[Figures] | Sequence[ShortJobs], rows: Mapping[str, str
     return "\n".join(lines)
 
 
-def _cell(one: Figures | ShortJobs, key: str) -> str:
+def _cell(one: Figures | ShortJobs | Bursts, key: str) -> str:
     if key == "requests_per_sweep" and one.subject != "operator":
         return "no sweeps"
     return shown(getattr(one, key))

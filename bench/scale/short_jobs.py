@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from bench.scale.measure import Bench, Subject, quantile, shown, telling_progress
 from bench.scale.objects import Objects
@@ -31,9 +31,6 @@ class ShortJobs:
     loop_lag_p99: float | None = None
     duplicates: int = 0
     lost: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 async def measure_short_jobs(

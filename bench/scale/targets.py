@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from bench.scale.bursts import Bursts
 from bench.scale.measure import FINISHED_AT_ONCE, Figures, shown
 from bench.scale.short_jobs import JOB_SECONDS, ShortJobs
 
@@ -41,22 +42,29 @@ class Target:
         return f"| {self.what} | {wanted} | {shown(self.value)} | {'yes' if self.met else '**no**'} |"
 
 
-def targets(figures: Sequence[Figures], short: Sequence[ShortJobs], limit: dict[str, float]) -> list[Target]:
+def targets(
+    figures: Sequence[Figures],
+    short: Sequence[ShortJobs],
+    bursts: Sequence[Bursts],
+    limit: dict[str, float],
+) -> list[Target]:
     """Of each size beside the baseline, of the operator's largest run, and how costs grow with size."""
     ours = [one for one in figures if one.subject == "operator"]
     if not ours:
         return []
     short_ours = [one for one in short if one.subject == "operator"]
     return [
-        *_beside_baseline(figures),
+        *_beside_baseline(figures, bursts),
         *_of_one(ours[-1], limit),
         *(target for one in short_ours for target in _of_short(one)),
         *_growth(ours),
     ]
 
 
-def _beside_baseline(figures: Sequence[Figures]) -> Iterator[Target]:
+def _beside_baseline(figures: Sequence[Figures], bursts: Sequence[Bursts]) -> Iterator[Target]:
+    """Compare medians of bursts in turn where there are some: one burst depends on the machine's speed."""
     by_run = {(one.subject, one.jobs): one.drained_per_second for one in figures}
+    by_run |= {(one.subject, one.jobs): one.median_per_second for one in bursts}
     for (subject, jobs), ours in by_run.items():
         if subject == "operator" and ("baseline", jobs) in by_run:
             theirs = by_run["baseline", jobs]
