@@ -18,8 +18,9 @@ from .screen import style_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-__all__ = ["Format", "can_redraw", "console_for", "document_text", "format_of"]
+__all__ = ["Format", "can_redraw", "console_for", "document_text", "format_of", "print_table", "rows_text"]
 
 UNLIMITED_COLUMNS: Final = 100_000
 """Columns where the output is not a terminal, or with -o wide: nothing is cut or wrapped."""
@@ -33,29 +34,42 @@ class Format(StrEnum):
     JSON = "json"
     YAML = "yaml"
     CSV = "csv"
+    NAME = "name"
+    """Only `get` has it."""
+
+    @property
+    def is_table(self) -> bool:
+        """Return whether people read it."""
+        return self in {Format.TABLE, Format.WIDE}
 
 
-def format_of(text: str | None) -> Format:
-    """Return the format of the option -o. Raises CommandFailed."""
-    try:
-        return Format(text or Format.TABLE)
-    except ValueError:
-        known = ", ".join(one for one in Format if one is not Format.TABLE)
-        raise CommandFailed(f"{text!r} is not an output format: use one of {known}", ExitCode.USAGE) from None
+def format_of(text: str | None, *, names: bool = False) -> Format:
+    """Return the format of the option -o; `names`: -o name is one. Raises CommandFailed."""
+    known = [one for one in Format if names or one is not Format.NAME]
+    chosen = text or Format.TABLE
+    if chosen not in known:
+        listed = ", ".join(known)
+        raise CommandFailed(f"{text!r} is not an output format: use one of {listed}", ExitCode.USAGE)
+    return Format(chosen)
 
 
-def document_text(output: Format, documents: Sequence[JsonObject]) -> str:
-    """Return the documents as one list, without control characters; what JSON and YAML read is unchanged."""
-    if output is Format.CSV:
-        from nemo_eval_operator.samples_view import csv_text  # noqa: PLC0415 - most commands need no CSV
+def rows_text(output: Format, rows: Sequence[JsonObject]) -> str:
+    """Return the rows as a list in JSON or YAML, or as CSV with a heading."""
+    if output is not Format.CSV:
+        return document_text(output, [*rows])
+    from nemo_eval_operator.samples_view import csv_text  # noqa: PLC0415 - most commands need no CSV
 
-        headings = list(dict.fromkeys(name for one in documents for name in one))
-        return csv_text(headings, [[_cell(one.get(name)) for name in headings] for one in documents])
+    headings = list(dict.fromkeys(name for one in rows for name in one))
+    return csv_text(headings, [[_cell(one.get(name)) for name in headings] for one in rows])
+
+
+def document_text(output: Format, document: JsonValue) -> str:
+    """Return the document as YAML or JSON without control characters; what is read from it is unchanged."""
     if output is Format.YAML:
         import yaml  # noqa: PLC0415 - most commands need no YAML
 
-        return str(yaml.safe_dump(list(documents), sort_keys=False, width=UNLIMITED_COLUMNS))
-    return _json(list(documents)) + "\n"
+        return str(yaml.safe_dump(document, sort_keys=False, width=UNLIMITED_COLUMNS))
+    return _json(document) + "\n"
 
 
 def _cell(value: JsonValue) -> str | float | None:
@@ -84,6 +98,14 @@ def console_for(*, no_color: bool, wide: bool = False) -> Console:
         emoji=False,
         soft_wrap=wide or not is_terminal,
     )
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print the table without blanks at the ends of its lines."""
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        console.file.write(f"{line.rstrip()}\n")
 
 
 def can_redraw(console: Console) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import cause_of
 
 from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
 from .report import (
     Comparison,
-    Item,
+    Flips,
     Run,
     RunDocuments,
+    Worst,
     build_report,
     read_documents,
     rules_of,
@@ -21,7 +24,10 @@ from .report import (
     worst_of,
 )
 
-__all__ = ["compared_runs", "run_with_scores", "worst_rows"]
+__all__ = ["as_document", "compared_runs", "run_with_scores", "score_rows", "worst_rows"]
+
+REPORTED_ALONE: Final = {"config", "target", "environment", "provenance", "worst", "worst_by", "notes"}
+"""Parts of a run that only reports show; notes go to standard error."""
 
 
 async def run_with_scores(cluster: Cluster, name: str) -> Run:
@@ -30,15 +36,37 @@ async def run_with_scores(cluster: Cluster, name: str) -> Run:
     return run
 
 
-async def compared_runs(cluster: Cluster, baseline: str, candidate: str) -> tuple[Run, Run, Comparison]:
-    """Return two runs and how the second compares with the first.
+def score_rows(run: Run) -> list[JsonObject]:
+    """Return a row for each score."""
+    return [one.model_dump(by_alias=True, exclude={"distribution"}) for one in run.scores]
+
+
+def as_document(run: Run) -> JsonObject:
+    """Return the run's verdict and scores for programs: what a report has besides is left out."""
+    document: JsonObject = run.model_dump(by_alias=True, mode="json", exclude=REPORTED_ALONE)
+    return document | {"scores": [*score_rows(run)]}
+
+
+async def compared_runs(
+    cluster: Cluster, baseline: str, candidate: str, *, flips: int
+) -> tuple[Run, Run, Comparison]:
+    """Return two runs and how the second compares with the first, with so many flips of each direction.
 
     Raises CommandFailed where one has no scores, KubeError.
     """
     if baseline == candidate:
         raise CommandFailed(f"{baseline} cannot be compared with itself: name two runs", ExitCode.USAGE)
     (first, second), (comparison,) = await _read(cluster, baseline, candidate)
-    return first, second, comparison
+    shown = {
+        "became_worse": _first(comparison.became_worse, flips),
+        "became_better": _first(comparison.became_better, flips),
+    }
+    return first, second, comparison.model_copy(update=shown)
+
+
+def _first(found: Flips, limit: int) -> Flips:
+    left_out = found.left_out + max(0, len(found.flips) - limit)
+    return Flips(flips=found.flips[:limit], left_out=left_out)
 
 
 async def _read(cluster: Cluster, *names: str) -> tuple[tuple[Run, ...], tuple[Comparison, ...]]:
@@ -49,7 +77,7 @@ async def _read(cluster: Cluster, *names: str) -> tuple[tuple[Run, ...], tuple[C
     return report.runs, report.comparisons
 
 
-async def worst_rows(cluster: Cluster, name: str, *, limit: int) -> tuple[str, tuple[Item, ...], str]:
+async def worst_rows(cluster: Cluster, name: str, *, limit: int) -> tuple[str, Worst, str]:
     """Return the score that items are ordered by, the worst items, and why texts of some are missing.
 
     Raises CommandFailed where there are none, KubeError.

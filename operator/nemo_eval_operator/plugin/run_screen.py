@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import typer
 from rich.live import Live
 
-from .output import can_redraw, console_for
+from .output import can_redraw, console_for, print_table
 from .run_list import ChangedLines, watch_rows
 from .run_rows import RunRow
 from .run_table import run_table
@@ -16,12 +16,9 @@ __all__ = ["print_rows", "watch_on_screen"]
 
 
 def print_rows(rows: Sequence[RunRow], *, no_color: bool, namespaces: bool, wide: bool) -> None:
-    """Print the table once, without blanks at the ends of its lines."""
+    """Print the table once."""
     console = console_for(no_color=no_color, wide=wide)
-    with console.capture() as printed:
-        console.print(run_table(rows, console=console, namespaces=namespaces, wide=wide))
-    for line in printed.get().splitlines():
-        console.file.write(f"{line.rstrip()}\n")
+    print_table(console, run_table(rows, console=console, namespaces=namespaces, wide=wide))
 
 
 async def watch_on_screen(

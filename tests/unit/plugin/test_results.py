@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.unit.gates.documents import NAME, stats
 from tests.unit.lifecycle.objects import evaljob, followed
@@ -38,8 +39,18 @@ def test_results_have_scores_with_intervals_and_the_verdict(run: Run) -> None:
     assert row.split() == [NAME, "0.76", "0.6259", "to", "0.857", "50"]
     assert "Gate: Failed" in rest
     assert f"  Failed  {NAME} (Critical): 0.6 is below the minimum 0.7" in rest
-    (score,) = json.loads(run("results", "new", "-o", "json")[1])
+
+
+@pytest.mark.usefixtures("runs")
+def test_programs_read_the_verdict_of_the_gate_with_the_scores(run: Run) -> None:
+    found = json.loads(run("results", "new", "-o", "json")[1])
+    assert (found["name"], found["verdict"], found["outcome"]) == ("new", "Failed", "succeeded")
+    assert found["criteria"][0]["message"] == "0.6 is below the minimum 0.7"
+    (score,) = found["scores"]
     assert (score["name"], score["value"], score["items"]) == (NAME, 0.76, 50)
+    assert yaml.safe_load(run("results", "new", "-o", "yaml")[1]) == found
+    (row,) = csv.DictReader(io.StringIO(run("results", "new", "-o", "csv")[1]))
+    assert (row["name"], row["value"]) == (NAME, "0.76")
 
 
 @pytest.mark.usefixtures("runs")
@@ -103,8 +114,8 @@ def test_a_run_without_results_says_why_and_what_to_do(api: ClusterApi, run: Run
 def test_rows_show_the_worst_items_with_input_output_and_reference(run: Run) -> None:
     code, out, _ = run("rows", "new", "--worst", "3")
     assert code == 0
-    assert out.splitlines()[0] == f"3 worst by {NAME}"
-    assert out.count("score 0\n") == 3
+    assert out.splitlines()[0] == f"3 worst by {NAME}; 9 more items have the score 0"
+    assert out.count("  score 0\n") == 3
     everything = json.loads(run("rows", "new", "--worst", "50", "-o", "json")[1])
     assert len(everything) == AFTER.count(0.0)
     assert {"input": "6 x 7?", "reference": "42", "output": "41", "score": 0.0}.items() <= next(
@@ -112,15 +123,16 @@ def test_rows_show_the_worst_items_with_input_output_and_reference(run: Run) -> 
     ).items()
     out = run("rows", "new", "--worst", "50")[1]
     assert "\n  input            6 x 7?\n  output           41\n  reference        42\n" in out
-    table = list(csv.DictReader(io.StringIO(run("rows", "new", "-o", "csv")[1])))
-    assert len(table) == 5
+    code, out, err = run("rows", "new", "-o", "csv")
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 5
+    assert err == "7 more items have the score 0\n"
 
 
 def test_rows_of_a_run_in_which_all_items_are_perfect_or_all_failed(api: ClusterApi, run: Run) -> None:
     put_run(api, "good", answers([1.0] * 9))
     put_run(api, "bad", answers([0.0] * 9))
     assert run("rows", "good")[1] == f"All items have the same score by {NAME}\n"
-    assert run("rows", "bad")[1].startswith(f"5 worst by {NAME}\n")
+    assert run("rows", "bad")[1].startswith(f"5 worst by {NAME}; 4 more items have the score 0\n")
 
 
 @pytest.mark.usefixtures("runs")
@@ -139,8 +151,20 @@ def test_a_comparison_has_values_change_interval_verdict_bar_and_flips(run: Run)
     assert rest.count(f"- {NAME}  1 -> 0") == rest.count(f"+ {NAME}  0 -> 1") == 2
     assert "2 more became worse" in rest
     assert "1 more became better" in rest
-    changes = json.loads(run("compare", "old", "new", "-o", "json")[1])
-    assert changes[0]["verdict"] == "no difference shown"
+
+
+@pytest.mark.usefixtures("runs")
+def test_programs_read_changes_and_flips(run: Run) -> None:
+    found = json.loads(run("compare", "old", "new", "--flips", "2", "-o", "json")[1])
+    assert (found["baseline"], found["candidate"], found["confidence"]) == ("old", "new", 0.95)
+    assert [(one["score"], one["verdict"]) for one in found["changes"]] == [(NAME, "no difference shown")]
+    for direction, values, more in (("becameWorse", (1, 0), 2), ("becameBetter", (0, 1), 1)):
+        flips = found[direction]
+        assert [(one["baseline"], one["candidate"]) for one in flips["flips"]] == [values] * 2
+        assert flips["leftOut"] == more
+    assert yaml.safe_load(run("compare", "old", "new", "--flips", "2", "-o", "yaml")[1]) == found
+    (row,) = csv.DictReader(io.StringIO(run("compare", "old", "new", "-o", "csv")[1]))
+    assert (row["score"], row["better"], row["worse"], row["equal"]) == (NAME, "3", "4", "42")
 
 
 def test_a_clear_change_is_named(api: ClusterApi, run: Run) -> None:

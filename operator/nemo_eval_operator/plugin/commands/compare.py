@@ -34,22 +34,27 @@ def compare(
     The exit code says nothing about the verdict: use a gate for that.
     """
     from nemo_eval_operator.plugin.access import with_cluster
-    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of
-    from nemo_eval_operator.plugin.result_screen import show_comparison
+    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of, rows_text
     from nemo_eval_operator.plugin.run_results import compared_runs
 
     chosen = format_of(output)
     first, second, found = with_cluster(
-        access_of(namespace, context, kubeconfig), lambda cluster: compared_runs(cluster, baseline, candidate)
+        access_of(namespace, context, kubeconfig),
+        lambda cluster: compared_runs(cluster, baseline, candidate, flips=flips),
     )
     for note in dict.fromkeys((*first.notes, *second.notes)):
         typer.echo(note, err=True)
-    if chosen in {Format.TABLE, Format.WIDE}:
+    if chosen.is_table:
+        from nemo_eval_operator.plugin.comparison_screen import show_comparison
+
         is_wide = chosen is Format.WIDE
-        console = console_for(no_color=no_color, wide=is_wide)
-        show_comparison((first, second), found, console, flips=flips, whole=is_wide)
+        show_comparison((first, second), found, console_for(no_color=no_color, wide=is_wide), whole=is_wide)
         return ExitCode.PASSED
     if found.note:
         typer.echo(found.note, err=True)
-    typer.echo(document_text(chosen, [one.model_dump(by_alias=True) for one in found.changes]), nl=False)
+    if chosen is Format.CSV:
+        rows = [one.model_dump(by_alias=True) for one in found.changes]
+        typer.echo(rows_text(chosen, rows), nl=False)
+    else:
+        typer.echo(document_text(chosen, found.model_dump(by_alias=True, mode="json")), nl=False)
     return ExitCode.PASSED

@@ -33,7 +33,7 @@ def doctor(
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.doctor import Level, examine, finding_lines
-    from nemo_eval_operator.plugin.output import Format, document_text, format_of
+    from nemo_eval_operator.plugin.output import format_of, rows_text
     from nemo_eval_operator.plugin.screen import style_of, window_width
 
     chosen = format_of(output)
@@ -41,9 +41,9 @@ def doctor(
         access_of(namespace, context, kubeconfig),
         lambda cluster: examine(cluster, operator_namespace=operator_namespace, lease=lease),
     )
-    if chosen in {Format.TABLE, Format.WIDE}:
+    if chosen.is_table:
         for line in finding_lines(found, style=style_of(no_color=no_color), width=window_width()):
             typer.echo(line)
     else:
-        typer.echo(document_text(chosen, [one.as_json() for one in found]), nl=False)
+        typer.echo(rows_text(chosen, [one.as_json() for one in found]), nl=False)
     return ExitCode.FAILED if any(one.level is Level.ERROR for one in found) else ExitCode.PASSED

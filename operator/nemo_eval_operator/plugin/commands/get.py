@@ -38,7 +38,7 @@ def get(
     where the output is not a terminal, each change is printed as a line.
     """
     from nemo_eval_operator.plugin.access import with_cluster
-    from nemo_eval_operator.plugin.output import Format, document_text, format_of
+    from nemo_eval_operator.plugin.output import Format, format_of, rows_text
     from nemo_eval_operator.plugin.run_list import read_rows
     from nemo_eval_operator.plugin.run_screen import print_rows, watch_on_screen
 
@@ -64,7 +64,7 @@ def get(
 
     where, rows = with_cluster(access, read)
     if not is_table:
-        typer.echo(document_text(chosen, [row.as_json() for row in rows]), nl=False)
+        typer.echo(rows_text(chosen, [row.as_json() for row in rows]), nl=False)
     elif rows:
         print_rows(rows, **look)
     else:

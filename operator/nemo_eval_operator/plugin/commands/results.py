@@ -25,9 +25,8 @@ def results(
     Intervals need the right to get ConfigMaps; without it the scores of status are shown.
     """
     from nemo_eval_operator.plugin.access import with_cluster
-    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of
-    from nemo_eval_operator.plugin.result_screen import show_run
-    from nemo_eval_operator.plugin.run_results import run_with_scores
+    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of, rows_text
+    from nemo_eval_operator.plugin.run_results import as_document, run_with_scores, score_rows
 
     chosen = format_of(output)
     run = with_cluster(
@@ -35,9 +34,12 @@ def results(
     )
     for note in run.notes:
         typer.echo(note, err=True)
-    if chosen in {Format.TABLE, Format.WIDE}:
+    if chosen.is_table:
+        from nemo_eval_operator.plugin.result_screen import show_run
+
         show_run(run, console_for(no_color=no_color, wide=chosen is Format.WIDE))
+    elif chosen is Format.CSV:
+        typer.echo(rows_text(chosen, score_rows(run)), nl=False)
     else:
-        scores = [one.model_dump(by_alias=True, exclude={"distribution"}) for one in run.scores]
-        typer.echo(document_text(chosen, scores), nl=False)
+        typer.echo(document_text(chosen, as_document(run)), nl=False)
     return ExitCode.PASSED

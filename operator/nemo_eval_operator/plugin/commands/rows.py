@@ -29,19 +29,22 @@ def rows(
     items. Items with the best score of the run are not shown.
     """
     from nemo_eval_operator.plugin.access import with_cluster
-    from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of
-    from nemo_eval_operator.plugin.result_screen import show_items
+    from nemo_eval_operator.plugin.output import Format, console_for, format_of, rows_text
     from nemo_eval_operator.plugin.run_results import worst_rows
 
     chosen = format_of(output)
-    by, items, note = with_cluster(
+    by, found, note = with_cluster(
         access_of(namespace, context, kubeconfig), lambda cluster: worst_rows(cluster, name, limit=worst)
     )
     if note:
         typer.echo(note, err=True)
-    if chosen in {Format.TABLE, Format.WIDE}:
+    if chosen.is_table:
+        from nemo_eval_operator.plugin.result_screen import show_items
+
         is_wide = chosen is Format.WIDE
-        show_items(by, items, console_for(no_color=no_color, wide=is_wide), whole=is_wide)
-    else:
-        typer.echo(document_text(chosen, [one.model_dump(by_alias=True) for one in items]), nl=False)
+        show_items(by, found, console_for(no_color=no_color, wide=is_wide), whole=is_wide)
+        return ExitCode.PASSED
+    if found.note:
+        typer.echo(found.note, err=True)
+    typer.echo(rows_text(chosen, [one.model_dump(by_alias=True) for one in found.items]), nl=False)
     return ExitCode.PASSED

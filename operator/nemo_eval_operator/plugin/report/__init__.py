@@ -7,7 +7,7 @@ cleaned before it enters the report.
 
 from .building import build_report
 from .html import ReportNeedsExtra, as_html
-from .items import samples_by_key, worst_of
+from .items import Worst, samples_by_key, worst_of
 from .markdown import as_markdown
 from .model import Change, Comparison, Flip, Flips, Item, Report, Run
 from .reading import Documents, RunDocuments, read_documents
@@ -24,6 +24,7 @@ __all__ = [
     "ReportNeedsExtra",
     "Run",
     "RunDocuments",
+    "Worst",
     "as_html",
     "as_markdown",
     "build_report",

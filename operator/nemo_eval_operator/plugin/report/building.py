@@ -87,7 +87,7 @@ def _run(documents: RunDocuments) -> Run:
         scores=scores[:MAX_SCORES],
         scores_left_out=max(0, len(scores) - MAX_SCORES),
         worst_by=name_text(by.name) if by else None,
-        worst=worst_of(by, rules.direction_of(by.name), samples) if by else (),
+        worst=worst_of(by, rules.direction_of(by.name), samples).items if by else (),
         config=config_of(documents),
         target=target_of(job),
         environment=environment_of(documents),

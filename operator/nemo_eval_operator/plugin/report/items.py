@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import JsonValue
@@ -16,7 +17,16 @@ from nemo_eval_operator.samples_view import ViewedSample, samples_of
 from .model import Distribution, Item
 from .texts import item_text, name_text
 
-__all__ = ["Samples", "distribution_of", "of_task", "sample_text", "samples_by_key", "split_of", "worst_of"]
+__all__ = [
+    "Samples",
+    "Worst",
+    "distribution_of",
+    "of_task",
+    "sample_text",
+    "samples_by_key",
+    "split_of",
+    "worst_of",
+]
 
 BINS: Final = 20
 """Parts that the range of scores is divided into."""
@@ -50,15 +60,31 @@ def _raw_samples(document: JsonObject | None, task: str) -> list[JsonValue]:
             return []
 
 
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The items with the worst scores, as many as were asked for."""
+
+    items: tuple[Item, ...] = ()
+    more_equal: int = 0
+    """Items that are left out although they are not better than the last one of `items`."""
+
+    @property
+    def note(self) -> str:
+        """Return how many there are besides these; empty where there are none."""
+        if not self.more_equal:
+            return ""
+        score = self.items[-1].score
+        subject = "1 more item has" if self.more_equal == 1 else f"{self.more_equal} more items have"
+        return f"{subject} {'no score' if score is None else f'the score {score:.4g}'}"
+
+
 def worst_of(
     score: ScoreEvidence, direction: Direction, samples: Samples, *, limit: int = MAX_WORST
-) -> tuple[Item, ...]:
+) -> Worst:
     """Return the items with an error, and then those with the worst scores."""
     task, found = of_task(score.name, samples)
-    failed = [
-        _item(task, key, None, sample)
-        for key, sample in found.items()
-        if sample.error is not None and key not in score.items
+    failed: list[tuple[str, float | None]] = [
+        (key, None) for key, sample in found.items() if sample.error is not None and key not in score.items
     ]
     sign = 1 if direction is Direction.HIGHER else -1
     ordered = sorted(score.items.items(), key=lambda item: (sign * item[1], item[0]))
@@ -67,8 +93,12 @@ def worst_of(
     if min(values, default=best) == best != sign * PERFECT[direction]:
         # All failed in the same way: none of them is good.
         best = math.inf
-    worst = [_item(task, key, value, found.get(key)) for key, value in ordered if sign * value < best]
-    return tuple([*failed, *worst][:limit])
+    ranked = [*failed, *((key, value) for key, value in ordered if sign * value < best)]
+    shown = ranked[:limit]
+    return Worst(
+        tuple(_item(task, key, value, found.get(key)) for key, value in shown),
+        sum(value == shown[-1][1] for _, value in ranked[limit:]) if shown else 0,
+    )
 
 
 def split_of(compared: Comparison, direction: Direction) -> tuple[int, int, int] | None:

@@ -1,0 +1,140 @@
+"""The screen of `kubectl nemoeval compare`: scores with their changes, bars, and the items that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .output import print_table
+from .report import Change, Comparison, Flip, Flips, Run
+from .result_screen import GAP, interval_text, number_text, result_table, show_text
+from .score_names import shortened
+
+__all__ = ["show_comparison"]
+
+BAR_CELLS: Final = 24
+
+VERDICT_STYLES: Final = {"better": "green", "worse": "bold red"}
+
+WRAPPED_VERDICT: Final = len("no difference")
+"""Width of the verdicts where the console is narrow: a longer one goes on in the next line."""
+
+BETTER, WORSE = ("+", "green"), ("-", "red")
+"""Sign and style of an item that became better, and of one that became worse."""
+
+PAIRING_NOTES: Final = {"Paired": "", "Unpaired": "not paired by item"}
+"""What a comparison lacks, by its evidence."""
+
+MAX_NAMED: Final = 3
+"""Scores that a note names."""
+
+
+def show_comparison(runs: tuple[Run, Run], found: Comparison, console: Console, *, whole: bool) -> None:
+    """Print scores next to each other, their changes, a bar for each score, and the items that changed.
+
+    `whole`: texts of items are not cut. Names of scores lose their beginnings where the console is narrow.
+    """
+    console.print(Text(f"baseline   {runs[0].name}\ncandidate  {runs[1].name}\n"))
+    if found.note:
+        console.print(Text(f"Not compared: {found.note}", style="yellow"))
+    if not found.changes:
+        print_table(console, _values_alone(*runs))
+        return
+    print_table(console, _changes(found, console.width))
+    _show_notes(found, console)
+    paired = [one for one in found.changes if one.better is not None]
+    if paired:
+        console.print()
+        _show_bars(paired, console)
+    _show_flips(found.became_worse, "worse", WORSE, console, whole=whole)
+    _show_flips(found.became_better, "better", BETTER, console, whole=whole)
+
+
+def _changes(found: Comparison, width: int) -> Table:
+    heads = ("SCORE", "BASELINE", "CANDIDATE", "CHANGE", f"{100 * found.confidence:.4g}% INTERVAL", "VERDICT")
+    rows = [
+        (
+            change.score,
+            number_text(change.baseline),
+            number_text(change.candidate),
+            f"{change.delta:+.4f}",
+            interval_text(change.low, change.high, form="+.4f"),
+            change.verdict,
+        )
+        for change in found.changes
+    ]
+    names, *others, verdicts = ([*map(len, column)] for column in zip(heads, *rows, strict=True))
+    room = width - sum(map(max, others)) - GAP * len(others) - GAP
+    table = result_table(*heads)
+    if max(names) + max(verdicts) > room:
+        table.columns[-1].width = min(WRAPPED_VERDICT, max(verdicts))
+        room -= table.columns[-1].width
+        table.columns[0].no_wrap = True
+    shown = shortened([name for name, *_ in rows], min(room, max(names)))
+    for name, (_, *cells, verdict) in zip(shown, rows, strict=True):
+        table.add_row(Text(name), *cells, Text(verdict, style=VERDICT_STYLES.get(verdict, "")))
+    return table
+
+
+def _show_notes(found: Comparison, console: Console) -> None:
+    """Print what stands in the way of a verdict, or of a better comparison, once for all scores of a kind."""
+    scores: dict[str, list[str]] = {}
+    for change in found.changes:
+        if note := change.note or PAIRING_NOTES.get(change.evidence, "compared by the values alone"):
+            scores.setdefault(note, []).append(change.score)
+    for number, (note, names) in enumerate(scores.items()):
+        start = "" if number else "\n"
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        console.print(Text(f"{start}{', '.join(names[:MAX_NAMED])}{more}: {note}", style="yellow"))
+
+
+def _show_bars(changes: Sequence[Change], console: Console) -> None:
+    bars = [_bar(change) for change in changes]
+    room = console.width - max(bar.cell_len for bar in bars)
+    for bar, name in zip(bars, shortened([one.score for one in changes], room), strict=True):
+        console.print(bar.append(name))
+
+
+def _bar(change: Change) -> Text:
+    counts = (change.better or 0, change.worse or 0, change.equal or 0)
+    total, ends, at = sum(counts) or 1, [], 0
+    for count in counts:
+        at += count
+        ends.append(round(BAR_CELLS * at / total))
+    better, worse, equal = ends[0], ends[1] - ends[0], ends[2] - ends[1]
+    bar = Text()
+    for (sign, style), cells in ((BETTER, better), (WORSE, worse)):
+        bar.append(sign * cells, style=style)
+    bar.append("·" * equal, style="bright_black")
+    return bar.append(f"  {counts[0]:3} better {counts[1]:3} worse {counts[2]:3} equal  ")
+
+
+def _show_flips(found: Flips, word: str, sign: tuple[str, str], console: Console, *, whole: bool) -> None:
+    if not found.flips:
+        return
+    console.print(Text(f"\nItems that became {word}, the largest change first", style="bold"))
+    for flip in found.flips:
+        values = f" {flip.score}  {number_text(flip.baseline)} -> {number_text(flip.candidate)}"
+        console.print(Text("\n").append(*sign).append(values, style="bold"))
+        _show_flip(flip, console, whole=whole)
+    if found.left_out:
+        console.print(Text(f"\n{found.left_out} more became {word}"))
+
+
+def _show_flip(flip: Flip, console: Console, *, whole: bool) -> None:
+    show_text("input", flip.input or f"item {flip.key}", console, whole=whole)
+    show_text("reference", flip.reference, console, whole=whole)
+    show_text("baseline output", flip.baseline_output, console, whole=whole)
+    show_text("candidate output", flip.candidate_output, console, whole=whole)
+
+
+def _values_alone(first: Run, second: Run) -> Table:
+    values = [{one.name: one.value for one in run.scores} for run in (first, second)]
+    table = result_table("SCORE", "BASELINE", "CANDIDATE")
+    for name in dict.fromkeys([*values[0], *values[1]]):
+        table.add_row(Text(name), number_text(values[0].get(name)), number_text(values[1].get(name)))
+    return table
