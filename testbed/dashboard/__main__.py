@@ -16,7 +16,7 @@ from typing import Final
 
 import jinja2
 
-from nemo_eval_operator.plugin.report.charts import Axis
+from nemo_eval_operator.plugin.report.axes import Axis
 from testbed.browser import chromium
 from testbed.dashboard.panels import Panel, panels
 from testbed.page import open_browser

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nemo_eval_operator.plugin.report.charts import Axis
+from nemo_eval_operator.plugin.report.axes import Axis
 from testbed.chart import CHART
 from testbed.prometheus import Prometheus
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from nemo_eval_operator.plugin.report.charts import Axis
+from nemo_eval_operator.plugin.report.axes import Axis
 from testbed.chart import template
 from testbed.cluster import Cluster
 from testbed.dashboard.panels import as_sent, panels

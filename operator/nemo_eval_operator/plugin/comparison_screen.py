@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from .report import Change, Comparison, Flip, Flips, Run
 from .result_screen import GAP, interval_text, number_text, result_table, show_text
 from .score_names import shortened
 
-__all__ = ["show_comparison"]
+__all__ = ["show_comparison", "why_not_compared"]
 
 BAR_CELLS: Final = 24
 
@@ -26,8 +26,8 @@ WRAPPED_VERDICT: Final = len("no difference")
 BETTER, WORSE = ("+", "green"), ("-", "red")
 """Sign and style of an item that became better, and of one that became worse."""
 
-PAIRING_NOTES: Final = {"Paired": "", "Unpaired": "not paired by item"}
-"""What a comparison lacks, by its evidence."""
+MAX_FIELDS: Final = 8
+"""Fields of configs that are shown where they differ."""
 
 MAX_NAMED: Final = 3
 """Scores that a note names."""
@@ -40,7 +40,7 @@ def show_comparison(runs: tuple[Run, Run], found: Comparison, console: Console, 
     """
     console.print(Text(f"baseline   {runs[0].name}\ncandidate  {runs[1].name}\n"))
     if found.note:
-        console.print(Text(f"Not compared: {found.note}", style="yellow"))
+        _show_why_not(found, console)
     if not found.changes:
         print_table(console, _values_alone(*runs))
         return
@@ -61,8 +61,8 @@ def _changes(found: Comparison, width: int) -> Table:
             change.score,
             number_text(change.baseline),
             number_text(change.candidate),
-            f"{change.delta:+.4f}",
-            interval_text(change.low, change.high, form="+.4f"),
+            f"{change.delta:{change.form}}",
+            interval_text(change.low, change.high, form=change.form),
             change.verdict,
         )
         for change in found.changes
@@ -80,11 +80,33 @@ def _changes(found: Comparison, width: int) -> Table:
     return table
 
 
+def why_not_compared(found: Comparison) -> str:
+    """Return in one line why nothing was compared, with the first fields of the configs that differ."""
+    fields = "; ".join(_fields(found))
+    return f"{found.note}: {fields}" if fields else found.note
+
+
+def _show_why_not(found: Comparison, console: Console) -> None:
+    console.print(Text(f"Not compared: {found.note}", style="yellow"))
+    for line in _fields(found):
+        console.print(Text(f"  {line}"))
+    console.print()
+
+
+def _fields(found: Comparison) -> Iterator[str]:
+    """The first fields of the configs that differ, which is why the runs are not compared."""
+    fields = [one for one in found.differences if one.document == "config"]
+    for one in fields[:MAX_FIELDS]:
+        yield f"{one.path}: {one.baseline} and {one.candidate}"
+    if len(fields) > MAX_FIELDS:
+        yield "and more, which `kubectl nemoeval report` lists"
+
+
 def _show_notes(found: Comparison, console: Console) -> None:
     """Print what stands in the way of a verdict, or of a better comparison, once for all scores of a kind."""
     scores: dict[str, list[str]] = {}
     for change in found.changes:
-        if note := change.note or PAIRING_NOTES.get(change.evidence, "compared by the values alone"):
+        if note := change.note or ("" if change.evidence == "Paired" else change.pairing):
             scores.setdefault(note, []).append(change.score)
     for number, (note, names) in enumerate(scores.items()):
         start = "" if number else "\n"

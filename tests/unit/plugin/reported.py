@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,6 @@ from tests.unit.gates.documents import NAME, document, stats
 from tests.unit.lifecycle.objects import condition, evaljob, finished
 from tests.unit.plugin.cluster_api import ClusterApi
 
-HASH = f"sha256:{'ab' * 32}"
 CONFIG = '{"params":{"limit_samples":50},"type":"custom"}'
 CRITERION = {"score": NAME, "tier": "Critical", "result": "Failed", "message": "0.6 is below the minimum 0.7"}
 
@@ -44,12 +44,13 @@ def put_run(
     day: int = 1,
     status: Mapping[str, Any] | None = None,
     model: str = "meta/llama-3.1-8b-instruct",
+    config: str = CONFIG,
     **spec: Any,
 ) -> Packed:
     """Put a run that succeeded, its results and its evidence."""
     packed = pack(evidence_of(results))
     keep(api, f"{name}-evidence", packed)
-    kept = {"results.json": json.dumps(results), "config.json": CONFIG}
+    kept = {"results.json": json.dumps(results), "config.json": config}
     api.config_maps["team-a", f"{name}-results"] = config_map(f"{name}-results", kept)
     value = evidence_of(results).scores[0].value
     job = evaljob(
@@ -60,7 +61,7 @@ def put_run(
             attempt=1,
             jobId=f"eval-of-{name}",
             evaluator={"url": "http://evaluator.test", "connection": "team-a/prod"},
-            benchmark={"name": "qa", "generation": 3, "hash": HASH},
+            benchmark={"name": "qa", "generation": 3, "hash": hash_of(config)},
             scores=[{"task": "qa", "metric": "answered", "score": "string-check", "value": value}],
             resultsRef={"configMap": f"{name}-results", "key": "results.json"},
             evidenceRef={"configMap": f"{name}-evidence", "digest": packed.digest},
@@ -93,9 +94,20 @@ def config_map(
     }
 
 
+def hash_of(config: str) -> str:
+    """Return the hash of a config, as the operator records it."""
+    return f"sha256:{hashlib.sha256(config.encode()).hexdigest()}"
+
+
 def gate_status(baseline: str, packed: Packed) -> dict[str, Any]:
     """Return the status of a run that failed its gate against the baseline."""
-    used = {"name": baseline, "uid": f"uid-of-{baseline}", "attempt": 1, "choice": "c", "benchmarkHash": HASH}
+    used = {
+        "name": baseline,
+        "uid": f"uid-of-{baseline}",
+        "attempt": 1,
+        "choice": "c",
+        "benchmarkHash": hash_of(CONFIG),
+    }
     kept = {"configMap": f"{baseline}-evidence", "digest": packed.digest}
     return {
         "gate": {

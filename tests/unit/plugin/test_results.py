@@ -95,7 +95,8 @@ def test_what_stands_in_the_way_of_a_verdict_is_said_once(api: ClusterApi, run: 
     put_run(api, "old", with_bleu(BEFORE[30:]))
     put_run(api, "new", with_bleu(AFTER[30:]))
     out = run("compare", "old", "new")[1]
-    assert "\nqa/bleu/sentence: 20 items are too few for an interval\n" in out
+    enough = "30 are enough (spec.gate.minimumItems)"
+    assert f"\nqa/bleu/sentence: 20 items are too few for an interval: {enough}\n" in out
     assert out.count("too few") == 1
 
 
@@ -216,9 +217,18 @@ def test_runs_of_different_configs_are_shown_and_not_compared(api: ClusterApi, r
     put_run(api, "other", answers(AFTER), status={})
     api.objects["nemoevaljobs", "team-a", "other"]["status"] |= other
     out = run("compare", "old", "other")[1]
-    assert out.splitlines()[3].startswith("Not compared: these runs measured different configs")
-    assert out.splitlines()[5].split() == [NAME, "0.8", "0.76"]
+    why = "Not compared: old and other measured different configs"
+    assert out.splitlines()[2:5] == ["", f"{why}: their status.benchmark.hash differs", ""]
+    assert out.splitlines()[6].split() == [NAME, "0.8", "0.76"]
     assert "CHANGE" not in out
+
+    put_run(api, "other", answers(AFTER), config='{"params":{"temperature":0},"type":"custom"}')
+    fields = ["  params.limit_samples: 50 and not set", "  params.temperature: not set and 0"]
+    assert run("compare", "old", "other")[1].splitlines()[2:7] == ["", why, *fields, ""]
+    assert run("compare", "old", "other", "-o", "json")[2] == (
+        "old and other measured different configs: params.limit_samples: 50 and not set; "
+        "params.temperature: not set and 0\n"
+    )
 
 
 @pytest.mark.usefixtures("runs")

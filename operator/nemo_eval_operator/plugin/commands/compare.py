@@ -51,7 +51,9 @@ def compare(
         show_comparison((first, second), found, console_for(no_color=no_color, wide=is_wide), whole=is_wide)
         return ExitCode.PASSED
     if found.note:
-        typer.echo(found.note, err=True)
+        from nemo_eval_operator.plugin.comparison_screen import why_not_compared
+
+        typer.echo(why_not_compared(found), err=True)
     if chosen is Format.CSV:
         rows = [one.model_dump(by_alias=True) for one in found.changes]
         typer.echo(rows_text(chosen, rows), nl=False)

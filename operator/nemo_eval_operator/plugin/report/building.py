@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from nemo_eval_operator import __version__
 from nemo_eval_operator.clock import timestamp
+from nemo_eval_operator.gates import CriterionReason
 from nemo_eval_operator.lifecycle import cause_of
 from nemo_eval_operator.plugin.exit_codes import ExitCode
 from nemo_eval_operator.plugin.outcome import ending_of, stage_of
@@ -14,11 +16,13 @@ from nemo_eval_operator.resources import NemoEvalJob
 
 from .comparing import compare_runs
 from .details import benchmark_of, config_of, environment_of, model_of, provenance_of, target_of
+from .differing import Measured, differing
 from .history import histories_of
 from .items import samples_by_key, worst_of
 from .model import Comparison, Criterion, Report, Run
 from .reading import Documents, RunDocuments
 from .scores import measured_scores, rules_of, scores_in_status, worst_first
+from .summary import summary_of
 from .texts import name_text
 
 __all__ = ["build_report"]
@@ -34,12 +38,14 @@ def build_report(documents: Documents, *, now: datetime) -> Report:
     """Return the report. Of several runs, the first is the one that the others are compared with."""
     names = [one.job.metadata.name for one in documents.runs]
     title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    runs, comparisons = tuple(map(_run, documents.runs)), _comparisons(documents)
     return Report(
         title=name_text(title),
         generated=timestamp(now),
         version=__version__,
-        runs=tuple(map(_run, documents.runs)),
-        comparisons=_comparisons(documents),
+        summary=summary_of(runs, comparisons),
+        runs=runs,
+        comparisons=comparisons,
         histories=histories_of([one.job for one in documents.runs], documents.siblings),
         notes=tuple(map(name_text, documents.notes)),
     )
@@ -48,21 +54,27 @@ def build_report(documents: Documents, *, now: datetime) -> Report:
 def _comparisons(documents: Documents) -> tuple[Comparison, ...]:
     first, *others = documents.runs
     if others:
-        return tuple(
-            compare_runs(first.kept, one.kept, rules_of(one.job), difference=_difference(first.job, one.job))
-            for one in others
-        )
-    if documents.baseline is None:
+        return tuple(_compared(first, one) for one in others)
+    baseline = documents.baseline
+    if baseline is None:
         return ()
-    return (compare_runs(documents.baseline, first.kept, rules_of(first.job)),)
+    before = Measured.of(baseline.job, baseline.kept) if baseline.job else Measured.of_deleted(baseline.used)
+    found = differing(before, Measured.of(first.job, first.kept))
+    if not found.why:
+        found = replace(found, why=_reason_of_gate(first.job))
+    return (compare_runs(baseline.kept, first.kept, rules_of(first.job), found),)
 
 
-def _difference(first: NemoEvalJob, second: NemoEvalJob) -> str:
-    """Return why the two runs did not measure the same; empty where they did."""
-    before, after = first.status.benchmark, second.status.benchmark
-    if before is None or after is None or before.hash == after.hash:
-        return ""
-    return "these runs measured different configs: their status.benchmark.hash differs"
+def _compared(before: RunDocuments, after: RunDocuments) -> Comparison:
+    found = differing(*(Measured.of(one.job, one.kept) for one in (before, after)))
+    return compare_runs(before.kept, after.kept, rules_of(after.job), found)
+
+
+def _reason_of_gate(job: NemoEvalJob) -> str:
+    """Return why the gate took the baseline's config for another one; empty where it did not."""
+    criteria = job.status.gate.criteria if job.status.gate else None
+    differs = CriterionReason.BENCHMARK_DIFFERS
+    return next((one.message for one in criteria or () if one.reason == differs), "")
 
 
 def _run(documents: RunDocuments) -> Run:

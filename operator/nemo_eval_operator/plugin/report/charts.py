@@ -5,15 +5,15 @@ Percentages let a chart have any width while its text keeps its size, on a phone
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from .axes import Axis, Tick, axis_of
 from .model import Change, Comparison, History, Report, Run
 
-__all__ = ["Axis", "Bar", "Charts", "HistoryChart", "Mark", "Panel", "Row", "SplitRow", "charts_of"]
+__all__ = ["Bar", "Charts", "HistoryChart", "Mark", "Panel", "Row", "SplitRow", "charts_of"]
 
 MAX_ROWS: Final = 24
 """Scores in the chart of scores; the table has the others."""
@@ -24,42 +24,14 @@ MAX_PANELS: Final = 12
 COLOURS: Final = 6
 """Colours of runs or models; they repeat after that."""
 
-TICKS: Final = 5
-"""Intervals between ticks of an axis, about."""
-
 INSET: Final = 4.0
 """Percent of the height that stay free above and below a history's points."""
 
+MAX_LABELLED_BARS: Final = 5
+"""Bars of a distribution that each have room for their count."""
+
 LEFT: Final = 12.0
 """Percent of the width that stay free for the labels of a history."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A labelled position of an axis."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A range of values."""
-
-    low: float
-    high: float
-
-    def at(self, value: float) -> float:
-        """Return the position of a value in percent, within the axis."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(100 * min(max(share, 0.0), 1.0), 3)
-
-    @property
-    def ticks(self) -> list[Tick]:
-        """Ticks at round values."""
-        step = _round_step((self.high - self.low) / TICKS)
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [Tick(self.at(n * step), f"{n * step:.6g}") for n in range(first, last + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +80,8 @@ class Bar:
     width: float
     height: float
     text: str
+    label: str
+    """The count, where there is room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +93,8 @@ class Panel:
     colour: int
     low: str
     high: str
+    highest: str
+    """Items of the highest bar, where bars have no labels."""
     bars: tuple[Bar, ...]
 
 
@@ -179,7 +155,7 @@ def _rows(runs: Sequence[Run]) -> Iterator[Row]:
         ]
         if not found:
             continue
-        axis = _axis(
+        axis = axis_of(
             value
             for *_, score in found
             for value in (score.value, score.low, score.high)
@@ -212,22 +188,25 @@ def _panels(runs: Sequence[Run]) -> Iterator[Panel]:
                 continue
             total, highest = sum(found.counts), max(*found.counts, 1)
             width = 100 / len(found.counts)
+            has_labels = len(found.counts) <= MAX_LABELLED_BARS
             bars = tuple(
                 Bar(
                     left=round(index * width + width * 0.06, 3),
                     width=round(width * 0.88, 3),
-                    height=round(90 * count / highest, 3),
+                    height=round(80 * count / highest, 3),
                     text=f"{count:,} of {total:,} items",
+                    label=f"{count:,}" if has_labels else "",
                 )
                 for index, count in enumerate(found.counts)
             )
             low, high = f"{found.low:.4g}", f"{found.high:.4g}"
-            yield Panel(score.name, run.name, number % COLOURS, low, high, bars)
+            most = "" if has_labels else f"highest bar: {highest:,}"
+            yield Panel(score.name, run.name, number % COLOURS, low, high, most, bars)
 
 
 def _history(history: History) -> HistoryChart:
     points = history.points
-    axis = _axis(point.value for point in points)
+    axis = axis_of(point.value for point in points)
     models = list(dict.fromkeys(point.model for point in points))
 
     def height(value: float) -> float:
@@ -249,37 +228,21 @@ def _history(history: History) -> HistoryChart:
     for model in models:
         of_model = [dot for dot, point in zip(dots, points, strict=True) if point.model == model]
         lines += pairwise(of_model)
+    first, last = _ends(points[0].time, points[-1].time)
     return HistoryChart(
         label=f"{history.benchmark}: {history.score}",
         ticks=tuple(Tick(height(float(tick.label)), tick.label) for tick in axis.ticks),
         dots=tuple(dots),
         lines=tuple(lines),
         models=tuple(models),
-        first=points[0].time[:10],
-        last=points[-1].time[:10],
+        first=first,
+        last=last,
         has_other_configs=not all(point.same_config for point in points),
     )
 
 
-def _axis(values: Iterable[float]) -> Axis:
-    """Return 0 to 1 or 0 to 100 where the values fit, else a range of round values around them."""
-    found = list(values)
-    low, high = min(found), max(found)
-    if low >= 0 and high <= 1:
-        return Axis(0.0, 1.0)
-    if low >= 0 and high <= 100:  # noqa: PLR2004 - percent
-        return Axis(0.0, 100.0) if high > 20 else Axis(0.0, _rounded_up(high))  # noqa: PLR2004 - a fifth of it
-    spread = (high - low) or abs(high) or 1.0
-    step = _round_step(spread / TICKS)
-    return Axis(math.floor(low / step) * step, (math.floor(high / step) + 1) * step)
-
-
-def _rounded_up(value: float) -> float:
-    step = _round_step(value / TICKS)
-    return math.ceil(value / step) * step
-
-
-def _round_step(least: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, which is no less than `least`."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
+def _ends(first: str, last: str) -> tuple[str, str]:
+    """Return the dates of two timestamps; with times where the dates are equal."""
+    if first[:10] != last[:10]:
+        return first[:10], last[:10]
+    return first.replace("T", " "), last.replace("T", " ")

@@ -8,6 +8,7 @@ from nemo_eval_operator.gates import Comparison as Compared
 from nemo_eval_operator.gates import Interval, ScoreEvidence, compare
 from nemo_eval_operator.resources import Direction
 
+from .differing import Differing
 from .flips import flips_of
 from .items import samples_by_key, split_of
 from .model import Change, Comparison
@@ -20,11 +21,9 @@ __all__ = ["compare_runs"]
 MAX_CHANGES: Final = 100
 
 
-def compare_runs(
-    before: KeptResults, after: KeptResults, rules: Rules, *, difference: str = ""
-) -> Comparison:
-    """Return how `after` compares with `before`; `difference`: why they cannot be compared."""
-    pairs = [] if difference else _pairs(before, after)[:MAX_CHANGES]
+def compare_runs(before: KeptResults, after: KeptResults, rules: Rules, differing: Differing) -> Comparison:
+    """Return how `after` compares with `before`."""
+    pairs = [] if differing.why else _pairs(before, after)[:MAX_CHANGES]
     scores = [(compare(*pair, rules.confidence), rules.direction_of(pair[1].name)) for pair in pairs]
     worse, better = flips_of(
         scores, before=samples_by_key(before.document), after=samples_by_key(after.document)
@@ -37,7 +36,9 @@ def compare_runs(
         changes=tuple(changes),
         became_worse=worse,
         became_better=better,
-        note=name_text(difference or ("" if changes else _nothing_compared(before, after))),
+        differences=differing.fields,
+        differences_left_out=differing.left_out,
+        note=name_text(differing.why or ("" if changes else _nothing_compared(before, after))),
     )
 
 
@@ -56,9 +57,11 @@ def _change(found: Compared, direction: Direction, rules: Rules) -> Change:
     better, worse, equal = split_of(found, direction) or (None, None, None)
     is_enough = found.is_exact or found.items >= rules.minimum_items
     interval = found.interval if is_enough else None
-    note = found.items_differ or (
-        "" if is_enough or found.interval is None else f"{found.items} items are too few for an interval"
+    too_few = (
+        f"{found.items} items are too few for an interval: {rules.minimum_items} are enough "
+        "(spec.gate.minimumItems)"
     )
+    note = found.items_differ or ("" if is_enough or found.interval is None else too_few)
     return Change(
         score=name_text(found.after.name),
         baseline=found.baseline,

@@ -15,7 +15,15 @@ from .model import Fact
 from .reading import RunDocuments
 from .texts import document_text, name_text
 
-__all__ = ["benchmark_of", "config_of", "environment_of", "model_of", "provenance_of", "target_of"]
+__all__ = [
+    "benchmark_of",
+    "config_of",
+    "environment_of",
+    "model_of",
+    "provenance_of",
+    "target_document",
+    "target_of",
+]
 
 
 def model_of(job: NemoEvalJob) -> str:
@@ -45,9 +53,15 @@ def config_of(documents: RunDocuments) -> str | None:
 
 def target_of(job: NemoEvalJob) -> str | None:
     """Return the target, or the model by name."""
+    document = target_document(job)
+    return None if document is None else _masked(document)
+
+
+def target_document(job: NemoEvalJob) -> JsonObject | None:
+    """Return the target as it is requested, with the credentials that are written in it."""
     if job.spec.target is None:
-        return document_text({"type": "model", "model": job.spec.model}) if job.spec.model else None
-    return _masked(job.spec.target.to_request())
+        return {"type": "model", "model": job.spec.model} if job.spec.model else None
+    return job.spec.target.to_request()
 
 
 def _masked(document: JsonObject) -> str:

@@ -47,8 +47,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _change(value: float | None) -> str:
-    return "" if value is None else f"{value:+.4f}"
+def _change(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
 
 
 def _percent(value: float) -> str:

@@ -1,14 +1,17 @@
 """The report as Markdown for pull requests.
 
 Texts of a model or evaluator stand in code, where GitHub and GitLab turn neither names into mentions nor
-addresses into links.
+addresses into links: between backticks where the text is plain, so that the source can be read too, else in
+an HTML element with its characters escaped.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from nemo_eval_operator.evaluator.model import shortened
 from nemo_eval_operator.gates import markdown_cell
 
 from .model import Comparison, Flips, Report, Run
@@ -23,6 +26,9 @@ MAX_SCORES: Final = 20
 
 MAX_CELL_CHARACTERS: Final = 200
 
+PLAIN: Final = re.compile(r"[\w ./:,;=+%()'\"?!#@~^*{}\[\]…-]+")
+"""Texts that need no escaping between backticks in a table: without backtick, bar, backslash and HTML."""
+
 
 def as_markdown(report: Report) -> str:
     """Return the report."""
@@ -31,11 +37,14 @@ def as_markdown(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"## Evaluation report: {_code(report.title)}"
-    yield ""
+    yield from ("", f"**{markdown_cell(report.summary)}**", "")
     rows = [(*map(_code, (run.name, run.model, run.benchmark)), _verdict(run)) for run in report.runs]
     yield from _table(("run", "model", "benchmark", "outcome"), rows)
     for note in (*report.notes, *(note for run in report.runs for note in run.notes)):
         yield from ("", f"> {markdown_cell(note)}")
+    for run in report.runs:
+        if run.cause and run.passed is not True:
+            yield from ("", f"> {_code(run.name)}: {_code(run.cause)}")
     for run in report.runs:
         yield from _gate(run)
     for run in report.runs:
@@ -83,22 +92,38 @@ def _scores(run: Run) -> Iterator[str]:
 def _comparison(one: Comparison) -> Iterator[str]:
     yield from ("", f"### {_code(one.candidate)} against {_code(one.baseline)}", "")
     if one.note:
-        yield from (f"> {markdown_cell(one.note)}", "")
+        yield from (f"> Not compared: {markdown_cell(one.note)}", "")
+    yield from _differences(one)
     rows = [
         (
             _code(change.score),
             f"{change.baseline:.4g} → {change.candidate:.4g}",
-            f"{change.delta:+.4f}",
-            _interval(change.low, change.high, form="+.4f"),
+            f"{change.delta:{change.form}}",
+            _interval(change.low, change.high, form=change.form),
+            change.verdict,
             "" if change.better is None else f"{change.better} / {change.worse} / {change.equal}",
         )
         for change in one.changes[:MAX_SCORES]
     ]
     interval = f"{100 * one.confidence:.4g}% interval"
     if rows:
-        yield from _table(("score", "values", "change", interval, "better / worse / equal"), rows)
+        yield from _table(("score", "values", "change", interval, "verdict", "better / worse / equal"), rows)
     yield from _flips(one.became_worse, "worse")
     yield from _flips(one.became_better, "better")
+
+
+def _differences(one: Comparison) -> Iterator[str]:
+    if not one.differences:
+        return
+    yield from ("What differs:", "")
+    rows = [
+        (_code(f"{field.document}.{field.path}"), _code(field.baseline), _code(field.candidate))
+        for field in one.differences
+    ]
+    yield from _table(("field", "baseline", "candidate"), rows)
+    if one.differences_left_out:
+        yield from ("", f"{one.differences_left_out} more fields differ.")
+    yield ""
 
 
 def _flips(found: Flips, word: str) -> Iterator[str]:
@@ -122,7 +147,7 @@ def _flips(found: Flips, word: str) -> Iterator[str]:
 
 
 def _provenance(run: Run) -> Iterator[str]:
-    yield from ("", f"<details><summary>Provenance of {_code(run.name)}</summary>", "")
+    yield from ("", f"<details><summary>Provenance of {_element(run.name)}</summary>", "")
     facts = [(fact.name, _code(fact.value)) for fact in (*run.environment, *run.provenance)]
     yield from _table(("", ""), facts)
     yield from ("", "</details>")
@@ -136,7 +161,13 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 
 def _code(text: str) -> str:
-    cut = text if len(text) <= MAX_CELL_CHARACTERS else text[: MAX_CELL_CHARACTERS - 1] + "…"
+    plain = " ".join(shortened(text, MAX_CELL_CHARACTERS).split())
+    return f"`{plain}`" if PLAIN.fullmatch(plain) else _element(text)
+
+
+def _element(text: str) -> str:
+    """Return the text as code in HTML, inside of which Markdown has no meaning."""
+    cut = shortened(text, MAX_CELL_CHARACTERS)
     return f"<code>{markdown_cell(cut)}</code>" if cut.strip() else ""
 
 

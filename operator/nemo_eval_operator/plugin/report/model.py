@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -12,6 +12,7 @@ __all__ = [
     "Change",
     "Comparison",
     "Criterion",
+    "Difference",
     "Distribution",
     "Fact",
     "Flip",
@@ -31,6 +32,13 @@ def _finite(value: float | None) -> float | None:
 
 Number = Annotated[float | None, BeforeValidator(_finite)]
 """A number that JSON can hold: an interval of one item has no bounds."""
+
+
+PAIRINGS: Final = {"Paired": "compared item by item", "Unpaired": "not paired by item"}
+"""What a comparison stands on, in plain words; else there are the values alone."""
+
+FIGURES: Final = 4
+"""Significant figures of a value."""
 
 
 class Part(BaseModel):
@@ -115,6 +123,11 @@ class Run(Part):
     provenance: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def cause(self) -> str:
+        """The message, unless the criteria of the gate say the same."""
+        return "" if self.criteria and self.message.startswith("the gate ") else self.message
+
 
 class Change(Part):
     """One score of two runs; the delta is candidate minus baseline."""
@@ -133,6 +146,18 @@ class Change(Part):
     verdict: str = ""
     """In words: better, worse, no difference shown, or not decided."""
     note: str = ""
+
+    @property
+    def pairing(self) -> str:
+        """The evidence in plain words."""
+        return PAIRINGS.get(self.evidence, "compared by the values alone")
+
+    @property
+    def form(self) -> str:
+        """Format of the change: with as many decimals as the values have."""
+        largest = max(abs(self.baseline), abs(self.candidate))
+        digits = math.floor(math.log10(largest)) + 1 if 1 < largest < math.inf else 0
+        return f"+.{max(FIGURES - digits, 0)}f"
 
 
 class Flip(Part):
@@ -155,6 +180,15 @@ class Flips(Part):
     left_out: int = 0
 
 
+class Difference(Part):
+    """A field in which two runs differ."""
+
+    document: Literal["config", "target"]
+    path: str
+    baseline: str
+    candidate: str
+
+
 class Comparison(Part):
     """Two runs, score by score."""
 
@@ -164,7 +198,11 @@ class Comparison(Part):
     changes: tuple[Change, ...] = ()
     became_worse: Flips = Flips()
     became_better: Flips = Flips()
+    differences: tuple[Difference, ...] = ()
+    """Fields of config and target."""
+    differences_left_out: int = 0
     note: str = ""
+    """Why nothing was compared."""
 
 
 class Point(Part):
@@ -193,6 +231,8 @@ class Report(Part):
     title: str
     generated: str
     version: str
+    summary: str
+    """The overall verdict."""
     runs: tuple[Run, ...]
     comparisons: tuple[Comparison, ...] = ()
     histories: tuple[History, ...] = ()

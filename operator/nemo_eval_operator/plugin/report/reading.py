@@ -19,12 +19,13 @@ from nemo_eval_operator.plugin.access import Cluster, explain
 from nemo_eval_operator.resources import (
     BENCHMARK_PLURAL,
     EVALJOB_PLURAL,
+    BaselineUsed,
     EvidenceRef,
     NemoBenchmark,
     NemoEvalJob,
 )
 
-__all__ = ["Documents", "KeptResults", "RunDocuments", "read_documents"]
+__all__ = ["Baseline", "Documents", "KeptResults", "RunDocuments", "read_documents"]
 
 MAX_LISTED: Final = 5_000
 """Jobs of the namespace that the history is looked for in."""
@@ -53,12 +54,22 @@ class RunDocuments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The baseline of a run's gate."""
+
+    used: BaselineUsed
+    kept: KeptResults
+    job: NemoEvalJob | None = None
+    """None: it was deleted or run again since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
     """All that a report is built from."""
 
     runs: tuple[RunDocuments, ...]
-    baseline: KeptResults | None = None
-    """The baseline that the gate of the only run was judged by."""
+    baseline: Baseline | None = None
+    """The baseline of the gate of the only run."""
     siblings: tuple[NemoEvalJob, ...] = ()
     """Runs of the same benchmarks that have scores, in no order."""
     notes: tuple[str, ...] = ()
@@ -148,22 +159,26 @@ async def _benchmark(cluster: Cluster, job: NemoEvalJob) -> NemoBenchmark | None
     return None if found is None else read_benchmark(found)[0]
 
 
-async def _baseline(cluster: Cluster, job: NemoEvalJob) -> KeptResults | None:
+async def _baseline(cluster: Cluster, job: NemoEvalJob) -> Baseline | None:
     """Return the baseline of the run's gate: its evidence is kept even where the run was deleted."""
     used = job.status.gate.baseline if job.status.gate else None
-    if used is None or used.config_map is None or used.digest is None:
+    if used is None:
         return None
-    reference = EvidenceRef(config_map=used.config_map, digest=used.digest)
+    copy = (
+        EvidenceRef(config_map=used.config_map, digest=used.digest)
+        if used.config_map and used.digest
+        else None
+    )
     try:
         found, _ = await cluster.kube.read(cluster.key(used.name))
     except KubeForbidden:
         found = None
     run = None if found is None else read_job(found)[0]
-    if run is None or (run.metadata.uid, run.status.attempt or 1) != (used.uid, used.attempt):
-        notes: list[str] = []
-        evidence = await _evidence(cluster, job, reference, notes)
-        return KeptResults(run=used.name, evidence=evidence, notes=tuple(notes))
-    return await _kept(cluster, run, reference)
+    if run is not None and (run.metadata.uid, run.status.attempt or 1) == (used.uid, used.attempt):
+        return Baseline(used=used, kept=await _kept(cluster, run, copy or run.status.evidence_ref), job=run)
+    notes = [] if copy else [f"{used.name} was deleted or evaluated again, and its scores are not kept"]
+    evidence = await _evidence(cluster, job, copy, notes) if copy else None
+    return Baseline(used=used, kept=KeptResults(run=used.name, evidence=evidence, notes=tuple(notes)))
 
 
 async def _siblings(cluster: Cluster, jobs: Sequence[NemoEvalJob]) -> tuple[NemoEvalJob, ...]:

@@ -1,0 +1,44 @@
+"""The overall verdict of a report, in a few words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from .model import Comparison, Run
+
+__all__ = ["summary_of"]
+
+MAX_RUNS: Final = 5
+"""Runs, and comparisons, that the summary names."""
+
+UNDECIDED: Final = {"Failed": "failed", "Inconclusive": "not decided"}
+"""Words for the criteria whose result is the gate's, where it did not pass."""
+
+
+def summary_of(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
+    """Return `new: gate failed (1 of 2 criteria failed). Scores compared with old: 1 worse, 2 better.`"""
+    several = len(comparisons) > 1
+    sentences = [f"{run.name}: {run.outcome}{_criteria(run)}" for run in runs[:MAX_RUNS]]
+    if len(runs) > MAX_RUNS:
+        sentences.append(f"{len(runs) - MAX_RUNS} more runs are below")
+    sentences += [_compared(one, several=several) for one in comparisons[:MAX_RUNS]]
+    return " ".join(f"{one}." for one in sentences)
+
+
+def _criteria(run: Run) -> str:
+    word = UNDECIDED.get(run.verdict or "")
+    count = sum(one.result == run.verdict for one in run.criteria)
+    criteria = "criterion" if len(run.criteria) == 1 else "criteria"
+    return f" ({count} of {len(run.criteria)} {criteria} {word})" if word and count else ""
+
+
+def _compared(one: Comparison, *, several: bool) -> str:
+    who = f" of {one.candidate}" if several else ""
+    if not one.changes:
+        return f"Scores{who} not compared with {one.baseline}"
+    counts = Counter(change.verdict for change in one.changes)
+    words = ("worse", "better", "no difference shown", "not decided")
+    found = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+    return f"Scores{who} compared with {one.baseline}: {found}"
