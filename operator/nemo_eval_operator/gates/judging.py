@@ -234,7 +234,11 @@ def _drop(
         if gate.evidence == "PointEstimate":
             result = Result.PASSED if sign * delta >= -allowed else Result.FAILED
             return _Finding(result, f"{moved}, allowed drop {wanted}, by the values alone")
-        few = f"{compared.items} items, fewer than {gate.minimum_items}" if interval else "no statistics"
+        few = (
+            f"{compared.items} items, fewer than minimumItems ({gate.minimum_items})"
+            if interval
+            else "no statistics"
+        )
         return _unknown(CriterionReason.NO_STATISTICS, f"{moved}, allowed drop {wanted}, {few}")
     low, high = sorted((sign * interval.low, sign * interval.high))
     result = _against(Interval(low, high), -allowed)

@@ -221,7 +221,12 @@ CORPUS = document(None)
         (results([1.0] * 50, nan=5), None, {"minimum": 0.5}, "TooManyNaN: 9.1% of the items have no score"),
         (CORPUS, CORPUS, {"maxDrop": 0.5}, "NoStatistics"),
         (CORPUS, None, {"minimum": 0.1, "by": "Confidence"}, "NoStatistics"),
-        (results([0.5, 0.6]), results([0.5, 0.6]), {"maxDrop": 0.5}, "NoStatistics: 0.55 against 0.55"),
+        (
+            results([0.5, 0.6]),
+            results([0.5, 0.6]),
+            {"maxDrop": 0.5},
+            "NoStatistics: 0.55 against 0.55, allowed drop 0.5, 2 items, fewer than minimumItems (30)",
+        ),
     ],
 )
 def test_what_is_missing_is_never_a_pass(

@@ -94,7 +94,7 @@ def test_targets_that_differ_are_shown_for_runs_that_are_compared(
     assert len(compared["changes"]) == 1
     assert compared["note"] == ""
     (field,) = fields_of(compared)
-    assert field == 'target.model.prompt: not set | {"inference_params": {"stop": [" "]}}'
+    assert field == 'target.model.prompt.inference_params.stop: not set | [" "]'
     for ending in ("html", "md"):
         text = written(run, tmp_path / f"report.{ending}", "old", "new")
         assert "What differs" in text
@@ -139,7 +139,9 @@ def test_fields_of_a_hostile_target_are_escaped_and_cut(
 def test_the_verdict_is_a_sentence_at_the_top(api: ClusterApi, run: Run, tmp_path: Path) -> None:
     old = put_run(api, "old", answers(BEFORE))
     put_run(api, "new", answers(AFTER), status=gate_status("old", old), gate=GATE)
-    summary = "new: gate failed (1 of 1 criterion failed). Scores compared with old: 1 no difference shown."
+    summary = (
+        "new: gate failed (1 of 1 criterion failed). Scores compared with old: 1 with no difference shown."
+    )
     assert in_json(run, tmp_path, "new")["summary"] == summary
     page = Page(written(run, tmp_path / "report.html", "new")).text
     assert page.index(summary) < page.index("Summary")

@@ -111,9 +111,13 @@ def _places(first: JsonValue, second: JsonValue, path: tuple[Step, ...]) -> Iter
 
 
 def _opened(value: JsonValue, other: JsonValue) -> JsonValue:
-    """Return `value`; an empty object where it is not set and the other has nothing but simple fields."""
-    is_simple = isinstance(other, dict) and other and not any(isinstance(one, dict) for one in other.values())
-    return {} if value is None and is_simple else value
+    """Return `value`; an empty object where it is not set, and the fields of the other are shown one by one.
+
+    They are where that is one field, or none has fields of its own.
+    """
+    fields = other if isinstance(other, dict) else {}
+    is_simple = len(fields) == 1 or not any(isinstance(one, dict) for one in fields.values())
+    return {} if value is None and fields and is_simple else value
 
 
 def _are_objects(values: list[JsonValue]) -> bool:

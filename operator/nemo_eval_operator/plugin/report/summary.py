@@ -17,6 +17,15 @@ UNDECIDED: Final = {"Failed": "failed", "Inconclusive": "not decided"}
 """Words for the criteria whose result is the gate's, where it did not pass."""
 
 
+VERDICTS: Final = {
+    "worse": "worse",
+    "better": "better",
+    "no difference shown": "with no difference shown",
+    "not decided": "not decided",
+}
+"""Words for the verdicts of scores, in the order in which they are named."""
+
+
 def summary_of(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
     """Return `new: gate failed (1 of 2 criteria failed). Scores compared with old: 1 worse, 2 better.`"""
     several = len(comparisons) > 1
@@ -39,6 +48,5 @@ def _compared(one: Comparison, *, several: bool) -> str:
     if not one.changes:
         return f"Scores{who} not compared with {one.baseline}"
     counts = Counter(change.verdict for change in one.changes)
-    words = ("worse", "better", "no difference shown", "not decided")
-    found = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+    found = ", ".join(f"{counts[verdict]} {word}" for verdict, word in VERDICTS.items() if counts[verdict])
     return f"Scores{who} compared with {one.baseline}: {found}"
