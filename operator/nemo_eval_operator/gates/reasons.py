@@ -78,7 +78,8 @@ class CriterionReason(StrEnum):
     BENCHMARK_DIFFERS = _Entry(
         "BenchmarkDiffers",
         "The two runs measured different configs: the benchmark was changed between them, or their "
-        "samplingParams or limitSamples differ.",
+        "samplingParams or limitSamples differ. The message names fields with the value of the baseline and "
+        "that of this run.",
         "Run the baseline again if the benchmark was changed, else create a run with the samplingParams and "
         "limitSamples of the baseline.",
     )

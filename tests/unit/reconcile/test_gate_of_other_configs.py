@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nemo_eval_operator.kube import KubeClient, KubeError, KubeForbidden, KubeRefused, KubeUnavailable
 from nemo_eval_operator.lifecycle.job import Judged
 from nemo_eval_operator.reconcile.job.evidence import EvidenceStore
 from nemo_eval_operator.reconcile.job.gate import GateJudge
@@ -81,3 +82,36 @@ async def test_a_config_of_more_than_its_limit_is_not_compared() -> None:
     job = put_run(server, "new", AFTER, gate=GATE)
 
     assert (await message(server, job)).endswith(WITHOUT_FIELDS)
+
+
+def refuse_config_maps(monkeypatch: pytest.MonkeyPatch, error: type[KubeError], name: str) -> None:
+    read = KubeClient.read_config_map
+
+    async def refused(kube: KubeClient, namespace: str, of: str) -> Any:
+        if of == name:
+            raise error("no")
+        return await read(kube, namespace, of)
+
+    monkeypatch.setattr(KubeClient, "read_config_map", refused)
+
+
+@pytest.mark.parametrize("error", [KubeForbidden, KubeRefused])
+async def test_a_config_that_may_not_be_read_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch, error: type[KubeError]
+) -> None:
+    server = ApiServer()
+    put_run(server, "prod", BEFORE)
+    job = put_run(server, "new", AFTER, gate=GATE)
+    refuse_config_maps(monkeypatch, error, "prod-results")
+
+    assert (await message(server, job)).endswith(WITHOUT_FIELDS)
+
+
+async def test_a_verdict_waits_until_kubernetes_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    put_run(server, "prod", BEFORE)
+    job = put_run(server, "new", AFTER, gate=GATE)
+    refuse_config_maps(monkeypatch, KubeUnavailable, "prod-results")
+
+    with pytest.raises(KubeUnavailable):
+        await message(server, job)
