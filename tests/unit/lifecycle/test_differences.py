@@ -75,6 +75,8 @@ def test_long_values_are_shown_where_they_differ() -> None:
     assert "xtwo" in found
     assert len(found) < 200
     assert found.count("…") == 4
+    (found,) = texts({"stop": ["x"] * 50}, {"stop": ["x"] * 50 + ["y"]})
+    assert found.endswith(', "x", "y"]')
 
 
 def test_number_length_and_characters_are_limited_whatever_the_documents_hold() -> None:

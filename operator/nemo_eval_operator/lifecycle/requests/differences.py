@@ -134,10 +134,7 @@ def _difference(path: tuple[Step, ...], first: JsonValue, second: JsonValue) -> 
         return Difference(where, shortened(before, MAX_VALUE_CHARACTERS), NOT_SHOWN)
     start = 0
     if max(len(before), len(after)) > MAX_VALUE_CHARACTERS:
-        equal = next(
-            (at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), 0
-        )
-        start = max(0, equal - CONTEXT_CHARACTERS)
+        start = max(0, _first_difference(before, after) - CONTEXT_CHARACTERS)
     return Difference(where, _from(before, start), _from(after, start))
 
 
