@@ -71,7 +71,7 @@ def _age(since: datetime, now: datetime) -> str:
 
 
 def _link_lines(link: Link, *, in_the_way: bool, now: datetime, style: Style, width: int) -> Iterator[str]:
-    """Yield the link's line and its details; the message of what is in the way is in the conclusion."""
+    """Yield the link's line and its details; message and conditions of what is in the way come at the end."""
     sign, colour = SIGNS[link.state]
     is_shown = link.state not in {State.AHEAD, State.PASSED}
     parts = (clean(link.subject), clean(link.reason) if is_shown else "")
@@ -82,8 +82,7 @@ def _link_lines(link: Link, *, in_the_way: bool, now: datetime, style: Style, wi
         return
     if not in_the_way:
         yield from wrapped(clean(link.message, MAX_CHARACTERS), indent=INDENT, width=width)
-    conditions = " ".join(f"{one.type}={one.status}" for one in link.conditions)
-    yield from (style.paint(text, "grey") for text in wrapped(conditions, indent=INDENT, width=width))
+        yield from _conditions(link, INDENT, style, width)
     for event in _news(link)[:MAX_EVENTS]:
         for text in wrapped(_event(event, now), indent=INDENT, width=width):
             yield style.paint(text, "yellow" if event.type == "Warning" else "grey")
@@ -114,9 +113,15 @@ def _conclusion(chain: Chain, style: Style, width: int) -> Iterator[str]:
         yield style.paint(text, SIGNS[link.state][1], "bold")
     for text in dict.fromkeys((clean(link.message, MAX_CHARACTERS), link.meaning)):
         yield from wrapped(text, indent="  ", width=width)
+    yield from _conditions(link, "  ", style, width)
     yield from wrapped(f"What to do: {link.action or _no_action(link)}", indent="", width=width)
     # Not wrapped, so that each can be copied whole.
     yield from (f"  {clean(one)}" for one in link.commands)
+
+
+def _conditions(link: Link, indent: str, style: Style, width: int) -> Iterator[str]:
+    text = " ".join(f"{one.type}={one.status}" for one in link.conditions)
+    yield from (style.paint(line, "grey") for line in wrapped(text, indent=indent, width=width))
 
 
 def _no_action(link: Link) -> str:

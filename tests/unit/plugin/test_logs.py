@@ -273,4 +273,4 @@ def test_a_run_without_a_remote_job_has_no_log(api: ClusterApi, run: Run) -> Non
     api.put(JOBS, evaljob())
     code, _, err = run("logs", "qa-llama")
     assert code == 1
-    assert "has no remote job (not reconciled yet)" in err
+    assert "has no remote job: not reconciled yet. See " in err

@@ -145,16 +145,15 @@ def test_one_screen_has_the_links_conditions_events_and_what_to_do(api: ClusterA
     assert code == 0
     lines = out.splitlines()
     assert lines[0].startswith("NemoEvalJob team-a/qa-llama: Pending (BenchmarkNotReady) for ")
-    assert lines[2:6] == [
+    assert lines[2:5] == [
         "  ✓ spec",
         "  ✓ connection  team-a/prod",
         "  ✗ benchmark   qa  InvalidDataset",
-        "                Ready=False Stalled=True",
     ]
-    assert "Warning InvalidDataset (x3): line 3:" in lines[6]
+    assert "Warning InvalidDataset (x3): line 3:" in lines[5]
     assert "  · queue       2 running, 5 waiting" in lines
     assert "\nIn the way: benchmark qa (InvalidDataset)\n  as before\n  The rows of a configMapRef" in out
-    assert "What to do: Correct the line that the message names" in out
+    assert "\n  Ready=False Stalled=True\nWhat to do: Correct the line that the message names" in out
     assert "\x1b" not in out
     assert len(lines) < 24
 

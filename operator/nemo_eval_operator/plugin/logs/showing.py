@@ -77,7 +77,7 @@ async def _submitted(cluster: Cluster, name: str, *, follow: bool, note: Write) 
     while job.status.job_id is None:
         if not follow or job.status.completion_time is not None:
             raise CommandFailed(
-                f"{name} has no remote job ({stage_of(job)}); see "
+                f"{name} has no remote job: {stage_of(job)}. See "
                 f"`kubectl nemoeval why {name} -n {cluster.namespace}`"
             )
         await _pause(0)
