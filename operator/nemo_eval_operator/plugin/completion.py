@@ -30,7 +30,10 @@ FILE_OPTIONS: Final = ("--kubeconfig", "--target", "--gate")
 
 FORMAT_OPTIONS: Final = ("--output", "-o")
 
-FORMATS: Final = ("csv", "json", "wide", "yaml")
+FORMATS: Final = ("csv", "json", "table", "wide", "yaml")
+
+FORMATS_OF: Final = {"get": ("name",)}
+"""Formats that only one command has."""
 
 WRITES_A_FILE: Final = ("report",)
 """Commands whose -o is the name of a file."""
@@ -49,6 +52,8 @@ OTHER_VALUES: Final = (
     "--lease",
     "--tail",
     "--evaluator-url",
+    "--selector",
+    "-l",
 )
 """Options whose values are not completed. All that are in none of these lists are flags."""
 
@@ -77,7 +82,7 @@ def candidates(words: Sequence[str]) -> list[str]:
     if previous in FILE_OPTIONS or (previous in FORMAT_OPTIONS and before[0] in WRITES_A_FILE):
         return [FILES]
     if previous in FORMAT_OPTIONS:
-        return [*_starting(last, FORMATS), NO_FILES]
+        return [*_starting(last, (*FORMATS, *FORMATS_OF.get(before[0], ()))), NO_FILES]
     if previous in KINDS:
         return [*_starting(last, _names(KINDS[previous], before[:-1])), NO_FILES]
     if not before or last.startswith("-"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -17,7 +18,7 @@ from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
 from .run_rows import RunRow, rows_of
 
-__all__ = ["ChangedLines", "read_rows", "watch_rows"]
+__all__ = ["ChangedLines", "Selection", "read_rows", "watch_rows"]
 
 POLL_SECONDS: Final = 2.0
 """Pause between two reads while watching, so that a table is drawn at most once in 2s."""
@@ -29,21 +30,41 @@ MAX_FAILURES: Final = 20
 """Reads in succession that may fail while watching."""
 
 
-async def read_rows(cluster: Cluster, name: str | None, *, all_namespaces: bool) -> list[RunRow]:
-    """Return a row for each run, or that of the named one. Raises CommandFailed, KubeError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which runs are listed: those that are named, else all that the label selector matches."""
+
+    names: tuple[str, ...] = ()
+    selector: str = ""
+    all_namespaces: bool = False
+
+    def nothing_in(self, namespace: str) -> str:
+        """Return what to say where there are none."""
+        where = "the cluster" if self.all_namespaces else f"namespace {namespace}"
+        if self.selector:
+            return f"No runs in {where} match {self.selector}"
+        return f"No runs in {where}: start one with `kubectl nemoeval run`"
+
+
+async def read_rows(cluster: Cluster, wanted: Selection) -> list[RunRow]:
+    """Return a row for each run. Raises CommandFailed where a named one does not exist, KubeError."""
     now = datetime.now(UTC)
-    if name is not None:
-        return rows_of([await cluster.job(name)], now)
-    namespace = None if all_namespaces else cluster.namespace
-    return rows_of(await _listed(cluster, namespace), now)
+    if wanted.names:
+        return rows_of(await asyncio.gather(*map(cluster.job, dict.fromkeys(wanted.names))), now)
+    namespace = None if wanted.all_namespaces else cluster.namespace
+    return rows_of(await _listed(cluster, namespace, wanted.selector), now)
 
 
-async def _listed(cluster: Cluster, namespace: str | None) -> list[NemoEvalJob]:
+async def _listed(cluster: Cluster, namespace: str | None, selector: str) -> list[NemoEvalJob]:
+    async def read() -> list[NemoEvalJob]:
+        documents = cluster.kube.list_all(EVALJOB_PLURAL, namespace, selector=selector)
+        return [read_job(one)[0] async for one in documents]
+
     try:
-        found = [read_job(one)[0] async for one in cluster.kube.list_all(EVALJOB_PLURAL, namespace)]
+        found = await read()
     except Outdated:
         # The rest of the list was compacted while it was read.
-        found = [read_job(one)[0] async for one in cluster.kube.list_all(EVALJOB_PLURAL, namespace)]
+        found = await read()
     if not found and not await cluster.kube.serves(EVALJOB_PLURAL):
         raise CommandFailed(
             "the cluster does not serve NemoEvalJobs: install the CRDs of nemo-eval-operator",
@@ -53,10 +74,15 @@ async def _listed(cluster: Cluster, namespace: str | None) -> list[NemoEvalJob]:
 
 
 async def watch_rows(
-    read: Callable[[], Awaitable[list[RunRow]]], show: Callable[[Sequence[RunRow]], None]
+    read: Callable[[], Awaitable[list[RunRow]]],
+    show: Callable[[Sequence[RunRow]], None],
+    nothing: Callable[[], None],
 ) -> None:
-    """Show the rows after each read, until cancelled. Raises CommandFailed, KubeError."""
-    failures = 0
+    """Show the rows after each read, until cancelled. Raises CommandFailed, KubeError.
+
+    `nothing` is called once if there are none at first.
+    """
+    failures, is_first, has_shown = 0, True, False
     while True:
         started = monotonic()
         try:
@@ -66,8 +92,12 @@ async def watch_rows(
             if failures >= MAX_FAILURES:
                 raise explain(error) from error
         else:
-            failures = 0
-            show(rows)
+            failures, has_shown = 0, has_shown or bool(rows)
+            if has_shown:
+                show(rows)
+            elif is_first:
+                nothing()
+            is_first = False
         pause = max(POLL_SECONDS, POLL_SHARE * (monotonic() - started))
         await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 

@@ -59,6 +59,10 @@ class RunRow:
 
     def as_json(self) -> JsonObject:
         """Return the row for programs; a field that is not known is null."""
+        return self.as_cells() | {"scores": [*self.scores]}
+
+    def as_cells(self) -> JsonObject:
+        """Return the values that fit into a cell of a spreadsheet: `score` has the main scores as text."""
         return {
             "namespace": self.namespace,
             "name": self.name,
@@ -77,7 +81,6 @@ class RunRow:
             "jobId": self.job_id or None,
             "duration": self.duration or None,
             "message": self.message or None,
-            "scores": [*self.scores],
         }
 
 

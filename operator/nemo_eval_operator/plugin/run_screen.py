@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 import typer
-from rich.live import Live
 
 from .output import can_redraw, console_for, print_table
 from .run_list import ChangedLines, watch_rows
 from .run_rows import RunRow
-from .run_table import run_table
+from .run_table import RunTables, run_table
 
 __all__ = ["print_rows", "watch_on_screen"]
 
@@ -22,18 +21,28 @@ def print_rows(rows: Sequence[RunRow], *, no_color: bool, namespaces: bool, wide
 
 
 async def watch_on_screen(
-    read: Callable[[], Awaitable[list[RunRow]]], *, no_color: bool, namespaces: bool, wide: bool
+    read: Callable[[], Awaitable[list[RunRow]]],
+    *,
+    nothing: str,
+    no_color: bool,
+    namespaces: bool,
+    wide: bool,
 ) -> None:
-    """Until cancelled, draw the table after each read; print changes where it cannot be drawn again."""
+    """Until cancelled, draw the table after each read; print changes where it cannot be drawn again.
+
+    `nothing` is printed on standard error if there are no runs at first.
+    """
     console = console_for(no_color=no_color, wide=wide)
+
+    def report_nothing() -> None:
+        typer.echo(nothing, err=True)
+
     if not can_redraw(console):
-        await watch_rows(read, ChangedLines(typer.echo, namespaces=namespaces))
+        await watch_rows(read, ChangedLines(typer.echo, namespaces=namespaces), report_nothing)
         return
+    from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
+
+    tables = RunTables(console, namespaces=namespaces, wide=wide)
     # Drawn by `update` only, so never more often than runs are read.
-    with Live(console=console, auto_refresh=False) as live:
-        await watch_rows(
-            read,
-            lambda rows: live.update(
-                run_table(rows, console=console, namespaces=namespaces, wide=wide), refresh=True
-            ),
-        )
+    with Live(console=console, auto_refresh=False, redirect_stderr=False) as live:
+        await watch_rows(read, lambda rows: live.update(tables.of(rows), refresh=True), report_nothing)

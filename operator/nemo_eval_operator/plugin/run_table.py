@@ -15,7 +15,7 @@ from nemo_eval_operator.resources import Phase
 
 from .run_rows import RunRow, age_text
 
-__all__ = ["BAR_CELLS", "run_table"]
+__all__ = ["BAR_CELLS", "RunTables", "run_table"]
 
 BAR_CELLS: Final = 10
 
@@ -46,28 +46,57 @@ def run_table(
     Where it is too wide for the console, the reasons behind the phases are cut first, then the scores after
     the first one. A name is needed whole, for the next command.
     """
-    columns = _columns(rows, bars=console.is_terminal, namespaces=namespaces, wide=wide)
-    widths = _widths(rows, columns, console.width)
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    for name in columns:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths.get(name))
-    for cells in zip(*columns.values(), strict=True):
-        table.add_row(*cells)
-    return table
+    return RunTables(console, namespaces=namespaces, wide=wide).of(rows)
+
+
+class RunTables:
+    """Tables that replace each other on a terminal: columns neither vanish nor become narrower."""
+
+    def __init__(self, console: Console, *, namespaces: bool = False, wide: bool = False) -> None:
+        self._console = console
+        self._namespaces = namespaces
+        self._wide = wide
+        self._widths: dict[str, int] = {}
+        """The largest width that each column has had."""
+
+    def of(self, rows: Sequence[RunRow]) -> Table:
+        """Return the table of these rows."""
+        columns = _columns(rows, bars=self._console.is_terminal, namespaces=self._namespaces, wide=self._wide)
+        shown = {
+            name: column
+            for name, column in columns.items()
+            if name in ALWAYS or name in self._widths or any(map(len, column))
+        }
+        for name, column in shown.items():
+            cells = (cell.cell_len for cell in column)
+            self._widths[name] = max(self._widths.get(name, 0), len(name), *cells)
+        cut = _cut(rows, self._widths, self._console.width)
+        widths = self._widths | cut
+        if _total(widths) > self._console.width:
+            # The console is narrower than what must not be cut: rich cuts all columns.
+            widths = cut
+        table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for name in shown:
+            table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths.get(name))
+        for row in zip(*shown.values(), strict=True):
+            table.add_row(*row)
+        return table
 
 
 def _columns(rows: Sequence[RunRow], *, bars: bool, namespaces: bool, wide: bool) -> dict[str, list[Text]]:
-    """Return the cells of each column, without the columns that have nothing to show."""
+    """Return the cells of each column."""
     names = (*(("NAMESPACE",) if namespaces else ()), *COLUMNS, *(WIDE_COLUMNS if wide else ()))
     cells = [list(_cells(row, bars=bars, namespaces=namespaces, wide=wide)) for row in rows]
-    columns = {name: [row[place] for row in cells] for place, name in enumerate(names)}
-    return {name: column for name, column in columns.items() if name in ALWAYS or any(map(len, column))}
+    return {name: [row[place] for row in cells] for place, name in enumerate(names)}
 
 
-def _widths(rows: Sequence[RunRow], columns: Mapping[str, Sequence[Text]], room: int) -> dict[str, int]:
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + GAP * (len(widths) - 1)
+
+
+def _cut(rows: Sequence[RunRow], widths: Mapping[str, int], room: int) -> dict[str, int]:
     """Return the widths of the columns that are cut so that all fit into `room`, as far as they can be."""
-    widths = {name: max(len(name), *(cell.cell_len for cell in column)) for name, column in columns.items()}
-    excess = sum(widths.values()) + GAP * (len(widths) - 1) - room
+    excess = _total(widths) - room
     cut: dict[str, int] = {}
     for name, least in (("PHASE", _longest_phase(rows)), ("SCORES", _longest_first_score(rows))):
         if excess > 0 and name in widths:

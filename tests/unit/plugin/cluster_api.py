@@ -96,8 +96,14 @@ class ClusterApi:
             return self._one((plural, namespace or "", rest[0]), request)
         if not plural:
             return _ok({"resources": [{"name": "nemoevaljobs"}]})
+        wanted = filter(None, request.url.params.get("labelSelector", "").split(","))
+        labels = {tuple(one.split("=")) for one in wanted}
         listed = [
-            one for key, one in self.objects.items() if key[0] == plural and namespace in {None, key[1]}
+            one
+            for key, one in self.objects.items()
+            if key[0] == plural
+            and namespace in {None, key[1]}
+            and labels <= one["metadata"].get("labels", {}).items()
         ]
         return _ok({"metadata": {}, "items": listed})
 

@@ -2,72 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nemo_eval_operator.plugin.exit_codes import CommandFailed, ExitCode
 
-from .options import Context, Kubeconfig, Namespace, NoColor, Output, access_of
+from .options import Context, Kubeconfig, Namespace, NoColor, access_of
 
 if TYPE_CHECKING:
-    from nemo_eval_operator.plugin.access import Cluster
+    from nemo_eval_operator.plugin.access import Access, Cluster
+    from nemo_eval_operator.plugin.output import Format
+    from nemo_eval_operator.plugin.run_list import Selection
     from nemo_eval_operator.plugin.run_rows import RunRow
 
 __all__ = ["get"]
 
 
 def get(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The run.", show_default="all runs")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs).", show_default="all runs"),
     ] = None,
     *,
     all_namespaces: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="Runs of all namespaces.")
     ] = False,
+    selector: Annotated[
+        str | None,
+        typer.Option(
+            "--selector", "-l", metavar="SELECTOR", help="Label selector, such as team=search,env!=test."
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show changes until interrupted.")] = False,
-    output: Output = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FORMAT",
+            help="table, wide (nothing is cut), json, yaml, csv or name.",
+            show_default="table",
+        ),
+    ] = None,
     namespace: Namespace = None,
     no_color: NoColor = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """List runs: those that failed or wait first, with progress, time left, verdict and scores.
+    """List runs with progress, verdict and scores.
 
-    The time left is an estimate from the share that is done. With -w the table is drawn again about every 2s;
-    where the output is not a terminal, each change is printed as a line.
+    Those that failed are first, then those that run and those that wait. The time left is an estimate from
+    the share that is done. With -w the table is drawn again about every 2s; where the output is not a
+    terminal, each change is printed as a line.
     """
-    from nemo_eval_operator.plugin.access import with_cluster
-    from nemo_eval_operator.plugin.output import Format, format_of, rows_text
-    from nemo_eval_operator.plugin.run_list import read_rows
-    from nemo_eval_operator.plugin.run_screen import print_rows, watch_on_screen
+    from nemo_eval_operator.plugin.output import format_of
+    from nemo_eval_operator.plugin.run_list import Selection
 
-    chosen = format_of(output)
-    is_table = chosen in {Format.TABLE, Format.WIDE}
-    if name and all_namespaces:
-        raise CommandFailed("a NAME is in one namespace: use -n instead of -A", ExitCode.USAGE)
-    if watch and not is_table:
-        raise CommandFailed("-w shows a table: use it without -o json, yaml and csv", ExitCode.USAGE)
-    access = access_of(namespace, context, kubeconfig)
-    look = {"no_color": no_color, "namespaces": all_namespaces, "wide": chosen is Format.WIDE}
-    if watch:
-        with_cluster(
-            access,
-            lambda cluster: watch_on_screen(
-                lambda: read_rows(cluster, name, all_namespaces=all_namespaces), **look
-            ),
-        )
-        return ExitCode.PASSED
+    chosen = format_of(output, names=True)
+    if names and (all_namespaces or selector):
+        problem = "a NAME is in one namespace: use -n instead of -A"
+        raise CommandFailed(problem if all_namespaces else "use either names or -l", ExitCode.USAGE)
+    if watch and not chosen.is_table:
+        raise CommandFailed("-w shows a table: use it without -o, or with -o wide", ExitCode.USAGE)
+    wanted = Selection(names=tuple(names or ()), selector=selector or "", all_namespaces=all_namespaces)
+    show = _watch if watch else _show
+    show(access_of(namespace, context, kubeconfig), wanted, chosen, no_color=no_color)
+    return ExitCode.PASSED
+
+
+def _watch(access: Access, wanted: Selection, chosen: Format, *, no_color: bool) -> None:
+    from nemo_eval_operator.plugin.access import with_cluster
+    from nemo_eval_operator.plugin.output import Format
+    from nemo_eval_operator.plugin.run_list import read_rows
+    from nemo_eval_operator.plugin.run_screen import watch_on_screen
+
+    with_cluster(
+        access,
+        lambda cluster: watch_on_screen(
+            lambda: read_rows(cluster, wanted),
+            nothing=wanted.nothing_in(cluster.namespace),
+            no_color=no_color,
+            namespaces=wanted.all_namespaces,
+            wide=chosen is Format.WIDE,
+        ),
+    )
+
+
+def _show(access: Access, wanted: Selection, chosen: Format, *, no_color: bool) -> None:
+    from nemo_eval_operator.plugin.access import with_cluster
+    from nemo_eval_operator.plugin.output import Format
+    from nemo_eval_operator.plugin.run_list import read_rows
 
     async def read(cluster: Cluster) -> tuple[str, list[RunRow]]:
-        return cluster.namespace, await read_rows(cluster, name, all_namespaces=all_namespaces)
+        return wanted.nothing_in(cluster.namespace), await read_rows(cluster, wanted)
 
-    where, rows = with_cluster(access, read)
-    if not is_table:
-        typer.echo(rows_text(chosen, [row.as_json() for row in rows]), nl=False)
-    elif rows:
-        print_rows(rows, **look)
+    nothing, rows = with_cluster(access, read)
+    if not rows and chosen in {Format.TABLE, Format.WIDE, Format.NAME}:
+        typer.echo(nothing, err=True)
+    elif chosen.is_table:
+        from nemo_eval_operator.plugin.run_screen import print_rows
+
+        is_wide = chosen is Format.WIDE
+        print_rows(rows, no_color=no_color, namespaces=wanted.all_namespaces, wide=is_wide)
     else:
-        scope = "the cluster" if all_namespaces else f"namespace {where}"
-        typer.echo(f"No runs in {scope}: start one with `kubectl nemoeval run`", err=True)
-    return ExitCode.PASSED
+        typer.echo(_text(chosen, rows), nl=False)
+
+
+def _text(chosen: Format, rows: Sequence[RunRow]) -> str:
+    """Return the rows for programs."""
+    from nemo_eval_operator.plugin.output import Format, rows_text
+    from nemo_eval_operator.resources import GROUP, NemoEvalJob
+
+    if chosen is Format.NAME:
+        return "".join(f"{NemoEvalJob.__name__.lower()}.{GROUP}/{row.name}\n" for row in rows)
+    return rows_text(chosen, [row.as_cells() if chosen is Format.CSV else row.as_json() for row in rows])
