@@ -44,7 +44,9 @@ def _sections(application: typer.Typer, prefix: str) -> str:
 def _section(name: str, command: Any) -> str:
     rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
     listed = table(("argument or option", "default", "meaning"), rows) if rows else ""
-    return f"## {name}\n\n{_paragraphs(command.help)}\n\n{listed}"
+    lines = (command.epilog or "").splitlines()
+    examples = "\n".join(["", "```console", *(f"$ {line}" for line in lines), "```", ""]) if lines else ""
+    return f"## {name}\n\n{_paragraphs(command.help)}\n\n{listed}{examples}"
 
 
 def _paragraphs(text: str) -> str:
@@ -53,6 +55,8 @@ def _paragraphs(text: str) -> str:
 
 def _row(parameter: Any) -> tuple[str, str, str]:
     names = [*parameter.opts, *parameter.secondary_opts]
+    if parameter.param_type_name == "argument":
+        names = [f"{parameter.metavar or parameter.name}{'' if parameter.nargs == 1 else '...'}"]
     shown = parameter.show_default
     default = parameter.default if shown is True or shown is None else shown
     absent = default is None or default in ([], (), False, "")

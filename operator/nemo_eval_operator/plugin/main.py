@@ -6,14 +6,16 @@ Each command imports what it needs itself: help and completion load neither pyda
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 import typer.main
 
 from . import commands
+from .commands.examples import EXAMPLES
 from .exit_codes import CommandFailed, ExitCode
+from .help_text import PluginCommand, PluginGroup
 
 __all__ = ["app", "described_words", "main", "run_command_line"]
 
@@ -23,7 +25,7 @@ HELP_OPTIONS: Final = ["-h", "--help"]
 
 app = typer.Typer(
     name=PROGRAM,
-    help="Follow, judge and explain runs of nemo-eval-operator, with your own rights in the cluster.",
+    cls=PluginGroup,
     context_settings={"help_option_names": HELP_OPTIONS},
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,22 +49,38 @@ def plugin(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Follow, judge and explain runs of nemo-eval-operator, with your own rights in the cluster.
+    """Start, follow, judge and explain runs of nemo-eval-operator, with your own rights in the cluster.
 
     Exit codes: 0 passed, 1 failed, 2 inconclusive, 3 time-out, 4 not found or forbidden, 5 Kubernetes API
-    unavailable, 64 wrong command line.
+    unavailable, 64 wrong command line. `kubectl nemoeval COMMAND --help` has options and examples.
     """
 
 
-COMMANDS = (
-    *(commands.get, commands.run, commands.wait, commands.why, commands.logs),
-    *(commands.cancel, commands.suspend, commands.resume, commands.rerun),
-    *(commands.results, commands.rows, commands.compare, commands.report, commands.export),
-    commands.doctor,
-)
-for command in COMMANDS:
-    app.command()(command)
-app.command(name="import")(commands.import_file)
+COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
+    "Start and steer": {
+        "run": commands.run,
+        "wait": commands.wait,
+        "cancel": commands.cancel,
+        "suspend": commands.suspend,
+        "resume": commands.resume,
+        "rerun": commands.rerun,
+    },
+    "Look": {"get": commands.get, "why": commands.why, "logs": commands.logs},
+    "Judge and report": {
+        "results": commands.results,
+        "rows": commands.rows,
+        "compare": commands.compare,
+        "report": commands.report,
+        "export": commands.export,
+    },
+    "Administer": {"doctor": commands.doctor, "import": commands.import_file},
+}
+"""Commands by name, in the groups of the help."""
+
+for group, members in COMMANDS.items():
+    for name, command in members.items():
+        examples = "\n".join(EXAMPLES[name])
+        app.command(name=name, cls=PluginCommand, rich_help_panel=group, epilog=examples)(command)
 
 
 def described_words(command: str | None) -> list[str]:
@@ -92,7 +110,7 @@ def _help_of(arguments: Sequence[str]) -> str | None:
     group: Any = typer.main.get_command(app)
     if (command := group.commands.get(name)) is None:
         return None
-    parent = typer.Context(group, info_name=PROGRAM)
+    parent = typer.Context(group, info_name=PROGRAM, help_option_names=HELP_OPTIONS)
     return str(command.get_help(typer.Context(command, info_name=name, parent=parent)))
 
 

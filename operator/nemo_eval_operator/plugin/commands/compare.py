@@ -19,7 +19,12 @@ def compare(
     *,
     flips: Annotated[
         int,
-        typer.Option(min=0, max=20, help="Items to show that became worse, and as many that became better."),
+        typer.Option(
+            min=0,
+            max=20,
+            metavar="N",
+            help="Items to show that became worse, and as many that became better.",
+        ),
     ] = 5,
     output: Output = None,
     namespace: Namespace = None,
@@ -27,11 +32,11 @@ def compare(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Compare a run with a baseline: changes with intervals, a verdict, and items that changed.
+    """Compare two runs score by score and item by item.
 
-    The statistics are those of gates. Confidence and directions are those of the candidate's gate, where it
-    has one.
-    The exit code says nothing about the verdict: use a gate for that.
+    Shows changes with intervals, a verdict of each, and items that became worse or better. The statistics are
+    those of gates. Confidence and directions are those of the candidate's gate, where it has one. The exit
+    code says nothing about the verdict: use a gate for that.
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of, rows_text

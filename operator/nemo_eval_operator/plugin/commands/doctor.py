@@ -17,19 +17,24 @@ def doctor(
     *,
     operator_namespace: Annotated[
         str,
-        typer.Option(help="Namespace of the operator, where you may not read leases of all namespaces."),
+        typer.Option(
+            metavar="NAMESPACE",
+            help="Namespace of the operator, where you may not read leases of all namespaces.",
+        ),
     ] = "nemo-eval-system",
-    lease: Annotated[str, typer.Option(help="Name of the operator's Lease.")] = "nemo-eval-operator",
+    lease: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the operator's Lease.")
+    ] = "nemo-eval-operator",
     output: Output = None,
     namespace: Namespace = None,
     no_color: NoColor = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Check the CRDs, the operator, your rights, the connections and the clocks; say what to do.
+    """Check CRDs, operator, rights, connections and clocks.
 
-    Exit code: 0 no error, 1 an error was found, 5 Kubernetes API unavailable. What you may not read is a
-    warning.
+    Each finding says what to do. Exit code: 0 no error, 1 an error was found, 5 Kubernetes API unavailable.
+    What you may not read is a warning.
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.doctor import Level, examine, finding_lines

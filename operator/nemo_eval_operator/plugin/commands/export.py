@@ -22,25 +22,30 @@ class Tracker(StrEnum):
 
 def export(
     tracker: Annotated[  # noqa: ARG001 - there is one, and Typer refuses others
-        Tracker, typer.Argument(metavar="mlflow", help="Where to: mlflow.")
+        Tracker, typer.Argument(metavar="mlflow", help="The tracker: mlflow.")
     ],
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs) to export.")],
     *,
     tracking_uri: Annotated[
-        str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="URL of the MLflow tracking server.")
+        str,
+        typer.Option(metavar="URL", envvar="MLFLOW_TRACKING_URI", help="URL of the MLflow tracking server."),
     ],
     experiment: Annotated[
-        str | None, typer.Option(help="Experiment to store the runs in.", show_default="NAMESPACE/BENCHMARK")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Experiment to store the runs in.", show_default="NAMESPACE/BENCHMARK"
+        ),
     ] = None,
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Store finished runs in MLflow: parameters, metrics, artifacts and tags.
+    """Store finished runs in MLflow.
 
-    A NemoEvalJob becomes one MLflow run, with the tags nemo.uid and nemo.attempt; its attempts are the steps
-    of the metrics. Exporting again changes nothing, or adds the next attempt. Credentials are read from
-    MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+    A NemoEvalJob becomes one MLflow run with parameters, metrics, artifacts, and tags such as nemo.uid and
+    nemo.attempt; its attempts are the steps of the metrics. Exporting again changes nothing, or adds the next
+    attempt. Credentials are read from MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
+    MLFLOW_TRACKING_PASSWORD.
     """
     import asyncio
     import os

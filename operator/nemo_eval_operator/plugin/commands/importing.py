@@ -26,7 +26,9 @@ def import_file(
     *,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the objects; of a launcher config, what names begin with."),
+        typer.Option(
+            metavar="NAME", help="Name of the objects; of a launcher config, what names begin with."
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
@@ -39,9 +41,10 @@ def import_file(
         ),
     ] = None,
 ) -> int:
-    """Print the manifests of a config, job body, registration or launcher config, for kubectl apply.
+    """Print manifests of existing NeMo configs, for kubectl apply.
 
-    A field that cannot be mapped is refused with its path. Nothing is read from or written to a cluster.
+    The file is a config, a job body, a registration or a launcher config. A field that cannot be mapped is
+    refused with its path. Nothing is read from or written to a cluster.
     """
     import yaml
 

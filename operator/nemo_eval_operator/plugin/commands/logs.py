@@ -18,7 +18,8 @@ def logs(
         bool, typer.Option("--follow", "-f", help="Print new lines until the run has ended.")
     ] = False,
     tail: Annotated[
-        int | None, typer.Option(min=0, help="Lines at the end of each file.", show_default="all")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Lines at the end of each file.", show_default="all"),
     ] = None,
     evaluator_url: Annotated[
         str | None,

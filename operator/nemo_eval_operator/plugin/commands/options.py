@@ -15,7 +15,11 @@ __all__ = ["Context", "Kubeconfig", "Name", "Namespace", "NoColor", "Output", "a
 Namespace = Annotated[
     str | None,
     typer.Option(
-        "--namespace", "-n", help="Namespace of the runs.", show_default="that of the kubeconfig's context"
+        "--namespace",
+        "-n",
+        metavar="NAMESPACE",
+        help="Namespace of the runs.",
+        show_default="that of the kubeconfig's context",
     ),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The run (NemoEvalJob).")]
@@ -25,16 +29,21 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FORMAT",
-        help="json, yaml, csv or wide (nothing is cut).",
-        show_default="a table",
+        help="table, wide (nothing is cut), json, yaml or csv.",
+        show_default="table",
     ),
 ]
 Context = Annotated[
-    str | None, typer.Option(help="Context of the kubeconfig.", show_default="the current context")
+    str | None,
+    typer.Option(metavar="NAME", help="Context of the kubeconfig.", show_default="the current context"),
 ]
 Kubeconfig = Annotated[
     Path | None,
-    typer.Option(help="Kubeconfig file.", show_default="$KUBECONFIG, else ~/.kube/config, else the pod's"),
+    typer.Option(
+        metavar="FILE",
+        help="Kubeconfig file.",
+        show_default="$KUBECONFIG, else ~/.kube/config, else the pod's",
+    ),
 ]
 
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")]

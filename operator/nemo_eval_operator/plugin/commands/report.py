@@ -30,11 +30,12 @@ def report(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Write a report of runs: verdicts, scores with intervals, comparison, items, config and provenance.
+    """Write runs into an HTML, Markdown or JSON file.
 
-    Of several runs, the first is the one that the others are compared with; a single run is compared with the
-    baseline of its gate. The HTML file is complete in itself: it works offline, contains no script, and
-    prints well. Markdown is for pull requests.
+    A report has verdicts, scores with intervals, comparison, items, config and provenance. Of several runs,
+    the first is the one that the others are compared with; a single run is compared with the baseline of its
+    gate. The HTML file is complete in itself: it works offline, contains no script, and prints well. Markdown
+    is for pull requests.
     """
     from datetime import UTC, datetime
 

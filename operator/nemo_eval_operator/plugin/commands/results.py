@@ -20,7 +20,7 @@ def results(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Show a run's scores with their intervals, and the verdict of its gate.
+    """Show a run's scores with intervals, and its gate's verdict.
 
     Intervals need the right to get ConfigMaps; without it the scores of status are shown.
     """

@@ -16,17 +16,18 @@ __all__ = ["rows"]
 def rows(
     name: Name,
     *,
-    worst: Annotated[int, typer.Option(min=1, max=10_000, help="Number of items.")] = 5,
+    worst: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Number of items.")] = 5,
     output: Output = None,
     namespace: Namespace = None,
     no_color: NoColor = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Show the items with an error or the worst scores: input, output, reference and score.
+    """Show the items of a run with errors or the worst scores.
 
-    Items are ordered by the first score of the gate, in its direction, else by the first score that has
-    items. Items with the best score of the run are not shown.
+    Each is shown with input, output, reference and score. Items are ordered by the first score of the gate,
+    in its direction, else by the first score that has items. Items with the best score of the run are not
+    shown.
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.output import Format, console_for, format_of, rows_text

@@ -20,7 +20,7 @@ __all__ = ["run"]
 def run(
     *,
     benchmark: Annotated[
-        str | None, typer.Option("--benchmark", "-b", help="The NemoBenchmark to run.")
+        str | None, typer.Option("--benchmark", "-b", metavar="NAME", help="The NemoBenchmark to run.")
     ] = None,
     like: Annotated[
         str | None,
@@ -30,7 +30,8 @@ def run(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Name of a model that is registered in NeMo.")
+        str | None,
+        typer.Option("--model", "-m", metavar="NAME", help="Name of a model that is registered in NeMo."),
     ] = None,
     target: Annotated[
         Path | None,
@@ -49,7 +50,11 @@ def run(
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it has ended.")] = False,
     timeout: Annotated[
         str | None,
-        typer.Option(help="Longest wait with --wait, such as 90s, 30m or 2h.", show_default="no limit"),
+        typer.Option(
+            metavar="DURATION",
+            help="Longest wait with --wait, such as 90s, 30m or 2h.",
+            show_default="no limit",
+        ),
     ] = None,
     namespace: Namespace = None,
     no_color: NoColor = False,

@@ -23,9 +23,10 @@ def cancel(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Cancel runs, in NeMo too. A cancelled run cannot be continued, nor run again.
+    """Cancel runs, in the evaluator too.
 
-    Refused for a run that has ended. Exit code: 0 done, 1 refused, 4 not found or forbidden.
+    A cancelled run cannot be continued, nor run again. Refused for a run that has ended. Exit code: 0 done,
+    1 refused, 4 not found or forbidden.
     """
     return _steer("cancel", names, access_of(namespace, context, kubeconfig))
 
@@ -37,7 +38,7 @@ def suspend(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Hold runs back that are not submitted yet, until they are resumed.
+    """Hold back runs that are not submitted yet, until `resume`.
 
     Refused for a run that is submitted, which the evaluator cannot pause: cancel it instead. Exit code: 0
     done, 1 refused, 4 not found or forbidden.
@@ -66,10 +67,11 @@ def rerun(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> int:
-    """Start another attempt of runs, with the same model, config and gate.
+    """Start another attempt of runs.
 
-    The attempt starts after the present one has ended. Refused for a run that was cancelled by `cancel`, or
-    that is not submitted yet. Exit code: 0 done, 1 refused, 4 not found or forbidden.
+    Model, config and gate stay the same. The attempt starts after the present one has ended. Refused for a
+    run that was cancelled by `cancel`, or that is not submitted yet. Exit code: 0 done, 1 refused, 4 not
+    found or forbidden.
     """
     return _steer("rerun", names, access_of(namespace, context, kubeconfig))
 

@@ -15,7 +15,10 @@ def wait(
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs (NemoEvalJobs) to wait for.")],
     *,
     timeout: Annotated[
-        str | None, typer.Option(help="Longest wait, such as 90s, 30m or 2h.", show_default="no limit")
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="Longest wait, such as 90s, 30m or 2h.", show_default="no limit"
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only how each run ended.")] = False,
     namespace: Namespace = None,
