@@ -194,15 +194,17 @@ FEW = MANY[:40]
 
 
 @pytest.mark.parametrize(
-    ("baseline", "reason"),
+    ("baseline", "reason", "cause"),
     [
-        pytest.param({"rows": FEW}, "ItemsDiffer", id="other items"),
-        pytest.param({"of": "other"}, "BenchmarkDiffers", id="another benchmark"),
-        pytest.param({"cancel": True}, "BaselineNotCompleted", id="never passed"),
+        pytest.param({"rows": FEW}, "ItemsDiffer", "items are in both runs", id="other items"),
+        pytest.param(
+            {"of": "other"}, "BenchmarkDiffers", "params.parallelism: 3 and not set", id="another benchmark"
+        ),
+        pytest.param({"cancel": True}, "BaselineNotCompleted", "before has no results", id="never passed"),
     ],
 )
 def test_a_baseline_that_measured_something_else_is_never_a_pass(
-    scenario: Scenario, baseline: dict[str, Any], reason: str
+    scenario: Scenario, baseline: dict[str, Any], reason: str, cause: str
 ) -> None:
     rows = baseline.pop("rows", MANY)
     before = data_job("before", target={"type": "rows", "rows": rows}, **baseline)
@@ -211,7 +213,9 @@ def test_a_baseline_that_measured_something_else_is_never_a_pass(
     scenario.apply(data_benchmark(), other, before)
     scenario.apply(gated("after", drop(), baseline=named("before")))
 
-    assert inconclusive(scenario, "after")[0] == reason
+    found, message = inconclusive(scenario, "after")
+    assert found == reason
+    assert cause in message
 
 
 BLANK = [*FEW, *({"question": f"{number}?", "answer": "yes"} for number in range(40))]

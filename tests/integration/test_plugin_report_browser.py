@@ -1,5 +1,6 @@
 """Reports as people see them: in headless Chromium, on a phone, on a desktop, in the dark and on paper."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,13 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     put_run(api, "other", answers(BEFORE), day=2, model="nvidia/" + "nemotron" * 20)
     name = "new-" + "x" * 200
     put_run(api, name, answers(AFTER, **hostile), day=3, status=gate_status("old", old), gate=GATE)
+    other_config = json.dumps({"type": "custom", "params": {"prompt": LONG, LONG[:100]: 1}})
+    put_run(api, "apart", answers(BEFORE), day=4, config=other_config)
     file = tmp_path / "report.html"
     kubeconfig = str(write_kubeconfig(tmp_path))
-    assert run_command_line(["report", name, "other", "-o", str(file), "--kubeconfig", kubeconfig]) == 0
+    assert (
+        run_command_line(["report", name, "other", "apart", "-o", str(file), "--kubeconfig", kubeconfig]) == 0
+    )
     return file
 
 
@@ -80,6 +85,9 @@ async def test_charts_are_drawn_and_nothing_overflows(
     assert page.problems == []
     assert page.requests == [report.as_uri()]
     assert await page.evaluate("document.scripts.length") == 0
+    text: str = await page.evaluate("document.body.innerText")
+    assert "What differs" in text
+    assert "Not compared: " in text
 
 
 async def test_the_ground_is_dark_where_the_reader_wants_it_and_white_on_paper(
