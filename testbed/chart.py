@@ -22,6 +22,7 @@ __all__ = [
     "HelmError",
     "copies_of_crds",
     "helm",
+    "helm_homes",
     "made_of_the_chart",
     "template",
     "with_the_version",
@@ -85,6 +86,11 @@ def helm(
     if result.returncode != 0:
         raise HelmError(result.returncode, ["helm", *args], result.stdout, result.stderr)
     return result.stdout + (result.stderr if with_log else "")
+
+
+def helm_homes(directory: Path) -> dict[str, str]:
+    """Return the environment by which Helm keeps its files in `directory` instead of the user's home."""
+    return {f"HELM_{kind}_HOME": str(directory / kind) for kind in ("CACHE", "CONFIG", "DATA")}
 
 
 def template(*options: str, release: str = "nemo-eval-operator", namespace: str = "nemo-eval-system") -> str:

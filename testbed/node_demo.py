@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from testbed.chart import CHART, helm
+from testbed.chart import CHART, helm, helm_homes
 from testbed.demo import main
 from testbed.demo_stack import (
     OPERATOR,
@@ -71,8 +71,7 @@ def _install(node: Node, workdir: Path) -> None:
     print(
         f"$ helm install nemo-eval-operator deploy/chart {' '.join([*where, '--wait', *options])}", flush=True
     )
-    homes = {f"HELM_{kind}_HOME": str(workdir / "helm" / kind) for kind in ("CACHE", "CONFIG", "DATA")}
-    env = {"KUBECONFIG": str(node.cluster.kubeconfig), **homes}
+    env = {"KUBECONFIG": str(node.cluster.kubeconfig), **helm_homes(workdir / "helm")}
     install = ["install", "nemo-eval-operator", str(CHART), *where, "--wait", "--timeout", "120s", *options]
     helm(*install, env=env, timeout=150)
     print("$ kubectl get pods --all-namespaces", flush=True)

@@ -16,6 +16,7 @@ from testbed.cluster import Cluster, start_cluster
 from testbed.helm import helm_command
 from testbed.kind import why_not_kind
 from testbed.processes import Processes
+from tests.uncaptured import uncaptured
 
 CRDS = Path(__file__).parent.parent / "crds"
 
@@ -42,11 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """A real Kubernetes API; see testbed/cluster.py for which one."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(Processes())
-        # Building one for the first time takes minutes: that must not look like a hanging test.
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        with uncaptured(pytestconfig):
             started = stack.enter_context(start_cluster(processes, tmp_path_factory.mktemp("cluster")))
         yield started
         processes.check()
@@ -54,9 +53,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
 
 @pytest.fixture(scope="session")
 def built_helm(pytestconfig: pytest.Config) -> None:
-    """For tests that render or install the chart: Helm takes minutes to build, in plain sight."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+    """For tests that render or install the chart: Helm takes minutes to build."""
+    with uncaptured(pytestconfig):
         helm_command()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from testbed.chart import CHART, helm
+from testbed.chart import CHART, helm, helm_homes
 from testbed.node import Node
 from tests.e2e.scenario import eventually
 
@@ -38,8 +38,7 @@ class Release:
     name: str = "nemo-eval-operator"
 
     def helm(self, *args: str) -> str:
-        homes = {f"HELM_{kind}_HOME": str(self.home / kind) for kind in ("CACHE", "CONFIG", "DATA")}
-        env = {"KUBECONFIG": str(self.node.cluster.kubeconfig), **homes}
+        env = {"KUBECONFIG": str(self.node.cluster.kubeconfig), **helm_homes(self.home)}
         return helm(*args, "--namespace", self.namespace, env=env, timeout=240, with_log=True)
 
     def install(self, *options: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed.chart import CHART, helm, template
+from testbed.chart import CHART, helm, helm_homes, template
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import operator_command, start_operator
@@ -65,8 +65,7 @@ def scenario(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
 
 @pytest.fixture
 def release(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Helm]:
-    homes = {f"HELM_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG", "DATA")}
-    yield Helm(namespace, {"KUBECONFIG": str(cluster.kubeconfig), **homes})
+    yield Helm(namespace, {"KUBECONFIG": str(cluster.kubeconfig), **helm_homes(tmp_path)})
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
     # The cluster's, and other tests apply objects that it refuses.

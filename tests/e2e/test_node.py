@@ -20,6 +20,7 @@ from testbed.stack import start_evaluator
 from tests.e2e.node_release import EVALUATOR_IMAGE, OPERATOR_IMAGE, Release
 from tests.e2e.scenario import JOB, Scenario, benchmark, data_benchmark, data_job, eventually, model_job
 from tests.e2e.stub_model import StubModel
+from tests.uncaptured import uncaptured
 
 pytestmark = [
     pytest.mark.skipif(bool(why_not_node()), reason=why_not_node() or ""),
@@ -50,11 +51,9 @@ def evaluator_url(
 def node(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, evaluator_url: str
 ) -> Iterator[Node]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(Processes())
-        # Builds take minutes when they are made for the first time: in plain sight.
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        with uncaptured(pytestconfig):
             images = image_archives({"operator": OPERATOR_IMAGE, "local-evaluator": EVALUATOR_IMAGE})
             directory = tmp_path_factory.mktemp("node")
             started = stack.enter_context(start_node(processes, directory, images=images))

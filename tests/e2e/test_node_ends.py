@@ -22,6 +22,7 @@ from testbed.processes import Processes
 from testbed.stack import start_evaluator
 from tests.e2e.node_release import OPERATOR_IMAGE, Release
 from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
+from tests.uncaptured import uncaptured
 
 pytestmark = [
     pytest.mark.skipif(bool(why_not_node()), reason=why_not_node() or ""),
@@ -44,10 +45,9 @@ with Processes() as processes, start_node(processes, Path(sys.argv[1])) as node:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Node]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(Processes())
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        with uncaptured(pytestconfig):
             image = image_archive("operator", reference=OPERATOR_IMAGE)
             directory = tmp_path_factory.mktemp("node")
             yield stack.enter_context(start_node(processes, directory, images=[image], network=IPV6))

@@ -16,6 +16,7 @@ from testbed.processes import Processes
 from testbed.stack import start_evaluator
 from tests.e2e.node_release import OPERATOR_IMAGE, Release
 from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
+from tests.uncaptured import uncaptured
 
 pytestmark = [
     pytest.mark.skipif(
@@ -56,10 +57,9 @@ spec:
 
 @pytest.fixture
 def node(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Node]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(Processes())
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        with uncaptured(pytestconfig):
             image = image_archive("operator", reference=OPERATOR_IMAGE)
             yield stack.enter_context(start_node(processes, tmp_path / "node", images=[image]))
         processes.check()
