@@ -18,7 +18,7 @@ NEARLY_DONE_PERCENT: Final = 95
 LISTED_JOB_SECONDS: Final = 40e-6
 """CPU seconds for reading one unchanged job on a list."""
 
-LISTING_SHARE: Final = 0.06
+LISTING_SHARE: Final = 0.04
 """Share of a core for reading lists."""
 
 
@@ -37,5 +37,5 @@ def poll_seconds(age: timedelta, percent: int | None, *, fast: float, override: 
 
 
 def rest_seconds(listed: int) -> float:
-    """Return the pause in seconds after a list of so many jobs: with 10,000 nearly seven."""
+    """Return the pause in seconds after a list of so many jobs: with 10,000 it is ten."""
     return listed * LISTED_JOB_SECONDS / LISTING_SHARE
