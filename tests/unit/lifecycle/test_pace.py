@@ -37,5 +37,5 @@ def test_what_the_object_asks_for_counts_alone(age: float, override: float) -> N
 
 
 def test_lists_take_a_bounded_share_of_the_time() -> None:
-    assert rest_seconds(100) < 0.1
+    assert rest_seconds(100) < 0.2
     assert 9 < rest_seconds(10_000) < 11
