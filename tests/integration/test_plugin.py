@@ -99,6 +99,18 @@ def test_get_lists_runs_with_those_that_need_attention_first(jobs: Api, plugin: 
     assert "ask for a ClusterRole" in refused.stderr
 
 
+def test_get_gives_kubectl_the_names_that_a_label_selector_matches(jobs: Api, plugin: Plugin) -> None:
+    for name in ("one", "two", "three"):
+        jobs.create(RUN, name=name)
+    label = ("label", "nemoevaljobs", "one", "two", "team=search", "-n", jobs.namespace)
+    jobs.cluster.kubectl(*label)
+    names = plugin("get", "-l", "team in (search)", "-o", "name").stdout.split()
+    assert sorted(names) == [f"nemoevaljob.{GROUP}/one", f"nemoevaljob.{GROUP}/two"]
+    read_by_kubectl = jobs.cluster.kubectl("get", *names, "-n", jobs.namespace, "-o", "name").stdout.split()
+    assert read_by_kubectl == names
+    assert len(plugin("get", "one", "three", "-o", "json").stdout.split('"uid"')) == 3
+
+
 def test_results_without_the_right_to_read_config_maps(jobs: Api, plugin: Plugin) -> None:
     jobs.create(RUN, name="it")
     assert "it has no results" in plugin("results", "it").stderr

@@ -40,7 +40,7 @@ class _Requirement:
             return cls(match["key"], values, negated=match["operator"] in {"!=", "notin"})
         if match := _EXISTENCE.fullmatch(text):
             return cls(match["key"], None, negated=match["operator"] == "!")
-        raise BadSelector(f"{text!r} is no requirement of a label selector")
+        raise BadSelector(f"{text!r} is not a requirement of a label selector")
 
     def is_met_by(self, labels: Mapping[str, str]) -> bool:
         value = labels.get(self.key)

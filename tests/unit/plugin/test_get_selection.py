@@ -46,6 +46,14 @@ def test_the_api_server_is_given_the_label_selector(runs: ClusterApi, run: Run) 
     assert run("get", "-l", "team=hr")[2] == "No runs in namespace team-a match team=hr\n"
 
 
+def test_a_text_that_is_not_a_label_selector_is_refused(run: Run) -> None:
+    code, out, err = run("get", "-l", "team in search")
+    assert (code, out) == (64, "")
+    assert err.startswith(
+        "error: 'team in search' is not a requirement of a label selector: use one such as "
+    )
+
+
 @pytest.mark.usefixtures("runs")
 @pytest.mark.parametrize("words", [("qa-1", "-l", "team=search"), ("-w", "-o", "name")])
 def test_selections_that_do_not_fit_are_refused(run: Run, words: tuple[str, ...]) -> None:

@@ -66,10 +66,21 @@ def get(
         raise CommandFailed(problem if all_namespaces else "use either names or -l", ExitCode.USAGE)
     if watch and not chosen.is_table:
         raise CommandFailed("-w shows a table: use it without -o, or with -o wide", ExitCode.USAGE)
+    _check(selector or "")
     wanted = Selection(names=tuple(names or ()), selector=selector or "", all_namespaces=all_namespaces)
     show = _watch if watch else _show
     show(access_of(namespace, context, kubeconfig), wanted, chosen, no_color=no_color)
     return ExitCode.PASSED
+
+
+def _check(selector: str) -> None:
+    from nemo_eval_operator.resources import BadSelector, LabelSelector
+
+    try:
+        LabelSelector.parse(selector)
+    except BadSelector as error:
+        example = "use one such as team=search or 'team in (search,ads)'"
+        raise CommandFailed(f"{error}: {example}", ExitCode.USAGE) from error
 
 
 def _watch(access: Access, wanted: Selection, chosen: Format, *, no_color: bool) -> None:
