@@ -60,7 +60,7 @@ class _Connection(asyncio.Protocol):
 
 @contextmanager
 def slow_endpoint(*, delay: float) -> Iterator[SlowEndpoint]:
-    """Served by a thread of its own, so that whoever measures may block."""
+    """A server in a thread of its own, so that the measuring code may block."""
     endpoint = SlowEndpoint(delay)
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(loop.create_server(lambda: _Connection(endpoint), "127.0.0.1", 0))

@@ -131,7 +131,7 @@ class Cluster:
 
 
 def prepare() -> None:
-    """Build what start_cluster will need, while somebody can see the progress."""
+    """Build what start_cluster needs; the progress is printed."""
     if os.environ.get("NEMO_TEST_KUBECONFIG") or why_not_kind() is None:
         _kubectl_command()
     elif binaries.envtest() is None:

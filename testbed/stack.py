@@ -99,7 +99,7 @@ def operator_program(
     env: Mapping[str, str] | None = None,
     command: Sequence[str] = (),
 ) -> Program:
-    """The operator, to be started by those who want its process too; its health endpoint is at PORT."""
+    """The operator as a program to start; its health endpoint is at `port`."""
     argv = [*(command or operator_command()), "run", "--kubeconfig", str(kubeconfig)]
     argv += ["--evaluator-url", evaluator_url, "--health-port", str(port), "--log-format", "console"]
     for namespace in namespaces:

@@ -243,7 +243,7 @@ def _load_evaluator(stage: Stage, job_seconds: float | None) -> Iterator[str]:
 
 
 async def _clear(stage: Stage, kube: httpx.AsyncClient, namespace: str) -> None:
-    """Objects go without their finalizers' owner, who is gone: the next run starts on an empty API server."""
+    """Delete the objects, whose operator has ended: the next run starts on an empty API server."""
     path = f"/apis/evaluator.nemo.dev/v1alpha1/namespaces/{namespace}/nemoevaljobs"
     items: list[dict[str, Any]] = (await kube.get(path)).json()["items"]
     held = [item["metadata"]["name"] for item in items if item["metadata"].get("finalizers")]

@@ -18,7 +18,7 @@ from testbed.processes import Child
 
 STANDSTILL_SECONDS: Final = 60.0
 FINISHED_AT_ONCE: Final = 1000
-TELL_SECONDS: Final = 15.0
+PROGRESS_SECONDS: Final = 15.0
 """Seconds between two lines of progress."""
 
 _SWEEPS = re.compile(r"^nemo_eval_operator_poll_(sweeps|requests)_total (\S+)", re.MULTILINE)
@@ -33,7 +33,7 @@ class Subject:
     singles: int
     """Jobs that are applied and finished one by one before all the others."""
     limit_seconds: float
-    """For each phase; what is not done by then is told as such."""
+    """Seconds for each phase; what is not done by then is reported as not reached."""
 
 
 @dataclass
@@ -130,7 +130,7 @@ async def drain(subject: Subject, objects: Objects, operator: Child, figures: Fi
     """All at once; False where they were not all submitted within the limit."""
     names = [f"job-{number:05d}" for number in range(figures.jobs)]
     used, started = cpu_seconds(operator.pid), time.time()
-    async with telling_progress(objects, bench):
+    async with showing_progress(objects, bench):
         await objects.apply(names)
         complete = await objects.until(
             lambda seen: len(seen.submitted) >= len(names) + subject.singles, seconds=subject.limit_seconds
@@ -152,19 +152,19 @@ async def drain(subject: Subject, objects: Objects, operator: Child, figures: Fi
 
 
 @contextlib.asynccontextmanager
-async def telling_progress(objects: Objects, bench: Bench) -> AsyncIterator[None]:
+async def showing_progress(objects: Objects, bench: Bench) -> AsyncIterator[None]:
     """Say every 15 s how far the jobs are."""
 
-    async def tell() -> None:
+    async def show() -> None:
         while True:
-            await asyncio.sleep(TELL_SECONDS)
+            await asyncio.sleep(PROGRESS_SECONDS)
             seen = objects.seen
             bench.say(
                 f"  applied {len(seen.applied)}, submitted {len(seen.submitted)}, "
                 f"finished {len(seen.finished)}"
             )
 
-    task = asyncio.create_task(tell())
+    task = asyncio.create_task(show())
     try:
         yield
     finally:
@@ -228,7 +228,7 @@ async def _finish(
     """Up to 1,000 at once; then, where `everything` is to be seen to its end, all the others."""
     at_once = min(FINISHED_AT_ONCE, figures.jobs)
     used = cpu_seconds(operator.pid)
-    async with telling_progress(objects, bench):
+    async with showing_progress(objects, bench):
         ends = await _finish_and_wait(subject, objects, at_once, bench)
         figures.finished_p50, figures.finished_p99 = quantile(ends, 0.5), quantile(ends, 0.99)
         figures.all_finished_seconds = max(ends, default=None) if len(ends) == at_once else None
@@ -284,4 +284,4 @@ def shown(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.3g}"
 
 
-__all__ = ["Bench", "Figures", "Subject", "drain", "measure", "quantile", "shown", "telling_progress"]
+__all__ = ["Bench", "Figures", "Subject", "drain", "measure", "quantile", "showing_progress", "shown"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.scale.measure import Bench, Subject, quantile, shown, telling_progress
+from bench.scale.measure import Bench, Subject, quantile, showing_progress, shown
 from bench.scale.objects import Objects
 from bench.scale.process import Lag, cpu_seconds, peak_rss_mib
 from testbed.processes import Child
@@ -41,7 +41,7 @@ async def measure_short_jobs(
     objects, lag = Objects(bench.kube, bench.namespace), Lag()
     operator, health = subject.start()
     names = [f"job-{number:05d}" for number in range(count)]
-    async with objects.watched(), lag.probing(health), telling_progress(objects, bench):
+    async with objects.watched(), lag.probing(health), showing_progress(objects, bench):
         used = cpu_seconds(operator.pid)
         await objects.apply(names)
         await objects.until(lambda seen: len(seen.finished) == count, seconds=subject.limit_seconds)

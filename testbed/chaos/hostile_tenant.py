@@ -48,7 +48,7 @@ class HostileTenant:
     """`objects` by its own account; `victims` is the namespace whose configs it wants.
 
     It wants them once they exist (`configs_exist`). Without NEMO_NAMESPACE_MAP a name that is still free
-    belongs to the first who takes it, which docs/security.md says.
+    belongs to the first namespace that uses it, which docs/security.md says.
     """
 
     objects: Writer

@@ -1,4 +1,4 @@
-"""What really happened, as the two proxies saw it: intents, jobs, results, and who was disturbed."""
+"""Records of the two proxies: intents, jobs, results, and the objects whose requests were disturbed."""
 
 import json
 import threading

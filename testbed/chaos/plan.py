@@ -67,7 +67,7 @@ def plan_round(dice: random.Random, coverage: Coverage, misses: Coverage) -> Rou
     """The next round. Of the spots, one of those that were hit least."""
     spot = None
     if dice.random() < _NAMED_SHARE:
-        # A miss counts half: what is hard to hit is tried more often, but not for ever.
+        # A miss counts half: what is hard to hit is tried more often, within limits.
         tried = {spot: 2 * coverage[spot] + misses[spot] for spot in SPOTS}
         fewest = min(tried.values())
         spot = dice.choice([spot for spot in SPOTS if tried[spot] == fewest])

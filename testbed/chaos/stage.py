@@ -130,7 +130,7 @@ class Stage:
         return True
 
     def check(self) -> None:
-        """Raise ProcessError if a part has ended that nobody killed."""
+        """Raise ProcessError if a part has ended that was not killed."""
         for child in self.processes:
             if child is not self.operator and child.exit_code() is not None:
                 msg = f"{child.program.name} ended by itself; its log is {child.program.log}"

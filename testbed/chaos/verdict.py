@@ -24,7 +24,7 @@ class Verdict:
     stuck: list[str] = field(default_factory=list)  # objects neither finished nor gone
     contradicted: list[str] = field(default_factory=list)  # objects that say otherwise than the evaluator
     misjudged: list[str] = field(default_factory=list)  # objects whose verdict the evaluator's scores deny
-    left_running: list[str] = field(default_factory=list)  # jobs that nobody follows and no event names
+    left_running: list[str] = field(default_factory=list)  # jobs that no object follows and no event names
     duplicates_cancelled: int = 0
     attempts: int = 0
     attempts_with_job: int = 0
@@ -78,7 +78,7 @@ def judge(
 
 
 def _jobs_of_attempts(ledger: Ledger, listed: Mapping[str, Document]) -> dict[Attempt, list[str]]:
-    """Ids of every job ever created, oldest first: those deleted since, and those that answered nobody."""
+    """Ids of every job ever created, oldest first: those deleted since, and those whose answer was lost."""
     ids: dict[Attempt, list[str]] = defaultdict(list)
     for job in ledger.jobs.values():
         ids[job.attempt].append(job.id)

@@ -53,7 +53,7 @@ def main(
       busy=SECONDS                  429 with Retry-After; the server sees nothing
       garbage                       the server acts; the body is no JSON
       slow=SECONDS                  the server acts; the body trickles
-      hold-after                    the server acts; the client waits for ever
+      hold-after                    the server acts; the client gets no answer
 
     \b
     For example:

@@ -20,7 +20,7 @@ class Moment(Enum):
 
 @dataclass(eq=False)
 class Exchange:
-    """A request; `status` and `answer` are upstream's own, whatever the client was told."""
+    """A request; `status` and `answer` are upstream's own, even if the client gets others."""
 
     method: str
     path: str  # without the query

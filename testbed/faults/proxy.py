@@ -194,7 +194,7 @@ class FaultProxy:
 
 
 class _ClientSide:
-    """The connection to whoever uses the proxy, as a server sees it."""
+    """The connection to a client of the proxy, as a server sees it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

@@ -18,7 +18,7 @@ _CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Upstream:
-    """A server by its URL. `tls` says whom to trust and who we are; None trusts public authorities.
+    """A server by its URL. `tls` has trusted authorities and a client certificate; None: public authorities.
 
     `authorization` is for requests that come without one.
     """
@@ -41,7 +41,7 @@ class Upstream:
         return cls(credentials.server, tls, credentials.authorization())
 
     def client(self) -> httpx.AsyncClient:
-        """A client without a limit of time or number: a watch may last for ever."""
+        """A client without a limit of time or number: a watch has no end."""
         return httpx.AsyncClient(
             verify=self.tls or True,
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),

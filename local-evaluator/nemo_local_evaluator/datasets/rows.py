@@ -137,7 +137,7 @@ async def _cursor(read: Read) -> AsyncIterator[_Cursor]:
 
 
 class _Cursor:
-    """One reading. The lock is for a cancelled caller, who closes while a thread may still be reading."""
+    """One pass over the rows. The lock is for a cancelled caller, which closes it while a thread may read."""
 
     def __init__(self, rows: Generator[SizedRow, None, None]) -> None:
         self._rows = rows

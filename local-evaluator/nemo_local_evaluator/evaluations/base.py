@@ -31,7 +31,7 @@ class Progress:
 
 
 class Observer(Protocol):
-    """Told of a run as it goes on."""
+    """Is called with the progress, log lines and samples of a run while it goes on."""
 
     def progress(self, progress: Progress) -> None: ...
 

@@ -127,7 +127,7 @@ def _refuse_completions(url: str, *, owner: str) -> None:
 
 
 def _spec(metric: Metric) -> MetricSpec:
-    # Nobody but the model client needs a judge's api_key.
+    # Only the model client needs a judge's api_key.
     params = {key: value for key, value in (metric.params or {}).items() if key != "model"}
     return MetricSpec(type=metric.type, params=json.dumps(params))
 

@@ -26,7 +26,10 @@ class Endpoints:
         self._registered = registered
 
     def of(self, model: str | Model | None, kind: Generates, params: Params, *, owner: str) -> Endpoint:
-        """`owner` is who names the model, for messages. Raises EvaluationError."""
+        """Return the endpoint of a model. `owner` is the field that names it, for messages.
+
+        Raises EvaluationError.
+        """
         url, model_id, api_key = self._address(model, owner)
         call_url(url, kind)
         # A key read from a file often ends with a newline, which no header may.

@@ -10,7 +10,10 @@ __all__ = ["limit_of", "recorded_rows", "rows_of", "source_of"]
 
 
 def rows_of(target: TargetInput, dataset: str | Dataset | None, *, owner: str) -> list[Row] | DatasetSource:
-    """`owner` is who needs the dataset, for messages. Raises EvaluationError."""
+    """Return the rows of a target. `owner` is the field that needs the dataset, for messages.
+
+    Raises EvaluationError.
+    """
     if target.type == "rows":
         if not target.rows:
             raise EvaluationError("target of type 'rows' has no rows")

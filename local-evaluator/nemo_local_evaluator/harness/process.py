@@ -27,7 +27,7 @@ from .child import Request
 __all__ = ["Harness", "HarnessRun", "Scores"]
 
 SILENCE: Final = 1800.0
-"""Seconds lm-eval may print nothing, beyond a call and its retries: to load data takes long."""
+"""Seconds for which lm-eval may print nothing, beyond a call and its retries: loading data takes long."""
 
 _MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
 _MAX_LINE: Final = 16 * 1024

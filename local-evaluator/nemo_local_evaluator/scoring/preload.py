@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 import_module("nemo_local_evaluator.scoring.work")
-# ROUGE brings nltk, which imports scipy where that is installed: seconds, for statistics nobody asks for.
+# ROUGE brings nltk, which imports scipy where that is installed: seconds, for statistics that are not used.
 sys.modules["scipy"] = None  # type: ignore[assignment]
 try:
     import_module("rouge_score.rouge_scorer")

@@ -1,4 +1,4 @@
-"""Results, of jobs and of callers who keep their own here: documents that name the job they belong to."""
+"""Results of jobs, and those that clients create: documents that name the job they belong to."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class KubeClient(ConfigMapCalls):
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.
 
-        Raises Outdated where somebody wrote since, ObjectGone where it is another object.
+        Raises Outdated where the object was written since, ObjectGone where it is another object.
         """
         return await self._patch(key, meta, "/status", [{"op": "add", "path": "/status", "value": status}])
 
@@ -188,7 +188,7 @@ class KubeClient(ConfigMapCalls):
         name: str,
         time: str,
     ) -> None:
-        """Report to whoever runs `kubectl describe`. A message holds at most 1,024 characters."""
+        """Create an event, which `kubectl describe` shows. A message has at most 1,024 characters."""
         regarding: JsonObject = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": kind,

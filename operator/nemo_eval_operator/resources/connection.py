@@ -1,4 +1,4 @@
-"""NemoEvaluatorConnection: where a NeMo Evaluator is, how to get in, and who may use it."""
+"""NemoEvaluatorConnection: URL and credentials of a NeMo Evaluator, and the namespaces that may use it."""
 
 from __future__ import annotations
 

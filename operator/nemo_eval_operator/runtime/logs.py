@@ -23,7 +23,7 @@ __all__ = ["configure_logging"]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 NOISY: Final = ("asyncio", "httpcore", "httpx", "kopf.activities", "kopf.objects")
-"""Their INFO is a line for every request and every watch event."""
+"""Loggers whose INFO is a line for every request and every watch event."""
 
 TASKS_OF_KOPF: Final = ("kopf._core.reactor.orchestration", "kopf._core.reactor.running")
 """The loggers by which Kopf reports each task that a failure ended, with its trace."""

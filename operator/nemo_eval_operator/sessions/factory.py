@@ -38,10 +38,10 @@ __all__ = ["HEADERS", "EvaluatorFactory"]
 HEADERS: Final = {"Accept": "application/json", "User-Agent": f"nemo-eval-operator/{__version__}"}
 
 CALL_MARGIN_SECONDS: Final = 10.0
-"""Beyond the time-out of a call to the evaluator, before a loop that made it counts as stuck."""
+"""Seconds beyond the time-out of a call to the evaluator before a loop that made it counts as stuck."""
 
 ROUND_SECONDS: Final = 10.0
-"""Before a loop that calls nobody counts as stuck."""
+"""Seconds before a loop that makes no calls counts as stuck."""
 
 OBJECTS_PAGE_SECONDS: Final = 90.0
 """Beyond the time-out of one page of a list of objects, which the census reads too."""

@@ -1,4 +1,4 @@
-"""Looks for remote jobs by their marks: one sweep of an evaluator's list answers all who look at that time.
+"""Looks for remote jobs by their marks: one sweep of an evaluator's list answers all look-ups of that time.
 
 A look-up reads the whole list, so a thousand of them must not read it a thousand times: a tenant can make
 objects look as if their status were lost. The object that comes first leads a sweep; the others are queued
@@ -128,7 +128,7 @@ class JobSearch:
         self._answers.pop(key, None)
 
     async def _lead(self, client: EvaluatorClient) -> None:
-        """Sweep for all who wait and may; wakes them, also where it fails."""
+        """Sweep for all objects that wait and may; queues them again, also where it fails."""
         loop = asyncio.get_running_loop()
         self._sweeping = True
         involved: dict[ObjectKey, _Wanted] = {}
@@ -146,7 +146,7 @@ class JobSearch:
             self._keep_answers(involved, since, begun, loop.time())
         finally:
             self._sweeping = False
-            # Of those who came during the sweep one of each namespace: it leads the next one for the others.
+            # One object of each namespace that came during the sweep: it leads the next sweep for the others.
             leaders = {key.namespace: key for key in self._wanted if key not in involved}
             for key in {*involved, *leaders.values()}:
                 self._queue.add(key)
@@ -159,7 +159,7 @@ class JobSearch:
         long = min(max(NAMESPACE_REST_SECONDS, NAMESPACE_SHARE * seconds), MAX_NAMESPACE_REST_SECONDS)
         self._next_turns = {name: turn for name, turn in self._next_turns.items() if turn > now}
         for namespace in causes:
-            # The older its objects, the more has to be read: that is for those who made it so.
+            # Old objects make a sweep long: the namespaces that have the oldest ones wait longer.
             self._next_turns[namespace] = now + (long if namespace in widest else NAMESPACE_REST_SECONDS)
 
     def _keep_answers(

@@ -33,17 +33,17 @@ logger = logging.getLogger(__name__)
 MAX_CONCURRENT_GETS: Final = 8
 
 TOGETHER: Final = 0.5
-"""The part of the fast interval by which looks are brought forward, so that one list serves many."""
+"""Part of the fast interval by which reads are brought forward, so that one list serves many."""
 
 PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
-"""Where the answer to a sweep cannot be used: the jobs stay due."""
+"""Seconds after a sweep whose answer cannot be used: the jobs stay due."""
 
 MAX_DOUBLINGS: Final = 5
-"""Of the interval of a job that alone cannot be asked for: at most 32 times as long."""
+"""Doublings of the interval of a job that alone cannot be read: at most 32 times as long."""
 
 
 class Poller:
-    """Looks at each followed job in its own rhythm, `interval` seconds at the fastest; idle while none is."""
+    """Reads each tracked job at its own interval, `interval` seconds at least; idle while there is none."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Poller:
         return pause
 
     async def _until_rested(self) -> None:
-        """However much there is to follow, most of the time is for something else."""
+        """Wait until the pause after the last list is over, so that lists take a small share of the time."""
         pause = self._rested_at - asyncio.get_running_loop().time()
         if pause > 0:
             self._heartbeat.rest(pause)
@@ -122,11 +122,11 @@ class Poller:
             wait = None if due is None else due - now
             self._heartbeat.rest(wait)
             await self._tracker.until_changed(wait)
-            # Those that come together are looked at together.
+            # Jobs that become due at nearly the same time share a list.
             await asyncio.sleep(min(self._interval, 1.0) * TOGETHER)
 
     async def poll(self) -> None:
-        """Ask once about every job that is due. Raises EvaluatorError where the evaluator does not answer."""
+        """Read every job that is due once. Raises EvaluatorError where the evaluator does not answer."""
         self._metrics.poll_cycle()
         self._jitter = spread(1.0)
         self._lister.restore()
@@ -148,7 +148,7 @@ class Poller:
         return now
 
     async def _get_each(self, jobs: Sequence[TrackedJob], *, alone: bool) -> None:
-        """Ask for each; one that cannot be asked for is put off.
+        """Read each; one that cannot be read is put off.
 
         Raises the first error where nothing has answered, neither these nor (not `alone`) the lists.
         """
@@ -165,7 +165,7 @@ class Poller:
                 except EvaluatorError as error:
                     failed.append((followed, error))
                     if error.status_code is None:
-                        # Silence takes its time: who has met it asks no more in this sweep.
+                        # No answer took a whole time-out: this task makes no further requests in this sweep.
                         return
                 finally:
                     self._heartbeat.beat()

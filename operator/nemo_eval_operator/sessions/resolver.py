@@ -112,7 +112,7 @@ class _Dependents:
 
 
 class EvaluatorResolver:
-    """Reads connections by name and by namespace, and remembers who depends on which."""
+    """Reads connections by name and by namespace, and keeps which objects depend on which."""
 
     def __init__(self, kube: KubeClient, evaluators: Evaluators) -> None:
         self._kube = kube

@@ -1,4 +1,4 @@
-"""Keys in line, all namespaces in turn, so that five thousand objects in one do not hold up the others."""
+"""A queue of keys, all namespaces in turn, so that five thousand objects in one do not hold up the others."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from nemo_eval_operator.kube import ObjectKey
 __all__ = ["FairQueue", "Rank"]
 
 Rank = tuple[bool, int, str]
-"""Of one namespace's keys the lower goes first, and of equal ones the older."""
-
+"""Order of one namespace's keys: the lower rank is first, and of equal ones the older key."""
 
 MIN_COMPACTED: Final = 64
-"""Entries of one namespace's heap before those that left the line are dropped from it."""
+"""Entries of one namespace's heap before entries of keys that left the queue are dropped from it."""
 
 
 class _Entry(NamedTuple):
@@ -31,15 +30,15 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._namespaces: dict[str, list[_Entry]] = {}
-        """A heap for each; those who left the line without a turn are passed over when theirs comes."""
+        """A heap for each namespace; entries of keys that left the queue are skipped when reached."""
         self._compact_at: dict[str, int] = {}
-        """Sizes of heaps at which those who left are dropped."""
+        """Sizes of heaps at which entries of keys that left the queue are dropped."""
         self._turns: deque[str] = deque()
         self._slots: dict[ObjectKey, _Entry] = {}
         self._count = itertools.count()
 
     def put(self, key: ObjectKey, rank: Rank) -> None:
-        """Go in line, or to another place in it."""
+        """Add a key, or change its rank."""
         known = self._slots.get(key)
         if known is not None and known.rank == rank:
             return
@@ -53,7 +52,7 @@ class FairQueue:
             self._compact(key.namespace)
 
     def pop(self, allowed: Callable[[str], bool] = lambda _: True) -> ObjectKey | None:
-        """Whose turn it is, who thereby leaves the line. Only of an `allowed` namespace."""
+        """Remove and return the next key, of an `allowed` namespace; None where there is none."""
         for _ in range(len(self._turns)):
             namespace = self._turns[0]
             if not allowed(namespace):
@@ -72,7 +71,7 @@ class FairQueue:
         return None
 
     def _compact(self, namespace: str) -> None:
-        """Drop those that left the line: in one that does not move they would pile up."""
+        """Drop entries of keys that left the queue: they would pile up where no key is taken."""
         heap = [place for place in self._namespaces[namespace] if self._slots.get(place.key) is place]
         heapq.heapify(heap)
         self._namespaces[namespace] = heap
@@ -83,14 +82,14 @@ class FairQueue:
             self._compact(key.namespace)
 
     def holds_others_than(self, namespace: str) -> bool:
-        """Whether a key of another namespace is in line."""
+        """Return whether a key of another namespace is in the queue."""
         return any(other != namespace and self._waits(other) for other in self._turns)
 
     def _waits(self, namespace: str) -> bool:
         return any(self._slots.get(place.key) is place for place in self._namespaces[namespace])
 
     def in_order(self) -> Iterator[ObjectKey]:
-        """As their turns would come if nobody joined them."""
+        """Yield the keys in the order in which `pop` would return them."""
         lines = {
             namespace: iter(sorted(place for place in heap if self._slots.get(place.key) is place))
             for namespace, heap in self._namespaces.items()

@@ -144,7 +144,7 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Raises OSError. One address that is forbidden is enough to refuse: who mixes them is up to it."""
+        """Raises OSError. One forbidden address is enough to refuse a name that has others too."""
         loop = asyncio.get_running_loop()
         try:
             turns, group = _turns.setdefault(loop, FairTurns(MAX_LOOK_UPS)), self._access.group

@@ -28,5 +28,5 @@ def job_path(job_id: str) -> str:
 
 
 def segment_of(name: str) -> str:
-    """A name as one segment of a path, also if it is a way up (`..`) to those who resolve paths."""
+    """A name as one segment of a path, also if it is `..`, which servers would resolve."""
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
