@@ -104,11 +104,7 @@ def _fields(found: Comparison) -> Iterator[str]:
 
 def _show_notes(found: Comparison, console: Console) -> None:
     """Print what stands in the way of a verdict, or of a better comparison, once for all scores of a kind."""
-    scores: dict[str, list[str]] = {}
-    for change in found.changes:
-        if note := change.note or ("" if change.evidence == "Paired" else change.pairing):
-            scores.setdefault(note, []).append(change.score)
-    for number, (note, names) in enumerate(scores.items()):
+    for number, (note, names) in enumerate(found.remarks.items()):
         start = "" if number else "\n"
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
         console.print(Text(f"{start}{', '.join(names[:MAX_NAMED])}{more}: {note}", style="yellow"))

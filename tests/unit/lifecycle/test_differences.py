@@ -44,7 +44,17 @@ def test_equal_documents_have_no_differences() -> None:
         ({"stop": ["a"]}, {"stop": ["a", "b"]}, ['stop: ["a"] and ["a", "b"]']),
         ({"m": [{"x": 1}, {"x": 2}]}, {"m": [{"x": 1}, {"x": 3}]}, ["m[1].x: 2 and 3"]),
         ({"m": {"recall.5": 1}}, {"m": {"recall.5": 2}}, ["m.recall\\.5: 1 and 2"]),
-        ({"a": {"b": 1}}, {"a": "text"}, ['a: {"b": 1} and "text"']),
+        ({"a": {"b": 1}}, {"a": "text"}, ['a: {…} and "text"', "a.b: 1 and not set"]),
+        (
+            {"model": "m"},
+            {"model": {"api_endpoint": {"model_id": "m"}, "prompt": {"inference_params": {"stop": [" "]}}}},
+            [
+                'model: "m" and {…}',
+                'model.api_endpoint.model_id: not set and "m"',
+                'model.prompt.inference_params.stop: not set and [" "]',
+            ],
+        ),
+        ({"a": {}}, {"a": [1]}, ["a: {} and [1]"]),
     ],
 )
 def test_a_field_is_named_with_both_values(

@@ -14,6 +14,7 @@ from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
 from tests.unit.plugin.reported import CONFIG, CRITERION, answers, gate_status, put_run
 from tests.unit.plugin.test_report import AFTER, BEFORE, GATE, HOSTILE, Page, in_json, written
+from tests.unit.plugin.test_results import with_bleu
 
 OTHER_CONFIG = '{"params":{"temperature":0},"type":"custom"}'
 FIELDS = ["config.params.limit_samples: 50 | not set", "config.params.temperature: not set | 0"]
@@ -155,7 +156,6 @@ def test_a_comparison_has_verdicts_in_plain_words(api: ClusterApi, run: Run, tmp
     put_run(api, "new", answers([0.0] * 50))
     page = Page(written(run, tmp_path / "report.html", "old", "new"))
     assert ("class", "word bad") in page.attributes
-    assert "compared item by item" in page.text
     assert "Paired" not in page.text
     (row,) = [
         line
@@ -163,6 +163,18 @@ def test_a_comparison_has_verdicts_in_plain_words(api: ClusterApi, run: Run, tmp
         if line.startswith(f"| `{NAME}` | 1 → 0")
     ]
     assert "| worse |" in row
+
+
+def test_what_a_comparison_lacks_is_said_once_for_all_scores(
+    api: ClusterApi, run: Run, tmp_path: Path
+) -> None:
+    put_run(api, "old", with_bleu(BEFORE[30:]))
+    put_run(api, "new", with_bleu(AFTER[30:]))
+    remark = "20 items are too few for an interval: 30 are enough (spec.gate.minimumItems)"
+    page = Page(written(run, tmp_path / "report.html", "old", "new"))
+    assert page.text.count(f"qa/bleu/sentence: {remark}") == page.text.count("too few") == 1
+    text = written(run, tmp_path / "report.md", "old", "new")
+    assert f"\n`qa/bleu/sentence`: {remark}\n" in text
 
 
 def test_changes_have_the_decimals_of_their_values(api: ClusterApi, run: Run, tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ __all__ = ["NOT_SET", "Difference", "Differences", "differences"]
 NOT_SET: Final = "not set"
 """Shown for a field that is absent or null."""
 
+OBJECT: Final = "{…}"
+"""Shown for an object in place of a simple value of the other; its fields follow one by one."""
+
 NOT_SHOWN: Final = "another value, which differs in what is not shown"
 """Shown for a value whose text is that of the other, as credentials in it are masked."""
 
@@ -89,15 +92,15 @@ def differences(first: JsonObject, second: JsonObject) -> Differences:
     return Differences(found, sum(1 for _ in places))
 
 
-Place = tuple[tuple[Step, ...], JsonValue, JsonValue]
-"""A path, and the value of either document there."""
+Place = tuple[tuple[Step, ...], str, str]
+"""A path, and the whole text of the value of either document there."""
 
 
 def _places(first: JsonValue, second: JsonValue, path: tuple[Step, ...]) -> Iterator[Place]:
     if _text(first) == _text(second):
         return
     if len(path) == MAX_DEPTH:
-        yield path, first, second
+        yield path, _whole(first), _whole(second)
         return
     match _opened(first, second), _opened(second, first):
         case dict(before), dict(after):
@@ -106,8 +109,14 @@ def _places(first: JsonValue, second: JsonValue, path: tuple[Step, ...]) -> Iter
         case list(before), list(after) if len(before) == len(after) and _are_objects([*before, *after]):
             for index, pair in enumerate(zip(before, after, strict=True)):
                 yield from _places(*pair, (*path, index))
+        case dict(before), (str() | int() | float()) if before:
+            yield path, OBJECT, _whole(second)
+            yield from _places(before, {}, path)
+        case ((str() | int() | float()), dict(after)) if after:
+            yield path, _whole(first), OBJECT
+            yield from _places({}, after, path)
         case _:
-            yield path, first, second
+            yield path, _whole(first), _whole(second)
 
 
 def _opened(value: JsonValue, other: JsonValue) -> JsonValue:
@@ -124,11 +133,8 @@ def _are_objects(values: list[JsonValue]) -> bool:
     return all(isinstance(one, dict) for one in values)
 
 
-def _difference(path: tuple[Step, ...], first: JsonValue, second: JsonValue) -> Difference:
-    before, after = (
-        NOT_SET if value is None else readable(_text(value), MAX_COMPARED_CHARACTERS)
-        for value in (first, second)
-    )
+def _difference(path: tuple[Step, ...], first: str, second: str) -> Difference:
+    before, after = (readable(text, MAX_COMPARED_CHARACTERS) for text in (first, second))
     where = readable(shown(path), MAX_PATH_CHARACTERS)
     if before == after:
         return Difference(where, shortened(before, MAX_VALUE_CHARACTERS), NOT_SHOWN)
@@ -145,6 +151,10 @@ def _first_difference(first: str, second: str) -> int:
 
 def _from(text: str, start: int) -> str:
     return shortened(f"…{text[start:]}" if start else text, MAX_VALUE_CHARACTERS)
+
+
+def _whole(value: JsonValue) -> str:
+    return NOT_SET if value is None else _text(value)
 
 
 def _text(value: JsonValue) -> str:

@@ -108,6 +108,8 @@ def _comparison(one: Comparison) -> Iterator[str]:
     interval = f"{100 * one.confidence:.4g}% interval"
     if rows:
         yield from _table(("score", "values", "change", interval, "verdict", "better / worse / equal"), rows)
+    for remark, scores in one.remarks.items():
+        yield from ("", f"{', '.join(map(_code, scores[:MAX_SCORES]))}: {markdown_cell(remark)}")
     yield from _flips(one.became_worse, "worse")
     yield from _flips(one.became_better, "better")
 

@@ -34,8 +34,8 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 """A number that JSON can hold: an interval of one item has no bounds."""
 
 
-PAIRINGS: Final = {"Paired": "compared item by item", "Unpaired": "not paired by item"}
-"""What a comparison stands on, in plain words; else there are the values alone."""
+LACKING: Final = {"Paired": "", "Unpaired": "not paired by item"}
+"""What a comparison lacks, by its evidence; with any other there are the values alone."""
 
 FIGURES: Final = 4
 """Significant figures of a value."""
@@ -148,9 +148,9 @@ class Change(Part):
     note: str = ""
 
     @property
-    def pairing(self) -> str:
-        """The evidence in plain words."""
-        return PAIRINGS.get(self.evidence, "compared by the values alone")
+    def remark(self) -> str:
+        """What stands in the way of a verdict, or of a better comparison; empty where nothing does."""
+        return self.note or LACKING.get(self.evidence, "compared by the values alone")
 
     @property
     def form(self) -> str:
@@ -203,6 +203,15 @@ class Comparison(Part):
     differences_left_out: int = 0
     note: str = ""
     """Why nothing was compared."""
+
+    @property
+    def remarks(self) -> dict[str, list[str]]:
+        """Scores by what is remarked on them."""
+        found: dict[str, list[str]] = {}
+        for change in self.changes:
+            if change.remark:
+                found.setdefault(change.remark, []).append(change.score)
+        return found
 
 
 class Point(Part):
