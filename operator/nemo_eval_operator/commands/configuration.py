@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from nemo_eval_operator.kube import Credentials, KubeConfigMissing
 from nemo_eval_operator.settings import Settings
+from nemo_eval_operator.validation import in_words
 
 __all__ = ["read_settings"]
 
@@ -21,7 +22,7 @@ def read_settings(given: Mapping[str, Any]) -> tuple[Settings, Credentials]:
         return settings, Credentials.find(settings.kubeconfig)
     except ValidationError as error:
         problems = (
-            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}"
+            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {in_words(problem)}"
             for problem in error.errors()
         )
         raise typer.BadParameter("; ".join(problems)) from error

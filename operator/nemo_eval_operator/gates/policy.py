@@ -6,16 +6,17 @@ refuses by CEL.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import MAX_CRITERIA, Direction, GateCriterion, GateSpec, Tier
+from nemo_eval_operator.validation import first_problem
 
 __all__ = ["Criterion", "Gate", "PolicyInvalid", "gate_of", "gate_of_spec"]
 
-Validated = TypeVar("Validated")
+Validated = TypeVar("Validated", bound=BaseModel)
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -91,38 +92,33 @@ class _NelPolicy(BaseModel):
     benchmarks: dict[str, JsonObject | None] = Field(min_length=1)
 
 
-_gate: Final = TypeAdapter(Gate)
-_nel: Final = TypeAdapter(_NelPolicy)
-_rules: Final = TypeAdapter(_NelRules)
-
-
 def gate_of(document: JsonValue) -> Gate:
     """Return the gate of a `spec.gate`, a NemoEvalJob or a policy of `nel gate`. Raises PolicyInvalid."""
     match document:
         case {"kind": "NemoEvalJob", "spec": {"gate": gate}}:
-            return _validated(_gate, gate, "spec.gate")
+            return _validated(Gate, gate, "spec.gate")
         case {"kind": "NemoEvalJob"}:
             raise PolicyInvalid("spec.gate: this NemoEvalJob has no gate")
         case {"spec": {"gate": gate}} | {"gate": gate}:
-            return _validated(_gate, gate, "gate")
+            return _validated(Gate, gate, "gate")
         case {"benchmarks": _}:
-            return _of_nel(_validated(_nel, document, ""))
+            return _of_nel(_validated(_NelPolicy, document, ""))
         case {"criteria": _}:
-            return _validated(_gate, document, "")
+            return _validated(Gate, document, "")
         case _:
             raise PolicyInvalid("expected a gate with criteria, a NemoEvalJob, or a policy with benchmarks")
 
 
 def gate_of_spec(spec: GateSpec) -> Gate:
     """Return the gate of an object. Raises PolicyInvalid for one that the API server should have refused."""
-    return _validated(_gate, spec.to_manifest(), "spec.gate")
+    return _validated(Gate, spec.to_manifest(), "spec.gate")
 
 
 def _of_nel(policy: _NelPolicy) -> Gate:
     """Map the words of `nel gate`; a benchmark is the name of a task, a metric that of one of its scores."""
     criteria: list[JsonValue] = []
     for name, rules in policy.benchmarks.items():
-        merged = _validated(_rules, {**policy.defaults, **(rules or {})}, f"benchmarks.{name}")
+        merged = _validated(_NelRules, {**policy.defaults, **(rules or {})}, f"benchmarks.{name}")
         criteria.append(
             {
                 "score": f"{name}/{merged.metric}",
@@ -133,14 +129,11 @@ def _of_nel(policy: _NelPolicy) -> Gate:
                 "relativeDropBelow": merged.relative_guard_below,
             }
         )
-    return _validated(_gate, {"criteria": criteria}, "benchmarks")
+    return _validated(Gate, {"criteria": criteria}, "benchmarks")
 
 
-def _validated(adapter: TypeAdapter[Validated], document: JsonValue, path: str) -> Validated:
+def _validated(model: type[Validated], document: JsonValue, path: str) -> Validated:
     try:
-        return adapter.validate_python(document)
+        return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise PolicyInvalid(f"{(path + where).lstrip('.') or 'policy'}: {reason}") from error
+        raise PolicyInvalid(first_problem(error, model, root=path)) from error

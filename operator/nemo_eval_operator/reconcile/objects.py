@@ -33,6 +33,7 @@ from nemo_eval_operator.resources import (
     Phase,
 )
 from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.validation import in_words
 
 __all__ = [
     "FINALIZER_RECHECK_SECONDS",
@@ -219,9 +220,9 @@ def is_selected(document: JsonObject, selector: LabelSelector) -> bool:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first validation error, as `spec.config.type: Field required`; values are not repeated."""
+    """The first validation error, as `spec.config.type: is required`; values are not repeated."""
     problem = error.errors(include_url=False, include_input=False)[0]
     parts = [str(part) for part in problem["loc"]]
     if problem["type"] == "recursion_depth_exceeded":
         return f"{'.'.join(parts[:MAX_PATH_PARTS])}…: nested too deeply to be read"
-    return f"{'.'.join(parts)}: {problem['msg']}"
+    return f"{'.'.join(parts)}: {in_words(problem)}"

@@ -49,8 +49,11 @@ def test_places_for_texts_are_accepted(path: str) -> None:
         ("params.extra.shots[5]", "'config.params.extra.shots' has only 1 items"),
         ("parms.extra.hf_token", "there is no field 'parms': did you mean params?"),
         ("tasks.qa.metric.em.type", "there is no field 'metric': did you mean metrics?"),
-        ("params.limit_samples", "a text cannot be put there (config.params.limit_samples: Input should be"),
-        ("tasks.q.params.judge.api_key", "a text cannot be put there (config.tasks.q.type: Field required)"),
+        (
+            "params.limit_samples",
+            "a text cannot be put there (config.params.limit_samples: must be a whole number",
+        ),
+        ("tasks.q.params.judge.api_key", "a text cannot be put there (config.tasks.q.type: is required)"),
     ],
 )
 def test_another_place_is_named_by_its_item_of_values_from(path: str, problem: str) -> None:
@@ -69,7 +72,7 @@ def test_another_place_is_named_by_its_item_of_values_from(path: str, problem: s
     ("path", "problem"),
     [
         ("target.modell.api_key", "there is no field 'modell': did you mean model?"),
-        ("target.type", "a text cannot be put there (target.type: Input should be"),
+        ("target.type", "a text cannot be put there (target.type: must be one of model, "),
     ],
 )
 def test_places_in_a_target_are_checked_too(path: str, problem: str) -> None:

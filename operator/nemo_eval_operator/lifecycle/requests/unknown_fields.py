@@ -8,20 +8,20 @@ generation of the spec.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Final
 
 from pydantic import BaseModel
 
 from nemo_eval_operator.evaluator.model import readable
 from nemo_eval_operator.lifecycle import Event
+from nemo_eval_operator.likely_names import most_like
 from nemo_eval_operator.nemo import OpenModel
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import BenchmarkSpec, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
 from .target_paths import Step, shown
 
-__all__ = ["SERVER_WRITTEN", "event_of_unknown_fields", "most_like", "unknown_fields"]
+__all__ = ["SERVER_WRITTEN", "event_of_unknown_fields", "unknown_fields"]
 
 SERVER_WRITTEN: Final = frozenset(
     {
@@ -30,9 +30,6 @@ SERVER_WRITTEN: Final = frozenset(
     }
 )
 """Fields that NeMo writes itself: an answer of the evaluator may be pasted."""
-
-CLOSE_ENOUGH: Final = 0.7
-"""Similarity, from 0 to 1, from which on a declared field is suggested."""
 
 MAX_NAMED: Final = 5
 MAX_PATH_CHARACTERS: Final = 160
@@ -75,9 +72,8 @@ def _in(node: object, *, place: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, 
         case BaseModel():
             extra = node.model_extra or {}
             if isinstance(node, OpenModel) and node.REPORTS_UNDECLARED:
-                declared = list(type(node).model_fields)
                 for name in extra.keys() - SERVER_WRITTEN:
-                    yield (*place, name), most_like(name, declared)
+                    yield (*place, name), most_like(name, type(node).model_fields)
             for name in node.model_fields_set - extra.keys():
                 yield from _in(getattr(node, name), place=(*place, name))
         case dict():
@@ -85,15 +81,3 @@ def _in(node: object, *, place: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, 
                 yield from _in(value, place=(*place, key))
         case _:
             return
-
-
-def most_like(name: str, declared: list[str]) -> str | None:
-    """Return the declared field that was probably meant; None where none is like it."""
-    plain = {_plain(field): field for field in declared}
-    close = get_close_matches(_plain(name[:64]), plain, n=1, cutoff=CLOSE_ENOUGH)
-    return plain[close[0]] if close else None
-
-
-def _plain(name: str) -> str:
-    """Return the name without the differences between `filesUrl` and `files_url`."""
-    return name.lower().replace("_", "").replace("-", "")

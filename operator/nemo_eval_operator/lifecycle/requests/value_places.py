@@ -12,11 +12,12 @@ from typing import Final
 from pydantic import JsonValue, ValidationError
 
 from nemo_eval_operator.json_types import JsonObject
+from nemo_eval_operator.likely_names import most_like
 from nemo_eval_operator.nemo import EvaluationConfig, EvaluationTarget
 from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.validation import in_words
 
 from .target_paths import Step, UnusableTargetPath, parse, place
-from .unknown_fields import most_like
 
 __all__ = ["check_places"]
 
@@ -90,11 +91,11 @@ def _parts(thing: NemoBenchmark | NemoEvalJob, benchmark: NemoBenchmark | None) 
 
 def _fault_of(error: ValidationError, part: str, paths: dict[str, _Entry]) -> UnusableTargetPath:
     """The fault of the path that shares most with where the first problem is: the spec itself is valid."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    problem = error.errors(include_url=False, include_input=False)[0]
     at = (part, *problem["loc"])
     nearest = max(paths, key=lambda path: _shared(parse(path), at))
     shown = ".".join(str(step) for step in at)
-    return paths[nearest].fault(f"a text cannot be put there ({shown}: {problem['msg']})")
+    return paths[nearest].fault(f"a text cannot be put there ({shown}: {in_words(problem)})")
 
 
 def _shared(steps: list[Step], at: tuple[Step, ...]) -> int:

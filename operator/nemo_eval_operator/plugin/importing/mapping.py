@@ -12,6 +12,7 @@ from nemo_eval_operator.evaluator.model import MASK
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle.requests import SERVER_WRITTEN
 from nemo_eval_operator.resources import API_VERSION, BenchmarkSpec, EvalJobSpec
+from nemo_eval_operator.validation import first_problem
 
 __all__ = ["ImportRefused", "Notes", "benchmark", "joined", "object_name", "refuse_others", "run_of"]
 
@@ -58,10 +59,7 @@ def _manifest(
     try:
         found = model.model_validate(spec)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field, *rest = map(str, first["loc"])
-        where = ".".join(part for part in (paths.get(field, field), *rest) if part)
-        raise ImportRefused(f"{where}: {first['msg']}") from error
+        raise ImportRefused(first_problem(error, model, names=paths)) from error
     written: JsonObject = found.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     for field, value in spec.items():
         for lost in _lost(value, written.get(field), paths.get(field, field)):
