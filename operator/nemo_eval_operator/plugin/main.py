@@ -128,10 +128,23 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return failed.code
     except Exception as error:
         # Typer does not export its class of usage errors.
-        if (show := getattr(error, "show", None)) is None:
+        if getattr(error, "format_message", None) is None:
             raise
-        show()
+        typer.echo(_usage_problem(error), err=True)
         return ExitCode.USAGE
+
+
+def _usage_problem(error: Any) -> str:
+    """Return what is wrong with the command line, and where its help is, as kubectl says it."""
+    from pydantic import ValidationError  # noqa: PLC0415 - slow to load, and help needs none
+
+    from nemo_eval_operator.validation import first_problem  # noqa: PLC0415
+
+    if isinstance(cause := error.__cause__, ValidationError):
+        error.message = first_problem(cause, None)
+    message = str(error.format_message()).rstrip(".")
+    path = error.ctx.command_path if getattr(error, "ctx", None) else PROGRAM
+    return f"error: {message[:1].lower()}{message[1:]}\nSee '{path} --help' for usage."
 
 
 def main() -> None:

@@ -44,6 +44,13 @@ def _rerun(job: NemoEvalJob) -> tuple[str, ...]:
     return () if job.spec.cancel else (command("rerun", job),)
 
 
+def _rejected(job: NemoEvalJob) -> tuple[str, ...]:
+    """The fix may be in the benchmark or the evaluator, or another model or target is needed."""
+    other = ("-m", "MODEL") if job.spec.model else ("--target", "FILE")
+    like = " ".join(("kubectl nemoeval run --like", job.metadata.name, *other, *_where(job)))
+    return (*_rerun(job), like)
+
+
 def _failed(job: NemoEvalJob) -> tuple[str, ...]:
     logs = (command("logs", job),) if job.status.job_id else ()
     return (*logs, *_rerun(job))
@@ -73,7 +80,7 @@ COMMANDS: Final[Mapping[Reason, Callable[[NemoEvalJob], tuple[str, ...]]]] = {
     Reason.CONNECTION_NOT_FOUND: CONNECTIONS,
     Reason.CONNECTION_NOT_READY: CONNECTIONS,
     Reason.EVALUATION_FAILED: _failed,
-    Reason.EVALUATOR_REJECTED: _rerun,
+    Reason.EVALUATOR_REJECTED: _rejected,
     Reason.BACKOFF_LIMIT_EXCEEDED: _failed,
     Reason.EXTERNAL_JOB_LOST: _rerun,
     Reason.GATE_FAILED: _gate,

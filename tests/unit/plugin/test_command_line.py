@@ -96,3 +96,25 @@ def test_arguments_are_written_as_kubectl_does(
     name: str, usage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert help_of(name, capsys=capsys).splitlines()[0] == f"Usage: kubectl nemoeval {name} {usage}"
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "command"),
+    [
+        (("rows", "qa", "--worst", "20000"), "invalid value for '--worst': must be at most 10000", " rows"),
+        (("compare", "a", "b", "--flips", "x"), "invalid value for '--flips': must be a whole", " compare"),
+        (("compare", "a"), "missing argument 'CANDIDATE'", " compare"),
+        (("get", "--foo"), "no such option: --foo", " get"),
+        (("nope",), "no such command 'nope'", ""),
+    ],
+)
+def test_a_wrong_command_line_is_refused_as_by_kubectl(
+    words: tuple[str, ...], message: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(words) == 64
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    problem, usage = printed.err.splitlines()
+    assert problem.startswith(f"error: {message}")
+    assert usage == f"See 'kubectl nemoeval{command} --help' for usage."

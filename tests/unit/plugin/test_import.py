@@ -210,12 +210,12 @@ JOB = {"config": CONFIG, "target": TARGET}
         ({"apiVersion": "v1", "kind": "Pod"}, "kind: this is a Pod manifest already"),
         (UNNAMED, "name: the config has none: use --name"),
         (with_(CONFIG, "tasks.qa.metric", {}), "tasks.qa.metric: has no place in the manifest"),
-        (with_(CONFIG, "params.parallelism", 0), "params.parallelism: Input should be greater"),
+        (with_(CONFIG, "params.parallelism", 0), "params.parallelism: must be at least 1"),
         (with_(CONFIG, "params.parallelism", "4"), "params.parallelism: has no place"),
         (with_(CONFIG, "params.extra.hf_token", "******"), "params.extra.hf_token: the evaluator has masked"),
         (with_(JOB, "config", "default/qa"), "config: is the name of a config in the evaluator"),
         (with_(JOB, "target", "default/llama"), "target: is the name of a target in the evaluator"),
-        (with_(JOB, "target.type", "modle"), "target.type: Input should be"),
+        (with_(JOB, "target.type", "modle"), "target.type: 'modle' is not one of model, "),
         (with_(JOB, "target.modle", {"a": 1}), "target.modle: has no place in the manifest"),
         (with_(JOB, "project", "urn:1"), "project: a NemoEvalJob has no field for it"),
         ({"benchmark_id": "b", "metadata": {}}, "metadata.type: is required"),
@@ -226,6 +226,14 @@ JOB = {"config": CONFIG, "target": TARGET}
         (with_(LAUNCHER, "export", {"a": 1}), "export: NeMo Evaluator's API has no field"),
         (with_(LAUNCHER, "evaluation.env_vars", {"A": "B"}), "evaluation.env_vars: NeMo Evaluator's API"),
         (with_(LAUNCHER, "evaluation.tasks", []), "evaluation.tasks: at least one"),
+        (
+            with_(LAUNCHER, "evaluation", [{"name": "a"}]),
+            "evaluation: is a list: write it as evaluation.tasks",
+        ),
+        (
+            with_(LAUNCHER, "evaluation.tasks", ["mmlu"]),
+            "evaluation.tasks[0]: is a name only: write {name: mmlu}",
+        ),
         (with_(LAUNCHER, "evaluation.tasks.1.name", "ifeval"), "evaluation.tasks[1].name: an earlier task"),
         (with_(LAUNCHER, "evaluation.tasks.0.env_vars", {"A": "B"}), "evaluation.tasks[0].env_vars"),
         (
@@ -257,6 +265,12 @@ def test_what_cannot_be_mapped_is_refused_with_the_fields_path(
     done = do_import(document)
     assert (done.code, done.out, done.err.count("\n")) == (64, "", 1)
     assert f"file.yaml: {message}" in done.err
+
+
+def test_each_note_says_that_it_is_one(do_import: Any) -> None:
+    done = do_import(CONFIG | {"id": "eval-config-1"})
+    assert done.code == 0
+    assert [line.partition(": ")[0] for line in done.err.splitlines()] == ["note", "note"]
 
 
 def test_a_wrong_command_line_is_refused(do_import: Any) -> None:

@@ -52,7 +52,10 @@ def test_the_cause_is_shown_once_and_whole_with_the_command_of_the_plugin(api: C
     assert code == 0
     assert text.count("model 'nope' is not registered") == 1
     assert f"In the way: remote job (EvaluatorRejected) {CAUSE} The evaluator refused the job." in text
-    assert out.endswith("\n  kubectl nemoeval rerun qa-llama -n team-a\n")
+    assert out.splitlines()[-2:] == [
+        "  kubectl nemoeval rerun qa-llama -n team-a",
+        "  kubectl nemoeval run --like qa-llama -m MODEL -n team-a",
+    ]
     assert "annotate" not in out
     assert "Warning" not in out
 

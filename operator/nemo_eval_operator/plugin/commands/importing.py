@@ -59,6 +59,6 @@ def import_file(
     except ImportRefused as error:
         raise CommandFailed(clean(f"{file}: {error}"), ExitCode.USAGE) from error
     for note in found.notes:
-        typer.echo(clean(note), err=True)
+        typer.echo(f"note: {clean(note)}", err=True)
     typer.echo(yaml.safe_dump_all(found.manifests, sort_keys=False, width=100), nl=False)
     return ExitCode.PASSED

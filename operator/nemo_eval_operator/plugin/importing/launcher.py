@@ -50,6 +50,8 @@ def of_launcher(document: JsonObject, options: LauncherOptions, notes: Notes) ->
     notes += [
         f"{one} has no effect: the operator runs tasks in NeMo" for one in sorted(NO_EFFECT & document.keys())
     ]
+    if isinstance(document["evaluation"], list):
+        raise ImportRefused("evaluation: is a list: write it as evaluation.tasks, as the launcher expects it")
     evaluation = _object(document, "evaluation", "")
     refuse_others(evaluation, {"tasks", "nemo_evaluator_config", "overrides"}, "evaluation", UNMAPPED)
     tasks = evaluation.get("tasks")
@@ -61,6 +63,8 @@ def of_launcher(document: JsonObject, options: LauncherOptions, notes: Notes) ->
     names: set[str] = set()
     for index, task in enumerate(tasks):
         path = f"evaluation.tasks[{index}]"
+        if isinstance(task, str):
+            raise ImportRefused(f"{path}: is a name only: write {{name: {task}}}")
         if not isinstance(task, dict) or not isinstance(task.get("name"), str):
             raise ImportRefused(f"{path}.name: is required")
         refuse_others(task, {"name", "nemo_evaluator_config", "overrides"}, path, UNMAPPED)
