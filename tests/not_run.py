@@ -13,6 +13,7 @@ NOT_RUN: Final[Mapping[str, str]] = {
     r"uv tool install .*": "changes the machine; tests/e2e/test_package.py installs the wheel",
     r"kubectl wait .*job/.*": "no kubelet runs the pod; tests/integration/test_recipes.py runs its command",
     r"kubectl nemoeval (cancel|rerun) .*-answers-.*": "tests/unit/plugin/test_steer.py; the runs have ended",
+    r"kubectl nemoeval cancel gsm8k-llama-8b": "refused once the run has ended; see the line above",
     r"kubectl port-forward .*": "no kubelet runs pods",
     r"kubectl nemoeval logs .* --evaluator-url .*": "needs the port-forward; tests/unit/plugin/test_logs.py",
     r"kubectl nemoeval export mlflow .*": "tests/integration/test_plugin_export_mlflow.py starts a server",

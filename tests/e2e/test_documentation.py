@@ -25,6 +25,7 @@ EXIT_CODES = {
     "nemo-eval-operator gate .* --candidate .*": 2,
     "kubectl nemoeval wait general-knowledge-one-word .*": 1,
     "kubectl nemoeval wait landmarks-candidate --timeout=100s": 2,
+    "kubectl nemoeval run .* --gate gate-drop.yaml .*": 2,
 }
 """Exit codes other than 0 that pages announce, by regular expressions that match whole commands."""
 

@@ -156,6 +156,44 @@ def test_run_creates_a_run_that_the_api_server_accepts(
     assert "ifNoBaseline: Skip is for baseline.selector" in refused.stderr
 
 
+def test_all_options_of_run_are_fields_that_the_api_server_accepts(
+    jobs: Api, editor: Plugin, tmp_path: Path
+) -> None:
+    params = ("temperature=0.0", "top_p=0.5", "max_tokens=32", 'stop=["a", "b"]')
+    sampling = [word for one in params for word in ("--sampling-params", one)]
+    words = ("run", "-b", "qa", "-m", "m", *sampling, "--limit", "50", "--priority", "-3")
+    done = editor(*words, "-l", "series=nightly,example.com/team=", "--name", "first")
+    assert (done.returncode, done.stdout) == (0, "first\n"), done.stderr
+    first = read(jobs, "first")
+    assert first["metadata"]["labels"] == {"series": "nightly", "example.com/team": ""}
+    assert first["spec"] == {
+        "benchmarkRef": {"name": "qa"},
+        "model": "m",
+        "samplingParams": {"temperature": 0, "top_p": 0.5, "max_tokens": 32, "stop": ["a", "b"]},
+        "limitSamples": 50,
+        "priority": -3,
+    }
+
+    refused = editor(*words, "--name", "first")
+    assert refused.returncode == 64
+    assert "NemoEvalJob first exists already" in refused.stderr
+    assert read(jobs, "first") == first
+
+    gate = tmp_path / "gate.yaml"
+    gate.write_text("criteria: [{score: answered, maxDrop: 0.02}]")
+    compared = ("--gate", str(gate), "--baseline", "first")
+    # The API server has written 0.0 as 0, by which runs are compared.
+    same = editor(*words, *compared, "--name", "second")
+    assert same.returncode == 0, same.stderr
+    other = editor("run", "-b", "qa", "-m", "m", *compared)
+    assert other.returncode == 64
+    assert "spec.samplingParams.temperature is 0 there and not set here" in other.stderr
+
+    trial = editor("run", "--like", "second", "--one-sample", "--name", "trial")
+    assert trial.returncode == 0, trial.stderr
+    assert read(jobs, "trial")["spec"]["dryRun"] is True
+
+
 def test_a_run_is_steered_by_a_user_who_may_patch_it(jobs: Api, plugin: Plugin, editor: Plugin) -> None:
     jobs.create(RUN, name="it")
     for action, field in (("suspend", True), ("resume", False)):

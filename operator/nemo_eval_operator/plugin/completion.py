@@ -53,7 +53,12 @@ OTHER_VALUES: Final = (
     "--tail",
     "--evaluator-url",
     "--selector",
+    "--labels",
     "-l",
+    "--sampling-params",
+    "--limit",
+    "--priority",
+    "--name",
 )
 """Options whose values are not completed. All that are in none of these lists are flags."""
 

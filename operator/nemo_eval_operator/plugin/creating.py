@@ -14,15 +14,15 @@ from nemo_eval_operator.kube import (
     KubeForbidden,
     KubeRefused,
     KubeUnavailable,
-    ObjectKey,
     Outdated,
 )
-from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoEvalJob
+from nemo_eval_operator.resources import NemoEvalJob
 
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
-from .new_run import CREATION_MARK, RunOptions, manifest_of, refuse_another_config, spec_of
+from .new_run import CREATION_MARK, RunOptions, manifest_of, metadata_of, spec_of
 from .output import can_redraw, console_for
+from .prechecks import check_run
 from .run_rows import row_of
 from .run_table import run_table
 from .waiting import StageLines, wait_for
@@ -39,22 +39,28 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[[str], None]) -> str:
     """Create a run; returns its name. Raises CommandFailed.
 
-    `report` is given a line where the command is interrupted before an answer came.
+    `report` is given a line for each warning, and where the command is interrupted before an answer came.
     """
+    metadata = metadata_of(options)
     like = None if options.like is None else await cluster.job(options.like)
     spec = spec_of(options, like)
-    await _check_names(cluster, options, spec)
+    for warning in await check_run(cluster, spec):
+        report(f"warning: {warning}")
     base = _base_of(spec, options)
     token = secrets.token_hex(16)
     pause = FIRST_PAUSE_SECONDS
-    name, manifest = manifest_of(spec, base=base, namespace=cluster.namespace, token=token)
+    name, manifest = manifest_of(spec, metadata, base=base, namespace=cluster.namespace, token=token)
     try:
         for left in reversed(range(MAX_REQUESTS)):
             try:
                 if await _is_created(cluster, name, token, manifest):
                     return name
                 # The name is another object's, so none of the requests has created this run.
-                name, manifest = manifest_of(spec, base=base, namespace=cluster.namespace, token=token)
+                if options.name is not None:
+                    raise CommandFailed(_taken(cluster, name), ExitCode.USAGE)
+                name, manifest = manifest_of(
+                    spec, metadata, base=base, namespace=cluster.namespace, token=token
+                )
             except KubeUnavailable as error:
                 if not left:
                     message = f"{explain(error)}. {_uncertain(cluster, name)}"
@@ -110,39 +116,18 @@ async def _is_created(cluster: Cluster, name: str, token: str, manifest: JsonObj
             return False
 
 
+def _taken(cluster: Cluster, name: str) -> str:
+    return (
+        f"NemoEvalJob {name} exists already in namespace {cluster.namespace}: choose another --name, or run "
+        f"it again with `kubectl nemoeval rerun {name} -n {cluster.namespace}`"
+    )
+
+
 def _uncertain(cluster: Cluster, name: str) -> str:
     return (
         f"Whether run {name} was created is not known: look with "
         f"`kubectl nemoeval get {name} -n {cluster.namespace}` before you start another one"
     )
-
-
-async def _check_names(cluster: Cluster, options: RunOptions, spec: JsonObject) -> None:
-    """Raise CommandFailed where the benchmark or the baseline does not exist, as far as the user may see.
-
-    So it does where the gate could not compare the run with its baseline.
-    """
-    try:
-        if options.benchmark is not None:
-            await _check_benchmark(cluster, options.benchmark)
-        match spec:
-            case {"gate": {"baseline": {"jobRef": {"name": str(name)}}}}:
-                refuse_another_config(spec, await cluster.job(name))
-            case _:
-                pass
-    except KubeForbidden:
-        # The operator reports a name that does not exist, in the run's conditions.
-        return
-
-
-async def _check_benchmark(cluster: Cluster, name: str) -> None:
-    found, _ = await cluster.kube.read(ObjectKey(BENCHMARK_PLURAL, cluster.namespace, name))
-    if found is None:
-        raise CommandFailed(
-            f"NemoBenchmark {name} was not found in namespace {cluster.namespace}; "
-            f"list those that exist with `kubectl get nemobenchmarks -n {cluster.namespace}`",
-            ExitCode.NOT_FOUND,
-        )
 
 
 async def follow(

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from nemo_eval_operator.gate_command import Unreadable, read_document, read_gate
 from nemo_eval_operator.gates import Gate
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.nemo import EvaluationTarget
 from nemo_eval_operator.resources import API_VERSION, EvalJobSpec, GateSpec, NemoEvalJob
+from nemo_eval_operator.resources.meta import DNS_SUBDOMAIN
+from nemo_eval_operator.validation import first_problem
 
+from .assignments import labels_of, sampling_params_of
 from .exit_codes import CommandFailed, ExitCode
+from .run_checks import as_written
 from .screen import clean
 
-__all__ = ["CREATION_MARK", "RunOptions", "manifest_of", "refuse_another_config", "spec_of"]
+__all__ = ["CREATION_MARK", "RunOptions", "manifest_of", "metadata_of", "spec_of"]
 
 CREATION_MARK: Final = "evaluator.nemo.dev/creation-token"
 """Annotation with a random value, by which a run is recognized whose creation was not answered."""
@@ -32,14 +36,19 @@ SUFFIX_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 SUFFIX_LENGTH: Final = 5
 
+MAX_NAME_CHARACTERS: Final = 253
+"""Of the name of an object."""
+
 NOT_STARTED_AGAIN: Final = ("cancel", "suspend")
 """Fields of spec that --like leaves out."""
 
-MEASURED: Final = ("benchmarkRef", "config", "samplingParams", "limitSamples")
-"""Fields of spec that decide which config a run measures (`status.benchmark.hash`)."""
-
-MAX_VALUE_CHARACTERS: Final = 200
-"""Of a value of one of these in a message."""
+OPTIONS: Final = {
+    "benchmarkRef": "--benchmark",
+    "model": "--model",
+    "limitSamples": "--limit",
+    "priority": "--priority",
+}
+"""Options by the fields of spec that they set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,16 @@ class RunOptions:
     target: Path | None = None
     gate: Path | None = None
     baseline: str | None = None
+    sampling_params: tuple[str, ...] = ()
+    """KEY=VALUE, where VALUE is JSON or a text."""
+    limit: int | None = None
+    one_sample: bool | None = None
+    """Whether one sample of each task is evaluated, or all of them; None: as `like` did."""
+    priority: int | None = None
+    labels: tuple[str, ...] = ()
+    """KEY=VALUE[,KEY=VALUE]."""
+    name: str | None = None
+    """Name of the run; None: a generated one."""
 
 
 def spec_of(options: RunOptions, like: NemoEvalJob | None = None) -> JsonObject:
@@ -62,32 +81,66 @@ def spec_of(options: RunOptions, like: NemoEvalJob | None = None) -> JsonObject:
     if options.benchmark is not None:
         spec.pop("config", None)
         spec["benchmarkRef"] = {"name": options.benchmark}
+    _choose_samples(spec, options)
+    if options.priority is not None:
+        spec["priority"] = options.priority
     try:
         _choose_target(spec, options)
         gate = None if options.gate is None else read_gate(options.gate)
     except Unreadable as error:
-        raise CommandFailed(str(error), ExitCode.USAGE) from error
+        raise CommandFailed(clean(str(error)), ExitCode.USAGE) from error
     if gate is None and options.baseline is not None and like is not None and like.spec.gate is not None:
-        gate = Gate.model_validate(_as_written(like.spec.gate))
+        gate = Gate.model_validate(_manifest_of_gate(like.spec.gate))
     if gate is not None:
         spec["gate"] = _gate(gate, options)
     elif options.baseline is not None:
         raise CommandFailed(
             "--baseline needs --gate: the baseline is what a gate compares with", ExitCode.USAGE
         )
+    try:
+        EvalJobSpec.model_validate(spec)
+    except ValidationError as error:
+        raise CommandFailed(first_problem(error, EvalJobSpec, names=OPTIONS), ExitCode.USAGE) from error
     return spec
+
+
+def _choose_samples(spec: JsonObject, options: RunOptions) -> None:
+    """Set how many samples are evaluated, and how the model samples. Raises CommandFailed."""
+    if options.one_sample is not None and options.limit is not None:
+        raise CommandFailed(
+            "set one of --limit, --one-sample and --all-samples at most: each says how many samples are "
+            "evaluated",
+            ExitCode.USAGE,
+        )
+    if options.one_sample and (options.gate is not None or options.baseline is not None):
+        raise CommandFailed(
+            "--one-sample evaluates one sample of each task, which decides nothing: remove --gate and "
+            "--baseline",
+            ExitCode.USAGE,
+        )
+    if options.one_sample is not None or options.limit is not None:
+        for field in ("dryRun", "limitSamples"):
+            spec.pop(field, None)
+    if options.one_sample:
+        # The gate of the earlier run: the API server refuses one for a dry run.
+        spec.pop("gate", None)
+        spec["dryRun"] = True
+    if options.limit is not None:
+        spec["limitSamples"] = options.limit
+    if options.sampling_params:
+        before = spec.get("samplingParams")
+        params = sampling_params_of(options.sampling_params, before if isinstance(before, dict) else {})
+        spec.pop("samplingParams", None)
+        if params:
+            spec["samplingParams"] = params
 
 
 def _started_again(spec: EvalJobSpec) -> JsonObject:
     """Return the spec of a run without what stopped or held that run."""
-    again = _as_written(spec)
+    again = as_written(spec)
     for field in NOT_STARTED_AGAIN:
         again.pop(field, None)
     return again
-
-
-def _as_written(part: EvalJobSpec | GateSpec) -> JsonObject:
-    return part.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 def _choose_target(spec: JsonObject, options: RunOptions) -> None:
@@ -105,31 +158,6 @@ def _choose_target(spec: JsonObject, options: RunOptions) -> None:
         spec["model"] = options.model
 
 
-def refuse_another_config(spec: JsonObject, baseline: NemoEvalJob) -> None:
-    """Raise CommandFailed where the gate could not compare: the baseline did not measure what `spec` would.
-
-    An evaluation takes hours, and its gate would be inconclusive at the end.
-    """
-    theirs = _as_written(baseline.spec)
-    differing = [field for field in MEASURED if spec.get(field) != theirs.get(field)]
-    if not differing:
-        return
-    name = baseline.metadata.name
-    fields = "; ".join(
-        f"spec.{field} is {_shown(theirs.get(field))} there and {_shown(spec.get(field))} here"
-        for field in differing
-    )
-    raise CommandFailed(
-        f"the gate could not compare this run with {name}: {fields}. "
-        f"To evaluate as that run did, add --like {name}",
-        ExitCode.USAGE,
-    )
-
-
-def _shown(value: JsonValue) -> str:
-    return "not set" if value is None else clean(json.dumps(value, ensure_ascii=False), MAX_VALUE_CHARACTERS)
-
-
 def _target(path: Path) -> JsonObject:
     """Return a target of NeMo, or that of a NemoEvalJob; the API server checks it in full."""
     document = read_document(path)
@@ -145,9 +173,7 @@ def _target(path: Path) -> JsonObject:
     try:
         EvaluationTarget.model_validate(target)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(part for part in (prefix, *map(str, first["loc"])) if part)
-        raise Unreadable(f"{path}: {field}: {first['msg']}") from error
+        raise Unreadable(f"{path}: {first_problem(error, EvaluationTarget, root=prefix)}") from error
     return target
 
 
@@ -163,29 +189,47 @@ def _gate(gate: Gate, options: RunOptions) -> JsonObject:
         raise CommandFailed(
             f"{options.gate} compares with a baseline: name that run with --baseline", ExitCode.USAGE
         )
-    manifest = _as_written(gate)
+    manifest = _manifest_of_gate(gate)
     if options.baseline is not None:
         manifest["baseline"] = {"jobRef": {"name": options.baseline}}
     return manifest
 
 
-def manifest_of(spec: JsonObject, *, base: str, namespace: str, token: str) -> tuple[str, JsonObject]:
-    """Return a random name that starts with `base`, and the manifest of the run.
+def _manifest_of_gate(gate: GateSpec) -> JsonObject:
+    return gate.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
-    The name is chosen as the API server does for generateName, but here: a request that is repeated with its
-    name creates one run at most.
+
+def metadata_of(options: RunOptions) -> JsonObject:
+    """Return the name and the labels that the options give. Raises CommandFailed."""
+    found: JsonObject = {}
+    if (name := options.name) is not None:
+        if len(name) > MAX_NAME_CHARACTERS or not re.fullmatch(DNS_SUBDOMAIN, name):
+            raise CommandFailed(
+                f"--name: {name!r} cannot be the name of an object: use a-z, 0-9, - and ., and begin and end "
+                "with a letter or digit",
+                ExitCode.USAGE,
+            )
+        found["name"] = name
+    if options.labels:
+        found["labels"] = {**labels_of(options.labels)}
+    return found
+
+
+def manifest_of(
+    spec: JsonObject, metadata: JsonObject, *, base: str, namespace: str, token: str
+) -> tuple[str, JsonObject]:
+    """Return the name of the run and its manifest.
+
+    Where `metadata` has no name, a random one starts with `base`. It is chosen as the API server does for
+    generateName, but here: a request that is repeated with its name creates one run at most.
     """
     prefix = f"{base}-"
     suffix = "".join(secrets.choice(SUFFIX_CHARACTERS) for _ in range(SUFFIX_LENGTH))
-    name = prefix[:MAX_BASE_CHARACTERS] + suffix
-    return name, {
+    generated: JsonObject = {"name": prefix[:MAX_BASE_CHARACTERS] + suffix, "generateName": prefix}
+    named = {**metadata} if "name" in metadata else {**generated, **metadata}
+    return str(named["name"]), {
         "apiVersion": API_VERSION,
         "kind": "NemoEvalJob",
-        "metadata": {
-            "name": name,
-            "generateName": prefix,
-            "namespace": namespace,
-            "annotations": {CREATION_MARK: token},
-        },
+        "metadata": {**named, "namespace": namespace, "annotations": {CREATION_MARK: token}},
         "spec": spec,
     }

@@ -212,12 +212,12 @@ def test_a_target_comes_from_a_file(api: ClusterApi, run: Run, tmp_path: Path) -
         ((*MODEL, "--gate", "FILE"), {"criteria": [{"score": "a"}]}, "criteria[0]: needs a rule"),
         ((*MODEL, "--gate", "/missing"), {}, "/missing: No such file"),
         ((*MODEL, "--gate", "FILE", "--baseline", "old"), {"criteria": CRITERIA}, "has no effect"),
-        (("-b", "qa", "--target", "FILE"), {"type": "modle"}, "type: Input should be"),
+        (("-b", "qa", "--target", "FILE"), {"type": "modle"}, "type: 'modle' is not one of model, "),
         (("-b", "qa", "--target", "FILE"), [1], "expected a target"),
         (
             ("-b", "qa", "--target", "FILE"),
             {"kind": "NemoEvalJob", "spec": {"target": {"type": 1}}},
-            "spec.target.type: Input should be",
+            "spec.target.type: 1 is not one of model, ",
         ),
     ],
 )

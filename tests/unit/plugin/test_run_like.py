@@ -72,7 +72,8 @@ def test_a_run_that_its_gate_could_not_compare_is_not_started(
     code, out, err = run("run", "-b", "qa", "-m", "other", "--gate", gate, "--baseline", "earlier")
 
     assert (code, out) == (64, "")
-    assert 'spec.samplingParams is {"temperature": 0.0, "max_tokens": 32} there and not set here' in err
+    assert "spec.samplingParams.max_tokens is 32 there and not set here" in err
+    assert "spec.samplingParams.temperature is 0.0 there and not set here" in err
     assert "spec.limitSamples is 50 there and not set here" in err
     assert err.endswith("To evaluate as that run did, add --like earlier\n")
     assert created(api) == []

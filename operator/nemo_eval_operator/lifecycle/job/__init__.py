@@ -40,7 +40,7 @@ from .results import (
     results_document,
 )
 from .score_line import partly
-from .scores import RunScores
+from .scores import MAX_SCORES, RunScores
 from .slots import Admitted, Counting, Queued, Run, SlotDecision, occupies, rounded_position, run_of
 from .snapshot import JobSnapshot, snapshot_in_status, snapshot_of
 
@@ -48,6 +48,7 @@ __all__ = [
     "DRY_RUN_LABEL",
     "HEADER_KEY",
     "ITEMS_KEY",
+    "MAX_SCORES",
     "RESULTS_KEY",
     "TRUNCATED_KEY",
     "UNKNOWN",

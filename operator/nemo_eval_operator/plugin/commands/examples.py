@@ -10,7 +10,8 @@ __all__ = ["EXAMPLES"]
 EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "run": (
         "kubectl nemoeval run -b qa -m llama-8b --wait",
-        "kubectl nemoeval run --like qa-old -m llama-8b --gate gate.yaml",
+        "kubectl nemoeval run -b qa -m llama-8b --sampling-params temperature=0",
+        "kubectl nemoeval run --like old -m llama-8b --gate gate.yaml --baseline old",
     ),
     "wait": ("kubectl nemoeval wait qa-new --timeout 2h",),
     "cancel": ("kubectl nemoeval cancel qa-new",),

@@ -47,6 +47,43 @@ def run(
     baseline: Annotated[
         str | None, typer.Option(metavar="JOB", help="The run that the gate compares with.")
     ] = None,
+    sampling_params: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help=(
+                "Sampling parameter instead of the benchmark's, such as temperature=0 (JSON, or else text; "
+                "null: the benchmark's); may be repeated."
+            ),
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Evaluate at most N samples of each task.")
+    ] = None,
+    one_sample: Annotated[
+        bool | None,
+        typer.Option(
+            "--one-sample/--all-samples",
+            help="Evaluate one sample of each task as a trial (spec.dryRun), or all in spite of --like.",
+            show_default=False,
+        ),
+    ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Higher numbers start first among waiting runs of the namespace."),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--labels", "-l", metavar="KEY=VALUE,...", help="Labels of the run; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of the run, which must not exist yet.",
+            show_default="BENCHMARK-RANDOM",
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it has ended.")] = False,
     timeout: Annotated[
         str | None,
@@ -72,23 +109,34 @@ def run(
 
     if timeout is not None and not wait:
         raise CommandFailed("--timeout needs --wait", ExitCode.USAGE)
-    limit = None if timeout is None else seconds_of(timeout)
+    seconds = None if timeout is None else seconds_of(timeout)
     options = RunOptions(
-        benchmark=benchmark, like=like, model=model, target=target, gate=gate, baseline=baseline
+        benchmark=benchmark,
+        like=like,
+        model=model,
+        target=target,
+        gate=gate,
+        baseline=baseline,
+        sampling_params=tuple(sampling_params or ()),
+        limit=limit,
+        one_sample=one_sample,
+        priority=priority,
+        labels=tuple(labels or ()),
+        name=name,
     )
 
     def report(line: str) -> None:
         typer.echo(line, err=True)
 
     async def start(cluster: Cluster) -> int:
-        name = await create_run(cluster, options, report=report)
+        created = await create_run(cluster, options, report=report)
         if wait:
-            report(f"created {name} in namespace {cluster.namespace}")
+            report(f"created {created} in namespace {cluster.namespace}")
             return await follow(
-                cluster, name, seconds=limit, report=report, conclude=typer.echo, no_color=no_color
+                cluster, created, seconds=seconds, report=report, conclude=typer.echo, no_color=no_color
             )
-        typer.echo(name)
-        report(f"follow it with `kubectl nemoeval wait {name} -n {cluster.namespace}`")
+        typer.echo(created)
+        report(f"follow it with `kubectl nemoeval wait {created} -n {cluster.namespace}`")
         return ExitCode.PASSED
 
     return with_cluster(access_of(namespace, context, kubeconfig), start)
