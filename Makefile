@@ -20,6 +20,8 @@ export UV_PYTHON_DOWNLOADS := never
 ifneq ($(PYTHON),)
 export UV_PYTHON := $(PYTHON)
 endif
+# Each start of the operator would compile all its modules again, which takes longer than the start itself.
+unexport PYTHONDONTWRITEBYTECODE
 # Not `uv run`: it passes signals on, and Ctrl-C would arrive twice.
 BIN := $(or $(UV_PROJECT_ENVIRONMENT),.venv)/bin
 
