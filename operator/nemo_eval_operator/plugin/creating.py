@@ -24,7 +24,7 @@ from .new_run import CREATION_MARK, RunOptions, manifest_of, metadata_of, spec_o
 from .output import can_redraw, console_for
 from .prechecks import check_run
 from .run_rows import row_of
-from .run_table import run_table
+from .run_table import RunTables
 from .waiting import StageLines, wait_for
 
 __all__ = ["create_run", "follow"]
@@ -147,13 +147,13 @@ async def follow(
         if can_redraw(console := console_for(no_color=no_color)):
             from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
 
+            tables = RunTables(console)
             # Drawn by `update` only, so never more often than the run is read.
             with Live(console=console, auto_refresh=False) as live:
 
                 def draw(job: NemoEvalJob) -> None:
                     rows = [row_of(job, datetime.now(UTC))]
-                    table = run_table(rows, console=console, namespaces=False, wide=False)
-                    live.update(table, refresh=True)
+                    live.update(tables.of(rows), refresh=True)
 
                 lines: list[str] = []
                 advice: list[str] = []

@@ -21,7 +21,8 @@ __all__ = ["RunRow", "age_text", "row_of", "rows_of"]
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 
 DAYS_FROM: Final = timedelta(days=2)
-"""Age from which only days are shown, as kubectl does."""
+HOURS_FROM, HOURS_AND_MINUTES_FROM, MINUTES_FROM = 8, 3, 10
+"""Ages from which only days, only hours, hours and minutes, and only minutes are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,15 @@ def _stage(job: NemoEvalJob, ending: Ending | None) -> str:
 
 
 def age_text(age: timedelta | None) -> str:
-    """Return an age in its largest unit, as kubectl prints it, or nothing."""
+    """Return an age in at most five characters up to 9,999 days, nearly as kubectl does; nothing for None."""
     if age is None:
         return ""
-    return f"{age.days}d" if age >= DAYS_FROM else duration_text(age)
+    seconds = int(age.total_seconds())
+    minutes, hours = seconds // 60, seconds // 3600
+    if age >= DAYS_FROM:
+        return f"{age.days}d"
+    if hours >= HOURS_FROM:
+        return f"{hours}h"
+    if minutes >= MINUTES_FROM:
+        return f"{minutes}m" if hours < HOURS_AND_MINUTES_FROM else f"{hours}h{minutes % 60}m"
+    return duration_text(age)

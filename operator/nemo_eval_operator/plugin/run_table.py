@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -38,95 +38,116 @@ MAX_FIRST_SCORE: Final = 32
 """Width that is kept for the first score of each run; names of metrics may be long."""
 
 
+LEFT_OUT: Final = ("PROGRESS", "LEFT")
+"""Columns that are left out where the console is too narrow, in this order; the phase has the percentage."""
+
+
 def run_table(
     rows: Sequence[RunRow], *, console: Console, namespaces: bool = False, wide: bool = False
 ) -> Table:
     """Return the table; `namespaces`: with a column for them.
 
     Where it is too wide for the console, the reasons behind the phases are cut first, then the scores after
-    the first one. A name is needed whole, for the next command.
+    the first one, then columns are left out. A name is needed whole, for the next command.
     """
     return RunTables(console, namespaces=namespaces, wide=wide).of(rows)
 
 
 class RunTables:
-    """Tables that replace each other on a terminal: columns neither vanish nor become narrower."""
+    """Tables that replace each other on a terminal: columns do not come and go, nor become narrower."""
 
     def __init__(self, console: Console, *, namespaces: bool = False, wide: bool = False) -> None:
         self._console = console
         self._namespaces = namespaces
         self._wide = wide
+        self._left_out = 0
+        """How many of LEFT_OUT are left out."""
         self._widths: dict[str, int] = {}
         """The largest width that each column has had."""
+        self._phase = 0
+        """The same of phases without their reasons, to which PHASE may be cut."""
 
     def of(self, rows: Sequence[RunRow]) -> Table:
         """Return the table of these rows."""
-        columns = _columns(rows, bars=self._console.is_terminal, namespaces=self._namespaces, wide=self._wide)
-        shown = {
-            name: column
-            for name, column in columns.items()
-            if name in ALWAYS or name in self._widths or any(map(len, column))
-        }
-        for name, column in shown.items():
-            cells = (cell.cell_len for cell in column)
-            self._widths[name] = max(self._widths.get(name, 0), len(name), *cells)
-        cut = _cut(rows, self._widths, self._console.width)
-        widths = self._widths | cut
-        if _total(widths) > self._console.width:
-            # The console is narrower than what must not be cut: rich cuts all columns.
-            widths = cut
+        while True:
+            columns = self._columns(rows)
+            self._phase = max(self._phase, _longest_start(columns["PHASE"], " ("))
+            cut = self._cut(columns)
+            widths = self._widths | cut
+            fits = _total(widths) <= self._console.width
+            if fits or self._left_out == len(LEFT_OUT):
+                break
+            self._widths.pop(LEFT_OUT[self._left_out], None)
+            self._left_out += 1
         table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-        for name in shown:
-            table.add_column(name, no_wrap=True, overflow="ellipsis", width=widths.get(name))
-        for row in zip(*shown.values(), strict=True):
+        for name in columns:
+            # Where the console is narrower than what must not be cut, rich cuts all columns.
+            width = (widths if fits else cut).get(name)
+            table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+        for row in zip(*columns.values(), strict=True):
             table.add_row(*row)
         return table
 
+    def _columns(self, rows: Sequence[RunRow]) -> dict[str, list[Text]]:
+        """Return the cells of each column that is shown, and note their widths."""
+        hidden = LEFT_OUT[: self._left_out]
+        bars = self._console.is_terminal
+        cells = [_cells(row, bars=bars, in_phase="PROGRESS" in hidden) for row in rows]
+        names = (
+            *(("NAMESPACE",) if self._namespaces else ()),
+            *COLUMNS,
+            *(WIDE_COLUMNS if self._wide else ()),
+        )
+        shown: dict[str, list[Text]] = {}
+        for name in names:
+            column = [row[name] for row in cells]
+            if name in hidden or not (name in ALWAYS or name in self._widths or any(map(len, column))):
+                continue
+            shown[name] = column
+            widths = (cell.cell_len for cell in column)
+            self._widths[name] = max(self._widths.get(name, 0), len(name), *widths)
+        return shown
 
-def _columns(rows: Sequence[RunRow], *, bars: bool, namespaces: bool, wide: bool) -> dict[str, list[Text]]:
-    """Return the cells of each column."""
-    names = (*(("NAMESPACE",) if namespaces else ()), *COLUMNS, *(WIDE_COLUMNS if wide else ()))
-    cells = [list(_cells(row, bars=bars, namespaces=namespaces, wide=wide)) for row in rows]
-    return {name: [row[place] for row in cells] for place, name in enumerate(names)}
+    def _cut(self, columns: Mapping[str, Sequence[Text]]) -> dict[str, int]:
+        """Return the widths of the columns that are cut so that all fit, as far as they can be."""
+        excess = _total(self._widths) - self._console.width
+        cut: dict[str, int] = {}
+        score = min(MAX_FIRST_SCORE, _longest_start(columns.get("SCORES", ()), " "))
+        for name, least in (("PHASE", self._phase), ("SCORES", score)):
+            if excess > 0 and name in self._widths:
+                cut[name] = max(len(name), least, self._widths[name] - excess)
+                excess -= self._widths[name] - cut[name]
+        return cut
 
 
 def _total(widths: Mapping[str, int]) -> int:
     return sum(widths.values()) + GAP * (len(widths) - 1)
 
 
-def _cut(rows: Sequence[RunRow], widths: Mapping[str, int], room: int) -> dict[str, int]:
-    """Return the widths of the columns that are cut so that all fit into `room`, as far as they can be."""
-    excess = _total(widths) - room
-    cut: dict[str, int] = {}
-    for name, least in (("PHASE", _longest_phase(rows)), ("SCORES", _longest_first_score(rows))):
-        if excess > 0 and name in widths:
-            cut[name] = max(len(name), least, widths[name] - excess)
-            excess -= widths[name] - cut[name]
-    return cut
+def _longest_start(column: Sequence[Text], end: str) -> int:
+    return max((cell_len(cell.plain.partition(end)[0]) for cell in column), default=0)
 
 
-def _longest_phase(rows: Sequence[RunRow]) -> int:
-    return max((cell_len(row.stage.partition(" (")[0]) for row in rows), default=0)
-
-
-def _longest_first_score(rows: Sequence[RunRow]) -> int:
-    longest = max((cell_len(row.score.partition(" ")[0]) for row in rows), default=0)
-    return min(MAX_FIRST_SCORE, longest)
-
-
-def _cells(row: RunRow, *, bars: bool, namespaces: bool, wide: bool) -> Iterable[Text]:
-    if namespaces:
-        yield Text(row.namespace)
-    yield Text(row.name)
-    yield Text(row.stage, style=_phase_style(row))
-    yield _progress(row.percent, bars=bars)
-    yield Text(duration_text(row.left) if row.left else "")
-    yield Text(row.verdict, style=VERDICT_STYLES.get(row.verdict, ""))
-    yield Text(row.score)
-    yield Text(age_text(row.age))
-    if wide:
-        attempt = "" if row.attempt is None else str(row.attempt)
-        yield from map(Text, (row.model, row.benchmark, attempt, row.job_id, row.duration, row.message))
+def _cells(row: RunRow, *, bars: bool, in_phase: bool) -> dict[str, Text]:
+    """Return the cells by the names of their columns; `in_phase`: the percentage is behind the phase."""
+    percent = f" {row.percent}%" if in_phase and row.percent is not None else ""
+    attempt = "" if row.attempt is None else str(row.attempt)
+    return {
+        "NAMESPACE": Text(row.namespace),
+        "NAME": Text(row.name),
+        "PHASE": Text(f"{row.stage}{percent}", style=_phase_style(row)),
+        "PROGRESS": _progress(row.percent, bars=bars),
+        "LEFT": Text(duration_text(row.left) if row.left else ""),
+        "VERDICT": Text(row.verdict, style=VERDICT_STYLES.get(row.verdict, "")),
+        "SCORES": Text(row.score),
+        "AGE": Text(age_text(row.age)),
+        "MODEL": Text(row.model),
+        "BENCHMARK": Text(row.benchmark),
+        "ATTEMPT": Text(attempt),
+        "JOB": Text(row.job_id),
+        "DURATION": Text(row.duration),
+        "MESSAGE": Text(row.message),
+    }
 
 
 def _phase_style(row: RunRow) -> str:

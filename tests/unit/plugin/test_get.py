@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import yaml
 from rich.console import Console
 
 from nemo_eval_operator.plugin import run_list
-from nemo_eval_operator.plugin.run_rows import rows_of
+from nemo_eval_operator.plugin.run_rows import age_text, rows_of
 from nemo_eval_operator.plugin.run_table import run_table
 from nemo_eval_operator.resources import NemoEvalJob
 from tests.unit.lifecycle.objects import NOW, condition, evaljob, finished, followed, stamp, working
@@ -128,6 +129,38 @@ def test_80_columns_have_whole_phases_and_first_scores_and_no_empty_columns() ->
     assert failed.split()[:2] == ["general-knowledge-m7wht", "Failed"]
     assert "Succeeded  Inconclusive  answered=0.5417" in done
     assert max(map(len, lines)) <= 80
+
+
+def test_80_columns_have_room_for_a_run_with_its_percentage() -> None:
+    scored = finished(score="answered=0.2917 sentence=34.33 +7 more")
+    lines = table_of(
+        run_of("general-knowledge-one-word", scored | {"gate": {"verdict": "Inconclusive", "hash": "h"}}),
+        run_of("general-knowledge-f6v6t", RUNNING),
+        width=80,
+    )
+
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["NAME", "PHASE", "VERDICT", "SCORES", "AGE"]
+    running, done = lines[1:]
+    assert running.split()[:3] == ["general-knowledge-f6v6t", "Running", "40%"]
+    assert "general-knowledge-one-word  Succeeded    Inconclusive  answered=0.2917" in done
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (59, "59s"),
+        (350, "5m50s"),
+        (10 * 60 + 5, "10m"),
+        (179 * 60, "179m"),
+        (3 * 3600 + 61, "3h1m"),
+        (8 * 3600 + 1800, "8h"),
+        (47 * 3600, "47h"),
+        (49 * 3600, "2d"),
+    ],
+)
+def test_ages_are_short(seconds: int, text: str) -> None:
+    assert age_text(timedelta(seconds=seconds)) == text
 
 
 def test_reasons_are_cut_before_scores() -> None:
