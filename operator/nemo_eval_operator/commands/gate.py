@@ -62,6 +62,9 @@ def gate(
     if not (candidate or check):
         typer.echo("Missing option '--candidate': name the results to judge, or set --check", err=True)
         raise typer.Exit(ExitCode.UNREADABLE)
+    if output not in (known := [one.value for one in Output]):
+        typer.echo(f"--output: {output!r} is not one of {', '.join(known)}", err=True)
+        raise typer.Exit(ExitCode.UNREADABLE)
     try:
         if check:
             typer.echo(check_gate(policy, [*(baseline or []), *(candidate or [])]))
@@ -69,7 +72,7 @@ def gate(
         printed, code = run_gate(
             policy, baselines=baseline or [], candidates=candidate or [], output=Output(output)
         )
-    except (Unreadable, ValueError) as error:
+    except Unreadable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.UNREADABLE) from error
     typer.echo(printed)

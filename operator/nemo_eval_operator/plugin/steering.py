@@ -93,7 +93,10 @@ def _suspend(job: NemoEvalJob) -> Change | Refusal:
 def _rerun(job: NemoEvalJob, value: str) -> Change | Refusal:
     status = job.status
     if job.spec.cancel:
-        return Refusal("was cancelled by spec.cancel, after which reruns are ignored: create a new run")
+        return Refusal(
+            "was cancelled by spec.cancel, after which reruns are ignored: start a new run with "
+            f"`{command('run --like', job)}`"
+        )
     if status.completion_time is None and status.job_id is None:
         return Refusal(f"has not been submitted yet ({_phase(job)}): that attempt is the one to come")
     pending = job.metadata.annotations.get(RERUN_ANNOTATION)

@@ -47,8 +47,7 @@ def _rerun(job: NemoEvalJob) -> tuple[str, ...]:
 def _rejected(job: NemoEvalJob) -> tuple[str, ...]:
     """The fix may be in the benchmark or the evaluator, or another model or target is needed."""
     other = ("-m", "MODEL") if job.spec.model else ("--target", "FILE")
-    like = " ".join(("kubectl nemoeval run --like", job.metadata.name, *other, *_where(job)))
-    return (*_rerun(job), like)
+    return (*_rerun(job), command("run --like", job, *other))
 
 
 def _failed(job: NemoEvalJob) -> tuple[str, ...]:

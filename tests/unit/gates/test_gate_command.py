@@ -115,7 +115,7 @@ def test_several_files_are_one_run_and_a_score_in_two_of_them_is_ambiguous() -> 
         (["--candidate", "empty.json"], "empty.json: not a results document"),
         (["--candidate", "map.json"], "map.json: the ConfigMap has no results.json"),
         (["--candidate", "dry.json"], "dry.json: these are the results of a dry run"),
-        (["--candidate", "equal.json", "-o", "html"], "'html' is not a valid Output"),
+        (["--candidate", "equal.json", "-o", "html"], "--output: 'html' is not one of text, json, markdown"),
         (["--candidate", "equal.json", "--baselines", "x"], "No such option"),
         ([], "Missing option"),
     ],

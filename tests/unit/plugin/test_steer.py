@@ -88,7 +88,7 @@ def test_rerun_sets_the_annotation_to_a_new_value(
         ("suspend", QUEUED, {"suspend": True}, "is suspended already"),
         ("resume", QUEUED, {}, "is not suspended"),
         ("rerun", QUEUED, {}, "has not been submitted yet (Pending)"),
-        ("rerun", ENDED, {"cancel": True}, "create a new run"),
+        ("rerun", ENDED, {"cancel": True}, "`kubectl nemoeval run --like qa-llama -n team-a`"),
     ],
 )
 def test_what_has_no_effect_is_refused(
