@@ -17,7 +17,7 @@ from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoBenchmark, NemoEval
 
 from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
-from .run_checks import as_written, measured_of
+from .run_checks import as_written
 
 __all__ = ["Earlier", "check_scores", "earlier_runs"]
 
@@ -69,7 +69,7 @@ def _what(spec: JsonObject) -> object:
 def check_scores(spec: JsonObject, earlier: Earlier) -> list[str]:
     """Return warnings about criteria whose score no earlier run has.
 
-    Raises CommandFailed where a run of the very same config shows that the new one will not have it either.
+    Raises CommandFailed where a run of the same benchmark shows that the new one will not have it either.
     """
     match spec:
         case {"gate": {"criteria": [*criteria]}} if earlier.runs:
@@ -82,7 +82,7 @@ def check_scores(spec: JsonObject, earlier: Earlier) -> list[str]:
         if (problem := _problem(name, earlier.runs)) is None:
             continue
         message = f"gate criteria[{index}].score: {problem}"
-        if _is_certain(spec, earlier):
+        if _is_certain(earlier):
             raise CommandFailed(message, ExitCode.USAGE)
         warnings.append(message)
     return warnings
@@ -126,11 +126,12 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(all_names[:MAX_NAMED]) + more
 
 
-def _is_certain(spec: JsonObject, earlier: Earlier) -> bool:
-    """Return whether one of the runs measured this very config, and has scores of all its metrics.
+def _is_certain(earlier: Earlier) -> bool:
+    """Return whether one of the runs measured the benchmark as it is now, and has scores of all its metrics.
 
-    A metric may be without a score in one run and have one in the next. What the scores of a config without
-    tasks are called is up to the evaluator's release.
+    Sampling parameters and the number of samples do not change what scores are called. A metric may be
+    without a score in one run and have one in the next. What the scores of a config without tasks are called
+    is up to the evaluator's release.
     """
     benchmark = earlier.benchmark
     if benchmark is None or not (metrics := _metrics(benchmark.spec.config)):
@@ -138,7 +139,6 @@ def _is_certain(spec: JsonObject, earlier: Earlier) -> bool:
     return any(
         job.status.benchmark is not None
         and job.status.benchmark.generation == benchmark.metadata.generation
-        and measured_of(as_written(job.spec)) == measured_of(spec)
         and _has_all(job, metrics)
         for job in earlier.runs
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from nemo_eval_operator.gate_command import Unreadable, read_document, read_gate
 from nemo_eval_operator.gates import Gate
@@ -97,6 +97,12 @@ def spec_of(options: RunOptions, like: NemoEvalJob | None = None) -> JsonObject:
         raise CommandFailed(
             "--baseline needs --gate: the baseline is what a gate compares with", ExitCode.USAGE
         )
+    if spec.get("dryRun") is True and "gate" in spec:
+        raise CommandFailed(
+            f"{options.like} is a dry run, whose one sample decides nothing: add --all-samples, or remove "
+            "--gate",
+            ExitCode.USAGE,
+        )
     try:
         EvalJobSpec.model_validate(spec)
     except ValidationError as error:
@@ -156,6 +162,17 @@ def _choose_target(spec: JsonObject, options: RunOptions) -> None:
         spec["target"] = _target(options.target)
     else:
         spec["model"] = options.model
+        _drop_values_of_target(spec)
+
+
+def _drop_values_of_target(spec: JsonObject) -> None:
+    """Remove the Secrets of the earlier run's target: a model by name has no fields for them."""
+    if isinstance(values := spec.get("valuesFrom"), list):
+        spec["valuesFrom"] = [one for one in values if not _is_of_target(one)]
+
+
+def _is_of_target(value: JsonValue) -> bool:
+    return isinstance(value, dict) and str(value.get("targetPath")).startswith("target.")
 
 
 def _target(path: Path) -> JsonObject:

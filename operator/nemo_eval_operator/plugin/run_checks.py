@@ -13,7 +13,7 @@ from nemo_eval_operator.resources import BenchmarkSpec, EvalJobSpec, NemoEvalJob
 
 from .exit_codes import CommandFailed, ExitCode
 
-__all__ = ["MEASURED", "as_written", "measured_of", "refuse_a_model", "refuse_another_config"]
+__all__ = ["as_written", "refuse_a_model", "refuse_another_config"]
 
 MEASURED: Final = ("benchmarkRef", "config", "samplingParams", "limitSamples")
 """Fields of spec that decide which config a run measures (`status.benchmark.hash`)."""
@@ -27,7 +27,7 @@ def as_written(part: EvalJobSpec) -> JsonObject:
     return part.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
-def measured_of(spec: JsonObject) -> JsonObject:
+def _measured(spec: JsonObject) -> JsonObject:
     """Return the fields that decide which config a run measures."""
     return {field: spec[field] for field in MEASURED if field in spec}
 
@@ -41,7 +41,7 @@ def refuse_another_config(spec: JsonObject, baseline: NemoEvalJob) -> None:
             "name another run",
             ExitCode.USAGE,
         )
-    theirs, ours = measured_of(as_written(baseline.spec)), measured_of(spec)
+    theirs, ours = _measured(as_written(baseline.spec)), _measured(spec)
     if theirs == ours:
         return
     found = differences(theirs, ours)

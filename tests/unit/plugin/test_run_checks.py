@@ -80,6 +80,7 @@ def test_a_gate_whose_scores_exist_starts_without_a_word(
     assert "warning" not in err
 
 
+@pytest.mark.parametrize("old", [{}, {"limitSamples": 3}, {"samplingParams": {"temperature": 1}}])
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
@@ -93,11 +94,11 @@ def test_a_gate_whose_scores_exist_starts_without_a_word(
         ("qa/bleu", "qa/bleu may be qa/bleu/sentence, qa/bleu/corpus: name one of them"),
     ],
 )
-def test_a_score_that_the_same_config_did_not_have_is_refused(
-    api: ClusterApi, run: Run, gate: Any, name: str, problem: str
+def test_a_score_that_the_same_benchmark_did_not_have_is_refused(
+    api: ClusterApi, run: Run, gate: Any, name: str, problem: str, old: dict[str, Any]
 ) -> None:
     api.put("nemobenchmarks", benchmark(config=CUSTOM))
-    put_run(api, "old", SCORES)
+    put_run(api, "old", SCORES, **old)
 
     code, out, err = run("run", *NEW, "--gate", gate("qa/answered", name))
 
@@ -111,15 +112,13 @@ def test_a_score_that_the_same_config_did_not_have_is_refused(
     ("old", "config"),
     [
         ({"generation": 2}, CUSTOM),
-        ({"limitSamples": 3}, CUSTOM),
-        ({"samplingParams": {"temperature": 1}}, CUSTOM),
         ({"names": SCORES[1:]}, CUSTOM),
         ({"names": [*SCORES, *(f"qa/bleu/{number}" for number in range(47))]}, CUSTOM),
         ({}, CUSTOM | {"groups": {"all": {"tasks": ["qa"]}}}),
         ({}, {"type": "gsm8k"}),
     ],
 )
-def test_a_score_that_another_config_did_not_have_is_a_warning(
+def test_a_score_that_may_be_new_is_a_warning(
     api: ClusterApi, run: Run, gate: Any, old: dict[str, Any], config: dict[str, Any]
 ) -> None:
     api.put("nemobenchmarks", benchmark(config=config))

@@ -100,6 +100,37 @@ def test_the_gate_of_the_earlier_run_takes_another_baseline(api: ClusterApi, run
     assert job["spec"]["gate"]["baseline"] == {"jobRef": {"name": "new"}}
 
 
+def test_another_model_needs_no_secrets_of_the_earlier_target(api: ClusterApi, run: Run) -> None:
+    ref = {"name": "keys", "key": "k"}
+    paths = ("target.model.api_endpoint.api_key", "config.params.extra.hf_token")
+    values = [{"secretKeyRef": ref, "targetPath": path} for path in paths]
+    target = {"type": "model", "model": {"api_endpoint": {"url": "http://nim.test/v1", "model_id": "m"}}}
+    config = {"type": "gsm8k"}
+    for name, kept in (("both", values), ("only", values[:1])):
+        api.put(JOBS, evaljob(meta={"name": name}, config=config, target=target, valuesFrom=kept))
+
+    assert run("run", "--like", "both", "-m", "other", "--name", "first")[0] == 0
+    assert run("run", "--like", "only", "-m", "other", "--name", "second")[0] == 0
+    assert run("run", "--like", "both", "--name", "third")[0] == 0
+
+    found = {
+        job["metadata"]["name"]: [one["targetPath"] for one in job["spec"]["valuesFrom"]]
+        for job in created(api)
+    }
+    assert (found["first"], found["second"], found["third"]) == ([paths[1]], [], [*paths])
+
+
+def test_a_gate_for_a_run_like_a_dry_run_needs_all_samples(api: ClusterApi, run: Run, tmp_path: Path) -> None:
+    api.put(JOBS, evaljob(meta={"name": "trial"}, dryRun=True))
+    gate = gate_file(tmp_path, {"criteria": [{"score": "answered", "minimum": 0.5}]})
+
+    code, _, err = run("run", "--like", "trial", "--gate", gate)
+    assert code == 64
+    assert "trial is a dry run, whose one sample decides nothing: add --all-samples" in err
+
+    assert run("run", "--like", "trial", "--gate", gate, "--all-samples")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
