@@ -37,6 +37,8 @@ class RunRow:
     stage: str
     """The phase with its reason or percentage, or how the run ended."""
     ending: Ending | None
+    cancelled_by_spec: bool
+    """Whether it ended as its user asked, not by another client of the evaluator."""
     percent: int | None
     left: timedelta | None
     verdict: str
@@ -54,8 +56,8 @@ class RunRow:
     def rank(self) -> int:
         """Return the place in the order: what needs a person, what runs, what waits, and what is over."""
         if self.ending is not None:
-            needs_nobody = self.ending.code is ExitCode.PASSED or self.reason == Reason.CANCELLED
-            return 3 if needs_nobody else 0
+            is_over = self.ending.code is ExitCode.PASSED or self.cancelled_by_spec
+            return 3 if is_over else 0
         return 2 if self.phase in {"", "Pending", "Suspended"} else 1
 
     def as_json(self) -> JsonObject:
@@ -105,6 +107,7 @@ def row_of(job: NemoEvalJob, now: datetime) -> RunRow:
         reason=clean(reason_in(job)),
         stage=clean(_stage(job, ending)),
         ending=ending,
+        cancelled_by_spec=job.spec.cancel and reason_in(job) == Reason.CANCELLED,
         percent=status.progress.percent if status.progress and ending is None else None,
         left=time_left(job, now),
         verdict=status.gate.verdict.value if status.gate else "",

@@ -24,14 +24,14 @@ from tests.unit.plugin.conftest import Run
 JOBS = "nemoevaljobs"
 
 
-def run_of(name: str, status: dict[str, Any], namespace: str = "team-a") -> NemoEvalJob:
+def run_of(name: str, status: dict[str, Any], namespace: str = "team-a", **spec: Any) -> NemoEvalJob:
     meta = {
         "name": name,
         "namespace": namespace,
         "uid": f"uid-{name}",
         "creationTimestamp": "2026-03-01T11:00:00Z",
     }
-    return evaljob(meta=meta, status=status)
+    return evaljob(meta=meta, status=status, **spec)
 
 
 FAILED = finished(
@@ -183,7 +183,7 @@ def test_the_colour_of_a_phase_is_not_that_of_its_verdict() -> None:
     assert getattr(cells["VERDICT"], "style", None) == "bold red"
 
 
-def test_a_run_that_its_user_cancelled_needs_nobody() -> None:
+def test_a_run_that_its_user_cancelled_is_over_and_one_cancelled_in_the_evaluator_comes_first() -> None:
     cancelled = finished(
         phase="Cancelled",
         conditions=[
@@ -191,9 +191,11 @@ def test_a_run_that_its_user_cancelled_needs_nobody() -> None:
             for kind, status in (("Ready", "False"), ("Stalled", "True"), ("Failed", "True"))
         ],
     )
-    rows = rows_of([run_of("cancelled", cancelled), run_of("waits", WAITING)], NOW)
+    by_user, by_others = run_of("by-user", cancelled, cancel=True), run_of("by-others", cancelled)
+    rows = rows_of([by_user, run_of("waits", WAITING), by_others], NOW)
 
-    assert [(row.name, row.stage) for row in rows][1] == ("cancelled", "Cancelled")
+    assert [row.name for row in rows] == ["by-others", "waits", "by-user"]
+    assert {row.stage for row in rows if row.name != "waits"} == {"Cancelled"}
 
 
 def test_lines_have_no_blanks_at_their_ends(api: ClusterApi, run: Run) -> None:
