@@ -7,9 +7,11 @@ from typing import Final
 
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.lifecycle import cause_of
+from nemo_eval_operator.resources import NemoEvalJob, Phase
 
 from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
+from .outcome import ending_of, gate_condition, stage_of
 from .report import (
     Comparison,
     Flips,
@@ -23,11 +25,16 @@ from .report import (
     worst_first,
     worst_of,
 )
+from .screen import clean
+from .suggestions import command
 
 __all__ = ["as_document", "compared_runs", "run_with_scores", "score_rows", "worst_rows"]
 
 REPORTED_ALONE: Final = {"config", "target", "environment", "provenance", "worst", "worst_by", "notes"}
 """Parts of a run that only reports show; notes go to standard error."""
+
+ENDED: Final = {"cancelled": "was cancelled", "stalled": "is stalled"}
+"""How a run ended, by the word of its ending where that is not the verb itself."""
 
 
 async def run_with_scores(cluster: Cluster, name: str) -> Run:
@@ -70,10 +77,11 @@ def _first(found: Flips, limit: int) -> Flips:
 
 
 async def _read(cluster: Cluster, *names: str) -> tuple[tuple[Run, ...], tuple[Comparison, ...]]:
-    report = build_report(await read_documents(cluster, names, history=False), now=datetime.now(UTC))
-    for run in report.runs:
+    documents = await read_documents(cluster, names, history=False)
+    report = build_report(documents, now=datetime.now(UTC))
+    for found, run in zip(documents.runs, report.runs, strict=True):
         if not run.scores:
-            raise _without_results(run.name, run.outcome, run.message, run.notes)
+            raise _without_results(found)
     return report.runs, report.comparisons
 
 
@@ -107,16 +115,27 @@ def _left_out(found: RunDocuments, *, known: int, items: int) -> str:
 
 
 def _no_items(found: RunDocuments) -> CommandFailed:
-    name, status = found.job.metadata.name, found.job.status
-    if status.results_ref is None:
-        return _without_results(name, "", cause_of(status.message or ""), found.kept.notes)
+    if found.job.status.results_ref is None:
+        return _without_results(found)
     why = "; ".join(found.kept.notes) or "the evaluator gave no scores of single items"
-    return CommandFailed(f"{name} has no items to show: {why}", ExitCode.NOT_FOUND)
+    return CommandFailed(f"{found.job.metadata.name} has no items to show: {why}", ExitCode.NOT_FOUND)
 
 
-def _without_results(name: str, outcome: str, message: str, notes: tuple[str, ...]) -> CommandFailed:
-    why = "; ".join(part for part in (*notes, message or outcome) if part) or "it has not been reconciled yet"
-    return CommandFailed(
-        f"{name} has no results: {why}. Find out more with `kubectl nemoeval why {name}`",
-        ExitCode.NOT_FOUND,
-    )
+def _without_results(found: RunDocuments) -> CommandFailed:
+    job, notes = found.job, found.kept.notes
+    name, ending = job.metadata.name, ending_of(job)
+    why = f"Find out more with `{command('why', job)}`"
+    if ending is None:
+        return CommandFailed(f"{name} has not ended yet: {clean(stage_of(job))}. {_how_to_go_on(job)}")
+    if ending.code is ExitCode.FAILED and gate_condition(job) is None:
+        message = clean(ending.message).rstrip(".")
+        verb = ENDED.get(ending.word, ending.word)
+        return CommandFailed(f"{name} {verb} and has no results{': ' if message else ''}{message}. {why}")
+    causes = "; ".join(notes) or clean(cause_of(job.status.message or "")) or ending.word
+    return CommandFailed(f"{name} has no results: {causes}. {why}", ExitCode.NOT_FOUND)
+
+
+def _how_to_go_on(job: NemoEvalJob) -> str:
+    if job.status.phase is Phase.SUSPENDED:
+        return f"Resume it with `{command('resume', job)}`"
+    return f"Wait for it with `{command('wait', job)}`"

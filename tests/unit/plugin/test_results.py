@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tests.unit.gates.documents import NAME, stats
-from tests.unit.lifecycle.objects import evaljob, followed
 from tests.unit.plugin.cluster_api import ClusterApi
 from tests.unit.plugin.conftest import Run
 from tests.unit.plugin.reported import CRITERION, answers, put_run
@@ -98,17 +97,6 @@ def test_what_stands_in_the_way_of_a_verdict_is_said_once(api: ClusterApi, run: 
     enough = "30 are enough (spec.gate.minimumItems)"
     assert f"\nqa/bleu/sentence: 20 items are too few for an interval: {enough}\n" in out
     assert out.count("too few") == 1
-
-
-@pytest.mark.parametrize("command", ["results", "rows"])
-def test_a_run_without_results_says_why_and_what_to_do(api: ClusterApi, run: Run, command: str) -> None:
-    api.put("nemoevaljobs", evaljob(status=followed()))
-    code, _, err = run(command, "qa-llama")
-    assert code == 4
-    assert err == (
-        "error: qa-llama has no results: the evaluator runs it as eval-1. "
-        "Find out more with `kubectl nemoeval why qa-llama`\n"
-    )
 
 
 @pytest.mark.usefixtures("runs")
