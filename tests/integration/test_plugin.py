@@ -113,7 +113,7 @@ def test_get_gives_kubectl_the_names_that_a_label_selector_matches(jobs: Api, pl
 
 def test_results_without_the_right_to_read_config_maps(jobs: Api, plugin: Plugin) -> None:
     jobs.create(RUN, name="it")
-    assert "it has no results" in plugin("results", "it").stderr
+    assert "it has not ended yet" in plugin("results", "it").stderr
     score = {"task": "qa", "metric": "answered", "score": "string-check", "value": 0.5}
     kept = {"configMap": "it-results", "key": "results.json"}
     jobs.patch_status({"scores": [score], "resultsRef": kept}, name="it")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .output import print_table
+from .output import print_indented, print_table
 from .report import Change, Comparison, Flip, Flips, Run
-from .result_screen import GAP, interval_text, number_text, result_table, show_text
+from .result_screen import GAP, INDENT, interval_text, number_text, result_table, show_text
+from .run_results import values_alone
 from .score_names import shortened
 
 __all__ = ["show_comparison", "why_not_compared"]
@@ -42,19 +43,25 @@ def show_comparison(runs: tuple[Run, Run], found: Comparison, console: Console, 
     if found.note:
         _show_why_not(found, console)
     if not found.changes:
-        print_table(console, _values_alone(*runs))
+        table = result_table("SCORE", "BASELINE", "CANDIDATE")
+        for name, before, after in values_alone(*runs):
+            table.add_row(Text(name), number_text(before), number_text(after))
+        print_table(console, table)
         return
-    print_table(console, _changes(found, console.width))
+    bars = [_bar(one) for one in found.changes]
+    beside_bars = console.width - max(bar.cell_len for bar in bars)
+    table, names = _changes(found, console.width, beside_bars)
+    print_table(console, table)
     _show_notes(found, console)
-    paired = [one for one in found.changes if one.better is not None]
-    if paired:
-        console.print()
-        _show_bars(paired, console)
+    if names != [one.score for one in found.changes]:
+        console.print(Text("\nNames of scores are cut: -o wide shows them whole"))
+    _show_bars(zip(bars, names, strict=True), console)
     _show_flips(found.became_worse, "worse", WORSE, console, whole=whole)
     _show_flips(found.became_better, "better", BETTER, console, whole=whole)
 
 
-def _changes(found: Comparison, width: int) -> Table:
+def _changes(found: Comparison, width: int, longest: int) -> tuple[Table, list[str]]:
+    """Return the table and the names of scores in it, which are cut to fit, and to `longest` elsewhere."""
     heads = ("SCORE", "BASELINE", "CANDIDATE", "CHANGE", f"{100 * found.confidence:.4g}% INTERVAL", "VERDICT")
     rows = [
         (
@@ -74,10 +81,10 @@ def _changes(found: Comparison, width: int) -> Table:
         table.columns[-1].width = min(WRAPPED_VERDICT, max(verdicts))
         room -= table.columns[-1].width
         table.columns[0].no_wrap = True
-    shown = shortened([name for name, *_ in rows], min(room, max(names)))
+    shown = shortened([name for name, *_ in rows], min(room, longest, max(names)))
     for name, (_, *cells, verdict) in zip(shown, rows, strict=True):
         table.add_row(Text(name), *cells, Text(verdict, style=VERDICT_STYLES.get(verdict, "")))
-    return table
+    return table, shown
 
 
 def why_not_compared(found: Comparison) -> str:
@@ -87,9 +94,9 @@ def why_not_compared(found: Comparison) -> str:
 
 
 def _show_why_not(found: Comparison, console: Console) -> None:
-    console.print(Text(f"Not compared: {found.note}", style="yellow"))
+    print_indented(console, Text(f"Not compared: {found.note}", style="yellow"), INDENT)
     for line in _fields(found):
-        console.print(Text(f"  {line}"))
+        print_indented(console, Text(f"  {line}"), 2 * INDENT)
     console.print()
 
 
@@ -97,7 +104,7 @@ def _fields(found: Comparison) -> Iterator[str]:
     """The first fields of the configs that differ, which is why the runs are not compared."""
     fields = [one for one in found.differences if one.document == "config"]
     for one in fields[:MAX_FIELDS]:
-        yield f"{one.path}: {one.baseline} and {one.candidate}"
+        yield f"{one.path}: {one.baseline} -> {one.candidate}"
     if len(fields) > MAX_FIELDS:
         yield "and more, which `kubectl nemoeval report` lists"
 
@@ -105,20 +112,26 @@ def _fields(found: Comparison) -> Iterator[str]:
 def _show_notes(found: Comparison, console: Console) -> None:
     """Print what stands in the way of a verdict, or of a better comparison, once for all scores of a kind."""
     for number, (note, names) in enumerate(found.remarks.items()):
-        start = "" if number else "\n"
+        if not number:
+            console.print()
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-        console.print(Text(f"{start}{', '.join(names[:MAX_NAMED])}{more}: {note}", style="yellow"))
+        line = f"{', '.join(names[:MAX_NAMED])}{more}: {note}"
+        print_indented(console, Text(line, style="yellow"), INDENT)
 
 
-def _show_bars(changes: Sequence[Change], console: Console) -> None:
-    bars = [_bar(change) for change in changes]
-    room = console.width - max(bar.cell_len for bar in bars)
-    for bar, name in zip(bars, shortened([one.score for one in changes], room), strict=True):
+def _show_bars(bars: Iterable[tuple[Text, str]], console: Console) -> None:
+    shown = [(bar, name) for bar, name in bars if bar]
+    if shown:
+        console.print()
+    for bar, name in shown:
         console.print(bar.append(name))
 
 
 def _bar(change: Change) -> Text:
-    counts = (change.better or 0, change.worse or 0, change.equal or 0)
+    """Return the bar of a score's items; empty where items were not paired."""
+    if change.better is None:
+        return Text()
+    counts = (change.better, change.worse or 0, change.equal or 0)
     total, ends, at = sum(counts) or 1, [], 0
     for count in counts:
         at += count
@@ -148,11 +161,3 @@ def _show_flip(flip: Flip, console: Console, *, whole: bool) -> None:
     show_text("reference", flip.reference, console, whole=whole)
     show_text("baseline output", flip.baseline_output, console, whole=whole)
     show_text("candidate output", flip.candidate_output, console, whole=whole)
-
-
-def _values_alone(first: Run, second: Run) -> Table:
-    values = [{one.name: one.value for one in run.scores} for run in (first, second)]
-    table = result_table("SCORE", "BASELINE", "CANDIDATE")
-    for name in dict.fromkeys([*values[0], *values[1]]):
-        table.add_row(Text(name), number_text(values[0].get(name)), number_text(values[1].get(name)))
-    return table

@@ -19,8 +19,18 @@ from .screen import style_of
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-__all__ = ["Format", "can_redraw", "console_for", "document_text", "format_of", "print_table", "rows_text"]
+__all__ = [
+    "Format",
+    "can_redraw",
+    "console_for",
+    "document_text",
+    "format_of",
+    "print_indented",
+    "print_table",
+    "rows_text",
+]
 
 UNLIMITED_COLUMNS: Final = 100_000
 """Columns where the output is not a terminal, or with -o wide: nothing is cut or wrapped."""
@@ -106,6 +116,19 @@ def print_table(console: Console, table: Table) -> None:
         console.print(table)
     for line in printed.get().splitlines():
         console.file.write(f"{line.rstrip()}\n")
+
+
+def print_indented(console: Console, text: Text, indent: int) -> None:
+    """Print the text; lines that it is wrapped into begin in column `indent`."""
+    from rich.text import Text  # noqa: PLC0415 - slow to import, and only tables need it
+
+    head, rest = text[:indent], text[indent:]
+    lines = rest.wrap(console, max(console.width - indent, 1))
+    for number, line in enumerate(lines, start=1):
+        if number < len(lines):
+            line.rstrip()
+        console.print(head.append_text(line))
+        head = Text(" " * indent)
 
 
 def can_redraw(console: Console) -> bool:

@@ -9,15 +9,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .output import print_table
+from .output import print_indented, print_table
 from .report import Run, Worst
 
-__all__ = ["GAP", "interval_text", "number_text", "result_table", "show_items", "show_run", "show_text"]
+__all__ = [
+    "GAP",
+    "INDENT",
+    "interval_text",
+    "number_text",
+    "result_table",
+    "show_items",
+    "show_run",
+    "show_text",
+]
 
 RESULT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
 
 GAP: Final = 2
 """Blanks between two columns."""
+
+INDENT: Final = 2
+"""Columns before the lines that a heading or a note is wrapped into."""
 
 LABEL_CHARACTERS: Final = 16
 
@@ -44,15 +56,16 @@ def show_run(run: Run, console: Console) -> None:
     if run.verdict is not None:
         console.print(Text(f"\nGate: {run.verdict}", style=RESULT_STYLES.get(run.verdict, "")))
         for one in run.criteria:
-            line = Text(f"  {one.result}", style=RESULT_STYLES.get(one.result, ""))
-            console.print(line.append(f"  {one.score} ({one.tier}): {one.message}", style=""))
+            line = Text().append(f"  {one.result}  ", style=RESULT_STYLES.get(one.result, ""))
+            indent = len(line)
+            print_indented(console, line.append(f"{one.score} ({one.tier}): {one.message}"), indent)
 
 
 def show_items(by: str, found: Worst, console: Console, *, whole: bool) -> None:
     """Print items with input, output, reference and score; `whole`: texts are not cut."""
     heading = f"{len(found.items)} worst by {by}" if found.items else f"All items have the same score by {by}"
     more = f"; {found.note}" if found.note else ""
-    console.print(Text(f"{heading}{more}", style="bold"))
+    print_indented(console, Text(f"{heading}{more}", style="bold"), INDENT)
     for item in found.items:
         index = f" {item.index}" if item.index else ""
         score = number_text(item.score) or "none"
@@ -69,7 +82,8 @@ def show_text(label: str, text: str | None, console: Console, *, whole: bool) ->
     lines = list(_cut(text, whole=whole))
     for number, line in enumerate(lines):
         head = label if number == 0 else ""
-        console.print(Text(f"  {head.ljust(LABEL_CHARACTERS)} {line}"))
+        start = f"  {head.ljust(LABEL_CHARACTERS)} "
+        print_indented(console, Text(f"{start}{line}"), len(start))
 
 
 def _cut(text: str, *, whole: bool) -> Iterator[str]:

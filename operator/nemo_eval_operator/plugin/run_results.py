@@ -13,6 +13,7 @@ from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
 from .outcome import ending_of, gate_condition, stage_of
 from .report import (
+    Change,
     Comparison,
     Flips,
     Run,
@@ -28,7 +29,15 @@ from .report import (
 from .screen import clean
 from .suggestions import command
 
-__all__ = ["as_document", "compared_runs", "run_with_scores", "score_rows", "worst_rows"]
+__all__ = [
+    "as_document",
+    "change_rows",
+    "compared_runs",
+    "run_with_scores",
+    "score_rows",
+    "values_alone",
+    "worst_rows",
+]
 
 REPORTED_ALONE: Final = {"config", "target", "environment", "provenance", "worst", "worst_by", "notes"}
 """Parts of a run that only reports show; notes go to standard error."""
@@ -69,6 +78,23 @@ async def compared_runs(
         "became_better": _first(comparison.became_better, flips),
     }
     return first, second, comparison.model_copy(update=shown)
+
+
+def values_alone(baseline: Run, candidate: Run) -> list[tuple[str, float | None, float | None]]:
+    """Return each score's name and its values in both runs; None where a run has no such score."""
+    before, after = ({one.name: one.value for one in run.scores} for run in (baseline, candidate))
+    return [(name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])]
+
+
+def change_rows(baseline: Run, candidate: Run, found: Comparison) -> list[JsonObject]:
+    """Return a row for each score: its change, or its values and why they were not compared."""
+    if found.changes:
+        return [one.model_dump(by_alias=True) for one in found.changes]
+    empty: JsonObject = {field.alias or name: None for name, field in Change.model_fields.items()}
+    return [
+        empty | {"score": name, "baseline": before, "candidate": after, "note": found.note}
+        for name, before, after in values_alone(baseline, candidate)
+    ]
 
 
 def _first(found: Flips, limit: int) -> Flips:

@@ -173,7 +173,11 @@ def test_a_score_of_the_whole_run_has_no_items_that_changed(api: ClusterApi, run
         put_run(api, name, results)
     code, out, _ = run("compare", "old", "new")
     assert code == 0
-    assert "qa/bleu/corpus: compared by the values alone" in out
+    assert "qa/bleu/corpus: no interval, so no verdict: that needs scores of single items" in out
+    changes = json.loads(run("compare", "old", "new", "-o", "json")[1])["changes"]
+    notes = {one["score"]: one["note"] for one in changes}
+    assert notes[NAME] == ""
+    assert notes["qa/bleu/corpus"].startswith("no interval, so no verdict")
     assert "more became" not in out
 
 
@@ -211,12 +215,27 @@ def test_runs_of_different_configs_are_shown_and_not_compared(api: ClusterApi, r
     assert "CHANGE" not in out
 
     put_run(api, "other", answers(AFTER), config='{"params":{"temperature":0},"type":"custom"}')
-    fields = ["  params.limit_samples: 50 and not set", "  params.temperature: not set and 0"]
+    fields = ["  params.limit_samples: 50 -> not set", "  params.temperature: not set -> 0"]
     assert run("compare", "old", "other")[1].splitlines()[2:7] == ["", why, *fields, ""]
     assert run("compare", "old", "other", "-o", "json")[2] == (
-        "old and other measured different configs: params.limit_samples: 50 and not set; "
-        "params.temperature: not set and 0\n"
+        "old and other measured different configs: params.limit_samples: 50 -> not set; "
+        "params.temperature: not set -> 0\n"
     )
+
+
+@pytest.mark.usefixtures("runs")
+def test_programs_read_the_values_of_runs_that_are_not_compared(api: ClusterApi, run: Run) -> None:
+    headings = run("compare", "old", "new", "-o", "csv")[1].splitlines()[0]
+    put_run(api, "other", answers(AFTER), config='{"params":{"temperature":0},"type":"custom"}')
+
+    code, out, err = run("compare", "old", "other", "-o", "csv")
+
+    assert (code, out.splitlines()[0]) == (0, headings)
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row.pop("score"), row.pop("baseline"), row.pop("candidate")) == (NAME, "0.8", "0.76")
+    assert row.pop("note") == "old and other measured different configs"
+    assert not any(row.values())
+    assert err.startswith("old and other measured different configs: params.limit_samples: 50 -> not set")
 
 
 @pytest.mark.usefixtures("runs")

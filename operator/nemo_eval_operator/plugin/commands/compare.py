@@ -40,7 +40,7 @@ def compare(
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.output import Format, console_for, document_text, format_of, rows_text
-    from nemo_eval_operator.plugin.run_results import compared_runs
+    from nemo_eval_operator.plugin.run_results import change_rows, compared_runs
 
     chosen = format_of(output)
     first, second, found = with_cluster(
@@ -60,8 +60,7 @@ def compare(
 
         typer.echo(why_not_compared(found), err=True)
     if chosen is Format.CSV:
-        rows = [one.model_dump(by_alias=True) for one in found.changes]
-        typer.echo(rows_text(chosen, rows), nl=False)
+        typer.echo(rows_text(chosen, change_rows(first, second, found)), nl=False)
     else:
         typer.echo(document_text(chosen, found.model_dump(by_alias=True, mode="json")), nl=False)
     return ExitCode.PASSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from nemo_eval_operator.gates import Comparison as Compared
-from nemo_eval_operator.gates import Interval, ScoreEvidence, compare
+from nemo_eval_operator.gates import Interval, Pairing, ScoreEvidence, compare
 from nemo_eval_operator.resources import Direction
 
 from .differing import Differing
@@ -19,6 +19,16 @@ from .texts import name_text
 __all__ = ["compare_runs"]
 
 MAX_CHANGES: Final = 100
+
+LACKING: Final = {
+    Pairing.PAIRED: "",
+    Pairing.UNPAIRED: "not paired by item",
+    Pairing.POINT_ESTIMATE: (
+        "no interval, so no verdict: that needs scores of single items or standard errors in the results of "
+        "both runs"
+    ),
+}
+"""What a comparison lacks, by what it stands on."""
 
 
 def compare_runs(before: KeptResults, after: KeptResults, rules: Rules, differing: Differing) -> Comparison:
@@ -61,7 +71,8 @@ def _change(found: Compared, direction: Direction, rules: Rules) -> Change:
         f"{found.items} items are too few for an interval: {rules.minimum_items} are enough "
         "(spec.gate.minimumItems)"
     )
-    note = found.items_differ or ("" if is_enough or found.interval is None else too_few)
+    has_too_few = found.interval is not None and not is_enough
+    note = found.items_differ or (too_few if has_too_few else LACKING[found.pairing])
     return Change(
         score=name_text(found.after.name),
         baseline=found.baseline,

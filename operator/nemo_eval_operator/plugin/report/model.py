@@ -34,9 +34,6 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 """A number that JSON can hold: an interval of one item has no bounds."""
 
 
-LACKING: Final = {"Paired": "", "Unpaired": "not paired by item"}
-"""What a comparison lacks, by its evidence; with any other there are the values alone."""
-
 FIGURES: Final = 4
 """Significant figures of a value."""
 
@@ -146,11 +143,7 @@ class Change(Part):
     verdict: str = ""
     """In words: better, worse, no difference shown, or not decided."""
     note: str = ""
-
-    @property
-    def remark(self) -> str:
-        """What stands in the way of a verdict, or of a better comparison; empty where nothing does."""
-        return self.note or LACKING.get(self.evidence, "compared by the values alone")
+    """What stands in the way of a verdict, or of a better comparison; empty where nothing does."""
 
     @property
     def form(self) -> str:
@@ -206,11 +199,11 @@ class Comparison(Part):
 
     @property
     def remarks(self) -> dict[str, list[str]]:
-        """Scores by what is remarked on them."""
+        """Scores by their notes."""
         found: dict[str, list[str]] = {}
         for change in self.changes:
-            if change.remark:
-                found.setdefault(change.remark, []).append(change.score)
+            if change.note:
+                found.setdefault(change.note, []).append(change.score)
         return found
 
 
