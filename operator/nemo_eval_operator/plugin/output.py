@@ -17,8 +17,7 @@ from .exit_codes import CommandFailed, ExitCode
 from .screen import style_of
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
 __all__ = [
@@ -110,7 +109,7 @@ def console_for(*, no_color: bool, wide: bool = False) -> Console:
     )
 
 
-def print_table(console: Console, table: Table) -> None:
+def print_table(console: Console, table: RenderableType) -> None:
     """Print the table without blanks at the ends of its lines."""
     with console.capture() as printed:
         console.print(table)

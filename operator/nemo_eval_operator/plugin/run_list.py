@@ -17,6 +17,7 @@ from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
 from .run_rows import RunRow, rows_of
+from .score_names import score_lines
 
 __all__ = ["ChangedLines", "Selection", "read_rows", "watch_rows"]
 
@@ -126,5 +127,5 @@ class ChangedLines:
 def _line(row: RunRow) -> str:
     percent = f" {row.percent}%" if row.percent is not None else ""
     verdict = f", gate {row.verdict}" if row.verdict else ""
-    score = f", {row.score}" if row.score else ""
+    score = f", {score_lines(row.score, row.limit)[0]}" if row.score else ""
     return f"{row.stage}{percent}{verdict}{score}"

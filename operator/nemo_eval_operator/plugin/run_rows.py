@@ -43,6 +43,8 @@ class RunRow:
     left: timedelta | None
     verdict: str
     score: str
+    limit_samples: int | None
+    """At most so many samples of each task, by spec.limitSamples."""
     model: str
     benchmark: str
     attempt: int | None
@@ -59,6 +61,13 @@ class RunRow:
             is_over = self.ending.code is ExitCode.PASSED or self.cancelled_by_spec
             return 3 if is_over else 0
         return 2 if self.phase in {"", "Pending", "Suspended"} else 1
+
+    @property
+    def limit(self) -> str:
+        """Return a note beside the scores of a run that is limited to a few samples; else nothing."""
+        if self.limit_samples is None or not self.score:
+            return ""
+        return f"({self.limit_samples} sample{'' if self.limit_samples == 1 else 's'})"
 
     def as_json(self) -> JsonObject:
         """Return the row for programs; a field that is not known is null."""
@@ -78,6 +87,7 @@ class RunRow:
             "secondsLeft": int(self.left.total_seconds()) if self.left else None,
             "verdict": self.verdict or None,
             "score": self.score or None,
+            "limitSamples": self.limit_samples,
             "model": self.model or None,
             "benchmark": self.benchmark or None,
             "attempt": self.attempt,
@@ -112,6 +122,7 @@ def row_of(job: NemoEvalJob, now: datetime) -> RunRow:
         left=time_left(job, now),
         verdict=status.gate.verdict.value if status.gate else "",
         score=clean(status.score or ""),
+        limit_samples=job.spec.limit_samples,
         model=clean(status.model or job.spec.model or ""),
         benchmark=clean(benchmark or ""),
         attempt=status.attempt,

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
 from rich.text import Text
 
 from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.resources import Phase
 
 from .run_rows import RunRow, age_text
+from .score_names import score_lines
 
 __all__ = ["BAR_CELLS", "RunTables", "run_table"]
 
@@ -44,11 +44,12 @@ LEFT_OUT: Final = ("PROGRESS", "LEFT")
 
 def run_table(
     rows: Sequence[RunRow], *, console: Console, namespaces: bool = False, wide: bool = False
-) -> Table:
+) -> Group:
     """Return the table; `namespaces`: with a column for them.
 
-    Where it is too wide for the console, the reasons behind the phases are cut first, then the scores after
-    the first one, then columns are left out. A name is needed whole, for the next command.
+    Where it is too wide for the console, the reasons behind the phases are cut first, unless the cells after
+    them are empty, then the scores after the first one, then columns are left out. A name is needed whole,
+    for the next command.
     """
     return RunTables(console, namespaces=namespaces, wide=wide).of(rows)
 
@@ -67,26 +68,21 @@ class RunTables:
         self._phase = 0
         """The same of phases without their reasons, to which PHASE may be cut."""
 
-    def of(self, rows: Sequence[RunRow]) -> Table:
+    def of(self, rows: Sequence[RunRow]) -> Group:
         """Return the table of these rows."""
         while True:
             columns = self._columns(rows)
-            self._phase = max(self._phase, _longest_start(columns["PHASE"], " ("))
-            cut = self._cut(columns)
-            widths = self._widths | cut
-            fits = _total(widths) <= self._console.width
-            if fits or self._left_out == len(LEFT_OUT):
+            phases = (cell_len(cell.plain.partition(" (")[0]) for cell in columns["PHASE"])
+            self._phase = max([self._phase, *phases])
+            widths = self._widths | self._cut(rows)
+            if _total(widths) <= self._console.width or self._left_out == len(LEFT_OUT):
                 break
             self._widths.pop(LEFT_OUT[self._left_out], None)
             self._left_out += 1
-        table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-        for name in columns:
-            # Where the console is narrower than what must not be cut, rich cuts all columns.
-            width = (widths if fits else cut).get(name)
-            table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
-        for row in zip(*columns.values(), strict=True):
-            table.add_row(*row)
-        return table
+        if "SCORES" in columns:
+            columns["SCORES"] = [_scores(row, widths["SCORES"]) for row in rows]
+        lines = [[Text(name, style="bold") for name in columns], *zip(*columns.values(), strict=True)]
+        return Group(*(_line(cells, [widths[name] for name in columns]) for cells in lines))
 
     def _columns(self, rows: Sequence[RunRow]) -> dict[str, list[Text]]:
         """Return the cells of each column that is shown, and note their widths."""
@@ -108,12 +104,12 @@ class RunTables:
             self._widths[name] = max(self._widths.get(name, 0), len(name), *widths)
         return shown
 
-    def _cut(self, columns: Mapping[str, Sequence[Text]]) -> dict[str, int]:
+    def _cut(self, rows: Sequence[RunRow]) -> dict[str, int]:
         """Return the widths of the columns that are cut so that all fit, as far as they can be."""
         excess = _total(self._widths) - self._console.width
         cut: dict[str, int] = {}
-        score = min(MAX_FIRST_SCORE, _longest_start(columns.get("SCORES", ()), " "))
-        for name, least in (("PHASE", self._phase), ("SCORES", score)):
+        scores = max(map(_least, rows), default=0)
+        for name, least in (("PHASE", self._phase), ("SCORES", min(MAX_FIRST_SCORE, scores))):
             if excess > 0 and name in self._widths:
                 cut[name] = max(len(name), least, self._widths[name] - excess)
                 excess -= self._widths[name] - cut[name]
@@ -124,8 +120,30 @@ def _total(widths: Mapping[str, int]) -> int:
     return sum(widths.values()) + GAP * (len(widths) - 1)
 
 
-def _longest_start(column: Sequence[Text], end: str) -> int:
-    return max((cell_len(cell.plain.partition(end)[0]) for cell in column), default=0)
+def _line(cells: Sequence[Text], widths: Sequence[int]) -> Text:
+    """Return a line of the table; a cell that is too long goes on where the next ones are empty.
+
+    On a console that is narrower than what must not be cut, the line is cut at its end.
+    """
+    line, column = Text(no_wrap=True, overflow="ellipsis"), 0
+    while column < len(cells):
+        cell, room, column = cells[column].copy(), widths[column], column + 1
+        while cell.cell_len > room and column < len(cells) and not cells[column]:
+            room, column = room + GAP + widths[column], column + 1
+        cell.truncate(room, overflow="ellipsis", pad=True)
+        line.append_text(cell).append(" " * GAP if column < len(cells) else "")
+    return line
+
+
+def _least(row: RunRow) -> int:
+    """Return the width of the first score and the number of samples, without the word behind it."""
+    return cell_len(score_lines(row.score, row.limit.partition("s")[0])[-1])
+
+
+def _scores(row: RunRow, width: int) -> Text:
+    """Return as many whole scores as fit."""
+    lines = score_lines(row.score, row.limit)
+    return Text(next((one for one in lines if cell_len(one) <= width), lines[-1]))
 
 
 def _cells(row: RunRow, *, bars: bool, in_phase: bool) -> dict[str, Text]:
@@ -139,7 +157,7 @@ def _cells(row: RunRow, *, bars: bool, in_phase: bool) -> dict[str, Text]:
         "PROGRESS": _progress(row.percent, bars=bars),
         "LEFT": Text(duration_text(row.left) if row.left else ""),
         "VERDICT": Text(row.verdict, style=VERDICT_STYLES.get(row.verdict, "")),
-        "SCORES": Text(row.score),
+        "SCORES": Text(score_lines(row.score, row.limit)[0]),
         "AGE": Text(age_text(row.age)),
         "MODEL": Text(row.model),
         "BENCHMARK": Text(row.benchmark),

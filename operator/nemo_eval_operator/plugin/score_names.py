@@ -1,13 +1,35 @@
-"""Names of scores in columns that are too narrow for them: pure."""
+"""Names of scores, and lines of scores, in columns that are too narrow for them: pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-__all__ = ["shortened"]
+__all__ = ["score_lines", "shortened"]
 
 ELLIPSIS: Final = "…"
+
+SCORE: Final = re.compile(r"\S+=\S+(?: \(\d+ of \d+\))?")
+"""One of several scores in a line."""
+
+LINE: Final = re.compile(rf"(?P<scores>{SCORE.pattern}(?: {SCORE.pattern})*)(?: \+(?P<more>\d+) more)?")
+"""Scores in one line, as in `em=0.45 f1=0.61 +2 more`."""
+
+
+def score_lines(line: str, note: str = "") -> list[str]:
+    """Return the line, then shorter ones with fewer whole scores; each ends with the note."""
+    end = f" {note}" if note else ""
+    found = LINE.fullmatch(line)
+    if found is None:
+        return [f"{line}{end}"]
+    scores, more = SCORE.findall(found["scores"]), int(found["more"] or 0)
+    fewer = range(len(scores) - 1, 0, -1)
+    lines = [line, *(f"{' '.join(scores[:shown])} +{more + len(scores) - shown} more" for shown in fewer)]
+    if more or len(scores) > 1:
+        lines.append(f"{scores[0]} {ELLIPSIS}")
+        lines += [scores[0]] if note else []
+    return [f"{one}{end}" for one in lines]
 
 
 def shortened(names: Sequence[str], width: int) -> list[str]:
