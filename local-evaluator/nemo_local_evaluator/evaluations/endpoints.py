@@ -59,8 +59,8 @@ class Endpoints:
             registered = self._registered.get(model)
             if registered is None:
                 raise EvaluationError(
-                    f"model {model!r} is not registered in the evaluator: register it, or give the model "
-                    "an api_endpoint"
+                    f"model {model!r} is not registered in the evaluator: add it to the file of --models, or "
+                    "give the model an api_endpoint"
                 )
             return registered.url, registered.model_id or model, registered.api_key
         if model.guardrails is not None:

@@ -86,6 +86,16 @@ class Comparison:
             return unpaired_items_needed(before, after, margin, confidence)
         return None
 
+    def no_estimate(self, margin: float, needed: int | None) -> str:
+        """Return why `items_needed`, which returned `needed`, is no advice."""
+        if not margin > 0:
+            return "that takes a maxDrop above 0"
+        if not self.pairs and not (self.before.moments and self.after.moments):
+            return "the runs have neither items nor sums"
+        if needed is None:
+            return "the margin is too small, or the items are too few"
+        return f"the {self.items:,} compared would be enough for a run as good as its baseline"
+
 
 def compare(before: ScoreEvidence, after: ScoreEvidence, confidence: float) -> Comparison:
     """Compare two scores that both have a value."""

@@ -245,10 +245,14 @@ def _drop(
     text = (
         f"{moved}, {gate.confidence:.0%} interval of the change {interval.low:+.4f} to {interval.high:+.4f}"
     )
-    needed = compared.items_needed(allowed, gate.confidence) if result is Result.INCONCLUSIVE else None
+    text = f"{text}, allowed drop {wanted}"
+    if result is not Result.INCONCLUSIVE:
+        return _Finding(result, text)
+    needed = compared.items_needed(allowed, gate.confidence)
     if needed is None or needed <= compared.items:
-        return _Finding(result, f"{text}, allowed drop {wanted}")
-    return _Finding(result, f"{text}, allowed drop {wanted}; about {needed:,} items would decide", needed)
+        why = compared.no_estimate(allowed, needed)
+        return _Finding(result, f"{text}; no estimate of the items needed: {why}")
+    return _Finding(result, f"{text}; about {needed:,} items would decide", needed)
 
 
 def _against(interval: Interval, bound: float) -> Result:

@@ -21,7 +21,14 @@ from nemo_eval_operator.lifecycle.reason_reference import (
     ConditionEntry,
 )
 from nemo_eval_operator.reasons import Reason
-from nemo_eval_operator.resources import Condition, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
+from nemo_eval_operator.resources import (
+    Condition,
+    GateVerdict,
+    NemoBenchmark,
+    NemoEvalJob,
+    NemoEvaluatorConnection,
+    Tier,
+)
 
 from .exit_codes import ExitCode
 from .outcome import ending_of
@@ -255,11 +262,21 @@ def _current(link: Link, job: NemoEvalJob) -> Link:
 
 
 def _gate_action(job: NemoEvalJob) -> str:
-    """Return what to do about criteria that are not decided; empty where each is."""
-    criteria = job.status.gate.criteria if job.status.gate else None
-    reasons = dict.fromkeys(one.reason for one in criteria or () if one.result == Result.INCONCLUSIVE)
-    known = [one for one in CriterionReason if one.value in reasons]
-    return " ".join(one.action for one in known)
+    """Return what to do about the criteria that leave the gate undecided; empty where none does."""
+    gate = job.status.gate
+    if gate is None or gate.verdict != GateVerdict.INCONCLUSIVE:
+        return ""
+    undecided = [
+        one for one in gate.criteria or () if one.result == Result.INCONCLUSIVE and one.tier != Tier.ADVISORY
+    ]
+    reasons = {one.reason for one in undecided}
+    actions = [one.action for one in CriterionReason if one.value in reasons]
+    if None in reasons:
+        # Nothing is missing: the interval is too wide.
+        needed = max(one.items_needed or 0 for one in undecided)
+        items = f"about {needed:,} items or more" if needed else "more items"
+        actions.append(f"Evaluate {items}, or change the rules of spec.gate: the run is then judged again.")
+    return " ".join(actions)
 
 
 def _entry(entries: Sequence[ConditionEntry], reason: str) -> ConditionEntry | None:

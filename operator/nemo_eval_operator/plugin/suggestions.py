@@ -45,9 +45,9 @@ def _rerun(job: NemoEvalJob) -> tuple[str, ...]:
 
 
 def _rejected(job: NemoEvalJob) -> tuple[str, ...]:
-    """The fix may be in the benchmark or the evaluator, or another model or target is needed."""
+    """Another model or target may be needed; the same one is refused again unless something was changed."""
     other = ("-m", "MODEL") if job.spec.model else ("--target", "FILE")
-    return (*_rerun(job), command("run --like", job, *other))
+    return (command("run --like", job, *other), *_rerun(job))
 
 
 def _failed(job: NemoEvalJob) -> tuple[str, ...]:

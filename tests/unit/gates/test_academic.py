@@ -84,6 +84,7 @@ def test_without_sample_logs_standard_errors_are_used(separate: bool) -> None:
     assert (found.result, found.evidence) == (Result.INCONCLUSIVE, "Unpaired")
     assert (found.delta_low, found.delta_high) == pytest.approx((-0.027718, 0.027718), abs=2e-6)
     assert (found.low, found.high) == pytest.approx((0.680400, 0.719600), abs=2e-6)
+    assert found.message.endswith("; no estimate of the items needed: the runs have neither items nor sums")
     assert verdict(run(0.60), run(0.70), maxDrop=0.02).verdict is Result.FAILED
     assert verdict(run(0.75), run(0.70), maxDrop=0.02).verdict is Result.PASSED
 

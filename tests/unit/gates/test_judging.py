@@ -84,6 +84,31 @@ def test_an_inconclusive_drop_says_how_many_items_would_decide() -> None:
     assert (found.delta_low, found.delta_high) == pytest.approx((-0.088532, 0.004179), abs=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("counts", "rules", "why"),
+    [
+        (
+            (16, 7, 1, 0),
+            {"maxDrop": 0.2},
+            "the 24 compared would be enough for a run as good as its baseline",
+        ),
+        ((16, 7, 1, 0), {"maxDrop": 0}, "that takes a maxDrop above 0"),
+        ((16, 7, 1, 0), {"maxRelativeDrop": 0.1}, "that takes a maxDrop above 0"),
+        ((16, 7, 1, 0), {"maxDrop": 1e-7}, "the margin is too small, or the items are too few"),
+    ],
+)
+def test_an_inconclusive_drop_says_why_it_has_no_estimate(
+    counts: tuple[int, int, int, int], rules: dict[str, float], why: str
+) -> None:
+    before, after = flipped(*counts)
+
+    (found,) = verdict(results(after), results(before), **rules).criteria
+
+    assert found.result is Result.INCONCLUSIVE
+    assert found.items_needed is None
+    assert found.message.endswith(f"; no estimate of the items needed: {why}")
+
+
 def test_items_are_paired_by_content_and_not_by_their_place() -> None:
     before, after = flipped(60, 20, 0, 20)
     names = [f"question {number}" for number in range(100)]

@@ -53,8 +53,8 @@ def test_the_cause_is_shown_once_and_whole_with_the_command_of_the_plugin(api: C
     assert text.count("model 'nope' is not registered") == 1
     assert f"In the way: remote job (EvaluatorRejected) {CAUSE} The evaluator refused the job." in text
     assert out.splitlines()[-2:] == [
-        "  kubectl nemoeval rerun qa-llama -n team-a",
         "  kubectl nemoeval run --like qa-llama -m MODEL -n team-a",
+        "  kubectl nemoeval rerun qa-llama -n team-a",
     ]
     assert "annotate" not in out
     assert "Warning" not in out
@@ -122,6 +122,30 @@ def test_a_gate_without_a_decision_says_what_to_do_about_its_own_reason(api: Clu
     assert "What to do: Run the baseline again" in out
     assert "Evaluate more items" not in out
     assert "\n  kubectl nemoeval compare qa-old qa-llama -n team-a\n" in out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "more", "action"),
+    [
+        ("Inconclusive", {"itemsNeeded": 1234}, "Evaluate about 1,234 items or more, or change the rules"),
+        ("Inconclusive", {}, "Evaluate more items, or change the rules of spec.gate: the run is then judged"),
+        (
+            "Inconclusive",
+            {"tier": "Advisory", "reason": "ItemsDiffer"},
+            "Evaluate more items, correct what is missing, or change spec.gate.",
+        ),
+        ("Failed", {"itemsNeeded": 1234}, "Do not use the model"),
+    ],
+)
+def test_what_to_do_about_an_interval_that_decides_nothing(
+    api: ClusterApi, run: Run, verdict: str, more: dict[str, Any], action: str
+) -> None:
+    criterion = {"score": "em", "tier": "Critical", "result": "Inconclusive", "message": "m", **more}
+    gate = {"verdict": verdict, "hash": "h", "criteria": [criterion]}
+    passed = "False" if verdict == "Failed" else "Unknown"
+    status = ended(f"Gate{verdict}", ("GatePassed", passed), ("Complete", "True"), gate=gate)
+    api.put(JOBS, evaljob(status=status, gate={"criteria": [{"score": "em", "minimum": 0.5}]}))
+    assert f"What to do: {action}" in " ".join(run("why", "qa-llama")[1].split())
 
 
 def test_a_run_that_its_user_cancelled_is_no_failure(api: ClusterApi, run: Run) -> None:

@@ -184,8 +184,9 @@ GATE: Final = (
     ConditionEntry(
         Reason.GATE_INCONCLUSIVE,
         (ConditionSet.GATE_INCONCLUSIVE, ConditionSet.GATE_LET_THROUGH),
-        "The scores show neither that the rules of spec.gate hold nor that they do not; the message says "
-        "what is missing. With onInconclusive: Pass the job is ready all the same.",
+        "The scores show neither that the rules of spec.gate hold nor that they do not: an interval reaches "
+        "beyond what is allowed, or something is missing, which the message names. With "
+        "onInconclusive: Pass the job is ready all the same.",
         "Evaluate more items, correct what is missing, or change spec.gate.",
     ),
 )
