@@ -81,6 +81,7 @@ def test_a_config_becomes_a_benchmark_with_all_that_it_has(do_import: Any) -> No
     assert found["metadata"] == {"name": "qa"}
     assert found["spec"] == {"config": CONFIG}
     assert "evaluator.nemo.dev/adopt=true" in done.err
+    assert "note: the config's namespace default is one of NeMo: the manifests are applied to" in done.err
     assert do_import(None, text=json.dumps(CONFIG)).manifests == [found]
 
 
@@ -134,6 +135,7 @@ def test_each_task_of_a_launcher_config_becomes_a_benchmark_and_a_run(do_import:
     assert second["spec"]["config"]["params"] == {"parallelism": 1, "limit_samples": 10, "max_tokens": 64}
     assert run["spec"]["target"]["model"] == {"api_endpoint": ENDPOINT}
     assert "execution has no effect" in done.err
+    assert done.err.count("target.api_endpoint.type is left out: NeMo Evaluator reads it off the end") == 1
 
 
 def test_an_api_key_of_a_launcher_config_comes_from_a_secret(do_import: Any) -> None:
@@ -141,7 +143,11 @@ def test_an_api_key_of_a_launcher_config_comes_from_a_secret(do_import: Any) -> 
     refused = do_import(LAUNCHER | {"target": target})
     assert refused.code == 64
     assert "target.api_endpoint.api_key_name: name the Secret" in refused.err
-    run = do_import(LAUNCHER | {"target": target}, "--api-key-secret", "keys", "--name", "night").manifests[1]
+    done = do_import(LAUNCHER | {"target": target}, "--api-key-secret", "keys", "--name", "night")
+    run = done.manifests[1]
+    command = 'kubectl create secret generic keys --from-literal=NGC_API_KEY="$NGC_API_KEY"'
+    assert f"`{command}`" in done.err
+    assert "type is left out" not in done.err
     assert run["metadata"]["name"] == "night-ifeval-run"
     assert run["spec"]["valuesFrom"] == [
         {
@@ -270,7 +276,7 @@ def test_what_cannot_be_mapped_is_refused_with_the_fields_path(
 def test_each_note_says_that_it_is_one(do_import: Any) -> None:
     done = do_import(CONFIG | {"id": "eval-config-1"})
     assert done.code == 0
-    assert [line.partition(": ")[0] for line in done.err.splitlines()] == ["note", "note"]
+    assert [line.partition(": ")[0] for line in done.err.splitlines()] == ["note"] * 3
 
 
 def test_a_wrong_command_line_is_refused(do_import: Any) -> None:

@@ -98,6 +98,11 @@ def _config(config: JsonObject, name: str | None, notes: Notes, *, path: str) ->
             f"the config keeps its name {own} in the evaluator: where that exists already, add the "
             "annotation evaluator.nemo.dev/adopt=true to the NemoBenchmark"
         )
+    if isinstance(place := config.get("namespace"), str):
+        notes.append(
+            f"the config's namespace {place} is one of NeMo: the manifests are applied to the namespace that "
+            "kubectl uses, or to that of `kubectl apply -n`"
+        )
     return benchmark(name or object_name(str(own), "name"), config, notes, path=path)
 
 

@@ -57,7 +57,7 @@ def of_launcher(document: JsonObject, options: LauncherOptions, notes: Notes) ->
     tasks = evaluation.get("tasks")
     if not isinstance(tasks, list) or not tasks:
         raise ImportRefused("evaluation.tasks: at least one task is required")
-    target, values = _target(document, options)
+    target, values = _target(document, options, notes)
     common = _params(evaluation, "evaluation")
     manifests: list[JsonObject] = []
     names: set[str] = set()
@@ -118,7 +118,7 @@ def _check_deployment(document: JsonObject) -> None:
         )
 
 
-def _target(document: JsonObject, options: LauncherOptions) -> tuple[JsonObject, JsonObject]:
+def _target(document: JsonObject, options: LauncherOptions, notes: Notes) -> tuple[JsonObject, JsonObject]:
     """Return the target, and valuesFrom where the endpoint needs a key."""
     target = _object(document, "target", "")
     refuse_others(target, {"api_endpoint"}, "target", UNMAPPED)
@@ -138,6 +138,8 @@ def _target(document: JsonObject, options: LauncherOptions) -> tuple[JsonObject,
             f"{path}.type: {kind} does not fit the end of the url, by which NeMo Evaluator chooses: for chat "
             "it is /chat/completions, for completions /completions"
         )
+    if kind is not None:
+        notes.append(f"{path}.type is left out: NeMo Evaluator reads it off the end of the url")
     mapped: JsonObject = {key: endpoint[key] for key in ("url", "model_id") if key in endpoint}
     key = endpoint.get("api_key_name")
     values: JsonObject = {}
@@ -147,6 +149,10 @@ def _target(document: JsonObject, options: LauncherOptions) -> tuple[JsonObject,
                 f"{path}.api_key_name: name the Secret that has the key {key} with --api-key-secret"
             )
         ref: JsonObject = {"name": options.secret, "key": str(key)}
+        notes.append(
+            f"the runs read the key {key} of Secret {options.secret}, which has to be in their namespace: "
+            f'`kubectl create secret generic {options.secret} --from-literal={key}="${key}"`'
+        )
         values["valuesFrom"] = [{"secretKeyRef": ref, "targetPath": "target.model.api_endpoint.api_key"}]
     return {"type": "model", "model": {"api_endpoint": mapped}}, values
 
