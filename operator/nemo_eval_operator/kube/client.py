@@ -137,13 +137,21 @@ class KubeClient(ConfigMapCalls):
         self, plural: str, namespace: str | None, *, selector: str = ""
     ) -> AsyncIterator[str]:
         """The uids of the objects that `list_all` returns; neither spec nor status is sent for them."""
-        path = _list_path(plural, namespace, selector)
+        async for uid in self._list_metadata("uid", _list_path(plural, namespace, selector)):
+            yield uid
+
+    async def list_names(self, plural: str, namespace: str) -> AsyncIterator[str]:
+        """The names of the objects of the namespace; neither spec nor status is sent for them."""
+        async for name in self._list_metadata("name", _list_path(plural, namespace, "")):
+            yield name
+
+    async def _list_metadata(self, field: str, path: str) -> AsyncIterator[str]:
         async for document in Pages(self._server, path, headers=METADATA_LIST):
             match document:
-                case {"metadata": {"uid": str(uid)}}:
-                    yield uid
+                case {"metadata": {**metadata}} if isinstance(value := metadata.get(field), str):
+                    yield value
                 case _:
-                    raise KubeUnavailable(f"{path} answered with an object without a uid")
+                    raise KubeUnavailable(f"{path} answered with an object without a {field}")
 
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.

@@ -94,6 +94,10 @@ class UserClient:
             time = None
         return found if isinstance(found, str) else "unknown", time
 
+    async def has_namespace(self, name: str) -> bool:
+        """Return whether the namespace exists."""
+        return await self._server.get(f"/api/v1/namespaces/{segment(name)}") is not None
+
     async def may(self, verb: str, resource: str, group: str, namespace: str) -> bool:
         """Return whether the user has this right in the namespace."""
         right: JsonObject = {"verb": verb, "resource": resource, "group": group, "namespace": namespace}

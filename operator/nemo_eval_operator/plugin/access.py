@@ -26,6 +26,7 @@ from nemo_eval_operator.kube import (
     pod_namespace,
 )
 from nemo_eval_operator.lifecycle import read_job
+from nemo_eval_operator.likely_names import most_like
 from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 
 from .exit_codes import CommandFailed, ExitCode
@@ -36,6 +37,9 @@ ResultT = TypeVar("ResultT")
 
 USERS_KUBECONFIG: Final = Path("~/.kube/config")
 """Kubeconfig that is used where no other one is named."""
+
+MAX_NAMES: Final = 1000
+"""Names that one which was not found is compared with: two pages of the list."""
 
 FORBIDDEN: Final = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)"'
@@ -68,12 +72,48 @@ class Cluster:
         key = self.key(name)
         document, _ = await self.kube.read(key)
         if document is None:
-            raise CommandFailed(
-                f"NemoEvalJob {name} was not found in namespace {key.namespace}; "
-                "list those that exist with `kubectl nemoeval get -A`",
-                ExitCode.NOT_FOUND,
-            )
+            raise await self.not_found(key, "NemoEvalJob", "kubectl nemoeval get -A")
         return read_job(document)[0]
+
+    async def not_found(self, key: ObjectKey, kind: str, listing: str) -> CommandFailed:
+        """Return the error for an object that does not exist, with the name that may be meant.
+
+        `listing`: the command that lists those that exist.
+        """
+        if await self.lacks_namespace():
+            return self.no_namespace()
+        message = f"{kind} {key.name} was not found in namespace {key.namespace}; "
+        near = most_like(key.name, await self._names(key.plural))
+        advice = f"did you mean {near}?" if near else f"list those that exist with `{listing}`"
+        return CommandFailed(message + advice, ExitCode.NOT_FOUND)
+
+    async def _names(self, plural: str) -> list[str]:
+        """Return the names of the first objects of the namespace; none where they cannot be listed."""
+        found: list[str] = []
+        try:
+            async for name in self.kube.list_names(plural, self.namespace):
+                found.append(name)
+                if len(found) == MAX_NAMES:
+                    break
+        except KubeError:
+            # They are advice only; the names that were read suffice.
+            pass
+        return found
+
+    async def lacks_namespace(self) -> bool:
+        """Return whether the namespace certainly does not exist: not every user may read namespaces."""
+        try:
+            return not await self.user.has_namespace(self.namespace)
+        except KubeError:
+            return False
+
+    def no_namespace(self) -> CommandFailed:
+        """Return the error for a namespace that does not exist."""
+        return CommandFailed(
+            f"namespace {self.namespace} does not exist: name another one with -n, or list them with "
+            "`kubectl get namespaces`",
+            ExitCode.NOT_FOUND,
+        )
 
     def key(self, name: str) -> ObjectKey:
         return ObjectKey(EVALJOB_PLURAL, self.namespace, name)

@@ -20,9 +20,9 @@ from nemo_eval_operator.resources import NemoEvalJob
 
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
-from .new_run import CREATION_MARK, RunOptions, manifest_of, metadata_of, spec_of
+from .new_run import CREATION_MARK, RunOptions, manifest_of, measuring_options, metadata_of, spec_of
 from .output import can_redraw, console_for
-from .prechecks import check_run
+from .prechecks import check_benchmark, check_run
 from .run_rows import row_of
 from .run_table import RunTables
 from .waiting import StageLines, wait_for
@@ -43,8 +43,11 @@ async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[
     """
     metadata = metadata_of(options)
     like = None if options.like is None else await cluster.job(options.like)
+    if options.benchmark is not None and like is None and options.model is None and options.target is None:
+        await check_benchmark(cluster, options.benchmark)
     spec = spec_of(options, like)
-    for warning in await check_run(cluster, spec):
+    given = measuring_options(options)
+    for warning in await check_run(cluster, spec, like=like, given=given):
         report(f"warning: {warning}")
     base = _base_of(spec, options)
     token = secrets.token_hex(16)

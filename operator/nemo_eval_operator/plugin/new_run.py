@@ -23,7 +23,7 @@ from .exit_codes import CommandFailed, ExitCode
 from .run_checks import as_written
 from .screen import clean
 
-__all__ = ["CREATION_MARK", "RunOptions", "manifest_of", "metadata_of", "spec_of"]
+__all__ = ["CREATION_MARK", "RunOptions", "manifest_of", "measuring_options", "metadata_of", "spec_of"]
 
 CREATION_MARK: Final = "evaluator.nemo.dev/creation-token"
 """Annotation with a random value, by which a run is recognized whose creation was not answered."""
@@ -139,6 +139,20 @@ def _choose_samples(spec: JsonObject, options: RunOptions) -> None:
         spec.pop("samplingParams", None)
         if params:
             spec["samplingParams"] = params
+
+
+def measuring_options(options: RunOptions) -> dict[str, str]:
+    """Return the options that decide what is measured, by the path in spec that each sets."""
+    found: dict[str, str] = {}
+    if options.benchmark is not None:
+        found["benchmarkRef"] = f"--benchmark {options.benchmark}"
+    if options.limit is not None:
+        found["limitSamples"] = "--limit"
+    elif options.one_sample is False:
+        found["limitSamples"] = "--all-samples"
+    for one in options.sampling_params:
+        found[f"samplingParams.{one.partition('=')[0]}"] = f"--sampling-params {one}"
+    return found
 
 
 def _started_again(spec: EvalJobSpec) -> JsonObject:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeForbidden, ObjectKey
 from nemo_eval_operator.lifecycle import read_benchmark
-from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark
+from nemo_eval_operator.resources import BENCHMARK_PLURAL, NemoBenchmark, NemoEvalJob
 
 from .access import Cluster
-from .exit_codes import CommandFailed, ExitCode
 from .gate_scores import check_scores, earlier_runs
-from .run_checks import refuse_a_model, refuse_another_config
+from .run_checks import refuse_a_missing_target, refuse_a_model, refuse_another_config
 
-__all__ = ["check_run"]
+__all__ = ["check_benchmark", "check_run"]
 
 
-async def check_run(cluster: Cluster, spec: JsonObject) -> list[str]:
+async def check_benchmark(cluster: Cluster, name: str) -> None:
+    """Raise CommandFailed where a run without a target names a benchmark that needs one of recorded answers.
+
+    Raises KubeError.
+    """
+    if (found := await _benchmark(cluster, name)) is not None:
+        refuse_a_missing_target(found.spec)
+
+
+async def check_run(
+    cluster: Cluster, spec: JsonObject, *, like: NemoEvalJob | None, given: Mapping[str, str]
+) -> list[str]:
     """Return warnings about a run with this spec.
 
+    `like`: the run of that option. `given`: the options of what is measured, by the path that each sets.
     Raises CommandFailed where its benchmark or baseline does not exist, or where it would certainly fail, as
     far as the user may see what it refers to; KubeError.
     """
@@ -31,7 +44,8 @@ async def check_run(cluster: Cluster, spec: JsonObject) -> list[str]:
         refuse_a_model(spec, benchmark.spec if benchmark else None)
     match spec:
         case {"gate": {"baseline": {"jobRef": {"name": str(name)}}}}:
-            await _check_baseline(cluster, spec, name)
+            if (baseline := await _baseline(cluster, name)) is not None:
+                refuse_another_config(spec, baseline, like=like, given=given)
         case _:
             pass
     if "gate" not in spec:
@@ -41,23 +55,22 @@ async def check_run(cluster: Cluster, spec: JsonObject) -> list[str]:
 
 async def _benchmark(cluster: Cluster, name: str) -> NemoBenchmark | None:
     """Return the benchmark; None where the user may not read it."""
+    key = ObjectKey(BENCHMARK_PLURAL, cluster.namespace, name)
     try:
-        found, _ = await cluster.kube.read(ObjectKey(BENCHMARK_PLURAL, cluster.namespace, name))
+        found, _ = await cluster.kube.read(key)
     except KubeForbidden:
         # The operator reports a name that does not exist, in the run's conditions.
         return None
     if found is None:
-        raise CommandFailed(
-            f"NemoBenchmark {name} was not found in namespace {cluster.namespace}; "
-            f"list those that exist with `kubectl get nemobenchmarks -n {cluster.namespace}`",
-            ExitCode.NOT_FOUND,
+        raise await cluster.not_found(
+            key, "NemoBenchmark", f"kubectl get nemobenchmarks -n {cluster.namespace}"
         )
     return read_benchmark(found)[0]
 
 
-async def _check_baseline(cluster: Cluster, spec: JsonObject, name: str) -> None:
+async def _baseline(cluster: Cluster, name: str) -> NemoEvalJob | None:
+    """Return the run; None where the user may not read it."""
     try:
-        baseline = await cluster.job(name)
+        return await cluster.job(name)
     except KubeForbidden:
-        return
-    refuse_another_config(spec, baseline)
+        return None

@@ -71,6 +71,8 @@ async def _listed(cluster: Cluster, namespace: str | None, selector: str) -> lis
             "the cluster does not serve NemoEvalJobs: install the CRDs of nemo-eval-operator",
             ExitCode.NOT_FOUND,
         )
+    if not found and namespace is not None and await cluster.lacks_namespace():
+        raise cluster.no_namespace()
     return found
 
 

@@ -16,6 +16,9 @@ from nemo_eval_operator.kube import OverHttpx
 
 GROUP_PATH = "/apis/evaluator.nemo.dev/v1alpha1"
 
+NAMESPACE_PARTS = 2
+"""Parts of the path of a namespace itself."""
+
 KUBECONFIG = {
     "apiVersion": "v1",
     "kind": "Config",
@@ -36,6 +39,7 @@ class ClusterApi:
         self.events: list[dict[str, Any]] = []
         self.forbidden: set[str] = set()
         """Resources that the user may not read."""
+        self.missing_namespaces: set[str] = set()
         self.requests: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.documents: dict[str, dict[str, Any]] = {}
@@ -79,6 +83,10 @@ class ClusterApi:
             denied = (right["verb"], right["resource"]) in self.denied
             return httpx.Response(201, json={"status": {"allowed": not denied}})
         parts = request.url.path.removeprefix(GROUP_PATH).removeprefix("/api/v1").strip("/").split("/")
+        if request.url.path.startswith("/api/v1/namespaces/") and len(parts) == NAMESPACE_PARTS:
+            if "namespaces" in self.forbidden:
+                return _forbidden(request, "namespaces", parts[1])
+            return _ok(None if parts[1] in self.missing_namespaces else {"kind": "Namespace"})
         namespace = parts[1] if parts[0] == "namespaces" else None
         plural, *rest = parts[2:] if namespace else parts
         if plural in self.forbidden:

@@ -97,6 +97,19 @@ def test_a_sound_cluster_has_no_finding(run: Run) -> None:
     ]
 
 
+def test_a_namespace_that_does_not_exist_is_an_error(api: ClusterApi, run: Run) -> None:
+    api.missing_namespaces = {"team-b"}
+    code, out, _ = run("doctor", "-n", "team-b", "-o", "json")
+    found = levels(out)
+    assert code == 1
+    assert found["error"] == {"namespace"}
+    assert not {"rights", "connection"} & found["ok"]
+
+    # Whether it exists is known only to a user who may read namespaces.
+    api.forbidden = {"namespaces"}
+    assert levels(run("doctor", "-n", "team-b", "-o", "json")[1])["error"] == set()
+
+
 def test_programs_get_each_finding_with_what_to_do(api: ClusterApi, run: Run) -> None:
     api.documents[LEASES] = lease(90)
     code, out, _ = run("doctor", "-o", "json")

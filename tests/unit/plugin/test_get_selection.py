@@ -41,6 +41,44 @@ def test_several_runs_are_named_each_once(run: Run) -> None:
     assert "NemoEvalJob missing was not found" in err
 
 
+@pytest.mark.usefixtures("runs")
+def test_a_run_that_does_not_exist_comes_with_one_of_a_similar_name(run: Run) -> None:
+    code, _, err = run("get", "qa2")
+    assert (code, err) == (
+        4,
+        "error: NemoEvalJob qa2 was not found in namespace team-a; did you mean qa-2?\n",
+    )
+
+
+def test_a_name_that_cannot_be_looked_for_is_not_found_all_the_same(
+    runs: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = runs._answer  # noqa: SLF001
+
+    def without_lists(request: Any) -> Any:
+        runs.forbidden = {JOBS} if request.url.path.endswith(f"/{JOBS}") else set()
+        return answer(request)
+
+    monkeypatch.setattr(runs, "_answer", without_lists)
+    code, _, err = run("get", "qa2")
+    assert code == 4
+    assert err.endswith("list those that exist with `kubectl nemoeval get -A`\n")
+
+
+@pytest.mark.parametrize("words", [(), ("qa-1",), ("-l", "team=hr"), ("-w",)])
+def test_a_namespace_that_does_not_exist_is_no_empty_one(
+    api: ClusterApi, run: Run, words: tuple[str, ...]
+) -> None:
+    api.missing_namespaces = {"team-b"}
+    code, out, err = run("get", *words, "-n", "team-b")
+    assert (code, out) == (4, "")
+    assert err.startswith("error: namespace team-b does not exist: name another one with -n, ")
+
+    # Whether it exists is known only to a user who may read namespaces.
+    api.forbidden = {"namespaces"}
+    assert run("get", "-n", "team-b")[::2] == (0, NOTHING.replace("team-a", "team-b"))
+
+
 def test_the_api_server_is_given_the_label_selector(runs: ClusterApi, run: Run) -> None:
     assert names_in(run("get", "-l", "team=search")[1]) == ["qa-1", "qa-3"]
     assert run("get", "-l", "team=hr")[2] == "No runs in namespace team-a match team=hr\n"

@@ -204,6 +204,41 @@ def test_recorded_answers_are_not_scored_with_a_model(
     assert not started(api)
 
 
+def test_recorded_answers_are_asked_for_where_no_target_is_given(api: ClusterApi, run: Run) -> None:
+    api.put("nemobenchmarks", benchmark(config=RECORDED))
+
+    code, _, err = run("run", "-b", "qa")
+
+    assert code == 64
+    assert err == (
+        "error: this benchmark scores recorded answers (task answers calls no model and has no dataset): "
+        "give --target FILE with a target of type dataset or rows\n"
+    )
+
+    api.put("nemobenchmarks", benchmark(config=CUSTOM))
+    assert run("run", "-b", "qa")[::2] == (64, "error: set exactly one of --model and --target\n")
+
+
+@pytest.mark.parametrize(
+    ("known", "advice"),
+    [
+        (["q", "qa-large"], "did you mean qa-large?"),
+        (["other"], "list those that exist with `kubectl get nemobenchmarks -n team-a`"),
+        ([], "list those that exist with `kubectl get nemobenchmarks -n team-a`"),
+    ],
+)
+def test_a_benchmark_that_does_not_exist_comes_with_one_of_a_similar_name(
+    api: ClusterApi, run: Run, known: list[str], advice: str
+) -> None:
+    for name in known:
+        api.put("nemobenchmarks", benchmark(meta={"name": name}))
+
+    code, _, err = run("run", "-b", "qa-larg", "-m", "m")
+
+    assert code == 4
+    assert err == f"error: NemoBenchmark qa-larg was not found in namespace team-a; {advice}\n"
+
+
 def test_a_run_of_recorded_answers_is_not_like_one_with_a_model(api: ClusterApi, run: Run) -> None:
     api.put(JOBS, evaljob(meta={"name": "old"}, config=RECORDED, target=DATASET))
 

@@ -79,6 +79,53 @@ def test_a_run_that_its_gate_could_not_compare_is_not_started(
     assert created(api) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("--like", "earlier", "--limit", "3"), "remove --limit"),
+        (("--like", "earlier", "--all-samples"), "remove --all-samples"),
+        (("--like", "twin", "--limit", "3"), "remove --limit"),
+        (
+            ("--like", "earlier", "--sampling-params", "top_p=1", "--sampling-params", "temperature=0"),
+            "remove --sampling-params top_p=1",
+        ),
+        (
+            ("--like", "earlier", "--limit", "3", "--sampling-params", "max_tokens=null"),
+            "remove --limit and --sampling-params max_tokens=null",
+        ),
+        (("--like", "smaller", "-b", "qa"), "use --like earlier instead of --like smaller"),
+        (
+            ("--like", "smaller", "-b", "another"),
+            "use --like earlier instead of --like smaller and remove --benchmark another",
+        ),
+        (("-b", "qa", "-m", "other", "--limit", "50"), "add --like earlier"),
+        (("-b", "qa", "-m", "other", "--limit", "3"), "add --like earlier and remove --limit"),
+    ],
+)
+def test_what_the_command_has_to_change_is_named(
+    api: ClusterApi, run: Run, tmp_path: Path, earlier: dict[str, Any], words: tuple[str, ...], advice: str
+) -> None:
+    api.put("nemobenchmarks", benchmark(meta={"name": "another"}))
+    for name, limit in (("twin", 50), ("smaller", 2)):
+        manifest = evaljob(meta={"name": name}, status=finished()).to_manifest()
+        api.put(JOBS, manifest | {"spec": earlier | {"limitSamples": limit}})
+
+    code, out, err = run("run", *words, "--gate", gate_file(tmp_path, COMPARED), "--baseline", "earlier")
+
+    assert (code, out) == (64, "")
+    assert err.endswith(f". To evaluate as that run did, {advice}\n")
+
+
+def test_sampling_parameters_that_are_empty_are_as_none(api: ClusterApi, run: Run, tmp_path: Path) -> None:
+    manifest = evaljob(meta={"name": "plain"}, status=finished()).to_manifest()
+    api.put(JOBS, manifest | {"spec": {"benchmarkRef": {"name": "qa"}, "model": "m", "samplingParams": {}}})
+
+    gate = gate_file(tmp_path, COMPARED)
+    code, _, err = run("run", "-b", "qa", "-m", "m", "--gate", gate, "--baseline", "plain")
+
+    assert code == 0, err
+
+
 def test_like_the_baseline_the_gate_can_compare(api: ClusterApi, run: Run, tmp_path: Path) -> None:
     gate = gate_file(tmp_path, COMPARED)
 

@@ -53,7 +53,7 @@ def run(
             metavar="KEY=VALUE",
             help=(
                 "Sampling parameter instead of the benchmark's, such as temperature=0 (JSON, or else text; "
-                "null: the benchmark's); may be repeated."
+                "null: the benchmark's, instead of that of --like); may be repeated."
             ),
         ),
     ] = None,

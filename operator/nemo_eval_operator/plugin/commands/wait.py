@@ -28,8 +28,8 @@ def wait(
     """Wait until runs have ended, whether they succeed or fail.
 
     A run that is Stalled counts as ended. Exit code: 0 passed, 1 failed or gate failed, 2 gate inconclusive,
-    3 time-out, 4 not found or forbidden, 5 Kubernetes API unavailable. Of several runs, the first of 4, 5, 1,
-    3 and 2 that one of them has.
+    3 time-out, 4 not found or forbidden, 5 Kubernetes API unavailable, 64 wrong command line. Of several
+    runs, the first of 4, 5, 1, 3 and 2 that one of them has.
     """
     from nemo_eval_operator.plugin.access import with_cluster
     from nemo_eval_operator.plugin.durations import seconds_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -60,14 +60,30 @@ async def examine(cluster: Cluster, *, operator_namespace: str, lease: str) -> l
     version, time = await cluster.user.version()
     clock = clock_finding(time, before, datetime.now(UTC))
     now = time or datetime.now(UTC)
+    missing = await _missing_namespace(cluster)
     groups = await asyncio.gather(
         _guarded("CRDs", lambda: _crds(cluster)),
         _guarded("operator", lambda: _leases(cluster, operator_namespace, lease, now)),
         _guarded("operator", lambda: _deployments(cluster, operator_namespace)),
+        *([] if missing else _checks_of_namespace(cluster, now)),
+    )
+    findings = (one for group in (missing, *groups) for one in group)
+    return [Finding("Kubernetes", Level.OK, version), clock, *findings]
+
+
+async def _missing_namespace(cluster: Cluster) -> list[Finding]:
+    """Return a finding where the namespace certainly does not exist, in which nothing could be found."""
+    if not await cluster.lacks_namespace():
+        return []
+    message = f"{cluster.namespace} does not exist: rights and connections in it were not checked"
+    return [Finding("namespace", Level.ERROR, message, "Name another one with -n, or create it.")]
+
+
+def _checks_of_namespace(cluster: Cluster, now: datetime) -> list[Coroutine[None, None, list[Finding]]]:
+    return [
         _guarded("rights", lambda: _rights(cluster)),
         _guarded("connection", lambda: _connections(cluster, now)),
-    )
-    return [Finding("Kubernetes", Level.OK, version), clock, *(one for group in groups for one in group)]
+    ]
 
 
 async def _guarded(check: str, read: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
