@@ -65,11 +65,14 @@ def test_without_the_right_to_read_config_maps_scores_of_status_are_shown(api: C
     assert err.count("\n") == 1
 
 
-def with_bleu(scores: list[float]) -> Any:
-    """Return results in which each item's BLEU, of 0 to 100, changes by less than its score of 0 to 1."""
+def with_bleu(scores: list[float], bleu: list[float] | None = None) -> Any:
+    """Return results in which each item has a BLEU of 0 to 100 besides its score of 0 to 1.
+
+    By default it changes with the score, and by less of its range.
+    """
     results: Any = answers(scores)
     task = results["tasks"]["qa"]
-    bleu = [40.0 + 20.0 * score for score in scores]
+    bleu = bleu or [40.0 + 20.0 * score for score in scores]
     task["metrics"]["bleu"] = {"scores": {"sentence": {"value": sum(bleu) / len(bleu), "stats": stats(bleu)}}}
     for sample, value in zip(task["data"]["samples"], bleu, strict=True):
         sample["scores"]["bleu"] = {"sentence": value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -19,7 +20,7 @@ from .details import benchmark_of, config_of, environment_of, model_of, provenan
 from .differing import Measured, differing
 from .history import histories_of
 from .items import samples_by_key, worst_of
-from .model import Comparison, Criterion, Report, Run
+from .model import Comparison, Criterion, Report, Role, Run
 from .reading import Documents, RunDocuments
 from .scores import measured_scores, rules_of, scores_in_status, worst_first
 from .summary import summary_of
@@ -36,19 +37,38 @@ MAX_SCORES: Final = 100
 
 def build_report(documents: Documents, *, now: datetime) -> Report:
     """Return the report. Of several runs, the first is the one that the others are compared with."""
-    names = [one.job.metadata.name for one in documents.runs]
-    title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     runs, comparisons = tuple(map(_run, documents.runs)), _comparisons(documents)
     return Report(
-        title=name_text(title),
+        title=name_text(_title([one.job.metadata.name for one in documents.runs])),
         generated=timestamp(now),
         version=__version__,
         summary=summary_of(runs, comparisons),
         runs=runs,
         comparisons=comparisons,
-        histories=histories_of([one.job for one in documents.runs], documents.siblings),
+        histories=histories_of(
+            [one.job for one in documents.runs], documents.siblings, roles=_roles(documents)
+        ),
         notes=tuple(map(name_text, documents.notes)),
     )
+
+
+def _title(names: Sequence[str]) -> str:
+    first, *others = names
+    if not others:
+        return first
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f"{others[0]}{more} against {first}"
+
+
+def _roles(documents: Documents) -> dict[str, Role]:
+    """Return the roles of the runs that are compared, by uid."""
+    first, *others = (one.job.metadata.uid for one in documents.runs)
+    if others:
+        return {**dict.fromkeys(others, "candidate"), first: "baseline"}
+    if documents.baseline is None:
+        return {}
+    job = documents.baseline.job
+    return {first: "candidate", **({job.metadata.uid: "baseline"} if job else {})}
 
 
 def _comparisons(documents: Documents) -> tuple[Comparison, ...]:
@@ -93,6 +113,7 @@ def _run(documents: RunDocuments) -> Run:
         model=model_of(job),
         benchmark=benchmark_of(job),
         dry_run=job.spec.dry_run,
+        limit_samples=None if job.spec.dry_run else job.spec.limit_samples,
         confidence=rules.confidence,
         verdict=job.status.gate.verdict.value if job.status.gate else None,
         criteria=_criteria(job),

@@ -7,31 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from .axes import Axis, Tick, axis_of
-from .model import Change, Comparison, History, Report, Run
+from .axes import Axis, axis_of
+from .history_charts import COLOURS, HistoryChart, history_chart
+from .model import Change, Comparison, Distribution, Report, Run
 
-__all__ = ["Bar", "Charts", "HistoryChart", "Mark", "Panel", "Row", "SplitRow", "charts_of"]
+__all__ = ["Bar", "Charts", "Mark", "Panel", "Row", "SplitRow", "charts_of"]
 
 MAX_ROWS: Final = 24
 """Scores in the chart of scores; the table has the others."""
 
-MAX_PANELS: Final = 12
-"""Distributions that are drawn."""
-
-COLOURS: Final = 6
-"""Colours of runs or models; they repeat after that."""
-
-INSET: Final = 4.0
-"""Percent of the height that stay free above and below a history's points."""
+MAX_PANELS: Final = 24
+"""Distributions that are drawn: as many scores as fit, each for all runs, and one score at least."""
 
 MAX_LABELLED_BARS: Final = 5
 """Bars of a distribution that each have room for their count."""
-
-LEFT: Final = 12.0
-"""Percent of the width that stay free for the labels of a history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,54 +90,35 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
-    """A run of a history; positions in percent."""
-
-    x: float
-    y: float
-    colour: int
-    text: str
-    reported: bool
-    same_config: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryChart:
-    """A history; lines connect the runs of one model."""
-
-    label: str
-    ticks: tuple[Tick, ...]
-    dots: tuple[Dot, ...]
-    lines: tuple[tuple[Dot, Dot], ...]
-    models: tuple[str, ...]
-    first: str
-    last: str
-    has_other_configs: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Charts:
     """All charts of a report."""
 
     scores: tuple[Row, ...]
+    scores_left_out: int
     splits: tuple[tuple[Comparison, tuple[SplitRow, ...]], ...]
     panels: tuple[Panel, ...]
+    without_panels: tuple[str, ...]
+    """Scores whose distribution is not drawn."""
     histories: tuple[HistoryChart, ...]
 
 
 def charts_of(report: Report) -> Charts:
     """Return the charts of the report."""
+    names = list(dict.fromkeys(score.name for run in report.runs for score in run.scores))
+    panels = _panels(report.runs)
+    drawn = max(1, MAX_PANELS // max(len(report.runs), 1))
     return Charts(
-        scores=tuple(_rows(report.runs)),
+        scores=tuple(_rows(report.runs, names[:MAX_ROWS])),
+        scores_left_out=len(names[MAX_ROWS:]),
         splits=tuple((one, rows) for one in report.comparisons if (rows := tuple(_splits(one.changes)))),
-        panels=tuple(_panels(report.runs))[:MAX_PANELS],
-        histories=tuple(map(_history, report.histories)),
+        panels=tuple(panel for of_score in [*panels.values()][:drawn] for panel in of_score),
+        without_panels=tuple(panels)[drawn:],
+        histories=tuple(map(history_chart, report.histories)),
     )
 
 
-def _rows(runs: Sequence[Run]) -> Iterator[Row]:
-    names = list(dict.fromkeys(score.name for run in runs for score in run.scores))
-    for name in names[:MAX_ROWS]:
+def _rows(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Row]:
+    for name in names:
         found = [
             (number, run, score)
             for number, run in enumerate(runs)
@@ -181,68 +153,30 @@ def _splits(changes: Iterable[Change]) -> Iterator[SplitRow]:
             yield SplitRow(one.score, one.worse, one.equal, one.better)
 
 
-def _panels(runs: Sequence[Run]) -> Iterator[Panel]:
+def _panels(runs: Sequence[Run]) -> dict[str, list[Panel]]:
+    """Return the distributions by score: those of all runs next to each other."""
+    found: dict[str, list[Panel]] = {}
     for number, run in enumerate(runs):
         for score in run.scores:
-            if (found := score.distribution) is None:
-                continue
-            total, highest = sum(found.counts), max(*found.counts, 1)
-            width = 100 / len(found.counts)
-            has_labels = len(found.counts) <= MAX_LABELLED_BARS
-            bars = tuple(
-                Bar(
-                    left=round(index * width + width * 0.06, 3),
-                    width=round(width * 0.88, 3),
-                    height=round(80 * count / highest, 3),
-                    text=f"{count:,} of {total:,} items",
-                    label=f"{count:,}" if has_labels else "",
-                )
-                for index, count in enumerate(found.counts)
-            )
-            low, high = f"{found.low:.4g}", f"{found.high:.4g}"
-            most = "" if has_labels else f"highest bar: {highest:,}"
-            yield Panel(score.name, run.name, number % COLOURS, low, high, most, bars)
+            if score.distribution is not None:
+                panel = _panel(score.name, run.name, number % COLOURS, score.distribution)
+                found.setdefault(score.name, []).append(panel)
+    return found
 
 
-def _history(history: History) -> HistoryChart:
-    points = history.points
-    axis = axis_of(point.value for point in points)
-    models = list(dict.fromkeys(point.model for point in points))
-
-    def height(value: float) -> float:
-        return round(100 - INSET - axis.at(value) * (100 - 2 * INSET) / 100, 3)
-
-    step = (100 - LEFT - INSET) / max(len(points) - 1, 1)
-    dots = [
-        Dot(
-            x=round(LEFT + number * step, 3),
-            y=height(point.value),
-            colour=models.index(point.model) % COLOURS,
-            text=f"{point.run}: {point.value:.4g} ({point.model}, {point.time})",
-            reported=point.reported,
-            same_config=point.same_config,
+def _panel(score: str, run: str, colour: int, found: Distribution) -> Panel:
+    total, highest = sum(found.counts), max(*found.counts, 1)
+    width = 100 / len(found.counts)
+    has_labels = len(found.counts) <= MAX_LABELLED_BARS
+    bars = tuple(
+        Bar(
+            left=round(index * width + width * 0.06, 3),
+            width=round(width * 0.88, 3),
+            height=round(80 * count / highest, 3),
+            text=f"{count:,} of {total:,} items",
+            label=f"{count:,}" if has_labels else "",
         )
-        for number, point in enumerate(points)
-    ]
-    lines: list[tuple[Dot, Dot]] = []
-    for model in models:
-        of_model = [dot for dot, point in zip(dots, points, strict=True) if point.model == model]
-        lines += pairwise(of_model)
-    first, last = _ends(points[0].time, points[-1].time)
-    return HistoryChart(
-        label=f"{history.benchmark}: {history.score}",
-        ticks=tuple(Tick(height(float(tick.label)), tick.label) for tick in axis.ticks),
-        dots=tuple(dots),
-        lines=tuple(lines),
-        models=tuple(models),
-        first=first,
-        last=last,
-        has_other_configs=not all(point.same_config for point in points),
+        for index, count in enumerate(found.counts)
     )
-
-
-def _ends(first: str, last: str) -> tuple[str, str]:
-    """Return the dates of two timestamps; with times where the dates are equal."""
-    if first[:10] != last[:10]:
-        return first[:10], last[:10]
-    return first.replace("T", " "), last.replace("T", " ")
+    most = "" if has_labels else f"highest bar: {highest:,}"
+    return Panel(score, run, colour, f"{found.low:.4g}", f"{found.high:.4g}", most, bars)

@@ -9,7 +9,7 @@ from nemo_eval_operator.gates import Interval, Pairing, ScoreEvidence, compare
 from nemo_eval_operator.resources import Direction
 
 from .differing import Differing
-from .flips import flips_of
+from .flips import Precedence, flips_of
 from .items import samples_by_key, split_of
 from .model import Change, Comparison
 from .reading import KeptResults
@@ -35,10 +35,15 @@ def compare_runs(before: KeptResults, after: KeptResults, rules: Rules, differin
     """Return how `after` compares with `before`."""
     pairs = [] if differing.why else _pairs(before, after)[:MAX_CHANGES]
     scores = [(compare(*pair, rules.confidence), rules.direction_of(pair[1].name)) for pair in pairs]
-    worse, better = flips_of(
-        scores, before=samples_by_key(before.document), after=samples_by_key(after.document)
-    )
     changes = [_change(found, direction, rules) for found, direction in scores]
+    worse, better = flips_of(
+        [
+            (found, direction, _precedence(found, change, rules))
+            for (found, direction), change in zip(scores, changes, strict=True)
+        ],
+        before=samples_by_key(before.document),
+        after=samples_by_key(after.document),
+    )
     return Comparison(
         baseline=before.run,
         candidate=after.run,
@@ -87,6 +92,12 @@ def _change(found: Compared, direction: Direction, rules: Rules) -> Change:
         verdict=_verdict(interval, direction),
         note=note,
     )
+
+
+def _precedence(found: Compared, change: Change, rules: Rules) -> Precedence:
+    if rules.is_of_gate(found.after.name):
+        return Precedence.OF_GATE
+    return Precedence.WITH_VERDICT if change.verdict in {"better", "worse"} else Precedence.NOT_DECIDED
 
 
 def _verdict(interval: Interval | None, direction: Direction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from pydantic import ValidationError
@@ -83,7 +84,20 @@ def _environment(documents: RunDocuments) -> Iterator[tuple[str, object]]:
     if spec.sampling_params is not None:
         given = spec.sampling_params.model_dump(exclude_none=True)
         yield "Sampling parameters", ", ".join(f"{name}={value}" for name, value in given.items())
+    yield "Sampling parameters of the target", _sampling_of_target(documents.job)
     yield "Fields from Secrets", ", ".join(one.target_path for one in spec.values_from) or None
+
+
+def _sampling_of_target(job: NemoEvalJob) -> str | None:
+    """Return `temperature=0, stop=[" "]`; None where the target sets none."""
+    document = target_document(job) or {}
+    mask_plain_secrets(document)
+    match document:
+        case {"model": {"prompt": {"inference_params": {**given}}}}:
+            texts = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
+            return ", ".join(texts)
+        case _:
+            return None
 
 
 def provenance_of(documents: RunDocuments) -> tuple[Fact, ...]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp
+from nemo_eval_operator.lifecycle.requests import mask_plain_secrets
 from nemo_eval_operator.resources import NemoEvalJob, Phase
 
-from .details import model_of
-from .model import History, Point
+from .details import model_of, target_document
+from .model import History, Point, Role
 from .texts import name_text
 
 __all__ = ["histories_of"]
 
 MAX_POINTS: Final = 50
-"""Runs that a history shows: the newest."""
+"""Runs that a history shows: the newest, and besides them the baseline and the candidates."""
 
 MAX_SCORES: Final = 3
 """Scores of one benchmark with a history: the first of its latest run."""
@@ -23,12 +25,19 @@ MAX_SCORES: Final = 3
 STANDARD_ERRORS: Final = ("stderr", "std_err")
 
 
-def histories_of(jobs: Sequence[NemoEvalJob], siblings: Sequence[NemoEvalJob]) -> tuple[History, ...]:
-    """Return the histories of the benchmarks of `jobs` that have two finished runs at least."""
-    return tuple(_of_benchmarks(jobs, siblings))
+def histories_of(
+    jobs: Sequence[NemoEvalJob], siblings: Sequence[NemoEvalJob], *, roles: Mapping[str, Role]
+) -> tuple[History, ...]:
+    """Return the histories of the benchmarks of `jobs` that have two finished runs at least.
+
+    `roles`: by the uids of the runs that are compared.
+    """
+    return tuple(_of_benchmarks(jobs, siblings, roles))
 
 
-def _of_benchmarks(jobs: Sequence[NemoEvalJob], siblings: Sequence[NemoEvalJob]) -> Iterator[History]:
+def _of_benchmarks(
+    jobs: Sequence[NemoEvalJob], siblings: Sequence[NemoEvalJob], roles: Mapping[str, Role]
+) -> Iterator[History]:
     by_benchmark: dict[str, list[NemoEvalJob]] = {}
     for job in jobs:
         if job.spec.benchmark_ref is not None:
@@ -40,8 +49,9 @@ def _of_benchmarks(jobs: Sequence[NemoEvalJob], siblings: Sequence[NemoEvalJob])
             if one.spec.benchmark_ref and one.spec.benchmark_ref.name == name and _is_result(one)
         ]
         runs.sort(key=lambda one: (parse_timestamp(one.status.completion_time or ""), one.metadata.name))
+        older = [one for one in runs[:-MAX_POINTS] if one.metadata.uid in roles]
         for score in _names(runs[-1])[:MAX_SCORES] if runs else ():
-            points = list(_points(score, runs[-MAX_POINTS:], reported))
+            points = list(_points(score, [*older, *runs[-MAX_POINTS:]], reported, roles))
             if len(points) > 1:
                 yield History(benchmark=name, score=name_text(score), points=tuple(points))
 
@@ -62,9 +72,12 @@ def _values(job: NemoEvalJob) -> dict[str, float]:
     }
 
 
-def _points(score: str, runs: Sequence[NemoEvalJob], reported: Sequence[NemoEvalJob]) -> Iterator[Point]:
+def _points(
+    score: str, runs: Sequence[NemoEvalJob], reported: Sequence[NemoEvalJob], roles: Mapping[str, Role]
+) -> Iterator[Point]:
     uids = {one.metadata.uid for one in reported}
     configs = {one.status.benchmark.hash for one in reported if one.status.benchmark}
+    series: dict[tuple[str, str], int] = {}
     for run in runs:
         if (value := _values(run).get(score)) is not None:
             measured = run.status.benchmark
@@ -75,4 +88,16 @@ def _points(score: str, runs: Sequence[NemoEvalJob], reported: Sequence[NemoEval
                 value=value,
                 reported=run.metadata.uid in uids,
                 same_config=measured is not None and measured.hash in configs,
+                role=roles.get(run.metadata.uid),
+                series=series.setdefault(_measured(run), len(series)),
             )
+
+
+def _measured(run: NemoEvalJob) -> tuple[str, str]:
+    """Return what the values of two runs have to agree in for a line to connect them: config and target."""
+    target = target_document(run) or {}
+    # As where runs are compared: credentials that were renewed are not another target.
+    mask_plain_secrets(target)
+    # A config that was not recorded may be any: such a run is connected with none.
+    config = run.status.benchmark.hash if run.status.benchmark else run.metadata.uid
+    return config, json.dumps(target, sort_keys=True)

@@ -59,7 +59,8 @@ def _lines(report: Report) -> Iterator[str]:
 def _verdict(run: Run) -> str:
     sign = "❔" if run.passed is None else "✅" if run.passed else "❌"
     dry = " (dry run: not a result of the benchmark)" if run.dry_run else ""
-    return f"{sign} {markdown_cell(run.outcome)}{dry}"
+    limited = f" ({run.limited})" if run.limited else ""
+    return f"{sign} {markdown_cell(run.outcome)}{dry}{limited}"
 
 
 def _gate(run: Run) -> Iterator[str]:

@@ -21,6 +21,7 @@ __all__ = [
     "Item",
     "Point",
     "Report",
+    "Role",
     "Run",
     "Score",
 ]
@@ -33,6 +34,9 @@ def _finite(value: float | None) -> float | None:
 Number = Annotated[float | None, BeforeValidator(_finite)]
 """A number that JSON can hold: an interval of one item has no bounds."""
 
+
+Role = Literal["baseline", "candidate"]
+"""Of a run in the comparisons of a report."""
 
 FIGURES: Final = 4
 """Significant figures of a value."""
@@ -105,6 +109,8 @@ class Run(Part):
     model: str
     benchmark: str
     dry_run: bool = False
+    limit_samples: int | None = None
+    """Limit that the run set itself: it measured a part of the benchmark."""
     confidence: float
     verdict: str | None = None
     """Of the run's gate: Passed, Failed or Inconclusive."""
@@ -119,6 +125,12 @@ class Run(Part):
     environment: tuple[Fact, ...] = ()
     provenance: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def limited(self) -> str:
+        """How many samples the run was limited to; empty where it set no limit."""
+        limit = self.limit_samples
+        return f"limited to {limit} sample{'' if limit == 1 else 's'} of each task" if limit else ""
 
     @property
     def cause(self) -> str:
@@ -217,10 +229,13 @@ class Point(Part):
     reported: bool
     same_config: bool
     """Whether it measured the config of the reported run."""
+    role: Role | None = None
+    series: int
+    """Runs of the same number measured the same config of the same target."""
 
 
 class History(Part):
-    """One score of a benchmark over its finished runs, the oldest first."""
+    """One score of a benchmark over its finished runs, in the order of their completion."""
 
     benchmark: str
     score: str

@@ -26,8 +26,17 @@ class Rules:
 
     def direction_of(self, score: str) -> Direction:
         """Return whether higher or lower values of the score TASK/METRIC/SCORE are better."""
-        named = (found for name, found in self.directions.items() if f"/{name}/" in f"/{score}/")
+        named = (found for name, found in self.directions.items() if _may_mean(name, score))
         return self.directions.get(score) or next(named, Direction.HIGHER)
+
+    def is_of_gate(self, score: str) -> bool:
+        """Return whether a criterion of the gate names the score TASK/METRIC/SCORE."""
+        return any(_may_mean(name, score) for name in self.directions)
+
+
+def _may_mean(name: str, score: str) -> bool:
+    """Return whether a name in a gate is the score's full name, or a part of it."""
+    return f"/{name}/" in f"/{score}/"
 
 
 def rules_of(job: NemoEvalJob) -> Rules:
@@ -72,5 +81,5 @@ def scores_in_status(job: NemoEvalJob) -> tuple[Score, ...]:
 def worst_first(evidence: Evidence | None, rules: Rules) -> ScoreEvidence | None:
     """Return the score that the worst items are chosen by: the gate's first, else the first with items."""
     with_items = [one for one in evidence.scores if one.items] if evidence else []
-    named = (one for name in rules.directions for one in with_items if f"/{name}/" in f"/{one.name}/")
+    named = (one for name in rules.directions for one in with_items if _may_mean(name, one.name))
     return next(named, next(iter(with_items), None))

@@ -29,18 +29,20 @@ VERDICTS: Final = {
 def summary_of(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> str:
     """Return `new: gate failed (1 of 2 criteria failed). Scores compared with old: 1 worse, 2 better.`"""
     several = len(comparisons) > 1
-    sentences = [f"{run.name}: {run.outcome}{_criteria(run)}" for run in runs[:MAX_RUNS]]
+    sentences = [f"{run.name}: {run.outcome}{_remarks(run)}" for run in runs[:MAX_RUNS]]
     if len(runs) > MAX_RUNS:
         sentences.append(f"{len(runs) - MAX_RUNS} more runs are below")
     sentences += [_compared(one, several=several) for one in comparisons[:MAX_RUNS]]
     return " ".join(f"{one}." for one in sentences)
 
 
-def _criteria(run: Run) -> str:
+def _remarks(run: Run) -> str:
     word = UNDECIDED.get(run.verdict or "")
     count = sum(one.result == run.verdict for one in run.criteria)
     criteria = "criterion" if len(run.criteria) == 1 else "criteria"
-    return f" ({count} of {len(run.criteria)} {criteria} {word})" if word and count else ""
+    decided = f"{count} of {len(run.criteria)} {criteria} {word}" if word and count else ""
+    remarks = "; ".join(part for part in (decided, run.limited) if part)
+    return f" ({remarks})" if remarks else ""
 
 
 def _compared(one: Comparison, *, several: bool) -> str:
