@@ -94,6 +94,16 @@ def test_names_that_would_cover_each_other_are_left_out_the_important_ones_last(
     assert 2 < len(shown) < 40
 
 
+def test_baseline_and_candidate_next_to_each_other_both_have_their_long_names() -> None:
+    name = "candidate-with-a-very-long-name"
+    heights = [26.08, 22.4] * 4
+    places = [Place(12 + 12 * n, height, name, is_important=n < 2) for n, height in enumerate(heights)]
+    first, second, *_ = labels_of(places, left=12)
+    assert first is not None
+    assert second is not None
+    assert {first.dy < 0, second.dy < 0} == {True, False}
+
+
 @pytest.mark.parametrize(
     ("x", "y", "anchor", "above"),
     [(50, 50, "middle", True), (50, 4, "middle", False), (12, 96, "start", True), (96, 4, "end", False)],

@@ -25,7 +25,7 @@ MAX_CHARACTERS: Final = 32
 REACH: Final = 10
 """Pixels from the centre of a point to where its ring ends."""
 
-BASELINES: Final = (-13, 22)
+BASELINES: Final = (-13, 23)
 """Pixels from the centre of a point down to the baseline of its name: above the point, else below."""
 
 LINE: Final = 14
