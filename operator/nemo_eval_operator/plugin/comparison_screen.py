@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .output import print_indented, print_table
+from .output import GAP, print_indented, print_table
 from .report import Change, Comparison, Flip, Flips, Run
-from .result_screen import GAP, INDENT, interval_text, number_text, result_table, show_text
+from .result_screen import INDENT, interval_text, number_text, result_table, show_text
 from .run_results import values_alone
 from .score_names import shortened
 

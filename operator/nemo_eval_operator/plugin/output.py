@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 __all__ = [
+    "GAP",
+    "VERDICT_STYLES",
     "Format",
     "can_redraw",
     "console_for",
@@ -30,6 +32,12 @@ __all__ = [
     "print_table",
     "rows_text",
 ]
+
+GAP: Final = 2
+"""Blanks between two columns of a table."""
+
+VERDICT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
+"""Styles of the verdicts of gates, and of the results of their criteria."""
 
 UNLIMITED_COLUMNS: Final = 100_000
 """Columns where the output is not a terminal, or with -o wide: nothing is cut or wrapped."""

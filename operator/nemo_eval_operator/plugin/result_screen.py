@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .output import print_indented, print_table
+from .output import GAP, VERDICT_STYLES, print_indented, print_table
 from .report import Run, Worst
 
 __all__ = [
-    "GAP",
     "INDENT",
     "interval_text",
     "number_text",
@@ -22,11 +21,6 @@ __all__ = [
     "show_run",
     "show_text",
 ]
-
-RESULT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
-
-GAP: Final = 2
-"""Blanks between two columns."""
 
 INDENT: Final = 2
 """Columns before the lines that a heading or a note is wrapped into."""
@@ -54,9 +48,9 @@ def show_run(run: Run, console: Console) -> None:
     if run.scores_left_out:
         console.print(Text(f"{run.scores_left_out} more scores are not shown"))
     if run.verdict is not None:
-        console.print(Text(f"\nGate: {run.verdict}", style=RESULT_STYLES.get(run.verdict, "")))
+        console.print(Text(f"\nGate: {run.verdict}", style=VERDICT_STYLES.get(run.verdict, "")))
         for one in run.criteria:
-            line = Text().append(f"  {one.result}  ", style=RESULT_STYLES.get(one.result, ""))
+            line = Text().append(f"  {one.result}  ", style=VERDICT_STYLES.get(one.result, ""))
             indent = len(line)
             print_indented(console, line.append(f"{one.score} ({one.tier}): {one.message}"), indent)
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.resources import Phase
 
+from .output import GAP, VERDICT_STYLES
 from .run_rows import RunRow, age_text
 from .score_names import score_lines
 
@@ -24,15 +25,10 @@ RANK_STYLES: Final = ("red", "cyan", "yellow", "green")
 
 PHASE_STYLES: Final[Mapping[str, str]] = {Phase.SUCCEEDED: "green", Phase.CANCELLED: ""}
 
-VERDICT_STYLES: Final = {"Passed": "green", "Failed": "bold red", "Inconclusive": "yellow"}
-
 COLUMNS: Final = ("NAME", "PHASE", "PROGRESS", "LEFT", "VERDICT", "SCORES", "AGE")
 WIDE_COLUMNS: Final = ("MODEL", "BENCHMARK", "ATTEMPT", "JOB", "DURATION", "MESSAGE")
 ALWAYS: Final = frozenset({"NAMESPACE", "NAME", "PHASE", "AGE"})
 """Columns that are shown even where all their cells are empty."""
-
-GAP: Final = 2
-"""Blanks between two columns."""
 
 MAX_FIRST_SCORE: Final = 32
 """Width that is kept for the first score of each run; names of metrics may be long."""
