@@ -35,6 +35,8 @@ def show_run(run: Run, console: Console) -> None:
     """Print the scores with their intervals, and the verdict of the gate."""
     if run.dry_run:
         console.print(Text("Dry run of one sample of each task: not a result of the benchmark"))
+    if run.limited:
+        console.print(Text(run.limited.capitalize()))
     table = result_table("SCORE", "VALUE", f"{100 * run.confidence:.4g}% INTERVAL", "ITEMS", "WITHOUT SCORE")
     for score in run.scores:
         table.add_row(

@@ -40,6 +40,13 @@ def test_results_have_scores_with_intervals_and_the_verdict(run: Run) -> None:
     assert f"  Failed  {NAME} (Critical): 0.6 is below the minimum 0.7" in rest
 
 
+def test_results_of_a_limited_run_and_of_a_dry_run_say_so(api: ClusterApi, run: Run) -> None:
+    put_run(api, "few", answers(BEFORE), limitSamples=3)
+    put_run(api, "trial", answers(BEFORE), dryRun=True)
+    assert run("results", "few")[1].startswith("Limited to 3 samples of each task\n")
+    assert run("results", "trial")[1].startswith("Dry run of one sample of each task")
+
+
 @pytest.mark.usefixtures("runs")
 def test_programs_read_the_verdict_of_the_gate_with_the_scores(run: Run) -> None:
     found = json.loads(run("results", "new", "-o", "json")[1])
