@@ -175,7 +175,7 @@ async def _stand_still(operator: Child, health: str, figures: Figures, bench: Be
     """Everything runs, nothing changes."""
     await until_idle(operator.pid, share=0.3, seconds=5, limit=60)
     await bench.evaluator.post("/bench/reset")
-    used, started, swept = cpu_seconds(operator.pid), time.monotonic(), await _sweeps(health)
+    used, started, swept = cpu_seconds(operator.pid), time.monotonic(), await sweeps_of(health)
     await asyncio.sleep(STANDSTILL_SECONDS)
     minutes = (time.monotonic() - started) / 60
     figures.standstill_cpu_percent = (cpu_seconds(operator.pid) - used) / minutes / 60 * 100
@@ -183,7 +183,7 @@ async def _stand_still(operator: Child, health: str, figures: Figures, bench: Be
     requests: Mapping[str, int] = (await bench.evaluator.get("/bench/ledger")).json()["requests"]
     figures.standstill_requests_per_minute = sum(requests.values()) / minutes
     figures.standstill_requests_per_job_minute = sum(requests.values()) / minutes / figures.jobs
-    if sweeps := await _sweeps(health) - swept:
+    if sweeps := await sweeps_of(health) - swept:
         figures.requests_per_sweep = sweeps["requests"] / max(1, sweeps["sweeps"])
     bench.say(
         f"standing still: {shown(figures.standstill_cpu_percent)} % CPU, "
@@ -192,10 +192,14 @@ async def _stand_still(operator: Child, health: str, figures: Figures, bench: Be
     )
 
 
-async def _sweeps(health: str) -> Counter[str]:
-    """Sweeps and their requests, as the operator counts them; nothing where it does not."""
+async def sweeps_of(health: str) -> Counter[str]:
+    """Return sweeps and their requests, as the operator counts them; nothing where it does not answer."""
     async with httpx.AsyncClient(timeout=60) as http:
-        answer = await http.get(health.removesuffix("/healthz") + "/metrics")
+        try:
+            answer = await http.get(health.removesuffix("/healthz") + "/metrics")
+        except httpx.HTTPError:
+            # The baseline's event loop may be blocked for longer.
+            return Counter()
     return Counter({name: int(float(count)) for name, count in _SWEEPS.findall(answer.text)})
 
 
@@ -284,4 +288,14 @@ def shown(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.3g}"
 
 
-__all__ = ["Bench", "Figures", "Subject", "drain", "measure", "quantile", "showing_progress", "shown"]
+__all__ = [
+    "Bench",
+    "Figures",
+    "Subject",
+    "drain",
+    "measure",
+    "quantile",
+    "showing_progress",
+    "shown",
+    "sweeps_of",
+]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from bench.scale.bursts import Bursts
-from bench.scale.measure import Figures
+from bench.scale.measure import Figures, sweeps_of
 from bench.scale.short_jobs import ShortJobs
 from bench.scale.targets import as_table, targets
+from testbed.processes import free_port
 
 LIMIT = {"creates_per_second": 300.0, "status_patches_per_second": 480.0}
 
@@ -71,6 +72,10 @@ def test_jobs_that_end_while_others_are_submitted_have_their_status_in_time() ->
 
     assert report(Figures("operator", 100), short=[ours, theirs])[row] == "yes"
     assert report(Figures("operator", 100), short=[ShortJobs("operator", 3000, lag_p99=16)])[row] != "yes"
+
+
+async def test_an_operator_that_does_not_answer_has_no_sweeps() -> None:
+    assert not await sweeps_of(f"http://127.0.0.1:{free_port()}/healthz")
 
 
 def test_growth_is_of_this_operator_from_one_size_to_the_next() -> None:
