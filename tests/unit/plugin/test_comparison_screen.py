@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
-from rich.console import Console
 
 from nemo_eval_operator.plugin.comparison_screen import show_comparison
 from nemo_eval_operator.plugin.report import Change, Comparison
-from nemo_eval_operator.plugin.report import Run as ReportedRun
 from nemo_eval_operator.plugin.score_names import shortened
+from tests.unit.plugin.screens import printed_lines, run_named, terminal
 
 ROUGE = [f"qa/rouge/rouge_{kind}_score" for kind in (1, 2, 3, "L")]
 NAMES = ["qa/answered/string-check", "qa/bleu/corpus", "qa/em/em_score", *ROUGE]
@@ -33,25 +30,10 @@ def lines_at(width: int) -> list[str]:
         )
         for name in NAMES
     ]
-    runs = [
-        ReportedRun(
-            name=name,
-            namespace="n",
-            outcome="succeeded",
-            passed=True,
-            message="",
-            model="m",
-            benchmark="b",
-            confidence=0.95,
-        )
-        for name in ("old", "new")
-    ]
-    text = io.StringIO()
-    # Without a height, rich takes the width of a dumb terminal, which CI has, to be 80.
-    console = Console(file=text, force_terminal=True, width=width, height=50, color_system=None)
+    console = terminal(width)
     found = Comparison(baseline="old", candidate="new", confidence=0.95, changes=tuple(changes))
-    show_comparison((runs[0], runs[1]), found, console, whole=False)
-    return text.getvalue().splitlines()
+    show_comparison((run_named("old"), run_named("new")), found, console, whole=False)
+    return printed_lines(console)
 
 
 def test_80_columns_have_all_numbers_and_names_that_can_be_told_apart() -> None:

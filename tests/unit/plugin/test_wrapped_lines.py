@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from rich.console import Console
 from rich.text import Text
@@ -11,47 +9,22 @@ from rich.text import Text
 from nemo_eval_operator.plugin.comparison_screen import show_comparison
 from nemo_eval_operator.plugin.output import print_indented
 from nemo_eval_operator.plugin.report import Change, Comparison, Flip, Flips, Item, Worst
-from nemo_eval_operator.plugin.report import Run as ReportedRun
 from nemo_eval_operator.plugin.report.model import Criterion, Difference
 from nemo_eval_operator.plugin.result_screen import show_items, show_run
+from tests.unit.plugin.screens import printed_lines, run_named, terminal
 
 LONG = "Portuguese is the most widely spoken language in Brazil, with Portuguese being the most spoken one"
 
 WIDTHS = pytest.mark.parametrize("width", [80, 60, 100_000])
 
 
-def run_named(name: str, *criteria: Criterion) -> ReportedRun:
-    return ReportedRun(
-        name=name,
-        namespace="n",
-        outcome="succeeded",
-        passed=True,
-        message="",
-        model="m",
-        benchmark="b",
-        confidence=0.95,
-        verdict="Failed" if criteria else None,
-        criteria=criteria,
-    )
-
-
 @pytest.fixture
 def screen(width: int) -> Console:
-    # Without a height, rich takes the width of a dumb terminal, which CI has, to be 80.
-    return Console(
-        file=io.StringIO(),
-        force_terminal=True,
-        width=width,
-        height=50,
-        color_system=None,
-        markup=False,
-        highlight=False,
-    )
+    return terminal(width)
 
 
 def lines_of(console: Console) -> list[str]:
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO of the fixture
-    lines: list[str] = text.splitlines()
+    lines = printed_lines(console)
     assert max(map(len, lines)) <= console.width
     return lines
 
