@@ -44,7 +44,9 @@ async def check_run(
         refuse_a_model(spec, benchmark.spec if benchmark else None)
     match spec:
         case {"gate": {"baseline": {"jobRef": {"name": str(name)}}}}:
-            if (baseline := await _baseline(cluster, name)) is not None:
+            is_read = like is not None and like.metadata.name == name
+            baseline = like if is_read else await _baseline(cluster, name)
+            if baseline is not None:
                 refuse_another_config(spec, baseline, like=like, given=given)
         case _:
             pass
