@@ -42,10 +42,14 @@ class Release:
         return helm(*args, "--namespace", self.namespace, env=env, timeout=240, with_log=True)
 
     def install(self, *options: str) -> str:
-        """Install it, or change it to exactly these values; returns when its pods are ready."""
+        """Install it, or change it to exactly these values; returns when only new pods are left and ready."""
         own = [option for value in _VALUES for option in ("--set", value)]
         waiting = ["--install", "--wait", "--timeout", "180s", "--reset-values"]
-        return self.helm("upgrade", self.name, str(CHART), *waiting, *own, *options)
+        notes = self.helm("upgrade", self.name, str(CHART), *waiting, *own, *options)
+        # Helm waits for the new pods only: the former leader still submits jobs, with its own settings.
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=120s")
+        eventually(lambda: not self._ending(), "the former pods have ended", seconds=120)
+        return notes
 
     def uninstall(self) -> str:
         return self.helm("uninstall", self.name, "--wait", "--timeout", "180s")
@@ -55,9 +59,15 @@ class Release:
 
     def pods(self) -> list[dict[str, Any]]:
         """The operator's pods that are not being deleted."""
+        return [pod for pod in self._all_pods() if "deletionTimestamp" not in pod["metadata"]]
+
+    def _ending(self) -> list[dict[str, Any]]:
+        return [pod for pod in self._all_pods() if "deletionTimestamp" in pod["metadata"]]
+
+    def _all_pods(self) -> list[dict[str, Any]]:
         selector = "app.kubernetes.io/name=nemo-eval-operator"
-        found = json.loads(self.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        found = json.loads(self.kubectl("get", "pods", "-l", selector, "-o", "json"))
+        return list(found["items"])
 
     def leader(self) -> str:
         """The name of the pod that holds the Lease."""

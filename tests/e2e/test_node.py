@@ -113,9 +113,18 @@ def plugin(scenario: Scenario, *argv: str) -> str:
     return shown.stdout
 
 
-def test_the_chart_can_bring_an_evaluator(release: Release, namespace: str, tmp_path: Path) -> None:
+@pytest.fixture
+def release_with_evaluator(release: Release) -> Iterator[Release]:
     release.install("--set", "localEvaluator.enabled=true")
+    yield release
+    # For the next tests, also if this one failed.
+    release.install("--set", "replicas=2")
 
+
+def test_the_chart_can_bring_an_evaluator(
+    release_with_evaluator: Release, namespace: str, tmp_path: Path
+) -> None:
+    release = release_with_evaluator
     scenario = Scenario(release.node.cluster, namespace, "")
     scenario.apply(data_benchmark(), data_job("in-a-pod"))
     scenario.until_phase("in-a-pod", "Succeeded", seconds=90)
@@ -133,8 +142,6 @@ def test_the_chart_can_bring_an_evaluator(release: Release, namespace: str, tmp_
         )
         assert "completed" in plugin(scenario, "logs", "in-a-pod", "--evaluator-url", url)
     scenario.kubectl("delete", f"{JOB}s,nemobenchmarks", "--all", "--timeout=60s")
-
-    release.install("--set", "replicas=2")
 
 
 def test_the_network_policy_selects_the_pods(release: Release) -> None:
