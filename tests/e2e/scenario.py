@@ -20,13 +20,21 @@ BENCHMARK = "nemobenchmark"
 
 
 def eventually(
-    probe: Callable[[], Found | None], what: str, *, seconds: float = 40, every: float = 0.1
+    probe: Callable[[], Found | None],
+    what: str,
+    *,
+    seconds: float = 40,
+    every: float = 0.1,
+    now: Callable[[], object] | None = None,
 ) -> Found:
-    """The first true result of `probe`; fails after `seconds` with `what` and the last result."""
+    """The first true result of `probe`; fails after `seconds` with `what` and the state then.
+
+    `now` reads the state; without it the state is the last result.
+    """
     deadline = time.monotonic() + seconds
     while not (found := probe()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}; last: {found!r}")
+            raise AssertionError(f"not within {seconds:.0f} s: {what}; now: {now() if now else found!r}")
         time.sleep(every)
     return found
 
@@ -72,11 +80,15 @@ class Scenario:
             status = self.status(JOB, name)
             return status if status.get("phase") in phases else None
 
-        return eventually(reached, f"{name} in phase {phases}, now {self.status(JOB, name)}", seconds=seconds)
+        what = f"{name} in phase {' or '.join(phases)}"
+        return eventually(reached, what, seconds=seconds, now=lambda: self.status(JOB, name))
 
     def until_reason(self, kind: str, name: str, reason: str, *, seconds: float = 40) -> dict[str, Any]:
         eventually(
-            lambda: self.reason(kind, name) == reason, f"{kind} {name} with reason {reason}", seconds=seconds
+            lambda: self.reason(kind, name) == reason,
+            f"{kind} {name} with reason {reason}",
+            seconds=seconds,
+            now=lambda: self.status(kind, name),
         )
         return self.status(kind, name)
 

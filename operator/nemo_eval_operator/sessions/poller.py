@@ -39,7 +39,7 @@ PAUSE_AFTER_FAILURE_SECONDS: Final = 5.0
 """Seconds after a sweep whose answer cannot be used: the jobs stay due."""
 
 MAX_DOUBLINGS: Final = 5
-"""Doublings of the interval of a job that alone cannot be read: at most 32 times as long."""
+"""Doublings of the interval of a job that alone cannot be read or found: at most 32 times as long."""
 
 
 class Poller:
@@ -215,4 +215,6 @@ class Poller:
             fast=self._interval,
             override=followed.every,
         )
-        return seconds * self._jitter * (1 << min(followed.failures, MAX_DOUBLINGS))
+        # It is still polled after two answers that it does not exist if it may be at another address.
+        doublings = max(followed.failures, followed.missed - 2)
+        return seconds * self._jitter * (1 << max(0, min(doublings, MAX_DOUBLINGS)))

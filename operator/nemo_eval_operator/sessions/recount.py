@@ -11,7 +11,7 @@ from typing import Final
 from nemo_eval_operator.evaluator.model import EvaluatorError
 from nemo_eval_operator.kube import KubeClient, KubeError
 from nemo_eval_operator.lifecycle import Operation
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
+from nemo_eval_operator.lifecycle.job import evaluator_of_record
 from nemo_eval_operator.resources import NemoEvalJob, ObjectMeta
 from nemo_eval_operator.runtime.backoff import pauses
 from nemo_eval_operator.runtime.heartbeats import Heartbeat

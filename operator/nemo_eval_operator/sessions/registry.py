@@ -15,8 +15,8 @@ from weakref import WeakValueDictionary
 
 from nemo_eval_operator.evaluator.http import Access, UnusableCertificate, UnusableUrl
 from nemo_eval_operator.kube import KubeError, ObjectKey, key_of
-from nemo_eval_operator.lifecycle.connection import connection_name, evaluator_of_record
-from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.lifecycle.connection import connection_name
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, evaluator_of_record
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob, NemoEvaluatorConnection
 from nemo_eval_operator.traces import trace_of

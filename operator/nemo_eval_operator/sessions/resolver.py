@@ -15,7 +15,6 @@ from nemo_eval_operator.lifecycle import claimed_evaluator
 from nemo_eval_operator.lifecycle.connection import (
     connection_name,
     defaults_among,
-    evaluator_of_record,
     is_bound,
     mismatch,
     moved,
@@ -25,7 +24,7 @@ from nemo_eval_operator.lifecycle.connection import (
     terminating,
 )
 from nemo_eval_operator.lifecycle.connection import status as connection_status
-from nemo_eval_operator.lifecycle.job import EvaluatorUnusable
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, evaluator_of_record
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,

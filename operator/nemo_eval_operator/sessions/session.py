@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient, ReplaceableTransport
 from nemo_eval_operator.kube import ObjectKey
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
+from nemo_eval_operator.lifecycle.job import evaluator_of_record
 from nemo_eval_operator.resources import (
     CONNECTION_PLURAL,
     EvaluatorUsed,

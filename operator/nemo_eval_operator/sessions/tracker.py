@@ -39,7 +39,8 @@ class TrackedJob:
     news: RemoteJob | RemoteGone | RemoteUnclear | None = None
     news_since: float | None = None
     """Time of the first change that no status shows yet, by the event loop's clock."""
-    missed: bool = False
+    missed: int = 0
+    """Answers in a row that it does not exist."""
     unclear: int = 0
     """Answers in a row that did not say how it stands."""
     failures: int = 0
@@ -145,18 +146,17 @@ class JobTracker:
         followed.unclear = 0
         match remote:
             case RemoteJob():
-                followed.missed = False
+                followed.missed = 0
                 followed.created_at = remote.created_at
                 if remote.is_terminal:
                     self._end(followed)
                 if not snapshot_of(remote).tells_more_than(followed.seen):
                     return False
-            case RemoteGone() if not followed.missed:
-                # Once may be a moment's confusion; "lost" is a verdict for good.
-                followed.missed = True
-                return False
             case RemoteGone():
-                pass
+                followed.missed += 1
+                if followed.missed == 1:
+                    # Once may be a moment's confusion; "lost" is a verdict for good.
+                    return False
         if isinstance(remote, RemoteGone):
             self._end(followed)
         if followed.on_end is not None:

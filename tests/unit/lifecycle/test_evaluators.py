@@ -18,16 +18,16 @@ from nemo_eval_operator.evaluator.model import (
 from nemo_eval_operator.lifecycle import FINALIZER, claim_of
 from nemo_eval_operator.lifecycle.connection import (
     defaults_among,
-    evaluator_of_record,
     is_bound,
     mismatch,
     moved,
 )
 from nemo_eval_operator.lifecycle.connection import status as connection_status
-from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, decide_job
+from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, RemoteGone, decide_job, evaluator_of_record
 from nemo_eval_operator.lifecycle.job import status as job_status
 from nemo_eval_operator.lifecycle.steps import (
     CollectResults,
+    JobStep,
     RemoveFinalizer,
     RequeueAfter,
     SubmitJob,
@@ -38,8 +38,10 @@ from nemo_eval_operator.resources import ConnectionStatus, EvaluatorUsed, NemoEv
 from tests.unit.lifecycle.objects import (
     HELD,
     NOW,
+    STALLED,
     ago,
     benchmark,
+    condition,
     evaljob,
     facts,
     finished,
@@ -48,6 +50,7 @@ from tests.unit.lifecycle.objects import (
     lookup,
     remote,
     stamp,
+    told,
 )
 
 HERE = EvaluatorUsed(url="http://here.test", connection="team-a/main")
@@ -146,6 +149,65 @@ class TestRecord:
         claimed = evaljob(meta={**HELD, "annotations": annotations}, status={"attempt": 2})
         assert decide_job(claimed, facts(evaluator=HERE)) == SubmitJob()
         assert decide_job(claimed, facts(evaluator=THERE)) == SubmitJob(claim=True)
+
+
+OWN, OWN_NOW = EvaluatorUsed(url="http://own.test"), EvaluatorUsed(url="http://own-now.test")
+OWN_RECORD = {"evaluator": OWN.model_dump(by_alias=True, exclude_none=True)}
+
+
+class TestAnotherAddressOfTheOperatorsOwnEvaluator:
+    """An evaluator at another address may be the same one, which only the remote job proves."""
+
+    UNKNOWN_THERE = (
+        ({"status": intent(600) | OWN_RECORD}, {"lookup": lookup()}),
+        ({"status": followed(**OWN_RECORD)}, {"remote": RemoteGone()}),
+        ({"status": followed(phase="Cancelling", **OWN_RECORD), "cancel": True}, {"remote": RemoteGone()}),
+        ({"meta": {**HELD, "annotations": claim_of(evaljob().metadata, OWN)}}, {"lookup": lookup()}),
+    )
+
+    @pytest.mark.parametrize(("given", "known"), UNKNOWN_THERE)
+    def test_what_it_does_not_know_is_neither_submitted_again_nor_given_up(
+        self, given: dict[str, Any], known: dict[str, Any]
+    ) -> None:
+        job = evaljob(**{"meta": HELD, **given})
+        step = decide_job(job, facts(evaluator=OWN_NOW, **known))
+        assert isinstance(step, WriteStatus)
+        assert step.status.conditions[0].reason == Reason.EVALUATOR_CHANGED
+        assert told(step.status.conditions) == STALLED
+        assert OWN.url in (step.status.message or "")
+        assert OWN_NOW.url in (step.status.message or "")
+        assert step.status.completion_time is None
+        again = job.model_copy(update={"status": step.status})
+        assert decide_job(again, facts(evaluator=OWN_NOW, **known)) == RequeueAfter()
+
+    def test_what_it_knows_runs_there(self) -> None:
+        uncertain = evaljob(meta=HELD, status=intent(600) | OWN_RECORD)
+        step = decide_job(uncertain, facts(evaluator=OWN_NOW, lookup=lookup(remote())))
+        assert isinstance(step, WriteStatus)
+        assert step.status.job_id == "eval-1"
+        stalled = followed(conditions=[condition("Ready", "False", "EvaluatorChanged")], **OWN_RECORD)
+        step = decide_job(evaljob(meta=HELD, status=stalled), facts(evaluator=OWN_NOW, remote=remote()))
+        assert isinstance(step, WriteStatus)
+        assert step.status.conditions[0].reason == Reason.RUNNING
+
+    @pytest.mark.parametrize(
+        ("status", "known"),
+        [
+            (intent(600) | OWN_RECORD, {"lookup": lookup()}),
+            (followed(**OWN_RECORD), {"remote": RemoteGone()}),
+        ],
+    )
+    def test_a_deletion_waits_its_time_and_names_what_it_may_leave(
+        self, status: dict[str, Any], known: dict[str, Any]
+    ) -> None:
+        def deleted(seconds_ago: float) -> JobStep:
+            meta = {**HELD, "deletionTimestamp": stamp(ago(seconds_ago))}
+            return decide_job(evaljob(meta=meta, status=status), facts(evaluator=OWN_NOW, **known))
+
+        assert isinstance(deleted(10), RequeueAfter)
+        step = deleted(10_000)
+        assert isinstance(step, RemoveFinalizer)
+        assert "may still be running" in (step.left_behind or "")
 
 
 class TestUnusable:

@@ -114,6 +114,22 @@ async def test_a_job_is_gone_when_it_was_missed_twice() -> None:
     assert isinstance(made.tracker.take_news(key("eval-7"), "eval-7"), RemoteGone)
 
 
+async def test_a_job_that_is_missed_again_and_again_is_read_less_and_less_often() -> None:
+    made = stage(0)
+    # One that may be at the address that the evaluator had before stays tracked.
+    made.follow("elsewhere", every=60)
+    (followed,) = made.tracker
+    waits = []
+    for _ in range(9):
+        followed.due = 0
+        await made.poll()
+        made.tracker.take_news(key("elsewhere"), "elsewhere")
+        waits.append(made.wait("elsewhere"))
+    assert max(waits[:2]) < 90
+    assert waits[3] > 2 * max(waits[:2])
+    assert 1000 < waits[-1] < 33 * 90
+
+
 async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() -> None:
     made = stage(MANY, Evaluator(heeds_filters=False))
     made.evaluator.add("long-ago", "completed")

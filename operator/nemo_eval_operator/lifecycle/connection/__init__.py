@@ -4,7 +4,6 @@ from .deletion import Hold, Needs, hold_of, needs_of
 from .selection import (
     connection_name,
     defaults_among,
-    evaluator_of_record,
     is_bound,
     mismatch,
     moved,
@@ -19,7 +18,6 @@ __all__ = [
     "Needs",
     "connection_name",
     "defaults_among",
-    "evaluator_of_record",
     "hold_of",
     "is_bound",
     "mismatch",

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator
 from nemo_eval_operator.lifecycle.benchmark import RELEASE_PATIENCE
+from nemo_eval_operator.lifecycle.job import evaluator_of_record
 from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark, NemoEvalJob, NemoEvaluatorConnection
 
-from .selection import connection_name, evaluator_of_record
+from .selection import connection_name
 
 __all__ = ["Hold", "Needs", "hold_of", "needs_of"]
 

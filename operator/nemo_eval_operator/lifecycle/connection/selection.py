@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nemo_eval_operator.lifecycle import claimed_evaluator
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, status_was_lost
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
@@ -22,7 +21,6 @@ from nemo_eval_operator.resources import (
 __all__ = [
     "connection_name",
     "defaults_among",
-    "evaluator_of_record",
     "is_bound",
     "mismatch",
     "moved",
@@ -58,11 +56,6 @@ def is_bound(job: NemoEvalJob) -> bool:
     """Return whether a remote job exists or may exist, which binds the object to one evaluator."""
     status = job.status
     return status.submission is not None or status.job_id is not None or status_was_lost(job)
-
-
-def evaluator_of_record(job: NemoEvalJob) -> EvaluatorUsed | None:
-    """Return where a bound job was submitted; None for a job of a version that did not record it."""
-    return claimed_evaluator(job.metadata) if status_was_lost(job) else job.status.evaluator
 
 
 def moved(used: EvaluatorUsed, url: str) -> EvaluatorUnusable:

@@ -28,7 +28,7 @@ from .facts import (
 )
 from .gate import GateFacts, Judged, new_verdict
 from .gate_hash import baseline_hash, gate_hash
-from .lookup import pick_marked, status_was_lost
+from .lookup import evaluator_of_record, pick_marked, status_was_lost
 from .pace import poll_seconds, rest_seconds
 from .release import left_running
 from .results import (
@@ -80,6 +80,7 @@ __all__ = [
     "config_map_names",
     "decide_job",
     "difference",
+    "evaluator_of_record",
     "evidence_names",
     "gate_hash",
     "goes_on",

@@ -48,7 +48,13 @@ from .facts import (
     Unknown,
 )
 from .gate import await_verdict, decide_gate
-from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
+from .lookup import (
+    look_up,
+    look_up_latest,
+    status_was_lost,
+    unsettled_seconds,
+    why_absence_is_no_proof,
+)
 from .slots import Admitted, Counting, Queued
 from .snapshot import snapshot_in_status
 from .status_parts import observed
@@ -115,6 +121,8 @@ def _submittable(job: NemoEvalJob, evaluator: ResolvedEvaluator, facts: Facts) -
             return look_up_latest(job, facts.now)
         if facts.lookup.found:
             return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found, evaluator.used))
+        if (elsewhere := why_absence_is_no_proof(job, evaluator)) is not None:
+            return write_or_wait(job, job_status.without_evaluator(job, facts.now, elsewhere))
     return _in_turn(job, evaluator, facts)
 
 
@@ -145,6 +153,8 @@ def _uncertain(job: NemoEvalJob, submitted: datetime, facts: Facts) -> JobStep:
         return RequeueAfter() if evaluator.outage is not None else look_up(job, submitted)
     if facts.lookup.found:
         return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found))
+    if (elsewhere := why_absence_is_no_proof(job, evaluator)) is not None:
+        return write_or_wait(job, job_status.without_evaluator(job, facts.now, elsewhere))
     if unsettled := unsettled_seconds(submitted, facts.lookup, evaluator, facts.settle):
         return write_or_wait(job, job_status.uncertain(job, facts.now), rest=unsettled)
     # No remote job exists: nothing is uncertain any more, whatever delays this one now.
@@ -191,6 +201,8 @@ def _may_run(
     """The remote job, as far as it is known, has not ended; it may be gone."""
     deadline, overdue = _deadline(job), _is_overdue(job, facts.now)
     if isinstance(remote, RemoteGone):
+        if (elsewhere := why_absence_is_no_proof(job, evaluator)) is not None:
+            return write_or_wait(job, job_status.without_evaluator(job, facts.now, elsewhere))
         return WriteStatus(end_status.lost(job, facts.now, overdue=overdue))
     if FINALIZER not in job.metadata.finalizers:
         # An uninstallation removed the finalizer. With it a deletion of the object cancels the remote job.

@@ -29,7 +29,13 @@ from . import end_status
 from . import status as job_status
 from .attempts import remote_ids
 from .facts import EvaluatorUnusable, Facts, NothingNew, RemoteGone, RemoteUnclear, ResolvedEvaluator, Unknown
-from .lookup import look_up, look_up_latest, status_was_lost, unsettled_seconds
+from .lookup import (
+    look_up,
+    look_up_latest,
+    status_was_lost,
+    unsettled_seconds,
+    why_absence_is_no_proof,
+)
 
 __all__ = ["RECHECK_SECONDS", "decide_deletion", "release_job_seconds"]
 
@@ -135,6 +141,8 @@ def _uncertain(job: NemoEvalJob, submitted: datetime | None, patience: _Patience
     if facts.lookup.found:
         used = evaluator.used if isinstance(evaluator, ResolvedEvaluator) else None
         return WriteStatus(job_status.adopted(job, facts.now, facts.lookup.found, used))
+    if why_absence_is_no_proof(job, evaluator) is not None:
+        return patience.wait_or_let_go(remains)
     if submitted is not None and unsettled_seconds(submitted, facts.lookup, evaluator, facts.settle):
         return patience.wait_or_let_go(remains)
     return _ended(job, patience, facts)
@@ -149,6 +157,8 @@ def _followed(job: NemoEvalJob, job_id: str, patience: _Patience, facts: Facts) 
     match facts.remote:
         case Unknown():
             return ObserveJob(job_id, ask=True)
+        case RemoteGone() if why_absence_is_no_proof(job, patience.evaluator) is not None:
+            return patience.wait_or_let_go(remains)
         case RemoteGone():
             return _ended(job, patience, facts, gone=job_id)
         case RemoteJob(is_terminal=True):

@@ -1,4 +1,4 @@
-"""Look-up of a remote job whose id is not known: since when to look, which one counts, and when none exists.
+"""Look-up of a remote job: where and since when to look, which one counts, and when none exists.
 
 It is chosen by our marks alone, whatever the server filtered.
 """
@@ -10,13 +10,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.evaluator.model import RemoteJob
-from nemo_eval_operator.lifecycle import attempt_carried, is_claimed
+from nemo_eval_operator.lifecycle import attempt_carried, claimed_evaluator, is_claimed
 from nemo_eval_operator.lifecycle.steps import FindJob
-from nemo_eval_operator.resources import NemoEvalJob, ObjectMeta
+from nemo_eval_operator.reasons import Reason
+from nemo_eval_operator.resources import EvaluatorUsed, NemoEvalJob, ObjectMeta
 
 from .facts import EvaluatorUnusable, LookUp, ResolvedEvaluator
 
-__all__ = ["look_up", "look_up_latest", "pick_marked", "status_was_lost", "unsettled_seconds"]
+__all__ = [
+    "evaluator_of_record",
+    "look_up",
+    "look_up_latest",
+    "pick_marked",
+    "status_was_lost",
+    "unsettled_seconds",
+    "why_absence_is_no_proof",
+]
 
 CLOCK_SLACK: Final = timedelta(hours=25)
 """Slack for the evaluator's timestamps in a look-up: they have no time zone, so a day and an hour."""
@@ -41,6 +50,30 @@ def pick_marked(jobs: Iterable[RemoteJob], meta: ObjectMeta, attempt: int | None
 def status_was_lost(job: NemoEvalJob) -> bool:
     """Submitted or about to be, yet status knows nothing: a restored backup, or a tool that strips it."""
     return job.status.attempt is None and is_claimed(job.metadata)
+
+
+def evaluator_of_record(job: NemoEvalJob) -> EvaluatorUsed | None:
+    """Return where a bound job was submitted; None for a job of a version that did not record it."""
+    return claimed_evaluator(job.metadata) if status_was_lost(job) else job.status.evaluator
+
+
+def why_absence_is_no_proof(
+    job: NemoEvalJob, evaluator: ResolvedEvaluator | EvaluatorUnusable
+) -> EvaluatorUnusable | None:
+    """Return why a remote job that `evaluator` does not know may exist; None where it does not exist.
+
+    The administrator may give the operator another address of the same evaluator at any time. An
+    evaluator at another address that does not know the job may be another one.
+    """
+    record = evaluator_of_record(job)
+    if record is None or isinstance(evaluator, EvaluatorUnusable) or record == evaluator.used:
+        return None
+    message = (
+        f"submitted to {record.url}, but NVIDIA_EVALUATOR_URL of the operator is now {evaluator.used.url}, "
+        "which does not know the run. The administrator can restore the URL until the run has finished; or "
+        "delete this object (the remote job keeps running)"
+    )
+    return EvaluatorUnusable(Reason.EVALUATOR_CHANGED, message, stalled=True)
 
 
 def look_up(job: NemoEvalJob, submitted: datetime) -> FindJob:

@@ -103,7 +103,8 @@ EVALUATOR_ENTRIES: Final = (
     ConditionEntry(
         Reason.EVALUATOR_CHANGED,
         STALLED,
-        "It was submitted to one URL, and its NemoEvaluatorConnection now has another.",
+        "It was submitted to one URL, and its NemoEvaluatorConnection now has another; or "
+        "NVIDIA_EVALUATOR_URL has another, and the evaluator there does not know the run.",
         "Restore the URL until it has ended, or delete the object.",
     ),
     ConditionEntry(

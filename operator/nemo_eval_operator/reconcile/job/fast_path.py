@@ -16,8 +16,13 @@ from pydantic import ValidationError
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, KubeError, ObjectKey, key_of
 from nemo_eval_operator.lifecycle import read_job
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
-from nemo_eval_operator.lifecycle.job import Facts, NothingNew, ResolvedEvaluator, decide_job
+from nemo_eval_operator.lifecycle.job import (
+    Facts,
+    NothingNew,
+    ResolvedEvaluator,
+    decide_job,
+    evaluator_of_record,
+)
 from nemo_eval_operator.lifecycle.steps import JobStep, ObserveJob, RequeueAfter, ResolveEvaluator
 from nemo_eval_operator.resources import EVALJOB_PLURAL, LabelSelector, NemoEvalJob, ObjectMeta
 from nemo_eval_operator.sessions import Evaluator, Evaluators

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nemo_eval_operator.kube import ObjectKey, key_of
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
-from nemo_eval_operator.lifecycle.job import occupies, run_of, snapshot_in_status
+from nemo_eval_operator.lifecycle.job import evaluator_of_record, occupies, run_of, snapshot_in_status
 from nemo_eval_operator.reconcile.lanes import put_in_lane
 from nemo_eval_operator.reconcile.waiters import BenchmarkWaiters
 from nemo_eval_operator.resources import NemoEvalJob

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from nemo_eval_operator.fair_turns import FairTurns
-from nemo_eval_operator.lifecycle.connection import evaluator_of_record
+from nemo_eval_operator.lifecycle.job import evaluator_of_record
 from nemo_eval_operator.resources import NemoEvalJob
 
 __all__ = ["ReadTurns"]
