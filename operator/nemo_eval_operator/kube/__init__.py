@@ -15,6 +15,8 @@ from .errors import (
     KubeError,
     KubeForbidden,
     KubeRefused,
+    KubeUnanswered,
+    KubeUnauthorized,
     KubeUnavailable,
     ObjectGone,
     ObjectTooLarge,
@@ -23,6 +25,7 @@ from .errors import (
 from .http import KubeHttp, OverHttpx
 from .keys import AnyResource, ObjectKey, key_of, named
 from .leases import Lease, LeaseClient, LeaseSpec
+from .no_answer import NoAnswerKind
 from .user_client import CoreEvent, UserClient
 
 __all__ = [
@@ -38,10 +41,13 @@ __all__ = [
     "KubeForbidden",
     "KubeHttp",
     "KubeRefused",
+    "KubeUnanswered",
+    "KubeUnauthorized",
     "KubeUnavailable",
     "Lease",
     "LeaseClient",
     "LeaseSpec",
+    "NoAnswerKind",
     "ObjectGone",
     "ObjectKey",
     "ObjectTooLarge",

@@ -14,11 +14,20 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from nemo_eval_operator.json_types import JsonObject
 
-from .errors import KubeError, KubeForbidden, KubeRefused, KubeUnavailable, ObjectGone, Outdated
+from .errors import (
+    KubeError,
+    KubeForbidden,
+    KubeRefused,
+    KubeUnanswered,
+    KubeUnauthorized,
+    KubeUnavailable,
+    ObjectGone,
+    Outdated,
+)
 from .http import HttpAnswer, KubeHttp, NotAnswered
 from .weighing import parts_at_most
 
-__all__ = ["MERGE_PATCH", "AnswerTooLarge", "ApiServer", "read", "segment"]
+__all__ = ["MERGE_PATCH", "AnswerTooLarge", "ApiServer", "read", "segment", "shown_path"]
 
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 ACCEPT: Final = {"Accept": "application/json"}
@@ -72,8 +81,8 @@ class Answer:
 
     @property
     def shown_path(self) -> str:
-        """The path as messages show it: decoded, without the query."""
-        return unquote(self.path.partition("?")[0])
+        """The path as messages show it."""
+        return shown_path(self.path)
 
 
 class ApiServer:
@@ -101,8 +110,8 @@ class ApiServer:
                     return await self._body(answer, limit)
                 refused = Answer("GET", path, answer.status, answer.reason, await answer.read())
         except NotAnswered as error:
-            raise KubeUnavailable(f"GET {path}: {error}") from error
-        refusal = _refusal(refused)
+            raise self._unanswered("GET", path, error) from error
+        refusal = _refusal(refused, self._http.server)
         if isinstance(refusal, ObjectGone):
             return None
         raise refusal
@@ -140,10 +149,14 @@ class ApiServer:
                 content = await answered.read()
                 answer = Answer(method, path, answered.status, answered.reason, content, answered.date)
         except NotAnswered as error:
-            raise KubeUnavailable(f"{method} {path}: {error}") from error
+            raise self._unanswered(method, path, error) from error
         if answer.is_success:
             return answer
-        raise _refusal(answer)
+        raise _refusal(answer, self._http.server)
+
+    def _unanswered(self, method: str, path: str, error: NotAnswered) -> KubeUnanswered:
+        text = f"{method} {shown_path(path)}: {error}"
+        return KubeUnanswered(text, server=self._http.server, cause=error.cause)
 
 
 def _is_success(status: int) -> bool:
@@ -154,19 +167,26 @@ def _encoded(body: JsonValue) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
+def shown_path(path: str) -> str:
+    """A path as messages show it: decoded, without the query."""
+    return unquote(path.partition("?")[0])
+
+
 def segment(name: str) -> str:
     """A name as one segment of a path: names come from specs, and `..` would be a way up."""
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
-def _refusal(answer: Answer) -> KubeError:
+def _refusal(answer: Answer, server: str) -> KubeError:
     try:
         status = _Refusal.model_validate_json(answer.content)
     except ValidationError:
         status = _Refusal(message=answer.reason)
     text = f"{answer.method} {answer.shown_path} answered {answer.status}: {status.message}"
     match answer.status:
-        case 401 | 403:
+        case 401:
+            return KubeUnauthorized(text, server=server)
+        case 403:
             return KubeForbidden(text)
         case 404:
             return ObjectGone(text)

@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import GROUP, VERSION, ObjectMeta
 
-from .api_server import AnswerTooLarge, ApiServer, segment
+from .api_server import AnswerTooLarge, ApiServer, segment, shown_path
 from .config_maps import METADATA, ConfigMapCalls
 from .errors import KubeRefused, KubeUnavailable, ObjectGone, ObjectTooLarge
 from .http import KubeHttp
@@ -151,7 +151,7 @@ class KubeClient(ConfigMapCalls):
                 case {"metadata": {**metadata}} if isinstance(value := metadata.get(field), str):
                     yield value
                 case _:
-                    raise KubeUnavailable(f"{path} answered with an object without a {field}")
+                    raise KubeUnavailable(f"{shown_path(path)} answered with an object without a {field}")
 
     async def replace_status(self, key: ObjectKey, meta: ObjectMeta, status: JsonObject) -> JsonObject:
         """Write the whole status of the object that `meta` was read from; returns the object.

@@ -112,7 +112,7 @@ def _of_the_pod() -> Credentials | None:
 def http_client(credentials: Credentials) -> KubeHttp:
     """Return a client for the API server, to be entered; it trusts a CA that is named, and no other."""
     if uses_proxy(credentials.server):
-        return OverHttpx(httpx_client(credentials))
+        return OverHttpx(httpx_client(credentials), proxied=True)
     return OverAiohttp(credentials.server, tls_context(credentials), Token(credentials.authorization))
 
 

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from nemo_eval_operator.json_types import JsonObject
 
-from .api_server import MERGE_PATCH, ApiServer, read, segment
+from .api_server import MERGE_PATCH, ApiServer, read, segment, shown_path
 from .errors import KubeUnavailable, ObjectGone
 from .http import KubeHttp
 
@@ -79,7 +79,7 @@ class DeploymentClient:
         try:
             return _Deployments.model_validate(await self._server.get(path) or {}).items
         except ValidationError as error:
-            raise KubeUnavailable(f"{path} answered something other than Deployments") from error
+            raise KubeUnavailable(f"{shown_path(path)} answered something other than Deployments") from error
 
     async def pods(self, namespace: str, selector: str) -> list[str]:
         """Names of the pods that have not ended yet, those that are being ended included."""

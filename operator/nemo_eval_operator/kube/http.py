@@ -22,6 +22,8 @@ from yarl import URL
 
 from nemo_eval_operator.transport import KEEPALIVE_SECONDS
 
+from .no_answer import no_answer
+
 __all__ = ["HttpAnswer", "KubeHttp", "NotAnswered", "OverAiohttp", "OverHttpx", "Token", "TokenAuth"]
 
 CONNECT_SECONDS: Final = 10.0
@@ -42,6 +44,10 @@ USER_AGENT: Final = "nemo-eval-operator"
 
 class NotAnswered(Exception):
     """No complete answer came; whether the request arrived is unknown."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error) or type(error).__name__)
+        self.cause = no_answer(error)
 
 
 class HttpAnswer(Protocol):
@@ -65,6 +71,11 @@ class HttpAnswer(Protocol):
 
 class KubeHttp(Protocol):
     """Makes requests to one API server, with its credentials, while it is entered as a context manager."""
+
+    @property
+    def server(self) -> str:
+        """The API server's HOST:PORT, and that a proxy is used."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 
@@ -114,6 +125,10 @@ class OverAiohttp:
         self._context = context
         self._token = token
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def server(self) -> str:
+        return _host_and_port(self._server)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -188,14 +203,28 @@ def _aiohttp_errors() -> Iterator[None]:
         yield
     except (aiohttp.ClientError, OSError) as error:
         # A TimeoutError is an OSError.
-        raise NotAnswered(str(error) or type(error).__name__) from error
+        raise NotAnswered(error) from error
+
+
+def _host_and_port(server: str) -> str:
+    """Return both of a URL, and nothing else of it."""
+    url = URL(server, encoded=True)
+    return f"{url.host_subcomponent}:{url.port}" if url.host else server
 
 
 class OverHttpx:
-    """`KubeHttp` over httpx, whose client brings the server's address and the authorization."""
+    """`KubeHttp` over httpx, whose client brings the server's address and the authorization.
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    `proxied`: the environment names a proxy, which may be what cannot be reached.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, *, proxied: bool = False) -> None:
         self._client = client
+        self._way = " through the proxy of the environment" if proxied else ""
+
+    @property
+    def server(self) -> str:
+        return _host_and_port(str(self._client.base_url)) + self._way
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -217,7 +246,7 @@ class OverHttpx:
             async with self._client.stream(method, path, headers=headers, content=content) as response:
                 yield _HttpxAnswer(response)
         except httpx.HTTPError as error:
-            raise NotAnswered(str(error) or type(error).__name__) from error
+            raise NotAnswered(error) from error
 
 
 class _HttpxAnswer:

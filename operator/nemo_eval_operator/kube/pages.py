@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
 
-from .api_server import AnswerTooLarge, ApiServer
+from .api_server import AnswerTooLarge, ApiServer, shown_path
 from .errors import KubeRefused, KubeUnavailable
 from .weighing import item_of, parts_at_most, rest_of_page, weighed
 
@@ -37,6 +37,7 @@ class Pages:
         self._server = server
         self._headers = headers
         self._path = path
+        self._shown = shown_path(path)
         self._limit = PAGE_SIZE
         self._token = ""
 
@@ -59,7 +60,7 @@ class Pages:
                 content = await self._server.content(path, limit=PAGE_BYTES, headers=self._headers)
             except AnswerTooLarge:
                 if self._limit == 1:
-                    raise KubeRefused(f"{self._path}: an object of more than {PAGE_BYTES:,} bytes") from None
+                    raise KubeRefused(f"{self._shown}: an object of more than {PAGE_BYTES:,} bytes") from None
                 self._limit = max(1, self._limit // SHRINK)
                 continue
             if content is None:
@@ -75,7 +76,7 @@ class Pages:
         try:
             page: JsonValue = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise KubeUnavailable(f"{self._path} answered something other than JSON") from error
+            raise KubeUnavailable(f"{self._shown} answered something other than JSON") from error
         return page if isinstance(page, dict) else {}
 
     def _alone(self, content: bytes) -> JsonObject:
@@ -85,7 +86,7 @@ class Pages:
             page = rest_of_page(content)
             return {**page, "items": [weighed(item).document] if item else []}
         except (ValueError, RecursionError) as error:
-            raise KubeUnavailable(f"{self._path} answered something other than a list") from error
+            raise KubeUnavailable(f"{self._shown} answered something other than a list") from error
 
 
 def _growth(size: int, parts: int) -> int:

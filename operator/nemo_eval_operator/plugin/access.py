@@ -17,8 +17,11 @@ from nemo_eval_operator.kube import (
     KubeConfigMissing,
     KubeError,
     KubeForbidden,
+    KubeUnanswered,
+    KubeUnauthorized,
     KubeUnavailable,
     LeaseClient,
+    NoAnswerKind,
     ObjectGone,
     ObjectKey,
     UserClient,
@@ -46,6 +49,23 @@ FORBIDDEN: Final = re.compile(
     r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
 """The API server's message of a request that RBAC does not allow."""
+
+
+ANONYMOUS: Final = "system:anonymous"
+"""The API server's user of a request without credentials."""
+
+LOG_IN: Final = "log in again, or name another context with --context"
+
+CHECKS: Final = {
+    NoAnswerKind.ADDRESS: (
+        "Check the context with `kubectl config current-context`, and the server with `kubectl cluster-info`"
+    ),
+    NoAnswerKind.CERTIFICATE: (
+        "Check certificate-authority and server in the kubeconfig with `kubectl config view --minify`"
+    ),
+    NoAnswerKind.SERVER: "Try again later, or check it with `kubectl cluster-info`",
+}
+"""What a user does where the API server did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +195,11 @@ def explain(error: KubeError) -> CommandFailed:
         return CommandFailed(missing, ExitCode.NOT_FOUND)
     text = " ".join(str(error).split())
     match error:
+        case KubeUnanswered(server=server, cause=cause):
+            message = f"the Kubernetes API at {server} {cause.problem}. {CHECKS[cause.kind]}"
+            return CommandFailed(message, ExitCode.UNAVAILABLE)
         case KubeUnavailable():
-            return CommandFailed(f"{text}. Try `kubectl version`", ExitCode.UNAVAILABLE)
+            return CommandFailed(f"{text}. {CHECKS[NoAnswerKind.SERVER]}", ExitCode.UNAVAILABLE)
         case ObjectGone():
             return CommandFailed(f"{text}. Check the name and the namespace", ExitCode.NOT_FOUND)
         case _:
@@ -187,9 +210,14 @@ def missing_right(error: KubeError) -> str | None:
     """Return which right the user lacks; None for an error of another kind."""
     if not isinstance(error, KubeForbidden):
         return None
+    if isinstance(error, KubeUnauthorized):
+        where = f"the Kubernetes API at {error.server}"
+        return f"{where} does not accept the credentials of the kubeconfig (401): {LOG_IN}"
     found = FORBIDDEN.search(str(error))
     if found is None:
         return f"{' '.join(str(error).split())}. Check the kubeconfig's user with `kubectl auth whoami`"
+    if found["user"] == ANONYMOUS:
+        return f"the kubeconfig has no credentials ({ANONYMOUS}): {LOG_IN}"
     resource = ".".join(part for part in (found["resource"], found["group"]) if part)
     where, role = "in all namespaces", "ClusterRole"
     if found["namespace"]:
