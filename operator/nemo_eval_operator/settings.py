@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
         description=(
             "Name of this cluster, stored with its configs and jobs. Needed if several clusters share an "
-            "evaluator: it tells their namespaces of the same name apart. Set it before the first benchmark."
+            "evaluator: it distinguishes namespaces of the same name. Set it before the first benchmark."
         ),
     )
     namespace_map: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(_mapped)] = Field(
@@ -219,7 +219,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _settle_after_the_timeout(self) -> Self:
-        """A request that we have given up may still be at work in the evaluator."""
+        """The evaluator may still be processing a request that has timed out."""
         if self.settle_seconds <= self.request_timeout_seconds:
             raise ValueError("settle_seconds must be longer than request_timeout_seconds")
         return self

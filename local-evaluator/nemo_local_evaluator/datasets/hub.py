@@ -1,4 +1,4 @@
-"""Datasets on a hub that speaks Hugging Face's API: huggingface.co, a mirror, NeMo Data Store.
+"""Datasets on a hub with Hugging Face's API: huggingface.co, a mirror, NeMo Data Store.
 
 HF_ENDPOINT, HF_TOKEN and HF_HOME are the library's to read. Another endpoint, which a dataset names, goes
 with each call, gets no token but the dataset's own, and has a cache of its own: otherwise a caller that

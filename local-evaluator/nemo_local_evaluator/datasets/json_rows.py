@@ -150,7 +150,7 @@ class _Window:
             try:
                 value, self.position = _DECODER.raw_decode(self._text, start)
             except json.JSONDecodeError as error:
-                # Wrong, or only not read to its end: more text tells which.
+                # Wrong, or only not read to its end: more text shows which.
                 if len(self._text) - start > most:
                     what = f"is larger than {most // 1024**2} MiB, or not JSON: {error.msg}"
                     raise bad_row(self._name, self.number, what) from error

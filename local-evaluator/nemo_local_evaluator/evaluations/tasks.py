@@ -126,7 +126,7 @@ def _completed(results: dict[str, Any], missing: Sequence[str]) -> Outcome:
 
 
 class _Account:
-    """Counts the samples of all tasks and tells the observer."""
+    """Counts the samples of all tasks and reports them to the observer."""
 
     def __init__(self, observer: Observer, *, total: int, tasks: Mapping[str, TaskPlan]) -> None:
         self.observer = observer

@@ -144,7 +144,7 @@ class HarnessRun:
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
         following = asyncio.create_task(self._follow(child.stderr, on_output, tail))
         try:
-            # Where it dies at once, its exit status and last words say more than the broken pipe.
+            # Where it ends at once, its exit status and last output say more than the broken pipe.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 child.stdin.write(json.dumps(request).encode() + b"\n")
                 await child.stdin.drain()

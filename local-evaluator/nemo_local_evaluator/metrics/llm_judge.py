@@ -73,7 +73,7 @@ class _Level(BaseModel):
 
 
 class _Score(BaseModel):
-    """May say more, for the prompt to tell the judge: templates see all scores as `scores`."""
+    """May have more keys, for the prompt: templates see all scores as `scores`."""
 
     type: Literal["int", "integer", "float", "number", "bool", "boolean", "rubric"] | None = None
     rubric: list[_Level] | None = Field(default=None, min_length=1)

@@ -1,4 +1,4 @@
-"""Calls of endpoints that speak OpenAI's API: time-outs, bounded retries, no redirects, no streaming."""
+"""Calls of endpoints with OpenAI's API: time-outs, bounded retries, no redirects, no streaming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates, metrics and parsers at work, in processes of their own.
+"""Templates, metrics and parsers, run in separate processes.
 
 Configs are untrusted: a template may loop, a pattern may backtrack without end, a filter may
 ask for all memory. In a worker each sample has a time, each worker a memory, and what exceeds

@@ -1,6 +1,6 @@
 """Limits of a worker: CPU time for one step, bytes for all of them.
 
-An alarm raises where Python is at work. Code in C heeds it only when it is done, and some never would be: a
+An alarm raises where Python is at work. Code in C notices it only when it is done, and some never would be: a
 second alarm ends the process.
 """
 

@@ -1,7 +1,7 @@
 """Liveness of the watches: each write of the operator has to come back as a watch event.
 
-Kopf does not report whether a watch works, and a dead watch looks like a quiet cluster. This check sends no
-requests.
+Kopf does not report whether a watch works, and a watch that has stopped looks like a quiet cluster. This
+check sends no requests.
 """
 
 from __future__ import annotations

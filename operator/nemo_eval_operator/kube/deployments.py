@@ -41,7 +41,7 @@ class _Status(_Part):
 
 
 class Deployment(_Part):
-    """The part of an apps/v1 Deployment that tells whether its pods run, and of which version they are."""
+    """The part of an apps/v1 Deployment that shows whether its pods run, and of which version they are."""
 
     metadata: _Meta = _Meta()
     spec: _Spec = _Spec()

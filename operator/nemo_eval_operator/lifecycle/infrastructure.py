@@ -1,7 +1,7 @@
 """Failures of infrastructure, after which the same evaluation may succeed.
 
 The API has one word, `failed`, and a message for people, and an evaluator that checks the model before it
-takes a job puts such a message into its refusal (400). So the messages that are known to speak of a server
+takes a job puts such a message into its refusal (400). So the messages that are known to be about a server
 or a node are listed here; everything else is the evaluation's own failure, which is a result.
 """
 

@@ -32,7 +32,7 @@ PRECEDENCE: Final = (
 """Of several runs, the first of these exit codes that one of them has is the command's."""
 
 VERDICT: Final = re.compile(r"^the gate (passed|failed|is inconclusive): ")
-"""Beginning of a message that the word of the outcome says already."""
+"""Beginning of a message that repeats the word for the outcome."""
 
 MIN_PERCENT: Final = 3
 """Percent done below which the time left is not estimated."""

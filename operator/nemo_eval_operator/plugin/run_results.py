@@ -43,7 +43,7 @@ REPORTED_ALONE: Final = {"config", "target", "environment", "provenance", "worst
 """Parts of a run that only reports show; notes go to standard error."""
 
 ENDED: Final = {"cancelled": "was cancelled", "stalled": "is stalled"}
-"""How a run ended, by the word of its ending where that is not the verb itself."""
+"""How a run ended, by the word for it where that is not the verb itself."""
 
 
 async def run_with_scores(cluster: Cluster, name: str) -> Run:

@@ -21,7 +21,7 @@ def lane_of(states: ObjectStates, key: ObjectKey) -> str:
     (`WorkQueue.enter`) once it is known.
     """
     if key.plural == CONNECTION_PLURAL:
-        # They have to tell how it is, however busy an evaluator keeps jobs; each namespace its own.
+        # Their status has to be current, however busy an evaluator keeps jobs: a lane for each namespace.
         return f"{key.namespace}/"
     return states.read(key).lane
 

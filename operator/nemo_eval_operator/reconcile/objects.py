@@ -100,7 +100,7 @@ class ObjectWriter:
         if isinstance(recorded, NemoEvalJob):
             self._on_recorded(recorded)
         if event := event_of_change(thing.status.conditions, status.conditions):
-            await self.tell(thing, event)
+            await self.post_event(thing, event)
         elif isinstance(recorded, NemoEvalJob) and recorded.status.phase is not thing.status.phase:
             # A run that nothing is wrong with posts no event.
             _log_success(recorded)
@@ -108,7 +108,7 @@ class ObjectWriter:
         if first_of_generation:
             for event_of in (event_of_plain_secrets, event_of_unknown_fields):
                 if warning := event_of(thing):
-                    await self.tell(thing, warning)
+                    await self.post_event(thing, warning)
         return recorded
 
     async def claim(self, thing: OwnedT, evaluator: EvaluatorUsed | None = None) -> OwnedT:
@@ -162,13 +162,13 @@ class ObjectWriter:
             remote=remote or "",
         )
         message = f"left in the evaluator: {left_behind}"
-        await self.tell(thing, Event("Warning", Reason.LEFT_IN_EVALUATOR, message))
+        await self.post_event(thing, Event("Warning", Reason.LEFT_IN_EVALUATOR, message))
 
     async def delete(self, thing: OwnedT) -> None:
         await self._kube.delete(key_of(thing), thing.metadata.uid)
 
-    async def tell(self, thing: AnyResource, event: Event) -> None:
-        """Post an event. News is not worth a failed reconciliation: what cannot be posted is logged."""
+    async def post_event(self, thing: AnyResource, event: Event) -> None:
+        """Post an event. A failure does not fail the reconciliation: it is logged."""
         meta = thing.metadata
         level = logging.WARNING if event.type == "Warning" else logging.INFO
         logger.log(

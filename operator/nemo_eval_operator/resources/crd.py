@@ -1,7 +1,7 @@
 """The CustomResourceDefinitions, generated: `python -m nemo_eval_operator.resources.crd DIRECTORY`.
 
 The models are the one place where a field is described and limited; this module only puts them into the
-form the API server takes. The output is deterministic, so that a test can tell when crds/ is stale.
+form the API server takes. The output is deterministic, so that a test can detect that crds/ is stale.
 """
 
 from __future__ import annotations

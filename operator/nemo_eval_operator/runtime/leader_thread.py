@@ -99,10 +99,10 @@ class _Keeper:
             await election.renew()
 
     def _resolve(self, future: asyncio.Future[ValueT], value: ValueT) -> None:
-        def tell() -> None:
+        def resolve() -> None:
             if not future.done():
                 future.set_result(value)
 
         # Closed where the work ended without waiting for this thread.
         with suppress(RuntimeError):
-            self._home.call_soon_threadsafe(tell)
+            self._home.call_soon_threadsafe(resolve)

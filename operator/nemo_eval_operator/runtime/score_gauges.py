@@ -130,10 +130,10 @@ class ScoreGauges(Collector):
 
 
 def fair_shares(wanted: Mapping[str, int], limit: int) -> dict[str, int]:
-    """Return how many series each namespace may show: all that it wants, or an equal part of what is left.
+    """Return how many series each namespace may show: all that it has, or an equal part of what is left.
 
-    A namespace that wants no more than `limit` divided by the number of namespaces gets it, whatever others
-    want.
+    A namespace that has no more than `limit` divided by the number of namespaces shows all, however many
+    others have.
     """
     shares: dict[str, int] = {}
     left = limit

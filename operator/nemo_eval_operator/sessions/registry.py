@@ -31,7 +31,7 @@ __all__ = ["Evaluators"]
 logger = logging.getLogger(__name__)
 
 CREDENTIALS_SECONDS: Final = 30.0
-"""For how long what was read of a connection's Secrets is believed; they cannot be watched."""
+"""Seconds for which a connection's Secrets, once read, are used; they cannot be watched."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -72,7 +72,7 @@ class _Listed:
         return now > self._believed_until
 
     def doubt(self) -> bool:
-        """A connection was changed: the list is not believed from now on, or when the next one may be read.
+        """A connection was changed: the list is not used from now on, or from when the next one may be read.
 
         Returns whether it is of no use any more.
         """
@@ -230,7 +230,7 @@ class EvaluatorResolver:
     ) -> Chosen:
         """The evaluator of a status in `namespace`, if it still is where it was.
 
-        That it was allowed then is not enough: its owner may have thought better of it.
+        That it was allowed then is not enough: its owner may have changed that since.
         """
         if used is None or used.connection is None:
             # Whatever URL the administrator gives it now.

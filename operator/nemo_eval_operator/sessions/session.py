@@ -1,6 +1,6 @@
 """The session with one evaluator: what belongs to it, and the settings that it is opened with.
 
-All state about one evaluator is in its session and nowhere else, so that an evaluator that is dead, slow or
+All state about one evaluator is in its session and nowhere else, so that an evaluator that is down, slow or
 full holds up only the jobs that use it. The factory opens sessions, the registry keeps them.
 """
 

@@ -154,13 +154,13 @@ class SlotPool:
         self._own.open()
 
     async def run(self, heartbeat: Heartbeat) -> None:
-        """Tell those in line how they move up. Runs until cancelled."""
+        """Write the queue positions of waiting jobs in rounds. Runs until cancelled."""
         while True:
             heartbeat.rest()
             await self._until_moved()
             for slots in self._all():
                 slots.moved.clear()
-                slots.tell()
+                slots.queue_moved()
             heartbeat.rest(TELL_SECONDS)
             await asyncio.sleep(TELL_SECONDS)
 

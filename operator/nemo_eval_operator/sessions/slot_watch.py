@@ -126,7 +126,7 @@ class SlotWatch:
     def _seen(self, slots: Slots) -> set[tuple[Holder, str]]:
         """Slots, with their jobs, that the evaluator itself reported a short while ago.
 
-        A connection is believed about its own jobs only, and only where it leads to the very URL: what
+        A connection's reports count for its own jobs only, and only if it leads to exactly this URL: what
         another path of the same host answers is not about jobs that run here.
         """
         since = asyncio.get_running_loop().time() - UNSEEN_SECONDS

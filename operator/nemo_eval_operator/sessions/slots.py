@@ -156,7 +156,7 @@ class Slots:
         self._counted = True
         self._call_up()
 
-    def tell(self) -> None:
+    def queue_moved(self) -> None:
         """Queue the objects whose position changed: new ones at once, of the others a bounded number."""
         if not self._counted:
             return

@@ -77,7 +77,7 @@ class EvaluatorClient:
 
     `known` are the values that this evaluator was given: none is shown, though a server echoes it.
 
-    `on_call` hears of each call when it is over. `owner` is the object that the calls are about (`about`).
+    `on_call` is called after each call. `owner` is the object that the calls are about (`about`).
 
     Every method raises EvaluatorError and nothing else.
     """

@@ -1,7 +1,7 @@
 """Choice of the evaluator that an object uses: a pure function of the object and the connections.
 
 What was submitted stays where it was submitted to: a default that changes, or a connection that is
-pointed elsewhere, must never make anybody look for it, or start it once more, at another evaluator.
+pointed elsewhere, never causes it to be looked for, or started once more, at another evaluator.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ _INLINE: Final = re.compile(r"data:[a-z]+/[-+.a-z]+;base64,[A-Za-z0-9+/]*={0,2}"
 
 _NAMES_A_URL: Final = re.compile(r"(ur[li]|endpoint|host|hostname)s?$", re.IGNORECASE)
 _HOLDS_TEXT: Final = re.compile(r"(content|prompt|template|description|instructions?)$", re.IGNORECASE)
-"""Prompts may speak of a URL; only a text that is one as a whole counts."""
+"""Prompts may contain a URL; only a text that is one as a whole counts."""
 
 _DATA: Final = frozenset(
     {

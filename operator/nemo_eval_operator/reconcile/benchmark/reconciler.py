@@ -216,7 +216,7 @@ class BenchmarkReconciler:
         recorded = await self._outcomes.record(benchmark, decided)
         self._wake_jobs_of_change(benchmark, recorded)
         if moved := event_of_moved_config(benchmark.status, recorded.status):
-            await self._objects.tell(recorded, moved)
+            await self._objects.post_event(recorded, moved)
         return recorded
 
     async def _learn_of_failure(

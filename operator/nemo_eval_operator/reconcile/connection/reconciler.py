@@ -1,4 +1,4 @@
-"""NemoEvaluatorConnections: say whether the evaluator answers, and tell those who depend on a change."""
+"""NemoEvaluatorConnections: report whether the evaluator answers, and queue what depends on a change."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class ConnectionReconciler:
         connection = await self._objects.record(connection, status)
         self._states.of(key).counts = counts
         for event in connection_status.events_of_connection(before, status):
-            await self._objects.tell(connection, event)
+            await self._objects.post_event(connection, event)
 
     async def _wake(self, changed: ObjectKey) -> None:
         """Those who may have another evaluator now, and the connections that it shares the namespace with."""

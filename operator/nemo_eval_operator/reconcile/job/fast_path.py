@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class FastPath:
-    """Follows jobs on the word of a list; `on_listed` is called with uid and key of each object in it."""
+    """Follows jobs that were read in a list; `on_listed` is called with uid and key of each object in it."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class FastPath:
     def try_adopt(self, document: JsonObject) -> bool:
         """Track the job if nothing else is to be done; return whether that is so.
 
-        A copy may be old, so nothing else is done on its word, and it says nothing of a job that is already
-        in hand: of an attempt, the copy may know only the one before.
+        The copy in a list may be old, so nothing else is done because of it. It is not used for a job that is
+        already followed or queued: the copy may be of the attempt before.
         """
         try:
             job, unreadable = read_job(document)

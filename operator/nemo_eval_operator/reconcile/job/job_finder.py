@@ -84,13 +84,15 @@ class JobFinder:
                 f"remote jobs of the same attempt that were not cancelled: {left}. Cancel in the evaluator "
                 f"all with k8s-uid {job.metadata.uid} in their custom_fields, except {found[0].id}"
             )
-            await self._objects.tell(job, Event("Warning", Reason.DUPLICATES_RUNNING, message))
+            await self._objects.post_event(job, Event("Warning", Reason.DUPLICATES_RUNNING, message))
 
     async def _cancel_duplicate(self, job: NemoEvalJob, job_id: str, client: EvaluatorClient) -> None:
         what = f"remote job {job_id} is a second one of the same attempt"
         if (refusal := await self._remote_jobs.cancel(client, job, job_id)) is not None:
             message = f"{what}, and the evaluator does not cancel it: {refusal.detail}"
-            await self._objects.tell(job, Event("Warning", Reason.CANCEL_REFUSED, message))
+            await self._objects.post_event(job, Event("Warning", Reason.CANCEL_REFUSED, message))
             return
         self._metrics.duplicate_cancelled()
-        await self._objects.tell(job, Event("Warning", Reason.DUPLICATE_CANCELLED, f"{what}: cancelled"))
+        await self._objects.post_event(
+            job, Event("Warning", Reason.DUPLICATE_CANCELLED, f"{what}: cancelled")
+        )

@@ -244,7 +244,7 @@ class JobReconciler:
             self._metrics.gate_judged(verdict)
         for event_of in (event_of_ignored_ttl, event_of_ignored_rerun, event_of_new_verdict):
             if (event := event_of(before, job)) is not None:
-                await self._objects.tell(job, event)
+                await self._objects.post_event(job, event)
         if (job.status.attempt, job.status.job_id) == (before.status.attempt, before.status.job_id):
             return job, facts
         if before.status.job_id is None and job.status.job_id is not None:

@@ -92,4 +92,4 @@ class RemoteJobs:
             return
         await self.delete(evaluator, job_id)
         message = f"this evaluator cannot cancel ({error.detail}): remote job {job_id} was deleted instead"
-        await self._objects.tell(job, Event("Warning", Reason.CANCEL_UNSUPPORTED, message))
+        await self._objects.post_event(job, Event("Warning", Reason.CANCEL_UNSUPPORTED, message))

@@ -1,6 +1,6 @@
 """Results of a finished job, read from the evaluator and stored in an immutable ConfigMap.
 
-What goes wrong here never fails the evaluation: it is tried again, and what people are told grows graver.
+What goes wrong here never fails the evaluation: it is tried again, and at some point the job is Stalled.
 """
 
 from __future__ import annotations
