@@ -89,9 +89,11 @@ def measure_data_task() -> None:
         first = server.seconds(check, target)
         cheap = server.seconds(check, target)
         all_metrics = server.seconds(data_config(METRICS), target)
-    tell(f"{ROWS} rows, string-check, first job", f"{first:.1f} s", f"target {ROWS_TARGET_SECONDS} s")
-    tell(f"{ROWS} rows, string-check", f"{cheap:.1f} s", f"{ROWS / cheap:.0f} rows/s")
-    tell(f"{ROWS} rows, {', '.join(METRICS)}", f"{all_metrics:.1f} s", f"{ROWS / all_metrics:.0f} rows/s")
+    print_row(f"{ROWS} rows, string-check, first job", f"{first:.1f} s", f"target {ROWS_TARGET_SECONDS} s")
+    print_row(f"{ROWS} rows, string-check", f"{cheap:.1f} s", f"{ROWS / cheap:.0f} rows/s")
+    print_row(
+        f"{ROWS} rows, {', '.join(METRICS)}", f"{all_metrics:.1f} s", f"{ROWS / all_metrics:.0f} rows/s"
+    )
 
 
 def measure_parallel_calls() -> None:
@@ -103,12 +105,12 @@ def measure_parallel_calls() -> None:
         server.seconds(chat_config("few.jsonl"), target)  # workers are started by the first job
         seconds = server.seconds(chat_config("questions.jsonl"), target)
     ideal = CALLS * DELAY_SECONDS / IN_FLIGHT
-    tell(
+    print_row(
         f"{CALLS} calls of {DELAY_SECONDS:g} s, {IN_FLIGHT} in flight",
         f"{seconds:.1f} s",
         f"ideal {ideal:.1f} s, ratio {seconds / ideal:.2f}",
     )
-    tell("requests at the endpoint at once", f"{endpoint.most_at_once}", f"wanted {IN_FLIGHT}")
+    print_row("requests at the endpoint at once", f"{endpoint.most_at_once}", f"wanted {IN_FLIGHT}")
 
 
 def measure_memory(large_mib: int) -> None:
@@ -120,12 +122,12 @@ def measure_memory(large_mib: int) -> None:
             write_large(server.datasets / "large.jsonl", size * MIB)
             seconds = server.seconds(data_config({"check": METRICS["check"]}), dataset_target("large.jsonl"))
             peaks.append(server.peak_mib())
-        tell(
+        print_row(
             f"peak memory, dataset of {size} MiB",
             f"{peaks[-1]:.0f} MiB",
             f"{idle:.0f} MiB idle, {seconds:.0f} s",
         )
-    tell("ratio of the two", f"{peaks[1] / peaks[0]:.2f}", f"of the datasets {large_mib / 10:.0f}")
+    print_row("ratio of the two", f"{peaks[1] / peaks[0]:.2f}", f"of the datasets {large_mib / 10:.0f}")
 
 
 def write_large(path: Path, size: int) -> None:
@@ -173,7 +175,7 @@ def a_server() -> Iterator[Server]:
             yield Server(http, workdir, child.pid)
 
 
-def tell(what: str, measured: str, beside: str) -> None:
+def print_row(what: str, measured: str, beside: str) -> None:
     print(f"{what:55} {measured:>10}   {beside}", flush=True)
 
 

@@ -41,9 +41,9 @@ class Run:
     def __post_init__(self) -> None:
         self.dice = random.Random(self.tally.seed)  # noqa: S311 - guards nothing
         self.trap = Trap(self.stage.kill_operator)
-        self.heard = threading.Event()
+        self.request_seen = threading.Event()
         for proxy in (self.stage.to_evaluator, self.stage.to_apiserver):
-            proxy.observers += [self._hear, self.ledger.observe, self.trap.observe]
+            proxy.observers += [self._note_request, self.ledger.observe, self.trap.observe]
 
     def rounds(self, number: int) -> None:
         for benchmark in BENCHMARKS:
@@ -112,8 +112,8 @@ class Run:
             self._create(kind)
         self.stage.tenant.configs_exist = self.stage.tenant.configs_exist or self._has_configs()
         self.stage.tenant.act()
-        self._wait(_START_SECONDS, until=self.heard)
-        if not self.heard.is_set():
+        self._wait(_START_SECONDS, until=self.request_seen)
+        if not self.request_seen.is_set():
             msg = f"the operator has made no request in {_START_SECONDS} s"
             raise ProcessError(msg)
         self._disturb(round_)
@@ -162,7 +162,7 @@ class Run:
         self.ledger.fault_ended()
 
     def _start_operator(self) -> None:
-        self.heard.clear()
+        self.request_seen.clear()
         self.stage.start_operator()
         self.ledger.fault_ended()
 
@@ -177,8 +177,8 @@ class Run:
         if kind.act is not Act.NOTHING:
             self._due.append((time.monotonic() + kind.after, kind.act, manifest["metadata"]["name"]))
 
-    def _hear(self, _exchange: Exchange, _moment: Moment) -> bool:
-        self.heard.set()
+    def _note_request(self, _exchange: Exchange, _moment: Moment) -> bool:
+        self.request_seen.set()
         return False
 
     def _wait(self, seconds: float, *, until: threading.Event | None = None) -> None:

@@ -15,7 +15,7 @@ from tests.e2e.loopback import LoopbackServer, QuietHandler
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedRequest:
     """One request as it arrived; names of headers in small letters."""
 
     method: str
@@ -43,7 +43,7 @@ class AuthProxy(LoopbackServer):
     ) -> None:
         self.behind, self.password = behind, password or {}
         self.code, self.body, self.location = code, body, location
-        self.heard: list[Heard] = []
+        self.received: list[ReceivedRequest] = []
         super().__init__()
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -52,17 +52,17 @@ class AuthProxy(LoopbackServer):
     @property
     def posted(self) -> list[dict[str, Any]]:
         """The jobs that were submitted by this door."""
-        return [json.loads(one.body) for one in self.heard if one.method == "POST" and is_jobs(one.path)]
+        return [json.loads(one.body) for one in self.received if one.method == "POST" and is_jobs(one.path)]
 
-    def answer(self, heard: Heard) -> tuple[int, str]:
-        if any(heard.headers.get(name.lower()) != value for name, value in self.password.items()):
-            return 401, json.dumps({"detail": f"not with {heard.headers}"})
+    def answer(self, request: ReceivedRequest) -> tuple[int, str]:
+        if any(request.headers.get(name.lower()) != value for name, value in self.password.items()):
+            return 401, json.dumps({"detail": f"not with {request.headers}"})
         if self.behind is None:
             return self.code, self.body
         reply = httpx.request(
-            heard.method,
-            self.behind + heard.path,
-            content=heard.body.encode(),
+            request.method,
+            self.behind + request.path,
+            content=request.body.encode(),
             headers={"Content-Type": "application/json"},
             timeout=30,
         )
@@ -82,9 +82,9 @@ class AuthProxy(LoopbackServer):
             def pass_on(self) -> None:
                 sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                heard = Heard(self.command, self.path, headers, sent)
-                auth_proxy.heard.append(heard)
-                code, text = auth_proxy.answer(heard)
+                request = ReceivedRequest(self.command, self.path, headers, sent)
+                auth_proxy.received.append(request)
+                code, text = auth_proxy.answer(request)
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(text.encode())))
                 if auth_proxy.location is not None:

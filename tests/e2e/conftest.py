@@ -72,7 +72,7 @@ def stack(
 
 
 @pytest.fixture
-def outspoken(stub_model: StubModel) -> Iterator[StubModel]:
-    """The model, for a test that silences it: it speaks again afterwards."""
+def pausable_model(stub_model: StubModel) -> Iterator[StubModel]:
+    """The model, for a test that stops its answers: it answers again afterwards."""
     yield stub_model
-    stub_model.speak()
+    stub_model.answer_again()

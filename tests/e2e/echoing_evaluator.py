@@ -18,7 +18,7 @@ class EchoingEvaluator(LoopbackServer):
     """The v1 API as far as the operator uses it. The model's name says what becomes of a job."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.configs: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         super().__init__()
@@ -28,8 +28,8 @@ class EchoingEvaluator(LoopbackServer):
         pass
 
     @property
-    def gossip(self) -> str:
-        return " ".join(self.heard)
+    def received_text(self) -> str:
+        return " ".join(self.received)
 
     def answer(self, method: str, path: str, body: Any) -> Reply:
         match method, path.removeprefix("/v1/evaluation/").split("/"):
@@ -48,28 +48,28 @@ class EchoingEvaluator(LoopbackServer):
             case "GET", ["jobs", job_id, "results"]:
                 return self._results(self.jobs[job_id])
             case "DELETE", _:
-                return 200, {"message": self.gossip}
+                return 200, {"message": self.received_text}
             case _:
-                return 404, {"detail": self.gossip}
+                return 404, {"detail": self.received_text}
 
     def _keep_config(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
         # Under keys of its own making too: what differs from the spec is named in the status.
-        extra = {**config.get("params", {}).get("extra", {}), self.gossip: self.gossip}
+        extra = {**config.get("params", {}).get("extra", {}), self.received_text: self.received_text}
         kept = {**config, "params": {**config.get("params", {}), "extra": extra}}
-        self.configs[name] = {**kept, "id": "eval-config-1", "description": self.gossip}
+        self.configs[name] = {**kept, "id": "eval-config-1", "description": self.received_text}
         return self.configs[name]
 
     def _submit(self, body: dict[str, Any]) -> Reply:
         fate = body["target"]["model"]["api_endpoint"]["model_id"]
         match fate:
             case "refused":
-                return 422, {"detail": [{"loc": ["body", self.gossip], "msg": self.gossip}]}
+                return 422, {"detail": [{"loc": ["body", self.received_text], "msg": self.received_text}]}
             case "broken":
-                return 500, f"<html>Traceback: {self.gossip}</html>"
+                return 500, f"<html>Traceback: {self.received_text}</html>"
             case "unauthorized":
-                return 401, {"detail": self.gossip}
+                return 401, {"detail": self.received_text}
             case "malformed":
-                return 201, {"id": {self.gossip: self.gossip}}
+                return 201, {"id": {self.received_text: self.received_text}}
             case _:
                 return 201, self._take(body)
 
@@ -80,16 +80,16 @@ class EchoingEvaluator(LoopbackServer):
 
     def _look(self, job: dict[str, Any]) -> dict[str, Any]:
         failed = job["target"]["model"]["api_endpoint"]["model_id"] == "failing"
-        details = {"message": f"model says: {self.gossip}", "progress": 100.0}
+        details = {"message": f"model says: {self.received_text}", "progress": 100.0}
         return {**job, "status": "failed" if failed else "completed", "status_details": details}
 
     def _results(self, job: dict[str, Any]) -> Reply:
         if job["target"]["model"]["api_endpoint"]["model_id"] == "unreadable":
-            return 200, {"job": self.gossip, "tasks": self.gossip}
+            return 200, {"job": self.received_text, "tasks": self.received_text}
         fate = job["target"]["model"]["api_endpoint"]["model_id"]
-        name = self.gossip if fate == "named" else "em"
+        name = self.received_text if fate == "named" else "em"
         scores = {"scores": {name: {"value": 0.5}}}
-        task = {"metrics": {name: scores}, "data": {"samples": [{"output_text": self.gossip}]}}
+        task = {"metrics": {name: scores}, "data": {"samples": [{"output_text": self.received_text}]}}
         return 200, {"job": job["id"], "tasks": {name: task}, "groups": {}}
 
     @override
@@ -97,9 +97,9 @@ class EchoingEvaluator(LoopbackServer):
         echoing_evaluator = self
 
         class Handler(QuietHandler):
-            def tell(self) -> None:
+            def answer_request(self) -> None:
                 sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                echoing_evaluator.heard += [sent.decode()] if sent else []
+                echoing_evaluator.received += [sent.decode()] if sent else []
                 path = self.path.partition("?")[0]
                 code, answer = echoing_evaluator.answer(
                     self.command, path, json.loads(sent) if sent else None
@@ -110,6 +110,6 @@ class EchoingEvaluator(LoopbackServer):
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = tell  # noqa: N815 - http.server's names
+            do_GET = do_POST = do_PATCH = do_DELETE = answer_request  # noqa: N815 - http.server's names
 
         return Handler

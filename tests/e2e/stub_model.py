@@ -19,20 +19,20 @@ class StubModel(LoopbackServer):
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.authorizations: list[str | None] = []
-        self._may_speak = threading.Event()
-        self._may_speak.set()
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         super().__init__()
         self.url += "/v1"
 
-    def hush(self) -> None:
-        self._may_speak.clear()
+    def stop_answering(self) -> None:
+        self._may_answer.clear()
 
-    def speak(self) -> None:
-        self._may_speak.set()
+    def answer_again(self) -> None:
+        self._may_answer.set()
 
     @override
     def release(self) -> None:
-        self.speak()
+        self.answer_again()
 
     @override
     def handler(self) -> type[QuietHandler]:
@@ -43,7 +43,7 @@ class StubModel(LoopbackServer):
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 stub_model.requests.append(request)
                 stub_model.authorizations.append(self.headers.get("Authorization"))
-                stub_model._may_speak.wait()
+                stub_model._may_answer.wait()
                 text = ANSWERS.get(request["messages"][-1]["content"], "?")
                 choice = {
                     "index": 0,

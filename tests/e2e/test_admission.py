@@ -32,8 +32,10 @@ def queued(scenario: Scenario) -> dict[str, int]:
     }
 
 
-def test_the_limit_of_running_jobs_holds_across_a_restart(stack: OperatorStack, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_the_limit_of_running_jobs_holds_across_a_restart(
+    stack: OperatorStack, pausable_model: StubModel
+) -> None:
+    pausable_model.stop_answering()
     stack.start_evaluator()
     operator = stack.start_operator(LIMITED)
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
@@ -58,7 +60,7 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(stack: OperatorStack, 
     eventually(lambda: "urgent" in queued(scenario), "the new one waits too")
     assert len(scenario.remote_jobs()) == LIMIT, "those that ran before the restart count"
 
-    outspoken.speak()
+    pausable_model.answer_again()
     for name in [*names, "urgent"]:
         scenario.until_phase(name, "Succeeded")
 
@@ -72,9 +74,9 @@ def test_the_limit_of_running_jobs_holds_across_a_restart(stack: OperatorStack, 
 
 
 def test_a_deleted_and_a_suspended_job_give_up_their_slots(
-    stack: OperatorStack, outspoken: StubModel
+    stack: OperatorStack, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     stack.start_evaluator()
     stack.start_operator({"NEMO_MAX_RUNNING_JOBS": "1"})
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)

@@ -41,15 +41,17 @@ def test_a_new_value_of_the_annotation_runs_the_job_once_more(scenario: Scenario
         assert json.loads(kept["data"][reference["key"]])["job"] == status["jobId"]
 
 
-def test_a_running_job_is_not_joined_by_another_attempt(scenario: Scenario, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_a_running_job_is_not_joined_by_another_attempt(
+    scenario: Scenario, pausable_model: StubModel
+) -> None:
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("busy"))
     scenario.until_phase("busy", "Running")
 
     ask_again(scenario, "busy", "one")
     scenario.kubectl("label", JOB, "busy", "look=again")
     assert len(scenario.remote_jobs("busy")) == 1
-    outspoken.speak()
+    pausable_model.answer_again()
 
     until_attempt(scenario, "busy", 2)
     status = scenario.until_phase("busy", "Succeeded")
@@ -57,9 +59,9 @@ def test_a_running_job_is_not_joined_by_another_attempt(scenario: Scenario, outs
 
 
 def test_a_vanished_job_says_how_to_run_it_again_and_that_works(
-    scenario: Scenario, outspoken: StubModel
+    scenario: Scenario, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("vanished"))
     job_id = scenario.until_phase("vanished", "Running")["jobId"]
     url = f"{scenario.evaluator_url}/v1/evaluation/jobs/{job_id}"
@@ -70,7 +72,7 @@ def test_a_vanished_job_says_how_to_run_it_again_and_that_works(
         f"kubectl annotate --overwrite -n {scenario.namespace} nemoevaljob vanished {RERUN}="
         in lost["message"]
     )
-    outspoken.speak()
+    pausable_model.answer_again()
 
     ask_again(scenario, "vanished", "one")
 

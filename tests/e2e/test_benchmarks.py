@@ -126,9 +126,9 @@ def test_a_job_may_come_long_before_its_benchmark(scenario: Scenario) -> None:
 
 
 def test_results_hold_the_config_that_was_submitted_though_the_benchmark_was_edited_since(
-    scenario: Scenario, outspoken: StubModel
+    scenario: Scenario, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     submitted = benchmark()
     submitted["spec"]["config"]["params"]["extra"] = {"hf_token": "hf_plain-text"}
     scenario.apply(submitted, model_job("measured"))
@@ -137,7 +137,7 @@ def test_results_hold_the_config_that_was_submitted_though_the_benchmark_was_edi
 
     scenario.patch(BENCHMARK, "qa", {"spec": {"config": {"params": {"parallelism": 1}}}})
     eventually(lambda: scenario.status(BENCHMARK, "qa")["observedGeneration"] == 2, "edit observed")
-    outspoken.speak()
+    pausable_model.answer_again()
     status = scenario.until_phase("measured", "Succeeded")
 
     assert status["benchmark"] == {key: recorded[key] for key in ("name", "generation", "hash")}

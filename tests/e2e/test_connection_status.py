@@ -29,7 +29,7 @@ def in_conflict(scenario: Scenario, name: str) -> bool:
     return "DefaultConflict" in scenario.conditions(CONNECTION, name)
 
 
-def in_peace(scenario: Scenario, name: str) -> bool:
+def without_conflict(scenario: Scenario, name: str) -> bool:
     return not in_conflict(scenario, name)
 
 
@@ -50,7 +50,7 @@ def test_credentials_come_from_secrets_and_a_new_one_lets_us_in(
         missing = scenario.until_reason(CONNECTION, "door", "ConnectionNotReady")
         assert f"there is no Secret {namespace}/door with text under the key" in missing["message"]
         assert scenario.until_reason(BENCHMARK, "rows", "ConnectionNotReady")
-        assert door.heard == []
+        assert door.received == []
 
         scenario.apply(secret("door", token="wrong-token", tenant="tenant-value\n"))
         scenario.until_reason(CONNECTION, "door", "Unauthorized")
@@ -155,7 +155,7 @@ def test_of_two_defaults_the_oldest_is_used_and_both_say_so(
 
     scenario.patch(CONNECTION, "b-oldest", {"spec": {"default": False}})
     for name in ("a-later", "b-oldest"):
-        eventually(partial(in_peace, scenario, name), f"{name} in peace")
+        eventually(partial(without_conflict, scenario, name), f"{name} in peace")
     eventually(
         lambda: scenario.status(BENCHMARK, "rows")["evaluator"]["connection"] == f"{namespace}/a-later",
         "the benchmark follows the default",
@@ -171,9 +171,9 @@ def test_statuses_are_not_written_again_and_again(
         scenario.apply(connection("fine", evaluator_url), connection("failing", failing.url))
         scenario.until_reason(CONNECTION, "fine", "Reachable")
         scenario.until_reason(CONNECTION, "failing", "ServerError")
-        eventually(lambda: len(failing.heard) >= 2, "probed")
+        eventually(lambda: len(failing.received) >= 2, "probed")
         before = _versions(scenario)
-        eventually(lambda: len(failing.heard) >= 5, "probed again and again")
+        eventually(lambda: len(failing.received) >= 5, "probed again and again")
     assert _versions(scenario) == before
 
 

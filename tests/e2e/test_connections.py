@@ -124,7 +124,7 @@ def test_a_dead_evaluator_holds_up_no_job_of_another_and_is_not_stormed(
         # 1, 2, 4 and then 8 s apart at most: whoever waits, one knocks.
         eventually(lambda: time.monotonic() - begun > 6, "six seconds")
         assert dead.posted == []
-        assert len([one for one in dead.heard if one.at > begun]) < 8
+        assert len([one for one in dead.received if one.at > begun]) < 8
 
         dead.behind = evaluator_url
         for name in names:
@@ -134,10 +134,10 @@ def test_a_dead_evaluator_holds_up_no_job_of_another_and_is_not_stormed(
 
 
 def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go_elsewhere(
-    cluster: Cluster, namespace: str, evaluator_url: str, start: Start, outspoken: StubModel
+    cluster: Cluster, namespace: str, evaluator_url: str, start: Start, pausable_model: StubModel
 ) -> None:
     scenario = Scenario(cluster, namespace, evaluator_url)
-    outspoken.hush()
+    pausable_model.stop_answering()
     with AuthProxy(evaluator_url) as first, AuthProxy(evaluator_url) as second:
         operator = start()
         scenario.apply(connection("main", first.url, default=True), benchmark(), model_job("staying"))
@@ -155,10 +155,10 @@ def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go
 
         start()
         scenario.until_reason(JOB, "staying", "EvaluatorChanged")
-        asked = [one.path for one in second.heard if "/jobs/" in one.path or one.method == "POST"]
+        asked = [one.path for one in second.received if "/jobs/" in one.path or one.method == "POST"]
         assert [path for path in asked if not path.endswith("/configs")] == []
 
-        outspoken.speak()
+        pausable_model.answer_again()
         scenario.patch(CONNECTION, "main", {"spec": {"url": first.url}})
         scenario.until_phase("staying", "Succeeded")
     assert len(scenario.remote_jobs("staying")) == 1

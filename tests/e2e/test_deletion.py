@@ -18,9 +18,9 @@ from tests.e2e.stub_model import StubModel
 
 
 def test_a_job_whose_secret_and_benchmark_are_gone_is_cancelled_all_the_same(
-    scenario: Scenario, outspoken: StubModel
+    scenario: Scenario, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"token": "x"}}
     values = [{"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "config.params.extra.hf_token"}]
     scenario.apply(secret, benchmark(), model_job("bereft", valuesFrom=values))
@@ -35,10 +35,10 @@ def test_a_job_whose_secret_and_benchmark_are_gone_is_cancelled_all_the_same(
 
 
 def test_an_object_that_cannot_be_read_is_let_go_with_its_remote_job_cancelled(
-    scenario: Scenario, outspoken: StubModel
+    scenario: Scenario, pausable_model: StubModel
 ) -> None:
     """As after a downgrade: the API server let it in, the operator makes no sense of it."""
-    outspoken.hush()
+    pausable_model.stop_answering()
     unreadable = model_job("unreadable")
     del unreadable["spec"]["model"]
     unreadable["spec"]["target"] = {"type": "model", "model": 5}
@@ -76,9 +76,9 @@ def submit(scenario: Scenario, name: str) -> str:
 
 
 def test_a_benchmark_waits_for_the_jobs_that_run_with_its_config_and_counts_them(
-    scenario: Scenario, outspoken: StubModel
+    scenario: Scenario, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("first"), model_job("second"))
     scenario.until_phase("first", "Running")
     scenario.until_phase("second", "Running")
@@ -88,7 +88,7 @@ def test_a_benchmark_waits_for_the_jobs_that_run_with_its_config_and_counts_them
     status = scenario.until_reason(BENCHMARK, "qa", "ConfigInUse")
     assert "2 running jobs: first, second" in status["message"]
     assert scenario.remote_config("qa") is not None
-    outspoken.speak()
+    pausable_model.answer_again()
     scenario.until_phase("first", "Succeeded")
     scenario.until_phase("second", "Succeeded")
     scenario.until_gone(BENCHMARK, "qa")

@@ -129,14 +129,14 @@ def test_an_operator_killed_between_submission_and_answer_adopts_the_job(
 
 
 def test_an_operator_killed_while_a_job_runs_goes_on_following_it(
-    faulty: Scenario, start: StartOperator, outspoken: StubModel
+    faulty: Scenario, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     operator = start(faulty.evaluator_url)
     faulty.apply(benchmark(), model_job("followed"))
     faulty.until_phase("followed", "Running")
     operator.kill()
-    outspoken.speak()
+    pausable_model.answer_again()
 
     start(faulty.evaluator_url)
 
@@ -145,9 +145,9 @@ def test_an_operator_killed_while_a_job_runs_goes_on_following_it(
 
 
 def test_deletion_while_the_submission_is_uncertain_cancels_what_was_submitted(
-    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     on_first_submission(proxy, Fault.HOLD_AFTER)
     operator = start(proxy.url)
     faulty.apply(benchmark(), model_job("doomed"))
@@ -181,9 +181,9 @@ def test_objects_wait_for_an_evaluator_that_is_not_there_and_go_on_when_it_is(
 
 
 def test_a_running_job_says_that_it_cannot_be_followed_and_then_goes_on(
-    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     start(proxy.url)
     faulty.apply(benchmark(), model_job("unseen"))
     faulty.until_phase("unseen", "Running")
@@ -192,7 +192,7 @@ def test_a_running_job_says_that_it_cannot_be_followed_and_then_goes_on(
     faulty.until_reason(JOB, "unseen", "EvaluatorUnreachable")
     assert faulty.conditions(JOB, "unseen") == {"Ready": "False", "Reconciling": "True"}
     proxy.rules = []
-    outspoken.speak()
+    pausable_model.answer_again()
 
     faulty.until_phase("unseen", "Succeeded")
 
@@ -273,9 +273,9 @@ def test_a_gateway_that_lets_nobody_in_is_asked_ever_more_rarely(
 
 
 def test_a_server_that_cannot_cancel_is_asked_to_delete(
-    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     proxy.rules = [Rule("*", "*/cancel", Fault.ERROR_BEFORE, 405)]
     start(proxy.url)
     faulty.apply(benchmark(), model_job("unstoppable"))
@@ -290,9 +290,9 @@ def test_a_server_that_cannot_cancel_is_asked_to_delete(
 
 @pytest.mark.parametrize("code", [409, 500])
 def test_a_cancellation_that_is_refused_is_shown_with_the_answer_until_it_is_accepted(
-    code: int, faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
+    code: int, faulty: Scenario, proxy: FaultProxy, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     proxy.rules = [Rule("*", "*/cancel", Fault.ERROR_BEFORE, code)]
     start(proxy.url)
     faulty.apply(benchmark(), model_job("unstoppable"))
@@ -314,9 +314,9 @@ def test_a_cancellation_that_is_refused_is_shown_with_the_answer_until_it_is_acc
 
 
 def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
-    faulty: Scenario, proxy: FaultProxy, start: StartOperator, outspoken: StubModel
+    faulty: Scenario, proxy: FaultProxy, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     start(proxy.url)
     faulty.apply(benchmark(), model_job("abandoned", cancelTimeoutSeconds=3))
     faulty.until_phase("abandoned", "Running")
@@ -330,9 +330,9 @@ def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
 
 
 def test_a_remote_job_that_vanished_is_reported_and_not_run_again(
-    faulty: Scenario, start: StartOperator, outspoken: StubModel
+    faulty: Scenario, start: StartOperator, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     start(faulty.evaluator_url)
     faulty.apply(benchmark(), model_job("vanished"))
     job_id = faulty.until_phase("vanished", "Running")["jobId"]
@@ -346,19 +346,19 @@ def test_a_remote_job_that_vanished_is_reported_and_not_run_again(
 
 @pytest.mark.parametrize("moment", ["Running", "Succeeded"])
 def test_a_job_whose_status_was_lost_is_adopted_not_run_again(
-    faulty: Scenario, start: StartOperator, outspoken: StubModel, moment: str
+    faulty: Scenario, start: StartOperator, pausable_model: StubModel, moment: str
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     start(faulty.evaluator_url)
     faulty.apply(benchmark(), model_job("forgotten"))
     faulty.until_phase("forgotten", "Running")
     if moment == "Succeeded":
-        outspoken.speak()
+        pausable_model.answer_again()
         faulty.until_phase("forgotten", "Succeeded")
 
     lost = json.dumps([{"op": "replace", "path": "/status", "value": {}}])
     faulty.kubectl("patch", JOB, "forgotten", "--subresource=status", "--type=json", "-p", lost)
-    outspoken.speak()
+    pausable_model.answer_again()
 
     status = faulty.until_phase("forgotten", "Succeeded")
     (remote,) = faulty.remote_jobs("forgotten")

@@ -72,7 +72,7 @@ def tour(
 ) -> Iterator[Tour]:
     namespace = f"test-{uuid.uuid4().hex[:10]}"
     cluster.kubectl("create", "namespace", namespace)
-    stub_model.hush()
+    stub_model.stop_answering()
     with Processes() as processes:
         stack = OperatorStack(
             cluster, namespace, processes, tmp_path_factory.mktemp("tour"), datasets, stub_model
@@ -81,7 +81,7 @@ def tour(
         lead(tour, stack)
         processes.check()
         yield tour
-    stub_model.speak()
+    stub_model.answer_again()
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 

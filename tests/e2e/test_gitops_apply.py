@@ -31,8 +31,10 @@ SERVER_SIDE = [
 CLIENT_SIDE = ("apply",)
 
 
-def test_applying_again_changes_nothing_and_starts_nothing(scenario: Scenario, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_applying_again_changes_nothing_and_starts_nothing(
+    scenario: Scenario, pausable_model: StubModel
+) -> None:
+    pausable_model.stop_answering()
     scenario.kubectl(*CLIENT_SIDE, "-f", "-", input=MANIFESTS)
     scenario.until_phase("done", "Succeeded")
     scenario.until_phase("runs", "Running")
@@ -83,10 +85,10 @@ def test_a_rerun_asked_for_in_git_is_one_attempt_however_often_it_is_applied(sce
 
 @pytest.mark.parametrize("submitted", [True, False], ids=["running", "waiting"])
 def test_a_hook_that_somebody_deletes_reads_as_failed_so_that_the_sync_ends(
-    scenario: Scenario, outspoken: StubModel, submitted: bool
+    scenario: Scenario, pausable_model: StubModel, submitted: bool
 ) -> None:
     """Argo CD holds it until it reads as ended; it would wait for a hook that is gone for all others."""
-    outspoken.hush()
+    pausable_model.stop_answering()
     hook = model_job("gate", of="qa" if submitted else "nowhere")
     hook["metadata"]["finalizers"] = [HOOK_FINALIZER]
     scenario.apply(benchmark(), hook)

@@ -72,7 +72,7 @@ def test_a_tenant_has_no_secret_read_that_its_owner_did_not_release(
         status = scenario.until_reason(CONNECTION, "thief", "ConnectionNotReady")
         assert status["message"].startswith(f"spec.auth.bearerToken: Secret {namespace}/payroll is not read")
         scenario.until_phase("honest", "Succeeded")
-        sent = [one.body + json.dumps(one.headers) for one in door.heard]
+        sent = [one.body + json.dumps(one.headers) for one in door.received]
         assert sum(CANARY in text for text in sent) == 1, "the released Secret, in the honest job"
 
         scenario.kubectl("label", "secret", "payroll", f"{LABEL}=true")
@@ -118,4 +118,4 @@ def test_a_tenant_has_no_host_called_that_the_administrator_does_not_allow(
             assert status["message"].startswith(problem)
             assert CANARY not in json.dumps(status)
         scenario.until_phase("honest", "Succeeded")
-        assert all("evil.test" not in one.body and CANARY not in one.body for one in door.heard)
+        assert all("evil.test" not in one.body and CANARY not in one.body for one in door.received)

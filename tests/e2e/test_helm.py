@@ -198,7 +198,7 @@ def everything_of_the_release(scenario: Scenario) -> str:
 
 
 def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
-    release: Helm, scenario: Scenario, outspoken: StubModel, tmp_path: Path
+    release: Helm, scenario: Scenario, pausable_model: StubModel, tmp_path: Path
 ) -> None:
     release.install()
     scenario.apply(operators_pod(scenario))
@@ -207,7 +207,7 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         start(processes, scenario, tmp_path / "first", account)
         scenario.apply(data_benchmark(), data_job("done"), benchmark())
         scenario.until_phase("done", "Succeeded")
-        outspoken.hush()
+        pausable_model.stop_answering()
         scenario.apply(model_job("running"))
         remote = scenario.until_phase("running", "Running")["jobId"]
         assert scenario.finalizers(JOB, "running") == scenario.finalizers(BENCHMARK, "qa") == [FINALIZER]
@@ -234,7 +234,7 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         # Whoever installs it again goes on where the other stopped.
         start(processes, scenario, tmp_path / "second", scenario.cluster.kubeconfig)
         eventually(lambda: scenario.finalizers(JOB, "running") == [FINALIZER], "it is held again")
-        outspoken.speak()
+        pausable_model.answer_again()
         assert scenario.until_phase("running", "Succeeded")["jobId"] == remote
         assert [found["id"] for found in scenario.remote_jobs("running")] == [remote]
 

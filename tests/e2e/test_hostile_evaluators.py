@@ -134,11 +134,11 @@ def test_a_deletion_ends_whatever_has_become_of_its_connection(
     namespace: str,
     evaluator_url: str,
     start: StartOperator,
-    outspoken: StubModel,
+    pausable_model: StubModel,
     become: str,
 ) -> None:
     scenario = Scenario(cluster, namespace, evaluator_url)
-    outspoken.hush()
+    pausable_model.stop_answering()
     with AuthProxy(evaluator_url) as door:
         start()
         scenario.apply(

@@ -11,21 +11,21 @@ from tests.e2e.stub_model import StubModel
 
 
 def test_a_run_goes_on_at_another_address_of_its_evaluator(
-    stack: OperatorStack, outspoken: StubModel
+    stack: OperatorStack, pausable_model: StubModel
 ) -> None:
-    scenario, operator = running(stack, outspoken)
+    scenario, operator = running(stack, pausable_model)
     with FaultProxy(stack.evaluator_url) as same:
         stack.kill(operator)
         stack.start_operator(evaluator_url=same.url)
-        outspoken.speak()
+        pausable_model.answer_again()
         scenario.until_phase("moved", "Succeeded", seconds=60)
     assert len(scenario.remote_jobs()) == 1
 
 
 def test_a_run_that_another_evaluator_does_not_know_is_not_started_there_and_keeps_its_result(
-    stack: OperatorStack, outspoken: StubModel, tmp_path: Path
+    stack: OperatorStack, pausable_model: StubModel, tmp_path: Path
 ) -> None:
-    scenario, operator = running(stack, outspoken)
+    scenario, operator = running(stack, pausable_model)
     other = start_evaluator(stack.processes, tmp_path / "other", datasets=tmp_path)
     stack.kill(operator)
     operator = stack.start_operator(evaluator_url=other)
@@ -35,7 +35,7 @@ def test_a_run_that_another_evaluator_does_not_know_is_not_started_there_and_kee
     assert scenario.conditions(JOB, "moved") == {"Ready": "False", "Stalled": "True"}
     assert stack.evaluator_url in status["message"]
     assert other in status["message"]
-    outspoken.speak()
+    pausable_model.answer_again()
     eventually(lambda: scenario.remote_jobs()[0]["status"] == "completed", "the remote job has ended")
     stack.kill(operator)
     stack.start_operator()
@@ -49,7 +49,7 @@ def running(stack: OperatorStack, model: StubModel) -> tuple[Scenario, Child]:
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     stack.start_evaluator()
     operator = stack.start_operator()
-    model.hush()
+    model.stop_answering()
     scenario.apply(benchmark(), model_job("moved"))
     scenario.until_phase("moved", "Running", seconds=90)
     return scenario, operator

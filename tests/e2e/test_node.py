@@ -177,14 +177,14 @@ def test_a_killed_leader_is_followed_by_the_standby_and_restarted(
 ) -> None:
     leader = release.leader()
     before = release.restarts(leader)
-    stub_model.hush()
+    stub_model.stop_answering()
     scenario.apply(model_job("survivor"))
     scenario.until_phase("survivor", "Running")
 
     release.node.signal(release.namespace, leader, "KILL")
 
     release.another_leads(leader)
-    stub_model.speak()
+    stub_model.answer_again()
     scenario.until_phase("survivor", "Succeeded", seconds=60)
     assert len(scenario.remote_jobs("survivor")) == 1
     eventually(lambda: release.restarts(leader) == before + 1, f"{leader} restarted", seconds=60)
@@ -244,7 +244,7 @@ def test_a_release_that_is_rolled_back_goes_on(release: Release, scenario: Scena
 def test_an_uninstalled_release_says_what_it_left_and_adopts_it_when_it_is_back(
     release: Release, scenario: Scenario, stub_model: StubModel
 ) -> None:
-    stub_model.hush()
+    stub_model.stop_answering()
     scenario.apply(model_job("adopted"))
     remote = scenario.until_phase("adopted", "Running")["jobId"]
 
@@ -254,7 +254,7 @@ def test_an_uninstalled_release_says_what_it_left_and_adopts_it_when_it_is_back(
     assert release.pods() == []
     assert scenario.finalizers(JOB, "adopted") == []
     release.install("--set", "replicas=2")
-    stub_model.speak()
+    stub_model.answer_again()
     status = scenario.until_phase("adopted", "Succeeded", seconds=60)
     assert status["jobId"] == remote
     assert len(scenario.remote_jobs("adopted")) == 1

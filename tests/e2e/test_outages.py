@@ -24,18 +24,18 @@ POST_SECONDS = 6
 
 
 def test_a_job_lost_to_a_restart_of_the_evaluator_is_retried_as_its_limit_allows(
-    stack: OperatorStack, outspoken: StubModel
+    stack: OperatorStack, pausable_model: StubModel
 ) -> None:
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     evaluator = stack.start_evaluator()
     stack.start_operator()
-    outspoken.hush()
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("retried", backoffLimit=1), model_job("given-up"))
     scenario.until_phase("retried", "Running", seconds=90)
     scenario.until_phase("given-up", "Running")
 
     stack.kill(evaluator)
-    outspoken.speak()
+    pausable_model.answer_again()
     stack.start_evaluator()
 
     scenario.until_phase("given-up", "Failed")
@@ -70,13 +70,13 @@ def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(s
 
 
 def test_an_evaluator_that_answers_nothing_holds_up_no_deletion(
-    stack: OperatorStack, outspoken: StubModel
+    stack: OperatorStack, pausable_model: StubModel
 ) -> None:
     """Many at once: were each to find out by itself, the last ones would wait for all the others."""
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     evaluator = stack.start_evaluator()
     stack.start_operator({"NEMO_WORKERS": "2"})
-    outspoken.hush()
+    pausable_model.stop_answering()
     names = [f"stuck-{number}" for number in range(8)]
     scenario.apply(benchmark(), *(model_job(name, cancelTimeoutSeconds=20) for name in names))
     # The evaluator runs some of them at a time; the others wait there, and have to be cancelled too.
@@ -98,12 +98,12 @@ def test_an_evaluator_that_answers_nothing_holds_up_no_deletion(
 
 
 def test_a_namespace_goes_with_all_that_runs_in_it(
-    stack: OperatorStack, controllers: None, outspoken: StubModel
+    stack: OperatorStack, controllers: None, pausable_model: StubModel
 ) -> None:
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     stack.start_evaluator()
     stack.start_operator()
-    outspoken.hush()
+    pausable_model.stop_answering()
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hub"}, "stringData": {"token": "x"}}
     values = [{"secretKeyRef": {"name": "hub", "key": "token"}, "targetPath": "params.extra.hf_token"}]
     scenario.apply(secret, benchmark(valuesFrom=values), model_job("one"), model_job("two"))

@@ -100,7 +100,7 @@ def job(name: str, **spec: Any) -> Feature:
     return Feature(lambda: [inline(name, **spec)], lambda stage: stage.succeeded(name))
 
 
-def nobodys(name: str) -> Feature:
+def unreachable_connection(name: str) -> Feature:
     """That nobody answers at a connection is told too."""
     manifest = connection(name, "http://evaluator.invalid")
     return Feature(lambda: [manifest], lambda stage: stage.scenario.reason("nec", name) is not None)
@@ -132,14 +132,14 @@ FEATURES: dict[Permission, Feature] = {
     ("nemoevaljobs", "delete"): Feature(
         lambda: [inline("j-ttl", ttlSecondsAfterFinished=0)], lambda stage: stage.gone(JOB, "j-ttl")
     ),
-    ("nemoevaluatorconnections", "get"): nobodys("c-get"),
-    ("nemoevaluatorconnections", "list"): nobodys("c-list"),
-    ("nemoevaluatorconnections", "watch"): replace(nobodys("c-watch"), later=True),
+    ("nemoevaluatorconnections", "get"): unreachable_connection("c-get"),
+    ("nemoevaluatorconnections", "list"): unreachable_connection("c-list"),
+    ("nemoevaluatorconnections", "watch"): replace(unreachable_connection("c-watch"), later=True),
     ("nemoevaluatorconnections", "patch"): Feature(
         lambda: [connection("c-patch", "http://evaluator.invalid")],
         lambda stage: bool(stage.scenario.finalizers("nec", "c-patch")),
     ),
-    ("nemoevaluatorconnections/status", "patch"): nobodys("c-status"),
+    ("nemoevaluatorconnections/status", "patch"): unreachable_connection("c-status"),
     ("configmaps", "create"): job("j-results"),
     ("configmaps", "get"): Feature(
         lambda: [named("j-taken-results", "ConfigMap", data={"mine": "yes"}), inline("j-taken")],
@@ -222,7 +222,7 @@ def operating(
 
 @pytest.mark.parametrize("mode", ["all namespaces", "one namespace"])
 def test_the_chart_allows_every_feature_and_no_more(
-    mode: str, cluster: Cluster, namespace: str, evaluator_url: str, outspoken: StubModel, tmp_path: Path
+    mode: str, cluster: Cluster, namespace: str, evaluator_url: str, pausable_model: StubModel, tmp_path: Path
 ) -> None:
     scenario = Scenario(cluster, namespace, evaluator_url)
     installation = for_one_namespace(namespace) if mode == "one namespace" else as_install_yaml()
@@ -234,7 +234,7 @@ def test_the_chart_allows_every_feature_and_no_more(
         scenario.apply(*(manifest for feature in FEATURES.values() for manifest in feature.applied()))
         for permission, feature in FEATURES.items():
             eventually(partial(feature.works, stage), f"what {permission} is for")
-        outspoken.hush()
+        pausable_model.stop_answering()
         scenario.apply(benchmark(), model_job("cancelled"), model_job("deleted"))
         scenario.until_phase("cancelled", "Running")
         scenario.until_phase("deleted", "Running")

@@ -50,17 +50,17 @@ def odd_evaluator(
 
 
 @pytest.fixture
-def odd_world(cluster: Cluster, odd_evaluator: str, namespace: str, outspoken: StubModel) -> Scenario:
+def odd_world(cluster: Cluster, odd_evaluator: str, namespace: str, pausable_model: StubModel) -> Scenario:
     return Scenario(cluster, namespace, odd_evaluator)
 
 
-def test_jobs_run_end_and_are_cancelled(quirk: Quirk, odd_world: Scenario, outspoken: StubModel) -> None:
+def test_jobs_run_end_and_are_cancelled(quirk: Quirk, odd_world: Scenario, pausable_model: StubModel) -> None:
     scenario = odd_world
     scenario.apply(benchmark(), data_benchmark(), data_job("scored"))
     assert scenario.until_phase("scored", "Succeeded")["score"] == "exact=0.5"
     assert scenario.results("scored")["tasks"]
 
-    outspoken.hush()
+    pausable_model.stop_answering()
     scenario.apply(model_job("cancelled"), model_job("deleted"))
     for name in ("cancelled", "deleted"):
         scenario.until_phase(name, "Running")

@@ -69,9 +69,9 @@ def since(scenario: Scenario) -> str | None:
 
 
 def test_what_the_evaluator_reports_of_a_job_is_shown_whatever_it_is(
-    stack: OperatorStack, proxy: FaultProxy, outspoken: StubModel
+    stack: OperatorStack, proxy: FaultProxy, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     answers = Answers(body={"status": "pending"})
     proxy.instead = answers.instead
@@ -97,7 +97,7 @@ def test_what_the_evaluator_reports_of_a_job_is_shown_whatever_it_is(
         eventually(partial(has_events, scenario, number), "one event")
 
     answers.body = None
-    outspoken.speak()
+    pausable_model.answer_again()
     scenario.until_phase("run", "Succeeded")
     assert unclear_events(scenario) == len(UNCLEAR), "one event each time"
     assert len(scenario.remote_jobs("run")) == 1

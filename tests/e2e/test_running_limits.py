@@ -47,9 +47,9 @@ def hold_by_a_finalizer(tenant: Scenario, name: str) -> None:
 @pytest.mark.parametrize("let_go", [strip_finalizer, delete_orphan, hold_by_a_finalizer])
 @pytest.mark.parametrize("restart", [False, True], ids=["same operator", "after a restart"])
 def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
-    let_go: Callable[[Scenario, str], None], restart: bool, stack: OperatorStack, outspoken: StubModel
+    let_go: Callable[[Scenario, str], None], restart: bool, stack: OperatorStack, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     stack.start_evaluator()
     operator = stack.start_operator(LIMITED)
     tenant = tenant_of(stack)
@@ -73,7 +73,7 @@ def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
         until_queued(tenant, "third")
 
     assert [job["custom_fields"]["k8s-name"] for job in tenant.remote_jobs()] == ["first"]
-    outspoken.speak()
+    pausable_model.answer_again()
     tenant.until_phase("second", "Succeeded")
     assert most_at_once(tenant) == 1
     if let_go is hold_by_a_finalizer:
@@ -81,9 +81,9 @@ def test_a_job_without_its_object_keeps_its_slot_until_it_has_ended(
 
 
 def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(
-    stack: OperatorStack, outspoken: StubModel
+    stack: OperatorStack, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     stack.start_evaluator()
     stack.start_operator(LIMITED)
     tenant = tenant_of(stack)
@@ -94,15 +94,15 @@ def test_a_name_used_again_does_not_free_the_slot_of_the_first_one(
     until_queued(tenant, "again")
 
     assert len(tenant.remote_jobs()) == 1
-    outspoken.speak()
+    pausable_model.answer_again()
     tenant.until_phase("again", "Succeeded")
     assert most_at_once(tenant) == 1
 
 
 def test_a_connection_to_the_administrators_url_shares_its_limit(
-    stack: OperatorStack, outspoken: StubModel
+    stack: OperatorStack, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     stack.start_evaluator()
     operator = stack.start_operator(LIMITED)
     tenant = tenant_of(stack)
@@ -127,7 +127,7 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(
     until_queued(tenant, "fifth")
 
     assert [job["custom_fields"]["k8s-name"] for job in tenant.remote_jobs()] == ["first"]
-    outspoken.speak()
+    pausable_model.answer_again()
     for name in ("first", "second", "third", "fourth", "fifth"):
         tenant.until_phase(name, "Succeeded")
     assert most_at_once(tenant) == 1
@@ -135,9 +135,9 @@ def test_a_connection_to_the_administrators_url_shares_its_limit(
 
 @pytest.mark.parametrize("broken", ["url", "credentials"])
 def test_a_connection_that_is_broken_while_its_job_runs_keeps_no_slot_when_the_job_has_ended(
-    broken: str, stack: OperatorStack, outspoken: StubModel
+    broken: str, stack: OperatorStack, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     stack.start_evaluator()
     stack.start_operator(LIMITED)
     tenant = tenant_of(stack)
@@ -153,7 +153,7 @@ def test_a_connection_that_is_broken_while_its_job_runs_keeps_no_slot_when_the_j
     tenant.apply(model_job("second"))
     until_queued(tenant, "second")
 
-    outspoken.speak()
+    pausable_model.answer_again()
 
     tenant.until_phase("second", "Succeeded", seconds=180)
     assert tenant.status(JOB, "first")["phase"] != "Succeeded", "it cannot be asked for at its connection"

@@ -95,7 +95,7 @@ def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
         scenario.apply(*jobs)
         for name, reason in FATES.items():
             scenario.until_reason(JOB, name, reason, seconds=60)
-        assert all(value in echoing_evaluator.gossip for value in CANARIES), "it knows them all"
+        assert all(value in echoing_evaluator.received_text for value in CANARIES), "it knows them all"
 
     found = json.loads(scenario.kubectl("get", "nemoevaljobs,nemobenchmarks,configmaps,events", "-o", "json"))
     for thing in found["items"]:

@@ -61,7 +61,7 @@ def test_loopback_is_refused_unless_the_administrator_allows_it(
         for name in ("address", "name"):
             status = scenario.until_reason(CONNECTION, name, "AddressForbidden")
             assert "loopback" in status["message"]
-        assert door.heard == []
+        assert door.received == []
 
 
 def test_no_field_leads_to_a_secret_of_another_namespace(
@@ -83,7 +83,7 @@ def test_no_field_leads_to_a_secret_of_another_namespace(
         assert f"Secret {namespace}/door" in status["message"]
         status = scenario.until_reason(CONNECTION, "thief", "ConnectionNotReady")
         assert f"Secret {namespace}/door" in status["message"]
-        assert all(CANARY not in str(heard) for heard in door.heard)
+        assert all(CANARY not in str(request) for request in door.received)
 
 
 def test_a_foreign_connection_lends_nobody_its_credentials(
@@ -100,7 +100,7 @@ def test_a_foreign_connection_lends_nobody_its_credentials(
         start(NEMO_ALLOW_LOOPBACK_CONNECTIONS="true")
         scenario.apply(data_benchmark(evaluatorRef={"name": "door", "namespace": elsewhere}))
         scenario.until_reason(BENCHMARK, "rows", "ConnectionNotAllowed")
-        assert door.heard == []
+        assert door.received == []
 
 
 def test_a_redirect_takes_credentials_nowhere(
@@ -125,8 +125,8 @@ def test_a_redirect_takes_credentials_nowhere(
         assert "redirects are not followed" in status["message"]
         scenario.until_reason(BENCHMARK, "rows", "NotAnEvaluator")
         assert scenario.conditions(BENCHMARK, "rows") == {"Ready": "False", "Stalled": "True"}
-        assert {heard.headers["authorization"] for heard in door.heard} == {f"Bearer {CANARY}"}
-        assert other.heard == []
+        assert {request.headers["authorization"] for request in door.received} == {f"Bearer {CANARY}"}
+        assert other.received == []
 
 
 def test_mapped_namespaces_are_kept_to(
@@ -162,7 +162,7 @@ def test_look_ups_that_a_tenant_forges_are_answered_by_a_few_sweeps(
         uids = {name: (attacker.get(JOB, name) or {})["metadata"]["uid"] for name in names}
         for name in names:
             attacker.until_phase(name, "Suspended")
-        before = len(door.heard)
+        before = len(door.received)
 
         forged = [data_job(name, suspend=False) for name in names]
         for manifest in forged:
@@ -174,9 +174,9 @@ def test_look_ups_that_a_tenant_forges_are_answered_by_a_few_sweeps(
         assert len(attacker.remote_jobs()) == len(names)
 
     look_ups = [
-        heard
-        for heard in door.heard[before:]
-        if heard.method == "GET" and "created_at%5D" in heard.path and "status" not in heard.path
+        request
+        for request in door.received[before:]
+        if request.method == "GET" and "created_at%5D" in request.path and "status" not in request.path
     ]
     assert look_ups, "they were looked for"
     assert len(look_ups) < len(names), "each of them twice, if each looked by itself"

@@ -83,9 +83,9 @@ def test_what_runs_is_cancelled_in_whatever_order_its_objects_are_deleted(
     scenario: Scenario,
     door: AuthProxy,
     start: Start,
-    outspoken: StubModel,
+    pausable_model: StubModel,
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     start()
     run_a_job(scenario, door, default=default)
 
@@ -96,9 +96,9 @@ def test_what_runs_is_cancelled_in_whatever_order_its_objects_are_deleted(
 
 @pytest.mark.usefixtures("controllers")
 def test_a_namespace_that_is_deleted_cancels_what_runs_in_it(
-    cluster: Cluster, scenario: Scenario, door: AuthProxy, start: Start, outspoken: StubModel
+    cluster: Cluster, scenario: Scenario, door: AuthProxy, start: Start, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     team = Scenario(cluster, f"{scenario.namespace}-team", scenario.evaluator_url)
     cluster.kubectl("create", "namespace", team.namespace)
     start(team.namespace)
@@ -110,9 +110,9 @@ def test_a_namespace_that_is_deleted_cancels_what_runs_in_it(
 
 
 def test_a_connection_that_is_deleted_counts_what_needs_it_and_takes_no_more(
-    scenario: Scenario, door: AuthProxy, start: Start, outspoken: StubModel
+    scenario: Scenario, door: AuthProxy, start: Start, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     start()
     run_a_job(scenario, door, default=False)
 
@@ -121,7 +121,7 @@ def test_a_connection_that_is_deleted_counts_what_needs_it_and_takes_no_more(
     message = eventually(lambda: condition(scenario, "ConnectionInUse"), "the connection says who needs it")
     assert "1 NemoEvalJob and 1 NemoBenchmark still need it" in message
     scenario.until_reason(BENCHMARK, "qa", "ConnectionTerminating")
-    outspoken.speak()
+    pausable_model.answer_again()
     scenario.until_phase("run", "Succeeded")
     remove(scenario, BENCHMARK)
     scenario.until_gone(CONNECTION, "own", seconds=SECONDS)
@@ -135,9 +135,9 @@ def condition(scenario: Scenario, kind: str) -> str:
 
 
 def test_an_operator_that_starts_in_the_middle_cancels_what_runs(
-    scenario: Scenario, door: AuthProxy, start: Start, outspoken: StubModel
+    scenario: Scenario, door: AuthProxy, start: Start, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     first = start()
     run_a_job(scenario, door)
     remove(scenario, CONNECTION)
@@ -152,9 +152,9 @@ def test_an_operator_that_starts_in_the_middle_cancels_what_runs(
 
 
 def test_without_operator_and_secret_the_credentials_are_lost_and_the_deletion_ends_all_the_same(
-    scenario: Scenario, door: AuthProxy, start: Start, outspoken: StubModel
+    scenario: Scenario, door: AuthProxy, start: Start, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     first = start()
     run_a_job(scenario, door, cancelTimeoutSeconds=5)
     start.stop(first)

@@ -85,10 +85,10 @@ def test_a_config_that_was_changed_in_the_evaluator_is_restored_before_a_job_use
 
 
 def test_results_that_were_made_beforehand_are_not_taken_for_the_operators(
-    team: Scenario, outspoken: StubModel
+    team: Scenario, pausable_model: StubModel
 ) -> None:
     """Labels, annotations and owner are copied: content and immutability tell them apart."""
-    outspoken.hush()
+    pausable_model.stop_answering()
     team.apply(benchmark(), model_job("honest"))
     job_id = team.until_phase("honest", "Running")["jobId"]
     uid = (team.get(JOB, "honest") or {})["metadata"]["uid"]
@@ -107,7 +107,7 @@ def test_results_that_were_made_beforehand_are_not_taken_for_the_operators(
     }
     team.apply(forged)
 
-    outspoken.speak()
+    pausable_model.answer_again()
     status = team.until_phase("honest", "Succeeded")
 
     kept = status["resultsRef"]["configMap"]

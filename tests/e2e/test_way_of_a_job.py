@@ -162,20 +162,20 @@ def test_a_dry_run_of_what_does_not_work_fails(scenario: Scenario) -> None:
     assert "missing.jsonl" in status["message"]
 
 
-def test_progress_is_shown_while_it_runs(scenario: Scenario, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_progress_is_shown_while_it_runs(scenario: Scenario, pausable_model: StubModel) -> None:
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("slow"))
 
     status = scenario.until_phase("slow", "Running")
     assert scenario.conditions(JOB, "slow") == {"Ready": "False", "Reconciling": "True"}
     assert status["jobId"].startswith("eval-")
 
-    outspoken.speak()
+    pausable_model.answer_again()
     scenario.until_phase("slow", "Succeeded")
 
 
-def test_deleting_a_running_job_cancels_it(scenario: Scenario, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_deleting_a_running_job_cancels_it(scenario: Scenario, pausable_model: StubModel) -> None:
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("doomed"))
     scenario.until_phase("doomed", "Running")
 
@@ -185,8 +185,8 @@ def test_deleting_a_running_job_cancels_it(scenario: Scenario, outspoken: StubMo
     assert remote["status"] == "cancelled"
 
 
-def test_spec_cancel_cancels_and_keeps_the_object(scenario: Scenario, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_spec_cancel_cancels_and_keeps_the_object(scenario: Scenario, pausable_model: StubModel) -> None:
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("stopped"))
     scenario.until_phase("stopped", "Running")
 
@@ -211,9 +211,9 @@ def test_a_suspended_job_is_held_until_it_is_resumed(scenario: Scenario) -> None
 
 
 def test_a_job_that_outlasts_its_deadline_is_cancelled_and_failed(
-    scenario: Scenario, outspoken: StubModel
+    scenario: Scenario, pausable_model: StubModel
 ) -> None:
-    outspoken.hush()
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("late", activeDeadlineSeconds=2))
 
     scenario.until_phase("late", "Failed")
@@ -251,8 +251,10 @@ def test_deletion_policy_delete_removes_the_remote_job_too(scenario: Scenario) -
     assert scenario.remote_jobs("traceless") == []
 
 
-def test_deletion_policy_orphan_lets_the_remote_job_run(scenario: Scenario, outspoken: StubModel) -> None:
-    outspoken.hush()
+def test_deletion_policy_orphan_lets_the_remote_job_run(
+    scenario: Scenario, pausable_model: StubModel
+) -> None:
+    pausable_model.stop_answering()
     scenario.apply(benchmark(), model_job("left-alone", deletionPolicy="Orphan"))
     scenario.until_phase("left-alone", "Running")
 

@@ -31,12 +31,12 @@ WELCOME = b"<h1>Welcome to nginx!</h1>"
 
 @dataclass
 class Server:
-    """Answers every request with `body`; `heard` are the requests' heads."""
+    """Answers every request with `body`; `received` are the requests' heads."""
 
     body: bytes = PAGE
     code: int = 200
     port: int = 0
-    heard: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
     @asynccontextmanager
     async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
@@ -47,7 +47,7 @@ class Server:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer):
-            self.heard.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            self.received.append((await reader.readuntil(b"\r\n\r\n")).decode())
             head = f"HTTP/1.1 {self.code} X\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
             writer.write(head.encode() + self.body)
             await writer.drain()
@@ -164,9 +164,9 @@ async def test_what_a_name_resolves_to_is_what_counts() -> None:
         error = await fault_of(url, Access())
         assert error.fault is Fault.ADDRESS_FORBIDDEN
         assert "localhost leads to it" in error.detail
-        assert server.heard == []
+        assert server.received == []
         await check(url, Access(loopback=True))
-    assert len(server.heard) == 1
+    assert len(server.received) == 1
 
 
 async def test_a_name_that_resolves_otherwise_a_moment_later_gets_nowhere(
@@ -184,7 +184,7 @@ async def test_a_name_that_resolves_otherwise_a_moment_later_gets_nowhere(
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
         url, access = f"http://rebound.test:{server.port}", Access(loopback=True)
         await check(url, access)
-        assert (asked, len(server.heard)) == (["rebound.test"], 1)
+        assert (asked, len(server.received)) == (["rebound.test"], 1)
         assert (await fault_of(url, access)).fault is Fault.ADDRESS_FORBIDDEN
 
 
@@ -228,8 +228,8 @@ async def test_credentials_are_on_the_request_and_a_redirect_takes_them_nowhere(
         access = Access(headers={"Authorization": "Bearer hush-hush"}, loopback=True)
         with pytest.raises(EvaluatorError, match="redirects are not followed"):
             await check(f"http://127.0.0.1:{server.port}", access)
-        assert "authorization: bearer hush-hush" in server.heard[0].lower()
-    assert elsewhere.heard == []
+        assert "authorization: bearer hush-hush" in server.received[0].lower()
+    assert elsewhere.received == []
     assert "hush-hush" not in repr(access)
 
 
@@ -310,7 +310,7 @@ async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
         # By an alert or a reset, as the server likes it.
         with pytest.raises(EvaluatorError):
             await check(url, stranger)
-        assert len(server.heard) == 1
+        assert len(server.received) == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ CONFIG_BODY: JsonObject = {
 JOB_BODY: JsonObject = {"config": "team-a/qa", "custom_fields": {"k8s-uid": "u-1", "k8s-attempt": "1"}}
 
 
-def told(evaluator: Scripted) -> tuple[str, str, object]:
+def received(evaluator: Scripted) -> tuple[str, str, object]:
     request = evaluator.only_request
     return request.method, request.url.raw_path.decode(), sent(request)
 
@@ -26,7 +26,7 @@ def told(evaluator: Scripted) -> tuple[str, str, object]:
 async def test_create_config() -> None:
     evaluator = answering(201, CONFIG)
     config = await evaluator.client.create_config(CONFIG_BODY)
-    assert told(evaluator) == ("POST", "/v1/evaluation/configs", CONFIG_BODY)
+    assert received(evaluator) == ("POST", "/v1/evaluation/configs", CONFIG_BODY)
     assert (config.namespace, config.name, config.id) == ("team-a", "gsm8k-chat", CONFIG["id"])
     assert config.custom_fields == {"k8s-uid": "u-1"}
     assert config.document == CONFIG
@@ -35,7 +35,7 @@ async def test_create_config() -> None:
 async def test_get_config() -> None:
     evaluator = answering(200, CONFIG)
     config = await evaluator.client.get_config("team-a", "gsm8k-chat")
-    assert told(evaluator) == ("GET", "/v1/evaluation/configs/team-a/gsm8k-chat", None)
+    assert received(evaluator) == ("GET", "/v1/evaluation/configs/team-a/gsm8k-chat", None)
     assert config.document == CONFIG
 
 
@@ -43,53 +43,53 @@ async def test_update_config_sends_nulls_which_remove_keys() -> None:
     evaluator = answering(200, CONFIG)
     await evaluator.client.update_config("team-a", "gsm8k-chat", {"params": {"top_p": None}})
     path = "/v1/evaluation/configs/team-a/gsm8k-chat"
-    assert told(evaluator) == ("PATCH", path, {"params": {"top_p": None}})
+    assert received(evaluator) == ("PATCH", path, {"params": {"top_p": None}})
 
 
 @pytest.mark.parametrize("evaluator", [answering(200, DELETED), answering_raw(b"", 204)])
 async def test_delete_config_takes_any_success(evaluator: Scripted) -> None:
     await evaluator.client.delete_config("team-a", "qa")
-    assert told(evaluator) == ("DELETE", "/v1/evaluation/configs/team-a/qa", None)
+    assert received(evaluator) == ("DELETE", "/v1/evaluation/configs/team-a/qa", None)
 
 
 @pytest.mark.parametrize("code", [200, 201])
 async def test_create_job(code: int) -> None:
     evaluator = answering(code, JOB)
     job = await evaluator.client.create_job(JOB_BODY)
-    assert told(evaluator) == ("POST", "/v1/evaluation/jobs", JOB_BODY)
+    assert received(evaluator) == ("POST", "/v1/evaluation/jobs", JOB_BODY)
     assert (job.id, job.status) == ("eval-WF5xprkaQpjTNZLpsNb1Y1", "created")
 
 
 async def test_get_job() -> None:
     evaluator = answering(200, JOB | {"custom_fields": {"k8s-uid": "u-1"}})
     job = await evaluator.client.get_job("eval-1")
-    assert told(evaluator) == ("GET", "/v1/evaluation/jobs/eval-1", None)
+    assert received(evaluator) == ("GET", "/v1/evaluation/jobs/eval-1", None)
     assert job.custom_fields == {"k8s-uid": "u-1"}
 
 
 async def test_check_asks_for_one_job_whatever_is_in_it() -> None:
     evaluator = answering(200, {"data": [{"id": {"not": "an id"}}]})
     await evaluator.client.check()
-    assert told(evaluator) == ("GET", "/v1/evaluation/jobs?page=1&page_size=1", None)
+    assert received(evaluator) == ("GET", "/v1/evaluation/jobs?page=1&page_size=1", None)
 
 
 @pytest.mark.parametrize("evaluator", [answering(200, JOB), answering_raw(b"", 204), answering_raw(b"ok")])
 async def test_cancel_sends_an_empty_object_and_reads_only_the_code(evaluator: Scripted) -> None:
     await evaluator.client.cancel_job("eval-1")
-    assert told(evaluator) == ("POST", "/v1/evaluation/jobs/eval-1/cancel", {})
+    assert received(evaluator) == ("POST", "/v1/evaluation/jobs/eval-1/cancel", {})
 
 
 @pytest.mark.parametrize("evaluator", [answering(200, {"message": "deleted"}), answering_raw(b"", 204)])
 async def test_delete_job_takes_any_success(evaluator: Scripted) -> None:
     await evaluator.client.delete_job("eval-1")
-    assert told(evaluator) == ("DELETE", "/v1/evaluation/jobs/eval-1", None)
+    assert received(evaluator) == ("DELETE", "/v1/evaluation/jobs/eval-1", None)
 
 
 async def test_get_results_keeps_the_whole_document() -> None:
     document = RESULTS | {"a newer field": [1, None]}
     evaluator = answering(200, document)
     results = await evaluator.client.get_results("eval-T2s")
-    assert told(evaluator) == ("GET", "/v1/evaluation/jobs/eval-T2s/results", None)
+    assert received(evaluator) == ("GET", "/v1/evaluation/jobs/eval-T2s/results", None)
     assert results.document == document
     assert (results.job, results.tasks, results.groups) == ("eval-T2s", RESULTS["tasks"], {})
 
@@ -113,10 +113,10 @@ async def test_a_field_named_document_does_not_replace_the_document() -> None:
 async def test_a_name_stays_one_segment_of_the_path(part: str, quoted: str) -> None:
     evaluator = answering(200, CONFIG)
     await evaluator.client.get_config(part, part)
-    assert told(evaluator)[1] == f"/v1/evaluation/configs/{quoted}/{quoted}"
+    assert received(evaluator)[1] == f"/v1/evaluation/configs/{quoted}/{quoted}"
     evaluator = answering(200, JOB)
     await evaluator.client.get_job(part)
-    assert told(evaluator)[1] == f"/v1/evaluation/jobs/{quoted}"
+    assert received(evaluator)[1] == f"/v1/evaluation/jobs/{quoted}"
 
 
 @pytest.mark.parametrize("part", [".", ".."])
@@ -124,7 +124,7 @@ async def test_a_name_of_dots_is_a_name_and_not_a_way_up(part: str) -> None:
     evaluator = answering(200, CONFIG)
     await evaluator.client.get_config(part, "jobs")
     assert evaluator.only_request.url.raw_path.decode().count("/") == 5
-    assert told(evaluator)[1].startswith("/v1/evaluation/configs/")
+    assert received(evaluator)[1].startswith("/v1/evaluation/configs/")
 
 
 async def test_a_base_url_keeps_its_own_path() -> None:

@@ -10,7 +10,16 @@ from nemo_eval_operator.lifecycle.requests import config_body
 from nemo_eval_operator.lifecycle.requests.drift import digest_of
 from nemo_eval_operator.lifecycle.steps import WriteStatus
 from nemo_eval_operator.resources import NemoBenchmark
-from tests.unit.lifecycle.objects import HELD, NOW, UID, ago, benchmark, condition, remote_config, told
+from tests.unit.lifecycle.objects import (
+    HELD,
+    NOW,
+    UID,
+    ago,
+    benchmark,
+    condition,
+    condition_statuses,
+    remote_config,
+)
 
 WANTED = {"type": "gsm8k", "params": {"limit_samples": 10}}
 
@@ -63,4 +72,4 @@ def bench(*, meta: dict[str, Any] | None = None, **parts: Any) -> NemoBenchmark:
 def outcome(step: object) -> tuple[dict[str, str], str]:
     """Return conditions and reason of the status that the step writes."""
     assert isinstance(step, WriteStatus), step
-    return told(step.status.conditions), step.status.conditions[0].reason
+    return condition_statuses(step.status.conditions), step.status.conditions[0].reason

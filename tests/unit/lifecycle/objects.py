@@ -198,7 +198,7 @@ def stored(*, truncated: bool = False, **document: Any) -> Stored:
     )
 
 
-def told(conditions: list[Condition]) -> dict[str, str]:
+def condition_statuses(conditions: list[Condition]) -> dict[str, str]:
     """Conditions as `kubectl wait` sees them: status by type."""
     return {entry.type: entry.status for entry in conditions}
 

@@ -33,6 +33,7 @@ from tests.unit.lifecycle.objects import (
     UID,
     WORKING,
     ago,
+    condition_statuses,
     evaljob,
     facts,
     finished,
@@ -41,7 +42,6 @@ from tests.unit.lifecycle.objects import (
     lookup,
     remote,
     stamp,
-    told,
     working,
 )
 
@@ -123,7 +123,11 @@ class TestRetries:
 
     def test_never_by_default(self) -> None:
         status = written(decide_job(evaljob(meta=HELD, status=followed()), self.failed))
-        assert (reason(status), status.attempt, told(status.conditions)) == ("EvaluationFailed", 1, FAILED)
+        assert (reason(status), status.attempt, condition_statuses(status.conditions)) == (
+            "EvaluationFailed",
+            1,
+            FAILED,
+        )
 
     @pytest.mark.parametrize(
         ("status", "message", "again"),
@@ -158,14 +162,18 @@ class TestRetries:
             assert (status.history[-1].outcome, status.history[-1].job_id) == ("EvaluatorRejected", None)
             return
         ended = "BackoffLimitExceeded" if retries else "EvaluatorRejected"
-        assert (reason(status), status.attempt, told(status.conditions)) == (ended, 2, FAILED)
+        assert (reason(status), status.attempt, condition_statuses(status.conditions)) == (ended, 2, FAILED)
         assert "kubectl annotate --overwrite -n team-a nemoevaljob qa-llama" in (status.message or "")
 
     def test_another_refusal_is_final(self) -> None:
         job = evaljob(meta=HELD, status=intent(), backoffLimit=2)
         error = Rejected("tasks: Field required", status_code=422)
         status = attempt_status.not_submitted(job, NOW, error)
-        assert (reason(status), status.attempt, told(status.conditions)) == ("EvaluatorRejected", 1, FAILED)
+        assert (reason(status), status.attempt, condition_statuses(status.conditions)) == (
+            "EvaluatorRejected",
+            1,
+            FAILED,
+        )
 
     @pytest.mark.parametrize("spec", [{"cancel": True}, {"activeDeadlineSeconds": 1}])
     def test_what_is_to_end_is_not_retried(self, spec: dict[str, Any]) -> None:
@@ -193,7 +201,7 @@ class TestRetries:
         (entry,) = status.history or []
         assert (entry.number, entry.job_id, entry.outcome) == (1, "eval-1", "EvaluationFailed")
         assert (entry.start_time, entry.completion_time) == (stamp(ago(100)), stamp(NOW))
-        assert (reason(status), told(status.conditions)) == ("BackOff", WORKING)
+        assert (reason(status), condition_statuses(status.conditions)) == ("BackOff", WORKING)
         assert status.message is not None
         assert stamp(NOW + timedelta(seconds=10)) in status.message
         event = event_of_change(job.status.conditions, status.conditions)
@@ -223,17 +231,17 @@ class TestRetries:
         assert decide_job(job, facts()) == RequeueAfter(5.0)
         late = facts(now=NOW + timedelta(seconds=5))
         status = written(decide_job(job, late))
-        assert (reason(status), told(status.conditions)) == ("DeadlineExceeded", FAILED)
+        assert (reason(status), condition_statuses(status.conditions)) == ("DeadlineExceeded", FAILED)
 
     def test_suspending_stops_the_clock_of_the_deadline(self) -> None:
         job = self.backing_off(activeDeadlineSeconds=105)
         held = job.model_copy(update={"spec": job.spec.model_copy(update={"suspend": True})})
         late = facts(now=NOW + timedelta(seconds=5))
         step = decide_job(held, late)
-        assert told(written(step).conditions) == SUSPENDED
+        assert condition_statuses(written(step).conditions) == SUSPENDED
         resumed = after(held, step).model_copy(update={"spec": job.spec})
         status = written(decide_job(resumed, late))
-        assert (reason(status), told(status.conditions)) == ("BackOff", WORKING)
+        assert (reason(status), condition_statuses(status.conditions)) == ("BackOff", WORKING)
         assert decide_job(after(resumed, WriteStatus(status)), late) == RequeueAfter(5.0)
 
     def test_cancelling_ends_the_wait(self) -> None:
@@ -269,7 +277,7 @@ class TestRerun:
             None,
         )
         assert (fresh.retries, fresh.results_ref) == (None, None)
-        assert told(fresh.conditions) == WORKING
+        assert condition_statuses(fresh.conditions) == WORKING
         (entry,) = fresh.history or []
         assert (entry.number, entry.job_id) == (1, job.status.job_id)
         assert entry.outcome == job.status.conditions[0].reason

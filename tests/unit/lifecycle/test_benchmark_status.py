@@ -19,7 +19,7 @@ from nemo_eval_operator.lifecycle import Operation
 from nemo_eval_operator.lifecycle.benchmark import status as benchmark_status
 from nemo_eval_operator.reasons import Reason
 from tests.unit.lifecycle.benchmark_configs import bench, ours, ready
-from tests.unit.lifecycle.objects import NOW, STALLED, WORKING, ago, stamp, told
+from tests.unit.lifecycle.objects import NOW, STALLED, WORKING, ago, condition_statuses, stamp
 
 
 class TestStatus:
@@ -39,7 +39,7 @@ class TestStatus:
         self, error: EvaluatorError, conditions: dict[str, str], reason: str
     ) -> None:
         status = benchmark_status.failing(bench(meta={"generation": 3}), NOW, error, Operation.CREATE_CONFIG)
-        assert (told(status.conditions), status.conditions[0].reason) == (conditions, reason)
+        assert (condition_statuses(status.conditions), status.conditions[0].reason) == (conditions, reason)
         assert error.detail in (status.message or "")
         assert status.observed_generation == 3
 
@@ -51,17 +51,23 @@ class TestStatus:
     ) -> None:
         """An ingress answers 404 while the evaluator is rolled out: in progress, never failed."""
         status = benchmark_status.failing(bench(), NOW, error, Operation.CREATE_CONFIG)
-        assert told(status.conditions) == WORKING
+        assert condition_statuses(status.conditions) == WORKING
 
     def test_a_spec_that_cannot_be_sent_is_stalled(self) -> None:
         status = benchmark_status.invalid(bench(), NOW, "params is not an object")
-        assert (told(status.conditions), status.conditions[0].reason) == (STALLED, "InvalidSpec")
+        assert (condition_statuses(status.conditions), status.conditions[0].reason) == (
+            STALLED,
+            "InvalidSpec",
+        )
 
     def test_a_missing_secret_is_waited_for(self) -> None:
         status = benchmark_status.source_missing(
             bench(), NOW, Reason.SECRET_NOT_FOUND, "there is no Secret hf"
         )
-        assert (told(status.conditions), status.conditions[0].reason) == (WORKING, "SecretNotFound")
+        assert (condition_statuses(status.conditions), status.conditions[0].reason) == (
+            WORKING,
+            "SecretNotFound",
+        )
 
     def test_a_failure_keeps_what_is_known_of_the_config(self) -> None:
         error = Unavailable("refused")

@@ -9,7 +9,7 @@ import pytest
 from nemo_eval_operator.lifecycle.conditions import ConditionSet, Outcome, conditions_of, reason_of
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import Condition
-from tests.unit.lifecycle.objects import NOW, told
+from tests.unit.lifecycle.objects import NOW, condition_statuses
 
 
 def conditions(standing: ConditionSet, reason: str) -> list[Condition]:
@@ -33,6 +33,6 @@ OWNED: dict[str, Any] = {"labels": {"helm.toolkit.fluxcd.io/name": "evals"}}
 def test_the_table_that_kubectl_flux_and_argo_understand(
     standing: ConditionSet, said: dict[str, str]
 ) -> None:
-    assert told(conditions(standing, "Running")) == said
+    assert condition_statuses(conditions(standing, "Running")) == said
     assert reason_of(conditions(standing, "Running")) == "Running"
     assert reason_of([]) is None

@@ -42,6 +42,7 @@ from tests.unit.lifecycle.objects import (
     ago,
     benchmark,
     condition,
+    condition_statuses,
     evaljob,
     facts,
     finished,
@@ -50,7 +51,6 @@ from tests.unit.lifecycle.objects import (
     lookup,
     remote,
     stamp,
-    told,
 )
 
 HERE = EvaluatorUsed(url="http://here.test", connection="team-a/main")
@@ -173,7 +173,7 @@ class TestAnotherAddressOfTheOperatorsOwnEvaluator:
         step = decide_job(job, facts(evaluator=OWN_NOW, **known))
         assert isinstance(step, WriteStatus)
         assert step.status.conditions[0].reason == Reason.EVALUATOR_CHANGED
-        assert told(step.status.conditions) == STALLED
+        assert condition_statuses(step.status.conditions) == STALLED
         assert OWN.url in (step.status.message or "")
         assert OWN_NOW.url in (step.status.message or "")
         assert step.status.completion_time is None

@@ -57,7 +57,7 @@ class GatedAttempt(SteeredAttempt):
     def the_run_completes_and_is_seen(self, who: int) -> None:
         """Random steps alone rarely come as far as a verdict."""
         self.the_evaluator_completes()
-        self.work_in_peace(who)
+        self.work_without_faults(who)
 
     def the_evaluator_completes(self) -> None:
         for job_id, job in self.scenario.jobs.items():

@@ -30,6 +30,7 @@ from tests.unit.lifecycle.objects import (
     SUSPENDED,
     WORKING,
     ago,
+    condition_statuses,
     evaljob,
     finished,
     followed,
@@ -38,7 +39,6 @@ from tests.unit.lifecycle.objects import (
     remote,
     stamp,
     stored,
-    told,
     working,
 )
 
@@ -121,7 +121,7 @@ ENDED = {"succeeded", "failed", "lost", "cancelled", "deadline"}
 class TestEveryTransition:
     def test_people_and_machines_are_told_the_same(self, transition: str) -> None:
         status, phase, reason, conditions = TRANSITIONS[transition]
-        assert (status.phase, told(status.conditions)) == (phase, conditions)
+        assert (status.phase, condition_statuses(status.conditions)) == (phase, conditions)
         assert {(entry.reason, entry.message) for entry in status.conditions} == {(reason, status.message)}
 
     def test_it_speaks_of_the_generation_that_was_handled(self, transition: str) -> None:
@@ -214,7 +214,7 @@ class TestSubmission:
         self, error: EvaluatorError, phase: str, reason: str, conditions: dict[str, str], may_exist: bool
     ) -> None:
         status = job_status.not_submitted(SUBMITTED, NOW, error)
-        assert (status.phase, told(status.conditions)) == (phase, conditions)
+        assert (status.phase, condition_statuses(status.conditions)) == (phase, conditions)
         assert status.conditions[0].reason == reason
         assert (status.submission is not None) is may_exist
         assert status.attempt == 1

@@ -87,7 +87,7 @@ class Attempt(RuleBasedStateMachine):
         self.go_on_until(who, kind)
 
     @rule(who=WHO)
-    def work_in_peace(self, who: int) -> None:
+    def work_without_faults(self, who: int) -> None:
         self.gates[who].outage = None
         self.begin(who)
         while self.passes[who] is not None:
@@ -130,7 +130,7 @@ class Attempt(RuleBasedStateMachine):
                     self.scenario.set_state(
                         job_id, "cancelled" if job.status == "cancelling" else "completed"
                     )
-            self.work_in_peace(0)
+            self.work_without_faults(0)
             self.one_attempt_is_at_most_one_remote_job()
             self.what_goes_silently_leaves_nothing_running()
         if self.scenario.thing is None:
@@ -176,15 +176,15 @@ class Attempt(RuleBasedStateMachine):
         self.calls[who] = None
         try:
             answer = None if fault is Fault.DIED_BEFORE else self.scenario.carry_out(call, fault, lands)
-            heard = None
+            raised = None
         except (EvaluatorError, Conflict) as error:
-            answer, heard = None, error
+            answer, raised = None, error
         if fault in DEATHS:
             self.passes[who] = None
             return
-        self.rejected |= isinstance(heard, Rejected) and call.kind == "post"
+        self.rejected |= isinstance(raised, Rejected) and call.kind == "post"
         try:
-            self.calls[who] = running.send(answer) if heard is None else running.throw(heard)
+            self.calls[who] = running.send(answer) if raised is None else running.throw(raised)
         except (StopIteration, EvaluatorError, Conflict):
             self.passes[who] = None
 
@@ -235,8 +235,8 @@ def test_a_look_up_counts_from_when_it_began() -> None:
     attempt.carry_out(0, Fault.LOST, 0.95)
     assert attempt.go_on_until(0, "list")
     attempt.carry_out(0, Fault.SLOW, None)
-    attempt.work_in_peace(0)
-    attempt.work_in_peace(0)
+    attempt.work_without_faults(0)
+    attempt.work_without_faults(0)
     assert attempt.scenario.created == {"1": 1}
     assert attempt.scenario.thing is not None
     assert attempt.scenario.thing.status.job_id == "eval-1"

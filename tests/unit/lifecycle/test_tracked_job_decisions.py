@@ -20,13 +20,13 @@ from tests.unit.lifecycle.objects import (
     HELD,
     NOW,
     WORKING,
+    condition_statuses,
     evaljob,
     facts,
     followed,
     remote,
     stamp,
     stored,
-    told,
     working,
 )
 
@@ -80,14 +80,14 @@ class TestFollowed:
     ) -> None:
         job = evaljob(meta=HELD, status=followed())
         unclear = after(job, decide_job(job, facts(remote=remote(word))))
-        assert told(unclear.status.conditions) == WORKING | {"RemoteStatusUnknown": "True"}
+        assert condition_statuses(unclear.status.conditions) == WORKING | {"RemoteStatusUnknown": "True"}
         assert f'"{word}"' in (unclear.status.message or "")
         later = NOW + timedelta(minutes=5)
         counted = remote(word, status_details={"progress": 50})
         still = after(unclear, decide_job(unclear, facts(now=later, remote=counted)))
         assert still.status.conditions[-1].last_transition_time == stamp(NOW)
         clear = decide_job(still, facts(now=later, remote=remote("running")))
-        assert told(written(clear).conditions) == WORKING
+        assert condition_statuses(written(clear).conditions) == WORKING
         assert outcome(clear) == ("Running", "Running")
 
     def test_a_job_whose_answers_do_not_say_how_it_stands_says_why(self) -> None:

@@ -34,7 +34,7 @@ def key(name: str) -> ObjectKey:
 class Evaluator:
     """Jobs by id; the fields say in what it is unlike NVIDIA's."""
 
-    heeds_filters: bool = True
+    applies_filters: bool = True
     largest_page: int = 1000
     padding: str = ""
     answers: bool = True
@@ -88,9 +88,9 @@ class Evaluator:
 
     def _matching(self, params: httpx.QueryParams) -> Iterator[dict[str, Any]]:
         for job in self.jobs.values():
-            if self.heeds_filters and job["status"] != params.get("filter[status]", job["status"]):
+            if self.applies_filters and job["status"] != params.get("filter[status]", job["status"]):
                 continue
-            if self.heeds_filters and job["created_at"] < params.get("filter[created_at][gte]", ""):
+            if self.applies_filters and job["created_at"] < params.get("filter[created_at][gte]", ""):
                 continue
             yield job | ({"status": "completed"} if job["id"] in self.late else {})
 

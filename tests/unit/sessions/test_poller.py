@@ -131,7 +131,7 @@ async def test_a_job_that_is_missed_again_and_again_is_read_less_and_less_often(
 
 
 async def test_where_filters_are_ignored_one_list_of_all_is_read_from_then_on() -> None:
-    made = stage(MANY, Evaluator(heeds_filters=False))
+    made = stage(MANY, Evaluator(applies_filters=False))
     made.evaluator.add("long-ago", "completed")
 
     first = await made.poll()
@@ -153,11 +153,11 @@ async def test_a_job_that_ends_between_filter_and_answer_does_not_make_filters_i
 
 
 async def test_filters_that_are_heeded_again_are_used_again() -> None:
-    made = stage(MANY, Evaluator(heeds_filters=False), fallback=0)
+    made = stage(MANY, Evaluator(applies_filters=False), fallback=0)
     made.evaluator.add("long-ago", "completed")
     for _ in range(3):
         await made.poll()
-    made.evaluator.heeds_filters = True
+    made.evaluator.applies_filters = True
 
     asked = await made.poll()
     assert [params.get("filter[status]") for params in asked.lists] == ["created", "pending", "running"]
@@ -165,7 +165,7 @@ async def test_filters_that_are_heeded_again_are_used_again() -> None:
 
 
 async def test_where_filters_are_ignored_a_finished_job_is_reported_from_the_list() -> None:
-    made = stage(MANY, Evaluator(heeds_filters=False))
+    made = stage(MANY, Evaluator(applies_filters=False))
     made.evaluator.jobs["eval-7"]["status"] = "failed"
     asked = await made.poll()
 
