@@ -42,7 +42,7 @@ def peak_memory_mib(process: Child) -> float:
     return int(kilobytes) / 1024
 
 
-def test_each_bad_manifest_is_refused_or_told_and_a_good_one_succeeds(
+def test_each_bad_manifest_is_refused_or_reported_and_a_good_one_succeeds(
     cluster: Cluster, namespace: str, evaluator_url: str, operator_process: Child
 ) -> None:
     scenario = Scenario(cluster, namespace, evaluator_url)

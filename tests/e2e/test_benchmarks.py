@@ -71,7 +71,7 @@ def test_a_config_changed_behind_our_back_is_put_right(scenario: Scenario) -> No
     eventually(lambda: (scenario.remote_config("rows") or {}).get("type") == "custom", "drift corrected")
 
 
-def test_somebody_elses_config_is_not_overwritten_until_adoption_is_asked_for(scenario: Scenario) -> None:
+def test_a_config_of_another_owner_is_overwritten_only_on_adoption(scenario: Scenario) -> None:
     theirs = {"type": "mmlu", "name": "rows", "namespace": scenario.namespace, "description": "theirs"}
     httpx.post(f"{scenario.evaluator_url}/v1/evaluation/configs", json=theirs, timeout=10).raise_for_status()
     scenario.apply(data_benchmark(), data_job("waits"))
@@ -93,7 +93,7 @@ def test_somebody_elses_config_is_not_overwritten_until_adoption_is_asked_for(sc
     scenario.until_phase("waits", "Succeeded")
 
 
-def test_deleting_the_object_leaves_somebody_elses_config_alone(scenario: Scenario) -> None:
+def test_deleting_the_object_keeps_a_config_of_another_owner(scenario: Scenario) -> None:
     theirs = {"type": "mmlu", "name": "rows", "namespace": scenario.namespace}
     httpx.post(f"{scenario.evaluator_url}/v1/evaluation/configs", json=theirs, timeout=10).raise_for_status()
     scenario.apply(data_benchmark())

@@ -33,7 +33,7 @@ def without_conflict(scenario: Scenario, name: str) -> bool:
     return not in_conflict(scenario, name)
 
 
-def test_credentials_come_from_secrets_and_a_new_one_lets_us_in(
+def test_credentials_come_from_secrets_and_a_corrected_secret_is_used(
     cluster: Cluster, namespace: str, evaluator_url: str, start: Start, tmp_path: Path
 ) -> None:
     scenario = Scenario(cluster, namespace, evaluator_url)

@@ -214,7 +214,7 @@ def test_a_refused_job_says_what_the_evaluator_said(faulty: Scenario, start: Sta
     assert faulty.event("refused", "EvaluatorRejected")
 
 
-def test_an_invalid_object_says_so_and_holds_up_nobody(faulty: Scenario, start: StartOperator) -> None:
+def test_an_invalid_object_is_reported_and_delays_no_other(faulty: Scenario, start: StartOperator) -> None:
     """The API server cannot tell text from a number where a field is text or an object; we can."""
     start(faulty.evaluator_url)
     unreadable = data_job("unreadable")
@@ -252,7 +252,7 @@ def test_results_of_an_unexpected_shape_are_read_again_until_they_make_sense(
     assert faulty.event("garbled", "ResultsUnavailable")
 
 
-def test_a_gateway_that_lets_nobody_in_is_asked_ever_more_rarely(
+def test_a_gateway_that_answers_unauthorized_is_retried_with_backoff(
     faulty: Scenario, proxy: FaultProxy, start: StartOperator
 ) -> None:
     """Each try writes status twice; the echoes of those writes must not set off the next one."""
@@ -313,7 +313,7 @@ def test_a_cancellation_that_is_refused_is_shown_with_the_answer_until_it_is_acc
     assert faulty.event("unstoppable", "CancelRefused")
 
 
-def test_deletion_does_not_wait_for_a_dead_evaluator_for_ever(
+def test_deletion_waits_a_limited_time_for_an_unreachable_evaluator(
     faulty: Scenario, proxy: FaultProxy, start: StartOperator, pausable_model: StubModel
 ) -> None:
     pausable_model.stop_answering()
@@ -380,7 +380,7 @@ def test_two_operators_at_once_submit_each_job_once(faulty: Scenario, start: Sta
     assert {mark["k8s-attempt"] for mark in marks} == {"1"}
 
 
-def test_the_operator_stops_when_it_is_told_to(faulty: Scenario, start: StartOperator) -> None:
+def test_the_operator_stops_on_sigterm(faulty: Scenario, start: StartOperator) -> None:
     operator = start(faulty.evaluator_url)
 
     operator.terminate()

@@ -84,7 +84,7 @@ def test_a_rerun_asked_for_in_git_is_one_attempt_however_often_it_is_applied(sce
 
 
 @pytest.mark.parametrize("submitted", [True, False], ids=["running", "waiting"])
-def test_a_hook_that_somebody_deletes_reads_as_failed_so_that_the_sync_ends(
+def test_a_hook_that_a_user_deletes_reads_as_failed_so_that_the_sync_ends(
     scenario: Scenario, pausable_model: StubModel, submitted: bool
 ) -> None:
     """Argo CD holds it until it reads as ended; it would wait for a hook that is gone for all others."""

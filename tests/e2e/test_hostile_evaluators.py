@@ -103,7 +103,7 @@ def answer(head: bytes, body: bytes = b'{"data": []}') -> bytes:
     ],
     ids=["usable", "garbage", "error"],
 )
-def test_an_evaluator_with_odd_answers_ends_nobodys_operator(
+def test_an_evaluator_with_odd_answers_does_not_end_the_operator(
     cluster: Cluster, namespace: str, evaluator_url: str, start: StartOperator, odd: bytes
 ) -> None:
     """It is busy once, so that the operator probes it, and what the probe gets is odd."""

@@ -48,7 +48,7 @@ def test_a_job_lost_to_a_restart_of_the_evaluator_is_retried_as_its_limit_allows
     assert len(scenario.remote_jobs("given-up")) == 1
 
 
-def test_an_operator_that_is_told_to_stop_finishes_the_submission_it_has_begun(stack: OperatorStack) -> None:
+def test_an_operator_finishes_a_submission_in_progress_before_it_stops(stack: OperatorStack) -> None:
     scenario = Scenario(stack.cluster, stack.namespace, stack.evaluator_url)
     stack.start_evaluator()
     times = {"NEMO_REQUEST_TIMEOUT_SECONDS": "20", "NEMO_SETTLE_SECONDS": "25"}

@@ -102,7 +102,7 @@ def test_a_benchmark_is_created_changed_and_deleted(quirk: Quirk, odd_world: Sce
     assert scenario.remote_config("rows") is None
 
 
-def test_a_taken_name_is_told(quirk: Quirk, odd_world: Scenario) -> None:
+def test_a_taken_name_is_reported(quirk: Quirk, odd_world: Scenario) -> None:
     scenario = odd_world
     scenario.apply(data_benchmark("first", config={**data_benchmark()["spec"]["config"], "name": "same"}))
     scenario.until_reason(BENCHMARK, "first", "ConfigReady")

@@ -195,7 +195,7 @@ def test_without_an_api_server_it_gives_up_in_time(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_who_may_not_list_is_told_so(scenario: Scenario) -> None:
+def test_a_missing_list_permission_is_reported(scenario: Scenario) -> None:
     scenario.kubectl("create", "serviceaccount", "nobody")
 
     done = release(scenario.cluster.service_account_kubeconfig(scenario.namespace, "nobody"))

@@ -86,7 +86,7 @@ def test_no_field_leads_to_a_secret_of_another_namespace(
         assert all(CANARY not in str(request) for request in door.received)
 
 
-def test_a_foreign_connection_lends_nobody_its_credentials(
+def test_credentials_of_a_foreign_connection_are_not_used(
     cluster: Cluster, namespace: str, elsewhere: str, evaluator_url: str, start: StartOperator
 ) -> None:
     scenario, others = (

@@ -55,7 +55,7 @@ async def test_a_stuck_part_is_named() -> None:
     assert said.startswith("overdue: poller by 9")
 
 
-async def test_nobody_listens() -> None:
+async def test_no_program_listens() -> None:
     port = free_port()
 
     code, said = await check("--port", str(port))
@@ -74,7 +74,7 @@ async def test_who_listens_and_says_nothing_is_not_waited_for() -> None:
     assert (code, "timed out" in said) == (1, True)
 
 
-async def test_somebody_else_answers() -> None:
+async def test_another_program_answers() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", stdout=asyncio.subprocess.PIPE
     )

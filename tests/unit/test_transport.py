@@ -58,7 +58,7 @@ async def test_redirects_are_not_followed_and_cookies_of_them_not_kept() -> None
     assert len(server.heads) == 1
 
 
-async def test_where_nobody_listens_nothing_was_sent() -> None:
+async def test_a_refused_connection_sent_nothing() -> None:
     async with serving(saying(OK)) as server:
         url = server.url
     async with client(url) as http:

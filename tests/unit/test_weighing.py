@@ -111,7 +111,7 @@ def test_fields_that_many_have_managed_do_not_count() -> None:
     assert weighed(compact(manifest({"a": 1}, managed=managed))).problem is None
 
 
-def test_metadata_over_a_limit_is_told_and_what_is_ours_of_it_is_kept() -> None:
+def test_metadata_over_a_limit_is_reported_and_the_operators_part_is_kept() -> None:
     labels = {f"label-{number:06}": "" for number in range(MAX_PARTS)}
     annotations = {"evaluator.nemo.dev/claimed-by-uid": "u", "other": ""}
     found = weighed(compact(manifest({"a": 1}, labels=labels, annotations=annotations, finalizers=["f"])))

@@ -297,7 +297,7 @@ def test_connections_without_certificates_share_one_tls_context_and_http_has_non
     assert len({shared, own, *transports}) == 32
 
 
-async def test_a_client_certificate_lets_us_in(authority: trustme.CA) -> None:
+async def test_a_client_certificate_is_presented(authority: trustme.CA) -> None:
     context = server_side(authority)
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
@@ -353,7 +353,7 @@ def test_a_url_without_a_usable_host_is_refused_before_anything_is_sent(url: str
         Access().transport(url, max_connections=1)
 
 
-async def test_faults_on_the_way_are_told_apart() -> None:
+async def test_network_faults_are_distinguished() -> None:
     access = Access(loopback=True)
     assert (await fault_of("http://no-such-host.invalid", access)).fault is Fault.DNS
     async with Server().serving() as server:

@@ -67,7 +67,7 @@ async def test_an_odd_answer_is_an_error_of_the_evaluator(content: bytes) -> Non
 @pytest.mark.parametrize(
     "error", [UnicodeEncodeError("ascii", CANARY, 0, 1, CANARY), KeyError(CANARY), RecursionError()]
 )
-async def test_what_nobody_has_thought_of_is_malformed_and_logged_without_what_it_quotes(
+async def test_an_unexpected_exception_is_malformed_and_logged_without_the_text_it_quotes(
     name: str, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(_: httpx.Request) -> httpx.Response:

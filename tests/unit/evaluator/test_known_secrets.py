@@ -79,7 +79,7 @@ def test_what_an_evaluator_was_given_for_a_is_not_shown_to_b() -> None:
     assert known.of("b").hide(KEY) == KEY
 
 
-def test_credentials_of_the_evaluator_are_masked_for_everybody() -> None:
+def test_credentials_of_the_evaluator_are_masked_for_every_owner() -> None:
     known = KnownSecrets(["first-token-7d21a"])
     known.use(["second-token-7d21a"])
     for owner in ("a", None):

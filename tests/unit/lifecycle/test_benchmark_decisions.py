@@ -145,7 +145,9 @@ class TestPresent:
 
     @pytest.mark.parametrize("remote", [EARLIER, UNMARKED])
     @pytest.mark.parametrize("status", [{}, ready()])
-    def test_somebody_elses_config_is_not_touched(self, remote: RemoteConfig, status: dict[str, Any]) -> None:
+    def test_a_config_of_another_owner_is_not_changed(
+        self, remote: RemoteConfig, status: dict[str, Any]
+    ) -> None:
         thing = bench(status=status)
         step = decide_benchmark(thing, known(thing, remote=remote))
         assert outcome(step) == (STALLED, "ConfigExists")
@@ -166,7 +168,7 @@ class TestPresent:
         step = decide_benchmark(thing, known(thing, remote=EARLIER))
         assert outcome(step) == (STALLED, "ConfigExists")
 
-    def test_a_takeover_that_the_evaluator_does_not_take_is_not_repeated_for_ever(self) -> None:
+    def test_a_takeover_without_effect_is_not_repeated(self) -> None:
         thing = bench(meta=ADOPT)
         step = decide_benchmark(thing, known(thing, remote=EARLIER, updated=True))
         assert step != UpdateConfig()

@@ -108,7 +108,7 @@ class TestDeleted:
         assert decide_job(self.deleted(status, meta={}), facts()) == RequeueAfter()
 
     @pytest.mark.parametrize("status", [None, intent(), followed()])
-    def test_whoever_keeps_it_besides_us_reads_that_it_ended(self, status: dict[str, Any] | None) -> None:
+    def test_an_object_held_by_another_finalizer_reads_as_ended(self, status: dict[str, Any] | None) -> None:
         """Argo CD holds its hooks by a finalizer until they read as ended, deleted or not."""
         job = self.deleted(status, meta={"finalizers": ["argocd.argoproj.io/hook-finalizer"]})
         step = decide_job(job, facts())

@@ -313,7 +313,7 @@ class TestTrouble:
         edited = told.model_copy(update={"metadata": told.metadata.model_copy(update={"generation": 2})})
         assert connection_status.trouble_of(error, edited).message == "oops, request 1"
 
-    def test_warnings_stand_beside_the_verdict_and_are_told_once(self) -> None:
+    def test_warnings_accompany_the_verdict_and_are_reported_once(self) -> None:
         one = connection("one", default=True, tls={"insecureSkipVerify": True})
         two = connection("two", default=True, created=stamp(ago(60)))
         status = connection_status.standing(one, NOW, None, siblings=[one, two], running=1, waiting=2)

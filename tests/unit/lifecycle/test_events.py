@@ -43,7 +43,7 @@ class TestEvents:
             (ConditionSet.FAILED, "Cancelled", "Warning"),
         ],
     )
-    def test_a_new_reason_is_told_and_trouble_is_a_warning(
+    def test_a_new_reason_posts_an_event_and_trouble_is_a_warning(
         self, standing: ConditionSet, reason: str, kind: Any
     ) -> None:
         after = conditions(standing, reason)
@@ -52,7 +52,7 @@ class TestEvents:
             kind, Reason(reason), "why"
         )
 
-    def test_the_same_reason_is_not_told_twice(self) -> None:
+    def test_the_same_reason_posts_no_second_event(self) -> None:
         before = conditions(ConditionSet.WORKING, "Running")
         assert (
             event_of_change(before, [entry.model_copy(update={"message": "m"}) for entry in before]) is None
@@ -99,7 +99,7 @@ class TestEvents:
             ({}, 60, finished(), False),
         ],
     )
-    def test_a_time_to_live_that_is_ignored_is_told(
+    def test_an_ignored_time_to_live_is_reported(
         self, meta: dict[str, Any], ttl: int | None, status: dict[str, Any], told: bool
     ) -> None:
         event = event_of_ignored_ttl(

@@ -42,7 +42,7 @@ class GatedAttempt(SteeredAttempt):
         self.scenario.edit(gate=gate_spec(name))
 
     @rule(name=GATE_NAMES)
-    def somebody_changes_the_gate(self, name: str) -> None:
+    def a_user_changes_the_gate(self, name: str) -> None:
         self.scenario.edit(gate=gate_spec(name))
 
     @rule(state=BASELINE_STATES)

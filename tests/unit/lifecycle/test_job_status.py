@@ -119,12 +119,12 @@ ENDED = {"succeeded", "failed", "lost", "cancelled", "deadline"}
 
 @pytest.mark.parametrize("transition", TRANSITIONS)
 class TestEveryTransition:
-    def test_people_and_machines_are_told_the_same(self, transition: str) -> None:
+    def test_phase_message_and_conditions_agree(self, transition: str) -> None:
         status, phase, reason, conditions = TRANSITIONS[transition]
         assert (status.phase, condition_statuses(status.conditions)) == (phase, conditions)
         assert {(entry.reason, entry.message) for entry in status.conditions} == {(reason, status.message)}
 
-    def test_it_speaks_of_the_generation_that_was_handled(self, transition: str) -> None:
+    def test_the_observed_generation_is_the_one_that_was_handled(self, transition: str) -> None:
         status, *_ = TRANSITIONS[transition]
         assert status.observed_generation == 4
         assert {entry.observed_generation for entry in status.conditions} == {4}
@@ -265,7 +265,7 @@ class TestProgress:
             ),
         ],
     )
-    def test_it_is_told_in_steps_of_one_per_cent(
+    def test_it_is_reported_in_steps_of_one_per_cent(
         self, before: dict[str, Any] | None, details: dict[str, Any], after: dict[str, Any] | None
     ) -> None:
         job = evaljob(status=followed(progress=before))

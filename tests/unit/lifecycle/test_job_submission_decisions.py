@@ -66,7 +66,7 @@ class TestNotSubmitted:
         told = evaljob(status=status.to_manifest(), activeDeadlineSeconds=60)
         assert decide_job(told, facts(slot_decision=Queued(place=1, limit=1))) == RequeueAfter(50.0)
 
-    def test_whoever_leaves_the_line_has_no_place_in_it(self) -> None:
+    def test_a_suspended_job_has_no_queue_position(self) -> None:
         in_line = evaljob(status={"queuePosition": 3}, suspend=True)
         assert written(decide_job(in_line, facts(slot_decision=UNKNOWN))).queue_position is None
 

@@ -193,22 +193,22 @@ class SteeredAttempt(Attempt):
     """The same while somebody suspends it, cancels it, runs it again and deletes it."""
 
     @rule(value=st.sampled_from(["one", "two"]))
-    def somebody_asks_for_another_attempt(self, value: str) -> None:
+    def a_user_requests_another_attempt(self, value: str) -> None:
         self.scenario.ask_again(value)
 
     @rule(value=st.booleans())
-    def somebody_suspends(self, value: bool) -> None:
+    def a_user_suspends(self, value: bool) -> None:
         self.scenario.edit(suspend=value)
 
     @precondition(lambda self: self.scenario.created)
     @rule()
-    def somebody_cancels(self) -> None:
+    def a_user_cancels(self) -> None:
         self.cancelled = True
         self.scenario.edit(cancel=True)
 
     @precondition(lambda self: self.scenario.thing and self.scenario.thing.status.attempt)
     @rule()
-    def somebody_deletes(self) -> None:
+    def a_user_deletes(self) -> None:
         self.deleted = True
         self.scenario.delete_object()
 

@@ -27,7 +27,7 @@ class TestSnapshots:
         ],
     )
     @pytest.mark.parametrize(("progress", "percent"), [(None, None), (41.9, 41), (-1.0, 0), (100.5, 100)])
-    def test_of_a_job_only_what_a_status_would_tell(
+    def test_a_snapshot_has_only_what_a_status_shows(
         self, word: str, state: str, progress: float | None, percent: int | None
     ) -> None:
         assert snapshot_of(remote(word, status_details={"progress": progress})) == JobSnapshot(state, percent)
@@ -48,7 +48,9 @@ class TestSnapshots:
             (followed(conditions=working("ResultsNotKept")), JobSnapshot("completed", None)),
         ],
     )
-    def test_what_a_status_tells_of_its_job(self, status: dict[str, Any], snapshot: JobSnapshot) -> None:
+    def test_a_snapshot_is_restored_from_a_status(
+        self, status: dict[str, Any], snapshot: JobSnapshot
+    ) -> None:
         assert snapshot_in_status(evaljob(status=status).status) == snapshot
 
     @pytest.mark.parametrize(

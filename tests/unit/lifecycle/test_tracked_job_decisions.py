@@ -51,7 +51,7 @@ class TestFollowed:
         assert decide_job(after(job, step), facts(outage=OUTAGE)) == RequeueAfter()
 
     @pytest.mark.parametrize("spec", [{"cancel": True}, {"activeDeadlineSeconds": 1}])
-    def test_nobody_is_asked_to_cancel_during_an_outage(self, spec: dict[str, Any]) -> None:
+    def test_no_cancel_is_sent_during_an_outage(self, spec: dict[str, Any]) -> None:
         step = decide_job(evaljob(meta=HELD, status=followed(), **spec), facts(outage=OUTAGE))
         assert outcome(step) == ("Running", "EvaluatorUnreachable")
 
@@ -120,7 +120,7 @@ class TestFollowed:
         step = decide_job(evaljob(meta=HELD, status=lost_sight), facts(remote=remote()))
         assert outcome(step) == ("Running", "Running")
 
-    def test_somebody_elses_cancellation_is_seen(self) -> None:
+    def test_a_cancellation_by_another_client_is_seen(self) -> None:
         job = evaljob(meta=HELD, status=followed())
         step = decide_job(job, facts(remote=remote("cancelling")))
         assert outcome(step) == ("Cancelling", "Cancelling")

@@ -105,7 +105,7 @@ async def test_the_download_has_the_result_and_every_sample(server: Evaluator) -
     assert job["output_files_url"] == (server.data / "jobs" / job["id"]).as_uri()
 
 
-async def test_the_log_tells_what_the_job_came_to(server: Evaluator) -> None:
+async def test_the_log_states_the_outcome_of_the_job(server: Evaluator) -> None:
     job = await job_of(server, {"x": "1"})
     log = (await archive(server, f"jobs/{job['id']}/logs"))["log.txt"]
     assert "Job is running" in log

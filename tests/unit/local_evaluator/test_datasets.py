@@ -139,7 +139,7 @@ async def test_datasets_may_be_downloaded(server: Evaluator) -> None:
         (httpx.Response(302, headers={"Location": "/rows.json"}), "redirects too often"),
     ],
 )
-async def test_a_download_that_fails_is_told(
+async def test_a_download_that_fails_is_reported(
     server: Evaluator, response: httpx.Response, message: str
 ) -> None:
     async def serve(_request: httpx.Request) -> httpx.Response:
@@ -149,7 +149,7 @@ async def test_a_download_that_fails_is_told(
     assert message in await failure(server, "http://data.test/rows.json")
 
 
-async def test_an_unreachable_download_is_told(server: Evaluator) -> None:
+async def test_an_unreachable_download_is_reported(server: Evaluator) -> None:
     async def refuse(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
@@ -157,7 +157,7 @@ async def test_an_unreachable_download_is_told(server: Evaluator) -> None:
     assert "cannot be downloaded: refused" in await failure(server, "http://data.test/rows.json")
 
 
-async def test_a_server_that_falls_silent_is_told(server: Evaluator) -> None:
+async def test_a_server_that_stops_sending_is_reported(server: Evaluator) -> None:
     async def stall(request: httpx.Request) -> httpx.Response:
         raise httpx.ReadTimeout("silence", request=request)
 
@@ -165,7 +165,7 @@ async def test_a_server_that_falls_silent_is_told(server: Evaluator) -> None:
     assert "sent nothing for 30 s" in await failure(server, "http://data.test/rows.json")
 
 
-async def test_credentials_and_signatures_of_a_url_are_not_told(server: Evaluator) -> None:
+async def test_credentials_and_signatures_of_a_url_are_not_reported(server: Evaluator) -> None:
     async def refuse(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(403)
 

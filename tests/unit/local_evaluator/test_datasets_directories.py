@@ -61,7 +61,7 @@ async def test_a_split_is_found_by_the_names_in_use(
     assert await names(tmp_path, split="test") == chosen
 
 
-async def test_a_split_that_is_not_there_or_not_whole_is_told(tmp_path: Path) -> None:
+async def test_a_missing_or_incomplete_split_is_reported(tmp_path: Path) -> None:
     write(tmp_path, "a/test.jsonl", "b/test.jsonl", "c/part-00000-of-00002.jsonl")
     assert "has no split 'dev', but a/test.jsonl, b/test.jsonl, c/part" in await refusal(
         tmp_path, split="dev"

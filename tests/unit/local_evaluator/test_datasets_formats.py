@@ -39,7 +39,7 @@ async def refusal(data: Path, name: str, content: bytes, **source: Any) -> str:
         ("rows.tsv", b'x\ty\n1\t"a\nb"\n2\tc\n'),
     ],
 )
-async def test_formats_are_told_by_the_suffix(tmp_path: Path, name: str, content: bytes) -> None:
+async def test_formats_are_recognised_by_the_suffix(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     assert await read(tmp_path, name) == [{"x": "1", "y": "a\nb"}, {"x": "2", "y": "c"}]
     assert await read(tmp_path, name, limit=1) == [{"x": "1", "y": "a\nb"}]
@@ -160,7 +160,7 @@ async def test_parquet_values_become_what_json_can_carry(tmp_path: Path) -> None
         ("rows.txt", b"x", "does not end with one of .json, .jsonl, .csv, .tsv, .parquet, .ndjson"),
     ],
 )
-async def test_a_bad_file_is_told_with_its_row(
+async def test_a_bad_file_is_reported_with_its_row(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     assert message in await refusal(tmp_path, name, content)
@@ -188,13 +188,13 @@ async def test_a_row_nested_too_deeply_is_refused(
         ("rows.csv", b'x\n1\n"\n\n', b'"\n'),
     ],
 )
-async def test_a_row_that_is_too_large_is_told_with_its_number(
+async def test_a_row_that_is_too_large_is_reported_with_its_number(
     tmp_path: Path, name: str, before: bytes, after: bytes
 ) -> None:
     assert "row 2 is larger than 16 MiB" in await refusal(tmp_path, name, before + b"a" * LARGE + after)
 
 
-async def test_bad_bytes_are_told_with_their_own_row_even_if_they_were_read_early(tmp_path: Path) -> None:
+async def test_bad_bytes_are_reported_with_their_own_row_even_if_they_were_read_early(tmp_path: Path) -> None:
     good = b'{"x": 1}, ' * 100
     assert "row 101 is not UTF-8" in await refusal(tmp_path, "rows.json", b"[" + good + b'{"x": "\xff"}]')
 
@@ -215,13 +215,13 @@ async def test_long_values_are_read_in_every_format(tmp_path: Path) -> None:
         assert await read(tmp_path, name) == [{"x": long}]
 
 
-async def test_a_parquet_row_that_is_too_large_is_told_with_its_number(tmp_path: Path) -> None:
+async def test_a_parquet_row_that_is_too_large_is_reported_with_its_number(tmp_path: Path) -> None:
     parquet(tmp_path / "rows.parquet", {"x": ["a"] * 3 + ["b" * LARGE]}, use_dictionary=False)
     with pytest.raises(EvaluationError, match="row 4 is larger than 16 MiB"):
         await read(tmp_path, "rows.parquet")
 
 
-async def test_a_parquet_value_that_is_none_is_told_with_its_row(tmp_path: Path) -> None:
+async def test_a_parquet_value_out_of_range_is_reported_with_its_row(tmp_path: Path) -> None:
     beyond_every_calendar = pa.array([0, 2**61], pa.timestamp("us"))
     parquet(tmp_path / "rows.parquet", {"x": beyond_every_calendar})
     with pytest.raises(EvaluationError, match="row 2 cannot be read: date value out of range"):
@@ -235,7 +235,7 @@ async def test_parquet_columns_of_one_name_are_refused(tmp_path: Path) -> None:
         await read(tmp_path, "rows.parquet")
 
 
-async def test_a_damaged_parquet_file_is_told(tmp_path: Path) -> None:
+async def test_a_damaged_parquet_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     parquet(path, {"x": [str(number) for number in range(10_000)]}, use_dictionary=False)
     content = bytearray(path.read_bytes())

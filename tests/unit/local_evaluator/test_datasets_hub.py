@@ -82,13 +82,13 @@ async def test_a_repository_is_read_by_its_only_file_or_by_split(tmp_path: Path,
         ("/README.md", {}, "does not end with one of"),
     ],
 )
-async def test_what_a_repository_does_not_have_is_told(
+async def test_a_path_split_or_revision_missing_in_a_repository_is_reported(
     tmp_path: Path, hub: FakeHub, path: str, source: dict[str, str], message: str
 ) -> None:
     assert message in await refusal(tmp_path, hub, path, **source)
 
 
-async def test_an_unknown_repository_and_a_broken_hub_are_told(tmp_path: Path, hub: FakeHub) -> None:
+async def test_an_unknown_repository_and_a_broken_hub_are_reported(tmp_path: Path, hub: FakeHub) -> None:
     hub.repositories.clear()
     assert "is unknown to its hub, or a token is needed" in await refusal(tmp_path, hub, "/train.jsonl")
     hub.broken = True

@@ -197,7 +197,7 @@ async def test_rows_of_a_target_are_handed_out_alike() -> None:
     assert rows_in_memory([{"x": 1}], limit=None).count == 1
 
 
-async def test_a_file_that_shrinks_while_it_is_read_is_told(tmp_path: Path) -> None:
+async def test_a_file_that_shrinks_while_it_is_read_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"x": 1}\n' * 5)
     async with reader(tmp_path) as datasets:

@@ -146,7 +146,7 @@ async def test_asterisks_sent_back_stand_for_the_secret_they_hide(server: Evalua
     assert server.model.requests[0].headers["Authorization"] == "Bearer s3cret"
 
 
-async def test_an_invalid_body_is_told_by_place_and_never_echoed(server: Evaluator) -> None:
+async def test_an_invalid_body_is_reported_by_location_and_never_echoed(server: Evaluator) -> None:
     detail = await server.refused(422, "POST", "configs", {"params": {"extra": {"api_key": "s3cret"}}})
     assert detail == [{"loc": ["body", "type"], "msg": "Field required", "type": "missing"}]
     await server.refused(422, "POST", "targets", {"type": "oracle"})
@@ -195,7 +195,7 @@ async def test_a_number_without_a_float_is_refused(server: Evaluator) -> None:
     "endpoint",
     [{"url": "http://127.0.0.1:99999/v1"}, {"url": "http://model.test/v1", "api_key": "k\u00e9y-of-mine"}],
 )
-async def test_an_endpoint_that_no_request_can_be_made_to_is_told_beforehand(
+async def test_an_endpoint_that_cannot_be_requested_is_refused_before_the_job(
     server: Evaluator, endpoint: dict[str, str]
 ) -> None:
     target = {"type": "model", "model": {"api_endpoint": endpoint | {"model_id": "m"}}}

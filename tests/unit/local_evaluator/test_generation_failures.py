@@ -184,7 +184,7 @@ async def test_an_endpoint_too_busy_for_the_launch_check_is_evaluated(server: Ev
     assert scores["string-check"]["value"] == 1.0
 
 
-async def test_an_endpoint_that_wants_another_key_is_told_before_any_job(server: Evaluator) -> None:
+async def test_an_endpoint_that_wants_another_key_is_reported_before_any_job(server: Evaluator) -> None:
     body = {"config": quiz(server), "target": model_target(url="http://locked.test/v1", api_key="s3cret")}
     refusal = await server.refused(400, "POST", "jobs", body)
     assert "answered 401: check its api_key" in refusal

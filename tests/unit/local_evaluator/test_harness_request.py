@@ -199,7 +199,7 @@ async def test_a_type_of_another_harness_is_what_the_job_fails_for(server: Evalu
     )
 
 
-async def test_a_misspelt_type_of_nemo_is_told_with_the_likely_one(server: Evaluator) -> None:
+async def test_a_misspelt_type_of_nemo_is_reported_with_the_likely_one(server: Evaluator) -> None:
     tasks = {"qa": {"type": "data", "metrics": {"m": {"type": "em"}}}}
     body = {"config": {"type": "cutsom", "tasks": tasks}, "target": rows_target({"a": 1})}
     detail = await server.refused(400, "POST", "jobs", body)

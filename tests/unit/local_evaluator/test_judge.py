@@ -242,7 +242,7 @@ async def test_a_judge_that_fails_costs_its_score_not_the_others(server: Evaluat
     )
 
 
-async def test_a_judge_s_key_is_shown_to_nobody(server: Evaluator) -> None:
+async def test_a_judge_s_key_is_never_shown(server: Evaluator) -> None:
     config = data_config(judge({"rating": {}})) | {"name": "judged"}
     created = await server.create("configs", config)
     shown = created["tasks"]["qa"]["metrics"]["score"]["params"]["model"]["api_endpoint"]["api_key"]
@@ -274,7 +274,7 @@ async def test_a_verdict_beyond_all_sums_counts_as_none_and_costs_no_worker(serv
     assert scores["rating"]["stats"]["nan_count"] == 2
 
 
-async def test_nobody_sees_the_key_of_a_registered_model_whose_endpoint_repeats_it(tmp_path: Path) -> None:
+async def test_the_key_of_a_registered_model_is_masked_if_its_endpoint_repeats_it(tmp_path: Path) -> None:
     async def repeat(request: httpx.Request) -> httpx.Response:
         return chat_reply(f"you sent {request.headers['Authorization']}")
 

@@ -63,7 +63,7 @@ BOMBS = {
     **{name: (bomb, "template or metric ") for name, bomb in (TAKES_LONG | TAKES_MUCH).items()},
     **SAYS_WHY,
 }
-HEEDS_NO_ALARM = "{{ [[1] * 1000] * 1000000 == [[1.0] * 1000] * 1000000 }}"
+IGNORES_ALARM = "{{ [[1] * 1000] * 1000000 == [[1.0] * 1000] * 1000000 }}"
 """One long comparison in C."""
 
 
@@ -117,8 +117,8 @@ async def test_every_bomb_in_a_metric_costs_its_sample_and_nothing_else(server: 
     assert (await server.scores(data_config(string_check("a", "equals", "a")), ROWS))["string-check"]
 
 
-async def test_a_worker_that_heeds_no_alarm_is_ended_and_replaced(server: Evaluator) -> None:
-    config = data_config(string_check(armed(HEEDS_NO_ALARM), "equals", "ok"))
+async def test_a_worker_that_ignores_the_alarm_is_ended_and_replaced(server: Evaluator) -> None:
+    config = data_config(string_check(armed(IGNORES_ALARM), "equals", "ok"))
     job = await finished_while_healthy(server, config)
     assert job["status"] == "completed", job["status_details"]
     task = (await server.get(f"jobs/{job['id']}/results"))["tasks"]["qa"]
@@ -159,7 +159,7 @@ async def test_a_bomb_in_a_prompt_costs_its_sample_and_no_call(server: Evaluator
     assert [body["messages"][0]["content"] for body in server.model.bodies] == ["ok"]
 
 
-async def test_a_judge_s_pattern_that_backtracks_for_ever_costs_its_sample(server: Evaluator) -> None:
+async def test_a_judge_s_pattern_with_endless_backtracking_fails_only_its_sample(server: Evaluator) -> None:
     async def judge(request: httpx.Request) -> httpx.Response:
         says = json.loads(request.content)["messages"][0]["content"]
         return chat_reply("a" * 60 + "!" if says == "True" else "aaa 5")

@@ -143,7 +143,7 @@ async def test_repeated_searches_are_alternatives_and_are_echoed(server: Evaluat
     assert page["search"] == {"name": "one,two", "created_at": {"start": "2020-01-01T00:00:00.000000"}}
 
 
-async def test_no_search_tells_a_secret(server: Evaluator) -> None:
+async def test_no_search_reveals_a_secret(server: Evaluator) -> None:
     await server.create("targets", model_target(api_key="s3cret") | {"name": "t"})
     await server.create("configs", CONFIG | {"params": {"extra": {"hf_token": "s3cret"}}})
     job = {"config": CONFIG | {"tasks": {"qa": {"type": "data"}}}, "target": "default/t"}

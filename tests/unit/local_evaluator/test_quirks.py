@@ -176,7 +176,7 @@ async def test_cancel_that_is_missing(quirky: Quirky, model: FakeModel, quirk: Q
     [(Quirk.CANCEL_204, 204, b""), (Quirk.CANCEL_EMPTY, 200, b"{}")],
     ids=str,
 )
-async def test_cancel_that_tells_nothing(
+async def test_cancel_with_an_empty_response(
     quirky: Quirky, model: FakeModel, quirk: Quirk, status: int, body: bytes
 ) -> None:
     held = Held(model)

@@ -122,7 +122,7 @@ async def test_the_split_names_the_judgements(server: Evaluator) -> None:
     assert found == {"recall_5": 1.0}
 
 
-async def test_a_wrong_judgement_is_told_with_its_row(server: Evaluator) -> None:
+async def test_a_wrong_judgement_is_reported_with_its_row(server: Evaluator) -> None:
     dataset = beir(server)
     with (server.data / "tiny/qrels/test.tsv").open("a") as file:
         file.write("q9\td1\tvery\n")
@@ -231,7 +231,7 @@ async def test_what_is_not_supported_fails_and_says_what_is(
     assert message in job["status_details"]["message"]
 
 
-def test_a_machine_without_trec_eval_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_trec_eval_the_error_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytrec_eval", None)
     with pytest.raises(EvaluationError, match="pip install pytrec-eval-terrier"):
         build_metric(RANKING, {"measures": ["recall_5"]}, TemplateEnvironment())

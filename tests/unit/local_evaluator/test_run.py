@@ -133,7 +133,7 @@ def test_a_metric_without_a_number_has_a_line_too_and_is_named_at_the_end(home: 
     )
 
 
-def test_progress_is_told_on_standard_error(home: Path) -> None:
+def test_progress_is_printed_on_standard_error(home: Path) -> None:
     result = run(home / "config.yaml", "--target", DATASET_TARGET)
     lines = result.stderr.splitlines()
     assert lines[0] == f"Evaluating {home / 'config.yaml'} (type custom) on target: dataset"

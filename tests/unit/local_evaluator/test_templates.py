@@ -99,7 +99,7 @@ def test_columns_have_normalised_names_too(source: str, expected: str) -> None:
     assert render(source, ROW) == expected
 
 
-def test_a_missing_column_is_told_with_those_there_are() -> None:
+def test_a_missing_column_is_reported_with_the_existing_ones() -> None:
     with pytest.raises(SampleFailed, match=r"the row has no column 'answr'; it has Question, answer$"):
         render("{{ item.answr }}", {"Question": "?", "answer": "!"})
 
@@ -112,7 +112,7 @@ def test_a_missing_column_is_told_with_those_there_are() -> None:
         ("{{ sample.text }}", r"there is no 'text' among output_text$"),
     ],
 )
-def test_other_missing_names_are_told_with_those_there_are(source: str, said: str) -> None:
+def test_other_missing_names_are_reported_with_the_existing_ones(source: str, said: str) -> None:
     row = {"Question": "?", "answer": "!"} | ({"nested": {"a": 1}} if "nested" in source else {})
     with pytest.raises(SampleFailed, match=said):
         render(source, row, {"output_text": "So."})

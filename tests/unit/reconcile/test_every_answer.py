@@ -157,7 +157,7 @@ async def test_a_look_up_that_fails_is_repeated_before_anything_is_submitted(nam
 
 
 @pytest.mark.parametrize("name", EVERY)
-async def test_a_surplus_job_that_cannot_be_cancelled_holds_up_nobody(name: str) -> None:
+async def test_a_surplus_job_that_cannot_be_cancelled_does_not_block_the_run(name: str) -> None:
     jobs = {"eval-1": remote(), "eval-2": remote(job_id="eval-2", created_at="2026-03-01T12:00:09")}
     stage = Stage(Evaluator(on("POST", "/cancel"), EVERY[name], jobs=jobs), ObjectsApi(manifest(intent(10))))
     await stage.look_until(stage.is_followed)
@@ -253,7 +253,7 @@ async def test_deletion_ends_in_time_whatever_is_answered(name: str, policy: str
         assert left is None or left["status"] == "cancelled"
 
 
-async def test_whoever_keeps_a_deleted_job_reads_its_end_after_the_look_that_let_it_go() -> None:
+async def test_a_deleted_job_held_by_another_finalizer_reads_as_ended_in_the_same_look() -> None:
     """Nothing else would cause another look: Argo CD waits for this very status."""
     hook = "argocd.argoproj.io/hook-finalizer"
     meta = {"deletionTimestamp": ago(0), "finalizers": [FINALIZER, hook]}

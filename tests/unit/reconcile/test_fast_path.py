@@ -164,7 +164,7 @@ async def test_an_old_copy_does_not_push_out_the_attempt_that_is_followed() -> N
     assert stage.tracker.due(float("inf")) == due_before
 
 
-async def test_an_object_that_is_already_in_hand_is_left_to_whoever_has_it() -> None:
+async def test_an_object_that_is_already_queued_is_left_to_the_worker() -> None:
     stage = Stage()
     stage.queue.add(KEY)
     assert not stage.note(document(running()))

@@ -60,7 +60,9 @@ async def test_an_idle_worker_takes_up_nothing_either() -> None:
     assert work.begun == []
 
 
-async def test_what_never_ends_is_not_waited_for_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_submission_that_never_ends_is_waited_for_within_a_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     queue, work = WorkQueue(), Work()
     worker = asyncio.create_task(queue.work(work.reconcile, heartbeat=Heartbeat(60)))
     queue.add(FIRST)

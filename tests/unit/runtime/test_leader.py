@@ -171,7 +171,7 @@ async def test_a_renewal_whose_answer_was_lost_counts_for_nothing_and_breaks_not
         renewing.cancel()
 
 
-async def test_a_lease_that_somebody_deletes_is_created_again() -> None:
+async def test_a_deleted_lease_is_created_again() -> None:
     server = LeaseServer()
     election = Election(server.kube, terms())
 

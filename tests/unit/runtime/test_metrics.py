@@ -125,7 +125,7 @@ async def test_the_queue_is_asked_whenever_prometheus_asks() -> None:
         (lambda client: client.delete_config("team-a", "qa"), "/v1/evaluation/configs/{namespace}/{name}"),
     ],
 )
-async def test_calls_are_told_by_route_and_not_by_name(
+async def test_calls_are_labelled_by_route_and_not_by_name(
     call: Callable[[EvaluatorClient], Awaitable[None]], route: str
 ) -> None:
     metrics = Metrics()

@@ -69,7 +69,7 @@ async def test_a_stuck_loop_of_a_connection_does_not_name_the_connection() -> No
     assert "canary" not in alive.text
 
 
-async def test_a_stuck_loop_of_a_connection_has_nobody_elses_operator_restarted() -> None:
+async def test_a_stuck_loop_of_a_connection_does_not_restart_the_operator() -> None:
     health, port = Health(), free_port()
     health.heartbeats.add("poller team/slow", limit=0).beat()
     async with (

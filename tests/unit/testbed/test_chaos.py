@@ -140,7 +140,7 @@ def test_a_good_run_is_good() -> None:
     assert verdict.jobs_an_attempt == 1.0
 
 
-def test_a_second_job_of_an_attempt_is_a_duplicate_even_if_nobody_saw_its_answer() -> None:
+def test_a_second_job_of_an_attempt_is_a_duplicate_even_if_its_answer_was_lost() -> None:
     extra = remote("eval-2", "cancelled")
     verdict = judge(
         after_a_good_run(), remote=[remote(), extra], objects=job(**SUCCEEDED), config_maps=RESULTS

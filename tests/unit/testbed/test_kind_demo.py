@@ -55,7 +55,7 @@ def test_pods_reach_this_machine_by_the_gateway_of_their_network(commands: Path)
     assert host_address() == HostAddress(listen="172.18.0.1", from_pods="172.18.0.1")
 
 
-def test_a_network_without_ipv4_is_told() -> None:
+def test_a_network_without_ipv4_is_reported() -> None:
     with pytest.raises(ProcessError, match="no IPv4 gateway"):
         HostAddress.of_network("fc00:f853:ccd::1 ")
 
