@@ -49,7 +49,7 @@ class Cluster:
     kubectl_command: tuple[str, ...]
     # Whether owner references are garbage-collected and namespaces end; not so with plain envtest binaries.
     has_controllers: bool = True
-    # Whether it is ours, and ends with us.
+    # Whether this process has started it and ends it.
     throwaway: bool = True
 
     def kubectl(

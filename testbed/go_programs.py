@@ -78,7 +78,7 @@ class GoProgram:
         total = self._packages_to_compile()
 
         def progress() -> float:
-            # `go build -v` writes a line for each package that it compiles; others tell of downloads.
+            # `go build -v` writes a line for each compiled package; lines with "go: " in front are downloads.
             lines = log.read_text(errors="replace").splitlines() if log.exists() else []
             compiled = sum(not line.startswith("go: ") for line in lines)
             return min(compiled / total, 1.0) * (1 - _LINKING)

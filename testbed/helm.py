@@ -13,7 +13,7 @@ __all__ = ["helm_command", "is_recent"]
 _VERSION: Final = "v3.22.0"  # of helm.sh/helm/v3 in tests/programs/go.mod
 _KUBERNETES_MINOR: Final = "37"  # of k8s.io/client-go there: what `helm template` takes the cluster for
 _OLDEST: Final = (3, 17)  # --take-ownership
-# It brings client-go, and `helm lint` knows what Kubernetes has deprecated, as far as the linker tells it.
+# `helm lint` reads the versions of client-go, which the linker sets, to find deprecated Kubernetes APIs.
 _LDFLAGS: Final = " ".join(
     (
         "-s -w",

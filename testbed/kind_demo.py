@@ -80,7 +80,7 @@ def image_of(manifests: Sequence[dict[str, Any]]) -> str:
 
 
 def with_evaluator(manifests: Sequence[dict[str, Any]], url: str) -> Sequence[dict[str, Any]]:
-    """MANIFESTS with the evaluator at URL, as the README tells users to change them."""
+    """MANIFESTS with the evaluator at URL, changed as the README describes."""
     manifests = copy.deepcopy(manifests)
     (variable,) = (entry for entry in _container(manifests)["env"] if entry["name"] == _EVALUATOR)
     variable["value"] = url

@@ -1,8 +1,8 @@
-"""Child processes that start ready and never outlive us.
+"""Child processes that are ready once started and never outlive their parent.
 
 Every part of the testbed is a child in a `Processes` group. A child leads a process group of its own, so that
-a Ctrl-C in the terminal reaches only us and we stop the parts in order: what was started last goes first.
-Should we be killed outright, the Linux kernel kills the children (PDEATHSIG).
+a Ctrl-C in the terminal reaches only the parent, which stops the parts in reverse order.
+If the parent is killed, the Linux kernel kills the children (PDEATHSIG).
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class ProcessError(RuntimeError):
 
 @dataclass(frozen=True)
 class Program:
-    """What to start, and how to tell that it is up."""
+    """What to start, and how to find out that it is up."""
 
     name: str
     argv: Sequence[str]

@@ -34,7 +34,7 @@ class Job:
     head: str
     """The document's JSON without status and closing brace: it is served often and never changes."""
     mark: tuple[str, str]
-    """What tells attempts apart: the object's uid (or name) and the attempt."""
+    """The key of an attempt: the object's uid (or name) and the number of the attempt."""
     created: float = field(default_factory=time.time)
     finished: float | None = None
     status: str = "running"

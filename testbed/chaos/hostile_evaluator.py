@@ -1,7 +1,7 @@
 """An evaluator at a tenant's connections whose answers are odd in every way that HTTP has room for.
 
-It speaks raw TCP: no HTTP server would send most of it. Plausible answers are mixed in, so that the operator
-comes far enough to ask for jobs, ids and results.
+It is a raw TCP server, because no HTTP server would send most of these answers. Plausible ones are mixed
+in, so that the operator gets far enough to request jobs and results.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ ODD_ANSWERS: Final[dict[str, bytes]] = {
     ),
     "an id that is a path": _json({"id": "../configs/other", "status": "running"}, "201 Created"),
     "an id without end": _json({"id": "x" * 100_000, "status": "running"}, "201 Created"),
-    "a state that nobody knows": _json({"id": "eval-1", "status": "\x00" * 1_000}),
+    "an unknown state": _json({"id": "eval-1", "status": "\x00" * 1_000}),
     "progress beyond all numbers": _raw(
         b'{"id": "eval-1", "status": "running", "status_details": {"progress": 1e999}}'
     ),

@@ -57,7 +57,7 @@ class Objects:
         return answer.is_success
 
     def act(self, act: Act, name: str) -> None:
-        """Do to a job what its kind wants; one that is gone already is left in peace."""
+        """Do to a job what its kind asks for; a job that is gone already is skipped."""
         path = f"{self._path}/nemoevaljobs/{name}"
         match act:
             case Act.DELETE:

@@ -32,7 +32,7 @@ class Step(StrEnum):
 
 
 class Steps:
-    """Tells which step a request is. It remembers which write has put a job id on its object."""
+    """Recognise the step that a request belongs to, from the writes seen before it."""
 
     def __init__(self) -> None:
         self._written: dict[str, Exchange] = {}

@@ -68,7 +68,7 @@ def main(
     server = Upstream.of_kubeconfig(kubeconfig) if kubeconfig else Upstream(upstream or "")
     given = _parsed(rule or [])
     with FaultProxy(server, port=port, seed=seed) as proxy:
-        proxy.observers.append(_tell)
+        proxy.observers.append(_print_fault)
         proxy.rules = [*given, *(_read(rules) if rules else [])]
         if kubeconfig and write_kubeconfig:
             proxied_kubeconfig(kubeconfig, proxy_url=proxy.url, target=write_kubeconfig)
@@ -104,7 +104,7 @@ def _parsed(texts: list[str]) -> list[Rule]:
         raise typer.BadParameter(str(error)) from error
 
 
-def _tell(exchange: Exchange, moment: Moment) -> bool:
+def _print_fault(exchange: Exchange, moment: Moment) -> bool:
     if moment is Moment.ARRIVED and exchange.rule is not None:
         typer.echo(f"{exchange.rule.fault.value}: {exchange.method} {exchange.path}")
     return False
