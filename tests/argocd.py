@@ -38,5 +38,5 @@ def health(live: dict[str, Any] | None, *, script: str | None = None) -> Health:
     lua = LuaRuntime()
     lua.execute(CLOSE_LIBRARIES)
     lua.globals()["obj"] = lua.table_from(live, recursive=True)
-    told: Any = lua.execute(HEALTH_LUA.read_text() if script is None else script)
-    return Health(told["status"], told["message"])
+    result: Any = lua.execute(HEALTH_LUA.read_text() if script is None else script)
+    return Health(result["status"], result["message"])

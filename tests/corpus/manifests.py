@@ -1,4 +1,4 @@
-"""Manifests that nobody should write, and what the API server or the operator says to them."""
+"""Invalid and extreme manifests, and what the API server or the operator reports for them."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         "activeDeadlineSeconds in body must be of type integer",
     ),
     "suspend as text": (run(suspend="yes"), "spec.suspend in body must be of type boolean"),
-    "an unheard-of policy": (run(deletionPolicy="Maybe"), "spec.deletionPolicy: Unsupported value"),
+    "an unknown policy": (run(deletionPolicy="Maybe"), "spec.deletionPolicy: Unsupported value"),
     "sampling beyond 1": (run(samplingParams={"top_p": 2}), "spec.samplingParams.top_p"),
     "valuesFrom as an object": (benchmark(valuesFrom={}), "spec.valuesFrom in body must be of type array"),
     "valuesFrom nowhere": (
@@ -191,7 +191,7 @@ RAW_REFUSED: dict[str, tuple[str, str]] = {
     ),
 }
 
-TOLD: dict[str, tuple[Spec, str, str]] = {
+REPORTED: dict[str, tuple[Spec, str, str]] = {
     "a model by number": (aimed({"type": "model", "model": 5}), "InvalidSpec", "spec.target.model"),
     "a model by list": (aimed({"type": "model", "model": ["m"]}), "InvalidSpec", "spec.target.model"),
     "a dataset by truth": (
@@ -307,8 +307,8 @@ def _manifests() -> Iterator[Manifest]:
         yield Manifest(name, parts["kind"], _text(f"refused-{number}", parts), said)
     for name, (text, said) in RAW_REFUSED.items():
         yield Manifest(name, "NemoBenchmark", text, said)
-    for number, (name, (parts, reason, said)) in enumerate(TOLD.items()):
-        yield Manifest(name, parts["kind"], _text(f"told-{number}", parts), said, reason)
+    for number, (name, (parts, reason, said)) in enumerate(REPORTED.items()):
+        yield Manifest(name, parts["kind"], _text(f"reported-{number}", parts), said, reason)
 
 
 def _text(name: str, parts: Spec) -> str:

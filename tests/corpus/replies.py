@@ -158,7 +158,7 @@ def _too_much() -> Iterator[Reply]:
     )
     yield Reply("results of 31 MiB", results('"' + "x" * 31 * MIB + '"'), None, call="get_results")
     bomb = gzip.compress(b"\x00" * 50_000_000)
-    for encoding in ("gzip", "br", "zstd", "deflate", "gzip, gzip", "x-unheard-of"):
+    for encoding in ("gzip", "br", "zstd", "deflate", "gzip, gzip", "x-unknown"):
         yield Reply(
             f"in {encoding}",
             bomb,
@@ -176,7 +176,7 @@ def _odd_results() -> Iterator[Reply]:
     bodies = {
         "of another job": b'{"job": "eval-2", "tasks": {}}',
         "of a number": b'{"job": 1, "tasks": {}}',
-        "of nobody": b'{"tasks": {}}',
+        "of no job": b'{"tasks": {}}',
         "as a list": b"[]",
         "tasks as a list": b'{"job": "eval-1", "tasks": []}',
         "tasks as text": b'{"job": "eval-1", "tasks": "none"}',

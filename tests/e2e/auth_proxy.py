@@ -1,4 +1,4 @@
-"""What stands before an evaluator: lets in who has the password, and remembers every request."""
+"""A proxy in front of an evaluator that requires credentials and records every request."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ReceivedRequest:
 
 
 class AuthProxy(LoopbackServer):
-    """Leads to the evaluator at `behind`; without one it answers `code` and `body` to everybody.
+    """Forwards to the evaluator at `behind`; without one it answers every request with `code` and `body`.
 
-    `password`: the headers that a request needs, else it gets 401 and hears back all that it sent.
+    `password`: the headers that a request needs, else it gets 401 and its own headers in the body.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class AuthProxy(LoopbackServer):
 
     @property
     def posted(self) -> list[dict[str, Any]]:
-        """The jobs that were submitted by this door."""
+        """The jobs that were submitted through this proxy."""
         return [json.loads(one.body) for one in self.received if one.method == "POST" and is_jobs(one.path)]
 
     def answer(self, request: ReceivedRequest) -> tuple[int, str]:

@@ -23,7 +23,7 @@ class CuttableProxy:
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def cut(self) -> None:
-        """From now on nothing arrives, and nobody is told."""
+        """Drop all data from now on, without closing a connection."""
         self._whole = False
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -20,7 +20,7 @@ from tests.e2e.stub_model import StubModel
 
 @dataclass
 class OperatorStack:
-    """One namespace's operator and evaluator, each of which may be killed, halted and started anew."""
+    """One namespace's operator and evaluator, each of which may be killed, halted and started again."""
 
     cluster: Cluster
     namespace: str

@@ -29,7 +29,7 @@ class Replica:
     sent: list[Exchange]
 
     def state(self) -> str | None:
-        """What /readyz says; None where nobody answers."""
+        """The state in the response of /readyz; None without a response."""
         try:
             return str(httpx.get(self.health_url.replace("healthz", "readyz"), timeout=5).json()["state"])
         except httpx.TransportError:

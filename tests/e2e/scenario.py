@@ -102,7 +102,7 @@ class Scenario:
         }
 
     def event(self, name: str, reason: str) -> dict[str, Any]:
-        """The one event of that reason, which follows the status it tells of."""
+        """The one event of that reason; it is posted after the status it reports."""
         selector = f"involvedObject.name={name},reason={reason}"
 
         def posted() -> list[dict[str, Any]]:

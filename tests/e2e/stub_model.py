@@ -1,4 +1,4 @@
-"""A chat model for tests: answers from a list, remembers what it was asked, and can be silenced."""
+"""A chat model for tests: answers from a list, records its requests, and can stop answering."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWERS = {"Capital of France?": "Paris", "Capital of Italy?": "Milan"}
 
 
 class StubModel(LoopbackServer):
-    """An OpenAI-compatible endpoint on loopback. While `silent`, no answer comes."""
+    """An OpenAI-compatible endpoint on loopback. After `stop_answering`, requests wait for `answer_again`."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -58,6 +58,6 @@ class StubModel(LoopbackServer):
                     self.end_headers()
                     self.wfile.write(body)
                 except ConnectionError:
-                    return  # whoever asked was cancelled meanwhile
+                    return  # the request was cancelled
 
         return Handler

@@ -23,7 +23,7 @@ def most_at_once(scenario: Scenario) -> int:
 
 
 def queued(scenario: Scenario) -> dict[str, int]:
-    """The place that each waiting job's status tells."""
+    """The position in the status of each queued job."""
     items = json.loads(scenario.kubectl("get", JOB, "-o", "json"))["items"]
     return {
         item["metadata"]["name"]: item["status"]["queuePosition"]

@@ -1,4 +1,4 @@
-"""One operator and one evaluator for all bad manifests: each is told what is wrong, and nobody is held up."""
+"""One operator and one evaluator for all bad manifests: each is reported, and none delays a valid one."""
 
 import re
 from collections.abc import Iterator
@@ -57,20 +57,20 @@ def test_each_bad_manifest_is_refused_or_reported_and_a_good_one_succeeds(
         ):
             surprises.append(f"{manifest.name}: {said[:500]}")
 
-    told = [manifest for manifest in MANIFESTS if manifest.reason is not None]
-    for number, manifest in enumerate(told):
+    reported = [manifest for manifest in MANIFESTS if manifest.reason is not None]
+    for number, manifest in enumerate(reported):
         kind = BENCHMARK if manifest.kind == "NemoBenchmark" else JOB
 
-        def verdict(kind: str = kind, name: str = f"told-{number}") -> list[str]:
+        def verdict(kind: str = kind, name: str = f"reported-{number}") -> list[str]:
             # Not the whole object: it may be too deep for our own JSON parser.
             return scenario.kubectl("get", kind, name, "-o", f"jsonpath={VERDICT}").split(SEPARATOR)
 
-        def is_told(manifest: Manifest = manifest) -> bool:
+        def is_reported(manifest: Manifest = manifest) -> bool:
             reason, message = verdict()
             return reason == manifest.reason and manifest.said in message
 
         try:
-            eventually(is_told, manifest.name, seconds=20)
+            eventually(is_reported, manifest.name, seconds=20)
         except AssertionError:
             surprises.append(f"{manifest.name}: {verdict()}")
     assert not surprises, "\n".join(surprises)
@@ -79,5 +79,5 @@ def test_each_bad_manifest_is_refused_or_reported_and_a_good_one_succeeds(
     scenario.until_phase("healthy", "Succeeded")
     assert operator_process.exit_code() is None
     assert peak_memory_mib(operator_process) < MAX_MEMORY_MIB
-    names = [f"told-{number}" for number in range(len(told))]
+    names = [f"reported-{number}" for number in range(len(reported))]
     scenario.kubectl("delete", f"{JOB},{BENCHMARK}", *names, "--ignore-not-found", "--timeout=60s")

@@ -99,7 +99,7 @@ class Spoiler(LoopbackServer):
                     for part in oddity:
                         self.wfile.write(part)
                 except OSError:
-                    return  # whoever asked has had enough
+                    return  # the client has closed the connection
 
             def forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -119,7 +119,7 @@ class Spoiler(LoopbackServer):
 
 
 class Elsewhere(LoopbackServer):
-    """A host that nobody should come to."""
+    """A host that no request should reach."""
 
     def __init__(self) -> None:
         self.visits: list[str] = []

@@ -155,7 +155,7 @@ def test_of_two_defaults_the_oldest_is_used_and_both_say_so(
 
     scenario.patch(CONNECTION, "b-oldest", {"spec": {"default": False}})
     for name in ("a-later", "b-oldest"):
-        eventually(partial(without_conflict, scenario, name), f"{name} in peace")
+        eventually(partial(without_conflict, scenario, name), f"{name} without a conflict")
     eventually(
         lambda: scenario.status(BENCHMARK, "rows")["evaluator"]["connection"] == f"{namespace}/a-later",
         "the benchmark follows the default",

@@ -121,7 +121,7 @@ def test_a_dead_evaluator_holds_up_no_job_of_another_and_is_not_stormed(
             lambda: scenario.status(CONNECTION, "dead").get("jobsWaiting") == len(names), "all counted"
         )
         begun = time.monotonic()
-        # 1, 2, 4 and then 8 s apart at most: whoever waits, one knocks.
+        # Probes come 1, 2, 4 and then 8 s apart at most, however many jobs wait.
         eventually(lambda: time.monotonic() - begun > 6, "six seconds")
         assert dead.posted == []
         assert len([one for one in dead.received if one.at > begun]) < 8
@@ -130,7 +130,7 @@ def test_a_dead_evaluator_holds_up_no_job_of_another_and_is_not_stormed(
         for name in names:
             scenario.until_phase(name, "Succeeded", seconds=90)
         assert len(dead.posted) == len(names)
-    eventually(lambda: scenario.status(CONNECTION, "dead").get("jobsWaiting") == 0, "nobody waits")
+    eventually(lambda: scenario.status(CONNECTION, "dead").get("jobsWaiting") == 0, "no job waits")
 
 
 def test_a_run_stays_with_its_evaluator_though_the_connection_and_the_default_go_elsewhere(

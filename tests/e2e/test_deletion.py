@@ -1,4 +1,4 @@
-"""Deletion: what runs is cancelled, and what is deleted holds up nobody."""
+"""Deletion: running jobs are cancelled, and a deleted object delays no other."""
 
 from typing import Any
 

@@ -215,7 +215,7 @@ def test_a_refused_job_says_what_the_evaluator_said(faulty: Scenario, start: Sta
 
 
 def test_an_invalid_object_is_reported_and_delays_no_other(faulty: Scenario, start: StartOperator) -> None:
-    """The API server cannot tell text from a number where a field is text or an object; we can."""
+    """The CRD allows a number where a field is text or an object; the operator does not."""
     start(faulty.evaluator_url)
     unreadable = data_job("unreadable")
     unreadable["spec"]["target"] = {"type": "model", "model": 5}

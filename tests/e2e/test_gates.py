@@ -164,7 +164,7 @@ def test_the_newest_that_passed_is_selected(scenario: Scenario) -> None:
     after_a_second(scenario, "two")
 
     scenario.apply(labelled(gated("three", drop(), **gate)))
-    scenario.apply(labelled(gated("four", drop(), baseline=selected("nobody"))))
+    scenario.apply(labelled(gated("four", drop(), baseline=selected("absent"))))
 
     assert judged(scenario, "three")["gate"]["baseline"]["name"] == "one"
     assert inconclusive(scenario, "four")[0] == "BaselineNotFound"

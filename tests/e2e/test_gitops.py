@@ -131,11 +131,11 @@ def apply_everything(tour: Tour) -> None:
         connection("astray", "http://169.254.169.254"),
     )
     tour.see("applied, not handled yet", "NemoEvaluatorConnection", "main")
-    tour.see("not applied yet", "NemoEvaluatorConnection", "nobody")
+    tour.see("not applied yet", "NemoEvaluatorConnection", "absent")
     tour.see("applied, not handled yet", "NemoBenchmark", "rows")
     tour.see("applied, not handled yet", "NemoEvalJob", "done")
-    tour.see("not applied yet", "NemoBenchmark", "nobody")
-    tour.see("not applied yet", "NemoEvalJob", "nobody")
+    tour.see("not applied yet", "NemoBenchmark", "absent")
+    tour.see("not applied yet", "NemoEvalJob", "absent")
 
 
 def gated_jobs() -> list[dict[str, Any]]:
@@ -226,7 +226,7 @@ def report_oddly(tour: Tour) -> None:
 
 
 def edit_and_delete(tour: Tour) -> None:
-    """While nobody handles it."""
+    """Edit and delete objects while no operator runs."""
     tour.scenario.patch(JOB, "done", {"spec": {"priority": 1}})
     tour.scenario.patch(BENCHMARK, "rows", {"spec": {"config": {"params": {"parallelism": 3}}}})
     tour.see("edited, not handled yet", "NemoEvalJob", "done")

@@ -39,7 +39,7 @@ def test_applying_again_changes_nothing_and_starts_nothing(
     scenario.until_phase("done", "Succeeded")
     scenario.until_phase("runs", "Running")
     eventually(
-        lambda: scenario.status(JOB, "runs").get("progress"), "all that is told of a run that stands still"
+        lambda: scenario.status(JOB, "runs").get("progress"), "the progress of a run that makes no more"
     )
     eventually(lambda: "finalizers" not in metadata(scenario, JOB, "done"), "nothing holds the finished job")
     statuses = {name: scenario.status(kind, name) for kind, names in OBJECTS.items() for name in names}

@@ -231,7 +231,7 @@ def test_uninstalling_leaves_nothing_behind_but_objects_and_results(
         assert everything_of_the_release(scenario) == ""
         assert scenario.get("lease", NAME) is None
 
-        # Whoever installs it again goes on where the other stopped.
+        # A new installation continues where the other stopped.
         start(processes, scenario, tmp_path / "second", scenario.cluster.kubeconfig)
         eventually(lambda: scenario.finalizers(JOB, "running") == [FINALIZER], "it is held again")
         pausable_model.answer_again()

@@ -115,7 +115,7 @@ def test_an_evaluator_with_odd_answers_does_not_end_the_operator(
         # Probes come after 1, 2, 4 s: by then one that ends the operator would have done so.
         scenario.apply(data_job("neighbour"))
         scenario.until_phase("neighbour", "Succeeded")
-        eventually(lambda: scenario.reason(CONNECTION, "odd"), "the connection says how it stands")
+        eventually(lambda: scenario.reason(CONNECTION, "odd"), "the connection has a status")
         assert operator.exit_code() is None
 
 

@@ -112,7 +112,7 @@ def test_it_does_the_operators_work(
     name = f"operator-{namespace}"
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(cluster.kubectl("config", "view", "--raw", "--flatten", "--minify").stdout)
-    kubeconfig.chmod(0o644)  # for the image's user, who is somebody else
+    kubeconfig.chmod(0o644)  # for the image's user, which is another one
     options = ["--name", name, "--network", "host", "--volume", f"{kubeconfig}:{kubeconfig}:ro"]
     # The client writes a kubeconfig's certificates down; a service account's are files already.
     options += ["--tmpfs", "/tmp", "--env", "NEMO_POLL_INTERVAL_SECONDS"]  # noqa: S108

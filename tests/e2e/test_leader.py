@@ -59,16 +59,16 @@ def test_a_standby_takes_over_from_a_killed_leader_without_a_second_job(
     assert standby.sent == [], "a standby asks the evaluator for nothing"
     scenario.apply(*map(data_job, JOBS[12:]))
     standby.until("active")
-    print(f"taken over {time.monotonic() - killed:.1f} s after the kill")  # noqa: T201 - for whoever runs -s
+    print(f"taken over {time.monotonic() - killed:.1f} s after the kill")  # noqa: T201 - shown with -s
 
     assert_each_ended_once(scenario, JOBS)
     assert set(standby.submitted()) >= set(JOBS[12:])
 
 
 def test_a_leader_that_is_asked_to_end_hands_over_at_once(scenario: Scenario, replicas: Replicas) -> None:
-    for_ever = {"NEMO_LEASE_DURATION_SECONDS": "600", "NEMO_LEASE_RENEW_DEADLINE_SECONDS": "500"}
-    leader = replicas.start("leader", electing(scenario, **for_ever))
-    standby = replicas.start("standby", electing(scenario, **for_ever))
+    long_lease = {"NEMO_LEASE_DURATION_SECONDS": "600", "NEMO_LEASE_RENEW_DEADLINE_SECONDS": "500"}
+    leader = replicas.start("leader", electing(scenario, **long_lease))
+    standby = replicas.start("standby", electing(scenario, **long_lease))
     first = holder(scenario)
 
     leader.process.terminate()

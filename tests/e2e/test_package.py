@@ -163,7 +163,7 @@ def test_a_dead_api_server_is_named_and_waited_for(
 
     assert (ready.status_code, ready.json()) == (503, {"state": "starting"})
     assert code == 0
-    assert "apply crds/" not in log.read_text(), "nobody knows yet whether they are missing"
+    assert "apply crds/" not in log.read_text(), "it is not known yet whether they are missing"
     assert "Traceback" not in log.read_text()
 
 

@@ -1,7 +1,7 @@
 """The chart's roles: enough for every feature, and each permission in them is needed by one.
 
 Operators run with the identity, the roles and the settings that the chart gives them; a proxy in front of the
-API server sees what they ask, and what is refused.
+API server records their requests, and which ones are refused.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def job(name: str, **spec: Any) -> Feature:
 
 
 def unreachable_connection(name: str) -> Feature:
-    """That nobody answers at a connection is told too."""
+    """A connection whose evaluator does not answer: its status reports it."""
     manifest = connection(name, "http://evaluator.invalid")
     return Feature(lambda: [manifest], lambda stage: stage.scenario.reason("nec", name) is not None)
 

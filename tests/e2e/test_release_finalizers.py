@@ -196,9 +196,9 @@ def test_without_an_api_server_it_gives_up_in_time(tmp_path: Path) -> None:
 
 
 def test_a_missing_list_permission_is_reported(scenario: Scenario) -> None:
-    scenario.kubectl("create", "serviceaccount", "nobody")
+    scenario.kubectl("create", "serviceaccount", "without-permissions")
 
-    done = release(scenario.cluster.service_account_kubeconfig(scenario.namespace, "nobody"))
+    done = release(scenario.cluster.service_account_kubeconfig(scenario.namespace, "without-permissions"))
 
     assert done.returncode == 1
     assert 'cannot list resource "nemoevaljobs"' in done.stderr

@@ -1,4 +1,4 @@
-"""Secrets: read when they are used, sent on when they change, and shown to nobody whoever repeats them."""
+"""Secrets: read when they are used, sent on when they change, and masked when an evaluator repeats them."""
 
 import base64
 import json
@@ -74,13 +74,13 @@ def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
     cluster: Cluster, namespace: str, start: StartOperator
 ) -> None:
     benchmark = data_benchmark(
-        "told", config={"type": "gsm8k", "params": {"extra": {"other_token": PLAIN_HUB}}}
+        "gsm8k-plain", config={"type": "gsm8k", "params": {"extra": {"other_token": PLAIN_HUB}}}
     )
     benchmark["spec"]["valuesFrom"] = [source("hub", "token", "params.extra.hf_token")]
     jobs = []
     for fate in FATES:
         endpoint = {"url": "http://nim.test", "model_id": fate}
-        job = data_job(fate, of="told", target={"type": "model", "model": {"api_endpoint": endpoint}})
+        job = data_job(fate, of="gsm8k-plain", target={"type": "model", "model": {"api_endpoint": endpoint}})
         if fate == "fine":
             endpoint["api_key"] = PLAIN_API
         else:
@@ -91,7 +91,7 @@ def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
         scenario = Scenario(cluster, namespace, echoing_evaluator.url)
         log = start(echoing_evaluator.url)
         scenario.apply(secret("hub", token=HUB), secret("keys", api=API), benchmark)
-        scenario.until_reason(BENCHMARK, "told", "ConfigReady")
+        scenario.until_reason(BENCHMARK, "gsm8k-plain", "ConfigReady")
         scenario.apply(*jobs)
         for name, reason in FATES.items():
             scenario.until_reason(JOB, name, reason, seconds=60)
@@ -110,7 +110,7 @@ def test_no_canary_is_found_anywhere_though_the_evaluator_repeats_them_all(
             )
     assert "******" in slots["objects"], "they were repeated"
     for name, path in (
-        ("told", "spec.config.params.extra.other_token"),
+        ("gsm8k-plain", "spec.config.params.extra.other_token"),
         ("fine", "spec.target.model.api_endpoint.api_key"),
     ):
         assert path in scenario.event(name, "PlainTextSecret")["message"]

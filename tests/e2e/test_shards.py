@@ -33,7 +33,7 @@ def test_each_operator_submits_the_jobs_that_its_selector_matches(
     two = replicas.start("two", {"NEMO_SELECTOR": "shard in (two, three)"})
     # Before their benchmark, which for one of them is another operator's.
     scenario.apply(
-        of_shard("one", data_job("first")), of_shard("two", data_job("second")), data_job("nobodys")
+        of_shard("one", data_job("first")), of_shard("two", data_job("second")), data_job("unmatched")
     )
     scenario.until_reason(JOB, "first", "BenchmarkNotFound")
     scenario.until_reason(JOB, "second", "BenchmarkNotFound")
@@ -49,8 +49,8 @@ def test_each_operator_submits_the_jobs_that_its_selector_matches(
     # Before a submission a config is read by every operator; only its owner writes it.
     writes = [request for request in two.sent if request.method != "GET" and "/configs" in request.path]
     assert writes == [], "configs have one owner"
-    assert not scenario.status(JOB, "nobodys").get("phase")
-    assert not (scenario.get(JOB, "nobodys") or {})["metadata"].get("finalizers")
+    assert not scenario.status(JOB, "unmatched").get("phase")
+    assert not (scenario.get(JOB, "unmatched") or {})["metadata"].get("finalizers")
 
 
 def test_an_object_whose_label_changes_goes_over_to_the_other_operator(

@@ -87,7 +87,7 @@ def test_a_config_that_was_changed_in_the_evaluator_is_restored_before_a_job_use
 def test_results_that_were_made_beforehand_are_not_taken_for_the_operators(
     team: Scenario, pausable_model: StubModel
 ) -> None:
-    """Labels, annotations and owner are copied: content and immutability tell them apart."""
+    """Labels, annotations and owner are copied: only content and immutability differ."""
     pausable_model.stop_answering()
     team.apply(benchmark(), model_job("honest"))
     job_id = team.until_phase("honest", "Running")["jobId"]

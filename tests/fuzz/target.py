@@ -57,7 +57,7 @@ class Target:
 
     def __init__(self) -> None:
         self._loop = _Offline()
-        # What is left of a broken handshake is told to nobody.
+        # Errors of a broken handshake are not logged.
         self._loop.set_exception_handler(lambda *_: None)
         self._answer = b""
         authority = trustme.CA()

@@ -276,19 +276,21 @@ def test_every_setting_of_the_operator_can_be_set() -> None:
         field_of(name) for environment in golden for name in environment if "PROXY" not in name
     }
 
-    # The account comes with the pod, and the port is that of probes and Services. In a pod there is nobody on
-    # loopback whom a connection should reach.
+    # The account comes with the pod, and the port is that of probes and Services. No connection should reach
+    # a program on the pod's loopback.
     not_for_pods = {"kubeconfig", "health_port", "allow_loopback_connections"}
     assert set_by_the_chart == Settings.model_fields.keys() - not_for_pods
 
 
 def test_defaults_are_those_of_the_operator() -> None:
-    told = {field_of(name): value for name, value in operators_environment(GOLDEN / "default.yaml").items()}
+    from_chart = {
+        field_of(name): value for name, value in operators_environment(GOLDEN / "default.yaml").items()
+    }
     of_a_pod = {"evaluator_url", "leader_elect", "lease_namespace"}
 
-    for field in told.keys() - of_a_pod:
+    for field in from_chart.keys() - of_a_pod:
         given, default = (
-            getattr(Settings.model_validate({field: told[field]}), field),
+            getattr(Settings.model_validate({field: from_chart[field]}), field),
             getattr(Settings(), field),
         )
         assert str(given).lower() == str(default).lower(), field

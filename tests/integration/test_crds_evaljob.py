@@ -155,7 +155,7 @@ ONE_TARGET = "set exactly one of spec.model (a model by name) and spec.target"
             run(activeDeadlineSeconds=2**31 - 1, ttlSecondsAfterFinished=2**31 - 1),
             run(activeDeadlineSeconds=2**31),
             "less than or equal to 2147483647",
-            id="activeDeadlineSeconds, for ever",
+            id="activeDeadlineSeconds, the maximum",
         ),
         pytest.param(
             run(ttlSecondsAfterFinished=0),

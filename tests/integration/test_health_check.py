@@ -38,9 +38,9 @@ async def test_a_healthy_operator() -> None:
 
 async def test_the_port_is_the_operators_own_setting_and_no_proxy_is_asked() -> None:
     port = free_port()
-    nobody = f"http://127.0.0.1:{free_port()}"
+    unused = f"http://127.0.0.1:{free_port()}"
     async with serve_probes(port, Health(), Metrics()):
-        answer = await check(NEMO_HEALTH_PORT=str(port), HTTP_PROXY=nobody, ALL_PROXY=nobody)
+        answer = await check(NEMO_HEALTH_PORT=str(port), HTTP_PROXY=unused, ALL_PROXY=unused)
 
     assert answer == (0, "healthy\n")
 

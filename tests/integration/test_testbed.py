@@ -158,5 +158,5 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     stat = Path(f"/proc/{pid}/stat")
-    # A zombie has ended; its parent (in a container: nobody) has only not yet asked for its exit code.
+    # A zombie has ended; only its exit code has not been read by its parent.
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -1,4 +1,4 @@
-"""README and docs: links lead somewhere, tables are whole, every setting is told of."""
+"""README and docs: links lead somewhere, tables are whole, every setting is documented."""
 
 import re
 from pathlib import Path

@@ -141,7 +141,7 @@ async def running(cluster: Cluster, metrics: Metrics) -> AsyncIterator[tuple[Ope
             allow_loopback_connections=True,
             max_running_jobs=2,
         ),
-        credentials=None,  # type: ignore[arg-type]  # nobody logs in
+        credentials=None,  # type: ignore[arg-type]  # no login
         kube=kube,
         http=http,
         election=None,

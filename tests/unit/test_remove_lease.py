@@ -1,4 +1,4 @@
-"""The Lease of an operator that is uninstalled: deleted, unless somebody still renews it."""
+"""The Lease of an operator that is uninstalled: deleted, unless it is still renewed."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_samples_as_csv_have_a_column_for_each_score() -> None:
     ],
 )
 def test_no_cell_of_the_csv_is_a_formula_to_a_spreadsheet(text: str, cell: str) -> None:
-    """Rows and answers are written by models and by whoever made the dataset."""
+    """Rows and answers come from models and from the authors of datasets."""
     sample = {"index": 0, "item": {"question": text, "answer": text}, "output_text": text, "error": text}
     tasks = {text: {"data": {"samples": [{**sample, "scores": {text: {"a": -0.5}}}]}}}
 

@@ -46,7 +46,7 @@ class Lists:
 def context(changes: Changes, queue: WorkQueue, metrics: Metrics) -> Context:
     return Context(
         queue=queue,
-        credentials=None,  # type: ignore[arg-type]  # nobody logs in
+        credentials=None,  # type: ignore[arg-type]  # no login
         is_noted=lambda _uid, _version: False,
         watch_liveness=WatchLiveness(Heartbeats(), namespaces=False),
         metrics=metrics,

@@ -1,4 +1,4 @@
-"""An evaluator that answers as a test tells it to, over httpx's own transport seam."""
+"""An evaluator with scripted responses, as a transport of httpx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluators that send numbers and archives made to break whoever judges by them."""
+"""Evaluators that send numbers and archives made to break the gates that read them."""
 
 from __future__ import annotations
 

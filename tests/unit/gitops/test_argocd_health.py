@@ -12,9 +12,9 @@ from tests.argocd import HEALTH_LUA, HOOK_FINALIZER, Health, health
 from tests.documented import SITUATIONS
 
 
-def conditions(*told: str) -> dict[str, Any]:
-    """An object that says `told`, each as Type=Status."""
-    pairs = [one.split("=") for one in told]
+def conditions(*given: str) -> dict[str, Any]:
+    """An object with these conditions, each given as Type=Status."""
+    pairs = [one.split("=") for one in given]
     said = [
         {"type": kind, "status": status, "reason": f"{kind}Why", "message": "why"} for kind, status in pairs
     ]
@@ -28,7 +28,7 @@ def job(situation: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("told", "read"),
+    ("given", "read"),
     [
         (["Ready=True"], "Healthy"),
         (["Ready=False", "Reconciling=True"], "Progressing"),
@@ -41,9 +41,9 @@ def job(situation: str) -> dict[str, Any]:
         ([], "Progressing"),
     ],
 )
-def test_any_kind_reads_by_its_conditions_in_the_order_of_kstatus(told: list[str], read: str) -> None:
+def test_any_kind_reads_by_its_conditions_in_the_order_of_kstatus(given: list[str], read: str) -> None:
     """As a NemoEvaluatorConnection has them: Ready, Reconciling and Stalled."""
-    assert health(conditions(*told)).status == read
+    assert health(conditions(*given)).status == read
 
 
 OLD = {"observedGeneration": 2, "conditions": conditions("Ready=True")["status"]["conditions"]}
@@ -82,11 +82,11 @@ def test_the_message_gives_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "read"),
+    ("given", "read"),
     [("succeeded", "Healthy"), ("cancelled", "Degraded"), ("running", "Progressing")],
 )
-def test_a_hook_that_is_deleted_but_held_reads_by_its_conditions(told: str, read: str) -> None:
-    live = job(told)
+def test_a_hook_that_is_deleted_but_held_reads_by_its_conditions(given: str, read: str) -> None:
+    live = job(given)
     marks = {"deletionTimestamp": "2026-03-01T12:00:00Z", "finalizers": [HOOK_FINALIZER]}
 
     assert health(live | {"metadata": live["metadata"] | marks}).status == read

@@ -108,8 +108,8 @@ def test_argocd_takes_the_directory_of_the_evaluations() -> None:
 def test_gates_are_hooks_that_stay_to_be_read() -> None:
     gates = {path.stem: documents(f"argocd/gate/{path.name}") for path in GITOPS.glob("argocd/gate/*.yaml")}
 
-    told = {name: gate["metadata"]["annotations"] for name, (gate,) in gates.items()}
-    assert told == {
+    annotations = {name: gate["metadata"]["annotations"] for name, (gate,) in gates.items()}
+    assert annotations == {
         name: {
             "argocd.argoproj.io/hook": hook,
             "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",

@@ -20,8 +20,8 @@ class Fault(Enum):
 
     NONE = "done and answered"
     SLOW = "done at once, answered a minute later"
-    REFUSED = "nobody there: surely not done"
-    BUSY = "429: surely not done"
+    REFUSED = "connection refused: not done"
+    BUSY = "429: not done"
     FAILED_BEFORE = "5xx before it was done"
     FAILED_AFTER = "5xx after it was done"
     MALFORMED = "done, answered with rubbish"

@@ -216,7 +216,7 @@ def collect(job: NemoEvalJob, job_id: str, clock: Callable[[], datetime]) -> Gen
 def submit(
     job: NemoEvalJob, clock: Callable[[], datetime], breaker: Gate, *, claim: bool
 ) -> Generator[Call, Any, NemoEvalJob]:
-    """The finalizer; the intent, if nobody wrote in between; the POST; what came of it."""
+    """The finalizer; the intent, unless another client wrote in between; the POST; its result."""
     nonce = job.status.submission.nonce if job.status.submission else "n-1"
     body = job_body(job, None, nonce=nonce, secrets={}, benchmark_secrets={})
     if claim:

@@ -387,7 +387,7 @@ class TestDeletedWithoutStatus:
     def test_nothing_found_means_that_nothing_is_left(self) -> None:
         assert decide_job(evaljob(meta=self.meta), facts(lookup=lookup())) == RemoveFinalizer()
 
-    @pytest.mark.parametrize("scenario", [{"failed": True}, {"outage": "nobody there"}])
+    @pytest.mark.parametrize("scenario", [{"failed": True}, {"outage": "connection refused"}])
     def test_looking_is_bounded(self, scenario: dict[str, Any]) -> None:
         assert isinstance(decide_job(evaljob(meta=self.meta), facts(**scenario)), RequeueAfter)
         late = facts(now=NOW + timedelta(seconds=60), **scenario)

@@ -211,7 +211,7 @@ class TestAnotherAddressOfTheOperatorsOwnEvaluator:
 
 
 class TestUnusable:
-    """Whatever else is known, nobody is asked, and nothing is started elsewhere."""
+    """Whatever else is known, no request is sent, and nothing is started elsewhere."""
 
     @pytest.mark.parametrize("status", [{}, intent(600), followed(), followed(phase="Cancelling")])
     @pytest.mark.parametrize("unusable", [CHANGED, GONE])
@@ -222,9 +222,11 @@ class TestUnusable:
         job = evaljob(meta=HELD, status=status, **spec)
         step = decide_job(job, facts(evaluator=unusable))
         assert isinstance(step, WriteStatus)
-        told = {condition.type: condition.status for condition in step.status.conditions}
         assert step.status.conditions[0].reason == unusable.reason
-        assert told == {"Ready": "False", "Stalled" if unusable.stalled else "Reconciling": "True"}
+        assert condition_statuses(step.status.conditions) == {
+            "Ready": "False",
+            "Stalled" if unusable.stalled else "Reconciling": "True",
+        }
         assert step.status.job_id == job.status.job_id
         assert step.status.completion_time is None
         again = job.model_copy(update={"status": step.status})
@@ -278,7 +280,7 @@ class TestTrouble:
             (Unavailable("slow down", status_code=429), "Busy", False),
             (Ambiguous("oops", status_code=500), "ServerError", False),
             (Ambiguous("bad gateway", status_code=502), "ServerError", False),
-            (Unavailable("nobody"), "Unreachable", False),
+            (Unavailable("refused"), "Unreachable", False),
             (Ambiguous("reset"), "Unreachable", False),
         ],
     )
@@ -305,12 +307,12 @@ class TestTrouble:
         one, error = connection(), Ambiguous("oops, request 1", status_code=500)
         first = connection_status.trouble_of(error, one)
         status = connection_status.standing(one, NOW, first, siblings=[one], running=0, waiting=0)
-        told = one.model_copy(update={"status": status})
-        again = connection_status.trouble_of(Ambiguous("oops, request 2", status_code=500), told)
-        assert connection_status.standing(told, NOW, again, siblings=[told], running=0, waiting=0) == status
-        other = connection_status.trouble_of(Unauthorized("who are you", status_code=401), told)
+        seen = one.model_copy(update={"status": status})
+        again = connection_status.trouble_of(Ambiguous("oops, request 2", status_code=500), seen)
+        assert connection_status.standing(seen, NOW, again, siblings=[seen], running=0, waiting=0) == status
+        other = connection_status.trouble_of(Unauthorized("who are you", status_code=401), seen)
         assert other.message == "who are you"
-        edited = told.model_copy(update={"metadata": told.metadata.model_copy(update={"generation": 2})})
+        edited = seen.model_copy(update={"metadata": seen.metadata.model_copy(update={"generation": 2})})
         assert connection_status.trouble_of(error, edited).message == "oops, request 1"
 
     def test_warnings_accompany_the_verdict_and_are_reported_once(self) -> None:

@@ -90,7 +90,7 @@ class TestEvents:
         assert event_of_change(uncertain, running) == Event("Normal", Reason.RUNNING, "why")
 
     @pytest.mark.parametrize(
-        ("meta", "ttl", "status", "told"),
+        ("meta", "ttl", "status", "reported"),
         [
             (OWNED, 60, finished(), True),
             (OWNED, 0, finished(), True),
@@ -100,11 +100,11 @@ class TestEvents:
         ],
     )
     def test_an_ignored_time_to_live_is_reported(
-        self, meta: dict[str, Any], ttl: int | None, status: dict[str, Any], told: bool
+        self, meta: dict[str, Any], ttl: int | None, status: dict[str, Any], reported: bool
     ) -> None:
         event = event_of_ignored_ttl(
             evaljob(), evaljob(meta=meta, status=status, ttlSecondsAfterFinished=ttl)
         )
-        assert (event is not None) is told
+        assert (event is not None) is reported
         assert event is None or (event.type, event.reason) == ("Normal", "TTLIgnored")
         assert event is None or "helm.toolkit.fluxcd.io/name" in event.message

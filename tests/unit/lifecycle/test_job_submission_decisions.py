@@ -55,16 +55,16 @@ class TestNotSubmitted:
         status = written(step)
         assert status.queue_position == 30
         assert status.message == "about position 30 in the queue: all 20 evaluator slots are in use"
-        told = evaljob(status=status.to_manifest())
-        assert decide_job(told, facts(slot_decision=Queued(place=30, limit=20))) == RequeueAfter()
-        moved = written(decide_job(told, facts(slot_decision=Queued(place=1, limit=1))))
+        queued = evaljob(status=status.to_manifest())
+        assert decide_job(queued, facts(slot_decision=Queued(place=30, limit=20))) == RequeueAfter()
+        moved = written(decide_job(queued, facts(slot_decision=Queued(place=1, limit=1))))
         assert moved.message == "next in the queue: the only evaluator slot is in use"
 
     def test_in_line_a_deadline_still_passes(self) -> None:
         since = evaljob(status={"startTime": stamp(ago(10))}, activeDeadlineSeconds=60)
         status = written(decide_job(since, facts(slot_decision=Queued(place=1, limit=1))))
-        told = evaljob(status=status.to_manifest(), activeDeadlineSeconds=60)
-        assert decide_job(told, facts(slot_decision=Queued(place=1, limit=1))) == RequeueAfter(50.0)
+        queued = evaljob(status=status.to_manifest(), activeDeadlineSeconds=60)
+        assert decide_job(queued, facts(slot_decision=Queued(place=1, limit=1))) == RequeueAfter(50.0)
 
     def test_a_suspended_job_has_no_queue_position(self) -> None:
         in_line = evaljob(status={"queuePosition": 3}, suspend=True)

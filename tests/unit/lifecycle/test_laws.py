@@ -76,7 +76,7 @@ class Attempt(RuleBasedStateMachine):
 
     @rule(who=WHO, misfortune=MISFORTUNES, lands=LANDS)
     def meet_a_fault(self, who: int, misfortune: tuple[str, Fault], lands: float | None) -> None:
-        """One operator goes on in peace up to a call of some kind, which meets a fault."""
+        """One operator goes on without faults up to a call of some kind, which fails."""
         kind, fault = misfortune
         if self.go_on_until(who, kind):
             self.carry_out(who, fault, lands)
@@ -190,7 +190,7 @@ class Attempt(RuleBasedStateMachine):
 
 
 class SteeredAttempt(Attempt):
-    """The same while somebody suspends it, cancels it, runs it again and deletes it."""
+    """The same while a user suspends the job, cancels it, runs it again and deletes it."""
 
     @rule(value=st.sampled_from(["one", "two"]))
     def a_user_requests_another_attempt(self, value: str) -> None:

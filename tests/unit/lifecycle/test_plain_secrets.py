@@ -1,4 +1,4 @@
-"""Credentials in plain text are seen, told of by their path, and never shown."""
+"""Credentials in plain text are found and reported by their path, and never shown."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def chat_reply(text: str | None) -> httpx.Response:
 
 
 async def echo(request: httpx.Request) -> httpx.Response:
-    """A model that says what it was told last."""
+    """A model that repeats the last message."""
     body = json.loads(request.content)
     if "messages" in body:
         return chat_reply(body["messages"][-1]["content"])
@@ -36,7 +36,7 @@ async def echo(request: httpx.Request) -> httpx.Response:
 class FakeModel:
     """Everything the evaluator reaches over the network; also serves remote datasets.
 
-    Nobody is at gone.test, and locked.test lets nobody in. busy.test is too busy to list its models.
+    gone.test does not exist; locked.test answers 401 to a request for its models, and busy.test times out.
     """
 
     answer: Answer = echo

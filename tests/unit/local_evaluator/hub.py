@@ -21,7 +21,7 @@ class FakeHub:
     repositories: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
     """By `namespace/name`: path to content."""
     token: str | None = None
-    """Without it nobody is let in."""
+    """The token that requests need, if any."""
     broken: bool = False
     hold: threading.Event | None = None
     """Until it is set, of every download only the first half is sent."""

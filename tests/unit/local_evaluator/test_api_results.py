@@ -145,10 +145,10 @@ async def test_a_key_that_the_model_repeats_is_masked_in_all_that_is_left(server
 
 
 async def test_a_key_that_the_model_repeats_in_an_error_is_masked(server: Evaluator) -> None:
-    async def indignant(request: httpx.Request) -> httpx.Response:
+    async def repeat_key(request: httpx.Request) -> httpx.Response:
         return httpx.Response(401, text=f"{request.headers['Authorization']} is no key of ours")
 
-    server.model.answer = indignant
+    server.model.answer = repeat_key
     dataset = server.dataset("quiz.json", [{"question": "q", "answer": "a"}])
     job = await server.run(chat_config(dataset), model_target(api_key="s3cret-key"), skip_checks=True)
     assert job["status"] == "failed"

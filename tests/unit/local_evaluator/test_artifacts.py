@@ -24,7 +24,7 @@ CONFIG = data_config(string_check("{{item.x}}", "equals", "1"))
 
 @pytest.fixture
 def readable_by_all() -> Iterator[None]:
-    """The umask under which whatever is not made private is readable, and writable, for everyone."""
+    """A umask of 0: files that are not made private are readable and writable by all users."""
     before = os.umask(0)
     yield
     os.umask(before)

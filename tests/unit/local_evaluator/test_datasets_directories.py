@@ -11,7 +11,7 @@ from tests.unit.local_evaluator.reading import read, reader, rows_of
 
 
 def write(data: Path, *names: str) -> None:
-    """Files beneath `folder`, whose one row tells the name."""
+    """Write files beneath `folder`, each with one row that contains its name."""
     for name in names:
         path = data / "folder" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def regex(pattern: str, **parser: str) -> dict[str, Any]:
 
 
 def verdicts(*texts: str) -> dict[str, Any]:
-    """Rows that say what the judge, who repeats what it is told, will say."""
+    """Rows with the judge's verdicts: the judge repeats its prompt."""
     return rows_target(*({"verdict": text} for text in texts))
 
 
@@ -222,10 +222,10 @@ async def test_a_judge_that_cannot_be_reached_fails_the_job_before_a_model_is_as
 
 async def test_a_judge_that_fails_costs_its_score_not_the_others(server: Evaluator) -> None:
     async def refuse_one(request: httpx.Request) -> httpx.Response:
-        told = json.loads(request.content)["messages"][0]["content"]
-        if told == "refuse":
+        prompt = json.loads(request.content)["messages"][0]["content"]
+        if prompt == "refuse":
             return httpx.Response(400, text=f"no use for {KEY}")
-        return chat_reply(told)
+        return chat_reply(prompt)
 
     server.model.answer = refuse_one
     config = data_config(judge({"rating": {}}))
@@ -278,10 +278,10 @@ async def test_the_key_of_a_registered_model_is_masked_if_its_endpoint_repeats_i
     async def repeat(request: httpx.Request) -> httpx.Response:
         return chat_reply(f"you sent {request.headers['Authorization']}")
 
-    registered = {"told": RegisteredModel(url="http://told.test/v1", api_key=KEY)}
+    registered = {"registered": RegisteredModel(url="http://registered.test/v1", api_key=KEY)}
     async with evaluator(tmp_path, FakeModel(answer=repeat), models=registered) as server:
         config = chat_config(server.dataset("quiz.json", [{"question": "yes", "answer": "yes"}]))
-        job = await server.run(config, {"type": "model", "model": "told"})
+        job = await server.run(config, {"type": "model", "model": "registered"})
         (sample,) = await samples(server, job)
 
     assert sample["output_text"] == "you sent Bearer ******"

@@ -1,4 +1,4 @@
-"""Each metric against the library or the formula that defines it, on texts nobody chose."""
+"""Each metric against the library or the formula that defines it, on random texts."""
 
 import math
 import re
@@ -112,7 +112,7 @@ def test_statistics_are_python_s(values: list[float], offset: float) -> None:
     stats = score["stats"]
 
     def near(value: float) -> Any:
-        """As near as floats of that size can tell."""
+        """As near as floats of that size can be."""
         return pytest.approx(value, rel=1e-9, abs=1e-9 + abs(offset) * 1e-12)
 
     assert stats["count"] == len(values)

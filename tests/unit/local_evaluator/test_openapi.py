@@ -9,7 +9,7 @@ from nemo_local_evaluator.app import create_app
 from nemo_local_evaluator.settings import Settings
 
 BOUNDS_OF_PYDANTIC = {"ge", "gt", "le", "lt", "min_length", "max_length", "multiple_of"}
-"""What pydantic writes into a schema where it cannot say it in JSON Schema's words: nobody reads it there."""
+"""Keywords that pydantic writes where JSON Schema has no equivalent; clients ignore them."""
 
 
 def _keywords(node: JsonValue) -> Iterator[str]:

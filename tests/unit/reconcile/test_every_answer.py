@@ -1,7 +1,7 @@
 """Every situation of a job against every answer of the evaluator, through the real clients.
 
-The first call that a situation makes gets the answer; what follows is answered as a healthy evaluator
-would. Whatever it was: what may exist is looked for before a POST is repeated, and nobody is stuck.
+The first call that a situation makes gets the answer; later calls are answered as by a healthy evaluator.
+Whatever it was, a job that may exist is searched for before a POST is repeated, and no run gets stuck.
 """
 
 from __future__ import annotations
@@ -322,10 +322,10 @@ async def test_submissions_and_what_came_of_them_are_counted() -> None:
     stage = Stage(Evaluator(SUBMISSION, EVERY["time-out"], acts=True), ObjectsApi(manifest()))
     await stage.look_until(stage.is_followed)
 
-    told = stage.metrics.exposition().decode().splitlines()
-    assert 'nemo_eval_operator_submissions_total{outcome="unknown"} 1.0' in told
-    assert "nemo_eval_operator_adoptions_total 1.0" in told
-    assert 'nemo_eval_operator_status_writes_total{kind="NemoEvalJob"} 3.0' in told
+    exposed = stage.metrics.exposition().decode().splitlines()
+    assert 'nemo_eval_operator_submissions_total{outcome="unknown"} 1.0' in exposed
+    assert "nemo_eval_operator_adoptions_total 1.0" in exposed
+    assert 'nemo_eval_operator_status_writes_total{kind="NemoEvalJob"} 3.0' in exposed
     called = 'nemo_eval_operator_evaluator_request_seconds_count{code="%s",method="%s",route="%s"} 1.0'
-    assert called % ("none", "POST", JOBS) in told
-    assert called.replace("1.0", "2.0") % ("2xx", "GET", JOBS) in told, "a check and a look-up"
+    assert called % ("none", "POST", JOBS) in exposed
+    assert called.replace("1.0", "2.0") % ("2xx", "GET", JOBS) in exposed, "a check and a look-up"

@@ -152,7 +152,7 @@ FALSIFIED = json.dumps(WHOLE | {"tasks": {"qa": {"metrics": {"em": {"scores": {"
     "taken",
     [
         {"metadata": {"name": "qa-llama-results"}},
-        # A job of that name was deleted and created anew; its ConfigMap is not collected yet.
+        # A job of that name was deleted and created again; its ConfigMap is not collected yet.
         config_map("another", "eval-0"),
         config_map("another", "eval-1"),
         # The same object, after its status was lost with an earlier run.
@@ -162,7 +162,15 @@ FALSIFIED = json.dumps(WHOLE | {"tasks": {"qa": {"metrics": {"em": {"scores": {"
         config_map(UID, "eval-1", immutable=False),
         config_map(UID, "eval-1", binaryData={"more": "AAAA"}),
     ],
-    ids=["somebody's", "predecessor's", "odd", "of an earlier run", "falsified", "changeable", "with more"],
+    ids=[
+        "without an owner",
+        "predecessor's",
+        "odd",
+        "of an earlier run",
+        "falsified",
+        "changeable",
+        "with more",
+    ],
 )
 async def test_a_name_that_is_taken_is_left_alone(taken: dict[str, Any]) -> None:
     server = ApiServer()
@@ -250,7 +258,7 @@ async def test_what_does_not_mend_is_reported_in_the_end(evaluator: Scripted) ->
     evaluator.answer = answering(200, WHOLE).answer
     await results.collect(JOB, "eval-1")
     evaluator.answer = answering(500, {}).answer
-    assert not (await problem_of(results)).given_up, "a success starts the count anew"
+    assert not (await problem_of(results)).given_up, "a success resets the count"
 
 
 def unreachable(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""What has been begun when the operator is told to stop, and what a deletion still waits for."""
+"""Graceful shutdown: the work in progress, and what a deletion still waits for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that the API server let in, though nobody can read them whole, are told what is wrong."""
+"""Objects that the API server accepted and the operator cannot parse: their status says what is wrong."""
 
 from __future__ import annotations
 

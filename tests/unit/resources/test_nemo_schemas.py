@@ -13,7 +13,7 @@ LOSSLESS: list[tuple[str, type[NemoModel], dict[str, Any]]] = [
     ("every field of a config", EvaluationConfig, CONFIG),
     ("every field of a target", EvaluationTarget, TARGET),
     ("nothing but a type", EvaluationConfig, {"type": "gsm8k"}),
-    ("a type nobody has heard of", EvaluationConfig, {"type": "gsm9k", "params": {"stop": "\n"}}),
+    ("an unknown type", EvaluationConfig, {"type": "gsm9k", "params": {"stop": "\n"}}),
     (
         "fields that NeMo adds next",
         EvaluationConfig,

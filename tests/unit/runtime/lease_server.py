@@ -49,7 +49,7 @@ class LeaseServer:
         return (self.spec or {}).get("holderIdentity")
 
     def take(self, identity: str) -> None:
-        """Somebody else writes it."""
+        """Write the Lease as another holder."""
         self.spec = {**(self.spec or {}), "holderIdentity": identity, "leaseDurationSeconds": 600}
         self.version += 1
 

@@ -1,4 +1,4 @@
-"""A loop that is stuck is told from one that has nothing to do."""
+"""A stuck loop is distinguished from an idle one."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ async def test_a_gate_that_is_closed_for_long_is_not_missed() -> None:
 
     def unreachable(request: httpx.Request) -> httpx.Response:
         asked.set()
-        raise httpx.ConnectError("nobody", request=request)
+        raise httpx.ConnectError("refused", request=request)
 
     breaker = CircuitBreaker(
         Scripted(unreachable).client, WorkQueue(), JobTracker(), heartbeats.add("breaker", limit=5)
     )
     running = asyncio.create_task(breaker.run())
-    breaker.trip(Unavailable("nobody"))
+    breaker.trip(Unavailable("refused"))
     await asked.wait()
 
     assert not heartbeats.late()

@@ -1,4 +1,4 @@
-"""What Prometheus is told, over HTTP and in its own format."""
+"""The metrics endpoint: samples over HTTP, in Prometheus's text format."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_calls_are_labelled_by_route_and_not_by_name(
 
 
 async def test_nothing_from_outside_adds_a_series_without_bound() -> None:
-    """A server may answer any code, and whoever may write a status any phase."""
+    """A server may answer with any code, and a client that may write a status can set any phase."""
     metrics = Metrics(object_names=True)
     answer = httpx.Response(200)
     transport = httpx.MockTransport(lambda _: answer)

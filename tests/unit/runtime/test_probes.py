@@ -1,4 +1,4 @@
-"""What the kubelet is told."""
+"""The endpoints that the kubelet probes."""
 
 from __future__ import annotations
 

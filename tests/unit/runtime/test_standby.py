@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def until(takeover: Takeover, obstacle: str | None) -> None:
     async with asyncio.timeout(20):
-        while takeover.obstacle() != obstacle:  # noqa: ASYNC110 - no event tells of it
+        while takeover.obstacle() != obstacle:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 

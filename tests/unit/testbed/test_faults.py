@@ -14,7 +14,7 @@ from testbed.faults import BadRule, Exchange, Fault, FaultProxy, Moment, Rule, U
 
 
 class Server:
-    """Answers every request with what it was sent; /watch sends a line, and another when told to go on."""
+    """Echo every request; /watch sends a line, and another when the test releases it."""
 
     def __init__(self) -> None:
         self.acted: list[tuple[str, str, bytes]] = []

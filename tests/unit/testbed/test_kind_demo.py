@@ -43,8 +43,8 @@ def test_a_cluster_is_made_given_the_image_and_deleted(commands: Path, tmp_path:
 
 
 def test_a_cluster_is_deleted_too_when_something_fails(commands: Path, tmp_path: Path) -> None:
-    told = r"kind load docker-image missing(?s:.)*no such image"
-    with pytest.raises(ProcessError, match=told), kind_cluster(tmp_path):
+    problem = r"kind load docker-image missing(?s:.)*no such image"
+    with pytest.raises(ProcessError, match=problem), kind_cluster(tmp_path):
         load_image("missing")
 
     assert commands.read_text().splitlines()[-1].startswith("kind delete cluster")

@@ -242,7 +242,7 @@ async def test_an_evaluator_that_answers_slowly_holds_only_its_share_of_the_work
 
 
 class Slow:
-    """Evaluators that answer when they are told to; each key's namespace is the one it is about."""
+    """Evaluators that answer when the test releases them; a key's namespace names its evaluator."""
 
     def __init__(self, workers: int, *, per_evaluator: int) -> None:
         shares = Shares(workers=workers, per_evaluator=per_evaluator)
