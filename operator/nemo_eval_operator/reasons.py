@@ -115,12 +115,12 @@ class Reason(StrEnum):
     GATE_PENDING = _Traits("GatePending", event=NONE)
     HOST_NOT_ALLOWED = "HostNotAllowed"
     INSECURE_SKIP_VERIFY = "InsecureSkipVerify"
-    INTERNAL_ERROR = "InternalError"
+    INTERNAL_ERROR = _Traits("InternalError", hides_remote_job=True)
     INVALID_DATASET = "InvalidDataset"
-    INVALID_SPEC = "InvalidSpec"
+    INVALID_SPEC = _Traits("InvalidSpec", hides_remote_job=True)
     LEFT_IN_EVALUATOR = "LeftInEvaluator"
     NOT_AN_EVALUATOR = "NotAnEvaluator"
-    OBJECT_TOO_LARGE = "ObjectTooLarge"
+    OBJECT_TOO_LARGE = _Traits("ObjectTooLarge", hides_remote_job=True)
     PLAIN_TEXT_SECRET = "PlainTextSecret"  # noqa: S105 - a reason
     QUEUED = _Traits("Queued", event=NONE)
     QUEUED_IN_EVALUATOR = _Traits("QueuedInEvaluator", event=NONE)

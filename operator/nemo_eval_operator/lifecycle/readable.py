@@ -1,7 +1,7 @@
 """Objects that do not match the model are read as far as possible: enough to release them in an orderly way.
 
 The CRD refuses such objects; a newer version of the CRD may allow them, and some schemas cannot distinguish
-text from a number.
+text from a number. A status may be of a newer version of the operator.
 """
 
 from __future__ import annotations
@@ -23,11 +23,6 @@ from nemo_eval_operator.resources import (
 __all__ = ["read_benchmark", "read_connection", "read_job"]
 
 STEERING = ("deletionPolicy", "cancelTimeoutSeconds")
-REMEMBERED = (
-    *("attempt", "submission", "jobId", "evaluator", "history", "rerun"),
-    *("config", "configId", "configGeneration"),
-)
-"""Fields of a status without which what is in the evaluator could not be found again."""
 
 
 def read_job(document: JsonObject) -> tuple[NemoEvalJob, ValidationError | None]:
@@ -66,8 +61,9 @@ def read_connection(document: JsonObject) -> tuple[NemoEvaluatorConnection, Vali
 
 
 def _readable_status(model: type[BaseModel], status: JsonValue) -> JsonObject:
+    """Return the fields of `status` that match the model: a run has ended, whatever its phase is called."""
     whole = status if isinstance(status, dict) else {}
-    return whole if _fits(model, whole) else _readable(model, {}, whole, REMEMBERED)
+    return whole if _fits(model, whole) else _readable(model, {}, whole, tuple(whole))
 
 
 def _readable(

@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from nemo_eval_operator.lifecycle import read_benchmark, read_job
-from tests.unit.lifecycle.objects import HELD, UID, followed
+from nemo_eval_operator.lifecycle.job import RemoteGone, decide_job
+from nemo_eval_operator.lifecycle.steps import RequeueAfter
+from tests.unit.lifecycle.objects import HELD, UID, facts, finished, followed
 
 META = {"name": "qa", "namespace": "team-a", "uid": UID} | HELD
 JOB: dict[str, Any] = {"apiVersion": "evaluator.nemo.dev/v1alpha1", "kind": "NemoEvalJob", "metadata": META}
@@ -49,6 +51,15 @@ def test_of_an_unreadable_status_the_remote_job_is_remembered() -> None:
     assert problem is None
     assert (job.status.job_id, job.status.attempt, job.status.phase) == ("eval-1", 2, None)
     assert job.status.submission is not None
+
+
+def test_a_run_of_a_newer_version_has_ended_whatever_its_phase_and_verdict_are_called() -> None:
+    document = JOB | {"metadata": META | {"finalizers": [], "generation": 1}, "spec": READABLE}
+    gate = {"verdict": "Waived", "hash": "h"}
+    job, problem = read_job(document | {"status": finished(phase="Judged", gate=gate)})
+    assert problem is None
+    assert job.status.conditions != []
+    assert decide_job(job, facts(remote=RemoteGone())) == RequeueAfter()
 
 
 @pytest.mark.parametrize("status", ["text", [], {"jobId": 5, "attempt": "first", "phase": 1}])

@@ -41,6 +41,10 @@ class TestSnapshots:
             (followed(conditions=working("QueuedInEvaluator")), JobSnapshot("queued", None)),
             (followed(conditions=working("RemoteStatusUnknown")), JobSnapshot("unclear", None)),
             (followed(conditions=working("EvaluatorUnreachable")), JobSnapshot("out of sight", None)),
+            (followed(conditions=working("InvalidSpec")), JobSnapshot("out of sight", None)),
+            (followed(conditions=working("ObjectTooLarge")), JobSnapshot("out of sight", None)),
+            (followed(conditions=working("InternalError")), JobSnapshot("out of sight", None)),
+            (followed(conditions=working("OfANewerVersion")), JobSnapshot("out of sight", None)),
             (
                 followed(conditions=working("ResultsUnavailable"), progress={"percent": 99}),
                 JobSnapshot("completed", 99),

@@ -68,7 +68,10 @@ def snapshot_in_status(status: EvalJobStatus) -> JobSnapshot:
     percent = status.progress.percent if status.progress else None
     samples = _rounded(status.progress.samples_processed) if status.progress else None
     match reason_of(status.conditions):
-        case reason if reason is not None and reason.hides_remote_job:
+        case None:
+            # A newer version of the operator may have written it.
+            state = "out of sight"
+        case reason if reason.hides_remote_job:
             state = "out of sight"
         case Reason.RESULTS_UNAVAILABLE | Reason.RESULTS_NOT_KEPT:
             # Fetching them again has a backoff of its own, which the poller must not cut short.

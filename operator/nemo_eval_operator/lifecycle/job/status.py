@@ -111,8 +111,12 @@ def suspended(job: NemoEvalJob, now: datetime) -> EvalJobStatus:
 def invalid(
     job: NemoEvalJob, now: datetime, message: str, *, reason: Reason = Reason.INVALID_SPEC
 ) -> EvalJobStatus:
-    """The spec cannot be turned into a request."""
-    return with_outcome(job, now, Phase.PENDING, Outcome(ConditionSet.STALLED, reason, message))
+    """The spec cannot be read, or not be turned into a request; a remote job runs as it did."""
+    if job.status.job_id is None:
+        return with_outcome(job, now, Phase.PENDING, Outcome(ConditionSet.STALLED, reason, message))
+    message = f"remote job {job.status.job_id} is not followed: {message}"
+    phase = job.status.phase or Phase.RUNNING
+    return with_outcome(job, now, phase, Outcome(ConditionSet.STALLED, reason, message))
 
 
 def submitting(

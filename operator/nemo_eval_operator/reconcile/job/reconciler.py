@@ -9,6 +9,7 @@ from typing import Final
 
 from nemo_eval_operator.kube import KubeClient, ObjectGone, ObjectKey, Outdated, key_of
 from nemo_eval_operator.lifecycle import (
+    Event,
     event_of_ignored_rerun,
     event_of_ignored_ttl,
     event_of_new_verdict,
@@ -159,9 +160,7 @@ class JobReconciler:
         key = key_of(job)
         try:
             if problem is not None and job.metadata.deletion_timestamp is None:
-                reason, message = problem
-                status = job_status.invalid(job, datetime.now(UTC), message, reason=reason)
-                await self._objects.record(job, status)
+                await self._report(job, problem)
                 return None
             return await self._pursue(job)
         except Exception as error:
@@ -174,6 +173,15 @@ class JobReconciler:
                 invalid = job_status.invalid(job, datetime.now(UTC), str(error), reason=error.reason)
                 await self._objects.record(job, invalid)
             raise RetryLater(at_most=FINALIZER_RECHECK_SECONDS) from error
+
+    async def _report(self, job: NemoEvalJob, problem: Problem) -> None:
+        """Say why the object cannot be read. What a run came to stays: nothing would restore that status."""
+        if job.status.completion_time is None:
+            reason, message = problem
+            status = job_status.invalid(job, datetime.now(UTC), message, reason=reason)
+            await self._objects.record(job, status)
+        elif job.status.observed_generation != job.metadata.generation:
+            await self._objects.tell(job, Event("Warning", *problem))
 
     def _forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
@@ -203,7 +211,9 @@ class JobReconciler:
                         await self._check_while_it_waits(job, facts, evaluator)
                     job, facts = await self._record(job, facts)
                 case AddFinalizer():
-                    job = await self._objects.claim(job, evaluator.used if evaluator else None)
+                    # Where it was submitted, although NVIDIA_EVALUATOR_URL may be another now.
+                    used = job.status.evaluator or (evaluator.used if evaluator else None)
+                    job = await self._objects.claim(job, used)
                 case JudgeGate(may_wait):
                     facts = replace(facts, gate=await self._gates.judge(job, may_wait=may_wait))
                 case ReadBenchmark() | ResolveEvaluator() | ObserveJob() as request:

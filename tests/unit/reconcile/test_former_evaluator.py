@@ -1,0 +1,27 @@
+"""Runs that were submitted before NVIDIA_EVALUATOR_URL was changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.lifecycle.objects import followed
+from tests.unit.reconcile.answers import Evaluator, Stage, answer, manifest
+from tests.unit.reconcile.objects_api import ObjectsApi
+
+FORMER = {"url": "http://former.test"}
+
+
+async def test_a_run_whose_finalizer_and_later_its_status_were_removed_is_not_started_elsewhere() -> None:
+    document = manifest(meta={"finalizers": [], "generation": 1}, status=followed(evaluator=FORMER))
+    stage = Stage(Evaluator(lambda _: False, answer(200)), ObjectsApi(document))
+    await stage.look()
+    assert stage.kube.manifest is not None
+    assert stage.kube.manifest["metadata"]["annotations"]["evaluator.nemo.dev/claimed-for"] == FORMER["url"]
+
+    def lose_status(document: dict[str, Any]) -> None:
+        document["status"] = {}
+
+    stage.kube.edit(lose_status)
+    await stage.look()
+    assert stage.reason == "EvaluatorChanged"
+    assert stage.evaluator.posts() == 0
