@@ -40,7 +40,7 @@ def main() -> None:
             begun = time.perf_counter()
             _fill(database, store, count)
             print(f"{count:,} jobs written in {time.perf_counter() - begun:.0f} s")
-        # Opened anew, so that its cache is cold.
+        # A new connection, so that its cache is cold.
         with closing(Database(path)) as database:
             _measure(JobStore(database), count)
 

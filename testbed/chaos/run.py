@@ -90,7 +90,7 @@ class Run:
         )
 
     def _until_quiet(self) -> list[str]:
-        """Wait until all has been at rest for a while; names of what is not, when patience is over."""
+        """Wait until all objects are at rest for a while; return the names of those that are not in time."""
         begun = last_busy = time.monotonic()
         busy: list[str] = []
         while (now := time.monotonic()) - begun < _QUIET_SECONDS:

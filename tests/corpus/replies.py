@@ -266,7 +266,7 @@ def _refusals() -> Iterator[Reply]:
     )
 
 
-def _patience() -> Iterator[Reply]:
+def _retry_after() -> Iterator[Reply]:
     for wish in ("-1", "1e9", "inf", "NaN", "9" * 400, "Wed, 21 Oct 2099 07:28:00 GMT", ""):
         yield Reply(
             f"Retry-After {wish[:12]}", b"", Unavailable, "429", code=429, headers={"Retry-After": wish}
@@ -282,5 +282,5 @@ REPLIES: tuple[Reply, ...] = (
     *_odd_configs(),
     *_odd_lists(),
     *_refusals(),
-    *_patience(),
+    *_retry_after(),
 )

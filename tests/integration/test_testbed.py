@@ -95,7 +95,7 @@ def test_process_that_never_is_ready_shows_its_log(tmp_path: Path) -> None:
         processes.start(python(script, log=tmp_path / "slow", ready=lambda: False, timeout=1))
 
 
-POLITE = """
+STOPS_ON_SIGTERM = """
 import signal, sys, time
 def stop(*_):
     print(time.monotonic(), flush=True)
@@ -104,7 +104,7 @@ signal.signal(signal.SIGTERM, stop)
 print("up", flush=True)
 time.sleep(60)
 """
-STUBBORN = """
+IGNORES_SIGTERM = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("up", flush=True)
@@ -112,10 +112,10 @@ time.sleep(60)
 """
 
 
-def test_processes_stop_last_first_and_the_stubborn_too(tmp_path: Path) -> None:
-    first, second, stubborn = (tmp_path / name for name in ("first", "second", "stubborn"))
+def test_processes_stop_in_reverse_order_and_are_killed_if_they_ignore_sigterm(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     with Processes() as processes:
-        for log, script in ((first, POLITE), (second, POLITE), (stubborn, STUBBORN)):
+        for log, script in ((first, STOPS_ON_SIGTERM), (second, STOPS_ON_SIGTERM), (third, IGNORES_SIGTERM)):
             processes.start(python(script, log=log, ready=partial(_says, log, "up")))
         pids = [child.pid for child in processes]
     assert float(second.read_text().split()[-1]) < float(first.read_text().split()[-1])

@@ -40,7 +40,7 @@ MET = {
 }
 """What can happen to which call."""
 
-MISFORTUNES = st.sampled_from(
+FAULTS = st.sampled_from(
     [(kind, fault) for kind, faults in MET.items() for fault in Fault if fault in faults]
 )
 FATES = st.sampled_from(
@@ -74,10 +74,10 @@ class Attempt(RuleBasedStateMachine):
         self.go_on_until(who, "post")
         self.carry_out(who, fate, lands)
 
-    @rule(who=WHO, misfortune=MISFORTUNES, lands=LANDS)
-    def meet_a_fault(self, who: int, misfortune: tuple[str, Fault], lands: float | None) -> None:
+    @rule(who=WHO, failure=FAULTS, lands=LANDS)
+    def one_call_fails(self, who: int, failure: tuple[str, Fault], lands: float | None) -> None:
         """One operator goes on without faults up to a call of some kind, which fails."""
-        kind, fault = misfortune
+        kind, fault = failure
         if self.go_on_until(who, kind):
             self.carry_out(who, fault, lands)
 

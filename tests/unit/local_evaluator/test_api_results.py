@@ -131,10 +131,10 @@ async def test_there_is_nothing_to_download_before_completion(server: Evaluator)
 
 
 async def test_a_key_that_the_model_repeats_is_masked_in_all_that_is_left(server: Evaluator) -> None:
-    async def indiscreet(request: httpx.Request) -> httpx.Response:
+    async def repeat_headers(request: httpx.Request) -> httpx.Response:
         return chat_reply(f"you sent {request.headers['Authorization']}")
 
-    server.model.answer = indiscreet
+    server.model.answer = repeat_headers
     dataset = server.dataset("quiz.json", [{"question": "q", "answer": "a"}])
     job = await server.run(chat_config(dataset), model_target(api_key="s3cret-key"))
     result = await server.get(f"jobs/{job['id']}/results")

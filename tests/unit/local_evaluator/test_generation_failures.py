@@ -71,7 +71,7 @@ async def elsewhere(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(302, headers={"Location": "http://attacker.test/"})
 
 
-async def gibberish(_request: httpx.Request) -> httpx.Response:
+async def not_json(_request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, text="<html>")
 
 
@@ -86,7 +86,7 @@ async def no_choice(_request: httpx.Request) -> httpx.Response:
         (silent, "did not answer within 1 s (attempts: 2)", 2),
         (unauthorised, "answered 401: no such key", 1),
         (elsewhere, "answered 302", 1),
-        (gibberish, "did not answer with JSON", 1),
+        (not_json, "did not answer with JSON", 1),
         (no_choice, "response is not a chat-completion", 1),
     ],
 )
