@@ -181,7 +181,7 @@ class JobReconciler:
             status = job_status.invalid(job, datetime.now(UTC), message, reason=reason)
             await self._objects.record(job, status)
         elif job.status.observed_generation != job.metadata.generation:
-            await self._objects.tell(job, Event("Warning", *problem))
+            await self._objects.post_event(job, Event("Warning", *problem))
 
     def _forget(self, key: ObjectKey, *, ended: bool = False) -> None:
         """The object is gone, or another operator's; `ended`: nothing runs for it any more."""
