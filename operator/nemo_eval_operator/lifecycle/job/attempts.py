@@ -26,7 +26,7 @@ __all__ = [
     "may_retry",
     "may_retry_refused",
     "next_attempt",
-    "remote_ids",
+    "remote_jobs",
     "rerun_value",
     "rerun_wanted",
     "retry_delay",
@@ -137,11 +137,15 @@ def _outcome(ended: EvalJobStatus) -> str:
     return ended.conditions[0].reason if ended.conditions else "Unknown"
 
 
-def remote_ids(status: EvalJobStatus) -> list[str]:
-    """The remote jobs of this and of the earlier attempts, as far as they are in the same evaluator."""
+def remote_jobs(status: EvalJobStatus) -> dict[str, EvaluatorUsed | None]:
+    """The ids of the remote jobs of this and of the earlier attempts, and where each was submitted.
+
+    As far as they are in the same evaluator.
+    """
     here = _connected(status.evaluator)
-    earlier = [entry.job_id for entry in status.history or [] if _connected(entry.evaluator) == here]
-    return [job_id for job_id in (*earlier, status.job_id) if job_id is not None]
+    earlier = [(entry.job_id, entry.evaluator) for entry in status.history or []]
+    every = [*earlier, (status.job_id, status.evaluator)]
+    return {job_id: used for job_id, used in every if job_id is not None and _connected(used) == here}
 
 
 def _connected(evaluator: EvaluatorUsed | None) -> EvaluatorUsed | None:

@@ -35,7 +35,7 @@ from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, end_status
 from . import status as job_status
-from .attempts import may_retry, remote_ids, rerun_wanted, retry_due
+from .attempts import may_retry, remote_jobs, rerun_wanted, retry_due
 from .deletion import RECHECK_SECONDS, decide_deletion
 from .facts import (
     BenchmarkUnusable,
@@ -241,7 +241,7 @@ def _finished(job: NemoEvalJob, completed: datetime, facts: Facts) -> JobStep:
     if runs_again:
         again = attempt_status.rerun_ignored if job.spec.cancel else attempt_status.rerun
         return WriteStatus(again(job, facts.now))
-    needs_finalizer = job.spec.deletion_policy is JobDeletionPolicy.DELETE and bool(remote_ids(job.status))
+    needs_finalizer = job.spec.deletion_policy is JobDeletionPolicy.DELETE and bool(remote_jobs(job.status))
     has_finalizer = FINALIZER in job.metadata.finalizers
     if has_finalizer != needs_finalizer:
         return AddFinalizer() if needs_finalizer else RemoveFinalizer()

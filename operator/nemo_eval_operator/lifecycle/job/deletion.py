@@ -27,7 +27,7 @@ from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import end_status
 from . import status as job_status
-from .attempts import remote_ids
+from .attempts import remote_jobs
 from .facts import EvaluatorUnusable, Facts, NothingNew, RemoteGone, RemoteUnclear, ResolvedEvaluator, Unknown
 from .lookup import (
     look_up,
@@ -180,12 +180,32 @@ def _ended(job: NemoEvalJob, patience: _Patience, facts: Facts, *, gone: str | N
     """
     left = [job_id for job_id in _still_to_delete(job, facts) if job_id != gone]
     if not left:
-        return RemoveFinalizer()
+        return RemoveFinalizer(left_behind=_perhaps_at_former_url(job, patience.evaluator, facts))
     if facts.failed or patience.outage:
         return patience.wait_or_let_go(f"remote job {', '.join(left)}")
     return DeleteJob(left[0])
 
 
 def _still_to_delete(job: NemoEvalJob, facts: Facts) -> list[str]:
-    ids = remote_ids(job.status) if job.spec.deletion_policy is JobDeletionPolicy.DELETE else []
+    ids = list(remote_jobs(job.status)) if job.spec.deletion_policy is JobDeletionPolicy.DELETE else []
     return [job_id for job_id in ids if job_id not in facts.deleted]
+
+
+def _perhaps_at_former_url(
+    job: NemoEvalJob, evaluator: ResolvedEvaluator | EvaluatorUnusable, facts: Facts
+) -> str | None:
+    """The remote jobs that were to be deleted, but are not at the URL that NVIDIA_EVALUATOR_URL has now."""
+    if isinstance(evaluator, EvaluatorUnusable):
+        return None
+    elsewhere = {
+        job_id: used.url
+        for job_id, used in remote_jobs(job.status).items()
+        if job_id in facts.not_found and used is not None and used != evaluator.used
+    }
+    if not elsewhere:
+        return None
+    return (
+        f"remote job {', '.join(elsewhere)}, unless it was deleted before: submitted to "
+        f"{', '.join(dict.fromkeys(elsewhere.values()))}, but NVIDIA_EVALUATOR_URL of the operator is now "
+        f"{evaluator.used.url}, which does not know it"
+    )

@@ -129,7 +129,8 @@ class Facts:
     Requested by a step each: `benchmark` (None: the job brings its own config) by ReadBenchmark, `evaluator`
     by ResolveEvaluator, `remote` by ObserveJob, `slot_decision` by AcquireSlot, `lookup` by FindJob,
     `stored` by CollectResults, and `gate` by JudgeGate.
-    What was done in this pass: `deleted` has the ids of the remote jobs that are surely no longer there,
+    What was done in this pass: `deleted` has the ids of the remote jobs that the evaluator does not have any
+    more, `not_found` those of them that it did not have before either,
     `cancel_asked` says that cancellation was requested, and `failed` that the last call to the evaluator
     failed.
     """
@@ -144,5 +145,6 @@ class Facts:
     stored: Unknown | Stored = UNKNOWN
     gate: Unknown | GateFacts = UNKNOWN
     deleted: frozenset[str] = frozenset()
+    not_found: frozenset[str] = frozenset()
     cancel_asked: bool = False
     failed: bool = False

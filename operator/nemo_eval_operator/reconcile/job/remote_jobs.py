@@ -57,12 +57,13 @@ class RemoteJobs:
         except Missing:
             return RemoteGone()
 
-    async def delete(self, evaluator: EvaluatorClient, job_id: str) -> None:
-        """Remove it from the evaluator; one that is not there is removed."""
+    async def delete(self, evaluator: EvaluatorClient, job_id: str) -> bool:
+        """Remove it from the evaluator; return whether it was there."""
         try:
             await evaluator.delete_job(job_id)
         except Missing:
-            return
+            return False
+        return True
 
     async def cancel(self, evaluator: EvaluatorClient, job: NemoEvalJob, job_id: str) -> Rejected | None:
         """Request cancellation; a server that has no such operation is requested to delete the job instead.

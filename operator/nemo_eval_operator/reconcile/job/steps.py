@@ -110,8 +110,9 @@ class StepExecutor:
             case CancelJob(job_id):
                 return await self._cancel(job, facts, job_id, evaluator)
             case DeleteJob(job_id):
-                await self._remote_jobs.delete(evaluator.client.about(key_of(job)), job_id)
-                return job, replace(facts, deleted=facts.deleted | {job_id})
+                found = await self._remote_jobs.delete(evaluator.client.about(key_of(job)), job_id)
+                not_found = facts.not_found if found else facts.not_found | {job_id}
+                return job, replace(facts, deleted=facts.deleted | {job_id}, not_found=not_found)
             case CollectResults(job_id):
                 return job, replace(facts, stored=await self._collect(job, job_id, evaluator))
 
