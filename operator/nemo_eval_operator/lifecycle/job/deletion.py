@@ -49,7 +49,7 @@ def decide_deletion(job: NemoEvalJob, since: datetime, facts: Facts) -> JobStep:
         return _held_by_others(job, facts)
     if job.spec.deletion_policy is JobDeletionPolicy.ORPHAN:
         return RemoveFinalizer()
-    if _nothing_runs(job) and not _still_to_delete(job, facts):
+    if _nothing_runs(job) and not _still_to_delete(job, facts) and not facts.not_found:
         return RemoveFinalizer()
     if isinstance(facts.evaluator, Unknown):
         return ResolveEvaluator()
