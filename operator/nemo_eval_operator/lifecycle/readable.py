@@ -12,6 +12,7 @@ from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.resources import (
     BenchmarkSpec,
     BenchmarkStatus,
+    ConnectionSpec,
     ConnectionStatus,
     EvalJobSpec,
     EvalJobStatus,
@@ -23,6 +24,10 @@ from nemo_eval_operator.resources import (
 __all__ = ["read_benchmark", "read_connection", "read_job"]
 
 STEERING = ("deletionPolicy", "cancelTimeoutSeconds")
+"""Fields of a job or benchmark that say how it is released."""
+
+USERS = ("default", "allowedNamespaces")
+"""Fields of a connection that say who uses it: they do not get another evaluator instead."""
 
 
 def read_job(document: JsonObject) -> tuple[NemoEvalJob, ValidationError | None]:
@@ -52,12 +57,13 @@ def read_benchmark(document: JsonObject) -> tuple[NemoBenchmark, ValidationError
 
 
 def read_connection(document: JsonObject) -> tuple[NemoEvaluatorConnection, ValidationError | None]:
-    """Read a connection, as read_job does. The stand-in has no usable URL."""
+    """Read a connection, as read_job does. The stand-in has the users of the connection, and no URL."""
     readable = {**document, "status": _readable_status(ConnectionStatus, document.get("status"))}
     try:
         return NemoEvaluatorConnection.model_validate(readable), None
     except ValidationError as error:
-        return NemoEvaluatorConnection.model_validate({**readable, "spec": {}}), error
+        spec = _readable(ConnectionSpec, {}, document.get("spec"), USERS)
+        return NemoEvaluatorConnection.model_validate({**readable, "spec": spec}), error
 
 
 def _readable_status(model: type[BaseModel], status: JsonValue) -> JsonObject:

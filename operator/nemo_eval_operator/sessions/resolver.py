@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
+from nemo_eval_operator.json_types import JsonObject
 from nemo_eval_operator.kube import KubeClient, KubeRefused, ObjectKey, key_of
-from nemo_eval_operator.lifecycle import claimed_evaluator
+from nemo_eval_operator.lifecycle import claimed_evaluator, read_connection
 from nemo_eval_operator.lifecycle.connection import (
     connection_name,
     defaults_among,
@@ -22,6 +23,7 @@ from nemo_eval_operator.lifecycle.connection import (
     not_found,
     referred_connection,
     terminating,
+    unreadable,
 )
 from nemo_eval_operator.lifecycle.connection import status as connection_status
 from nemo_eval_operator.lifecycle.job import EvaluatorUnusable, evaluator_of_record
@@ -238,7 +240,7 @@ class EvaluatorResolver:
         connection = await self._admitting(used.connection, namespace)
         if isinstance(connection, EvaluatorUnusable):
             return connection
-        if connection.url != used.url:
+        if connection.url and connection.url != used.url:
             return moved(used, connection.url)
         return await self._usable(connection, starts=starts)
 
@@ -254,6 +256,8 @@ class EvaluatorResolver:
 
     async def _usable(self, connection: NemoEvaluatorConnection, *, starts: bool) -> Chosen:
         """Return the connection if it may be used; `starts` refuses one that is being deleted."""
+        if not connection.url:
+            return unreadable(connection_name(connection))
         if starts and connection.metadata.deletion_timestamp is not None:
             return terminating(connection_name(connection))
         evaluator = await self._evaluators.of(connection)
@@ -263,8 +267,8 @@ class EvaluatorResolver:
         return evaluator.used
 
 
-def _read(document: object) -> NemoEvaluatorConnection | None:
+def _read(document: JsonObject) -> NemoEvaluatorConnection | None:
     try:
-        return NemoEvaluatorConnection.model_validate(document)
+        return read_connection(document)[0]
     except ValidationError:
         return None

@@ -19,6 +19,17 @@ async def test_what_names_none_has_the_default_of_its_namespace_else_the_operato
     assert url_of(await stage.chosen(**by("none"))) == "ConnectionNotFound"
 
 
+async def test_a_default_that_cannot_be_read_is_not_replaced_by_the_operators_own_evaluator() -> None:
+    """As after a downgrade from a version that allows more."""
+    stage = Stage()
+    stage.change(connection("main", default=True, pollIntervalSeconds=6000))
+    assert url_of(await stage.chosen()) == "ConnectionNotReady"
+    record = {"url": "http://main.test", "connection": "team-a/main"}
+    running = evaljob(meta=HELD, status=followed(evaluator=record))
+    assert url_of(await stage.resolver.of_job(running, None)) == "ConnectionNotReady"
+    assert stage.opened == []
+
+
 async def test_another_namespaces_connection_has_to_allow_it() -> None:
     stage = Stage()
     stage.kube.put(connection("shared", namespace="team-b"))

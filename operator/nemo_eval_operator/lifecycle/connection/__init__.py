@@ -11,6 +11,7 @@ from .selection import (
     not_found,
     referred_connection,
     terminating,
+    unreadable,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "not_found",
     "referred_connection",
     "terminating",
+    "unreadable",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "not_found",
     "referred_connection",
     "terminating",
+    "unreadable",
 ]
 
 
@@ -83,6 +84,12 @@ def mismatch(wanted: str, benchmark: NemoBenchmark) -> EvaluatorUnusable | None:
 
 def not_found(name: str) -> EvaluatorUnusable:
     return EvaluatorUnusable(Reason.CONNECTION_NOT_FOUND, f"there is no NemoEvaluatorConnection {name}")
+
+
+def unreadable(name: str) -> EvaluatorUnusable:
+    """Return that the spec of a connection cannot be read, as after a downgrade of the operator."""
+    message = f"NemoEvaluatorConnection {name}: its spec cannot be read; its status says which field is wrong"
+    return EvaluatorUnusable(Reason.CONNECTION_NOT_READY, message, stalled=True)
 
 
 def terminating(name: str) -> EvaluatorUnusable:
