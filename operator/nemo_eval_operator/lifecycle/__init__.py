@@ -45,6 +45,7 @@ from .ownership import (
     without_marks,
 )
 from .readable import read_benchmark, read_connection, read_job
+from .rerun import rerun_value, rerun_wanted
 
 __all__ = [
     "CONFIG_RECHECK_SECONDS",
@@ -88,6 +89,8 @@ __all__ = [
     "read_job",
     "reason_of",
     "rerun_command",
+    "rerun_value",
+    "rerun_wanted",
     "uid_carried",
     "with_advice",
     "without_marks",

@@ -31,7 +31,7 @@ from nemo_eval_operator.resources import (
 )
 
 from .exit_codes import ExitCode
-from .outcome import ending_of
+from .outcome import awaits_rerun, ending_of, is_behind
 from .places import PLACES, Place
 from .suggestions import commands_for
 
@@ -151,12 +151,13 @@ def _ready(conditions: Sequence[Condition]) -> Condition | None:
 
 def _place(job: NemoEvalJob) -> Place:
     shown = _ready(job.status.conditions)
-    reason = Reason.read(shown.reason) if shown and not _is_behind(job) else None
+    reason = Reason.read(shown.reason) if shown and not _is_unseen(job) else None
     return PLACES.get(reason, Place.SPEC) if reason else Place.SPEC
 
 
-def _is_behind(job: NemoEvalJob) -> bool:
-    return (job.status.observed_generation or 0) < job.metadata.generation
+def _is_unseen(job: NemoEvalJob) -> bool:
+    """Return whether the conditions do not answer the latest request yet."""
+    return is_behind(job) or awaits_rerun(job)
 
 
 def _link(place: Place, facts: Facts) -> Link:
@@ -234,8 +235,12 @@ def _of_object(
 def _current(link: Link, job: NemoEvalJob) -> Link:
     """Return the link at which the run stands, with what the job's conditions say."""
     shown = _ready(job.status.conditions)
-    if shown is None or _is_behind(job):
-        meaning = "The operator has not seen the latest change of this object."
+    if shown is None or _is_unseen(job):
+        meaning = (
+            "A rerun is requested, and the operator has not started it yet."
+            if awaits_rerun(job)
+            else "The operator has not seen the latest change of this object."
+        )
         return replace(link, state=State.WAITING, meaning=meaning, action=RECHECK_OPERATOR)
     entry = _entry(JOB_ENTRIES, shown.reason)
     if link.state in {State.WAITING, State.BLOCKED} and link.reason:

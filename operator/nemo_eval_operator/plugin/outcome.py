@@ -9,16 +9,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, cause_of
+from nemo_eval_operator.lifecycle import cause_of, rerun_wanted
 from nemo_eval_operator.resources import Condition, NemoEvalJob
 
 from .exit_codes import ExitCode
 
 __all__ = [
     "Ending",
+    "awaits_rerun",
     "condition_of",
     "ending_of",
     "gate_condition",
+    "is_behind",
+    "not_ended",
     "overall",
     "reason_in",
     "stage_of",
@@ -58,7 +61,7 @@ def ending_of(job: NemoEvalJob) -> Ending | None:
     A run that is Stalled has ended: it does not proceed until a person changes something, as Flux and
     kstatus read it too.
     """
-    if (job.status.observed_generation or 0) < job.metadata.generation or _restarts(job):
+    if is_behind(job) or awaits_rerun(job):
         return None
     true = {one.type for one in job.status.conditions if one.status == "True"}
     message = VERDICT.sub("", cause_of(job.status.message or ""))
@@ -81,10 +84,30 @@ def ending_of(job: NemoEvalJob) -> Ending | None:
             return Ending(ExitCode.FAILED, "stalled", message)
 
 
-def _restarts(job: NemoEvalJob) -> bool:
-    """Return whether the rerun annotation asks for an attempt that the operator has yet to start."""
-    value = job.metadata.annotations.get(RERUN_ANNOTATION)
-    return value is not None and value != job.status.rerun and not job.spec.cancel
+def is_behind(job: NemoEvalJob) -> bool:
+    """Return whether the operator has not seen the latest change of the object."""
+    return (job.status.observed_generation or 0) < job.metadata.generation
+
+
+def awaits_rerun(job: NemoEvalJob) -> bool:
+    """Return whether an attempt has ended, and another one is requested that the operator has yet to start.
+
+    After spec.cancel it starts none. An attempt that was never submitted is itself the one to come.
+    """
+    return job.status.completion_time is not None and rerun_wanted(job) and not job.spec.cancel
+
+
+def not_ended(job: NemoEvalJob) -> str:
+    """Return how a run without an ending stands, to follow its name in a sentence."""
+    if awaits_rerun(job):
+        return f"is to run again: attempt {_next_attempt(job)} is requested and has not started yet"
+    if job.status.completion_time is not None and is_behind(job):
+        return "was changed after it had ended, which the operator has not seen yet"
+    return f"has not ended yet: {stage_of(job)}"
+
+
+def _next_attempt(job: NemoEvalJob) -> int:
+    return (job.status.attempt or 1) + 1
 
 
 def overall(codes: Iterable[ExitCode]) -> ExitCode:
@@ -98,6 +121,8 @@ def stage_of(job: NemoEvalJob) -> str:
     phase, progress = job.status.phase, job.status.progress
     if phase is None:
         return "not reconciled yet"
+    if awaits_rerun(job):
+        return f"Rerun requested (attempt {_next_attempt(job)} has not started yet)"
     if phase == "Running":
         return f"Running {progress.percent}%" if progress and progress.percent is not None else "Running"
     reason = reason_in(job)

@@ -11,7 +11,7 @@ from nemo_eval_operator.resources import NemoEvalJob, Phase
 
 from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
-from .outcome import ending_of, gate_condition, stage_of
+from .outcome import ending_of, gate_condition, not_ended
 from .report import (
     Change,
     Comparison,
@@ -152,7 +152,7 @@ def _without_results(found: RunDocuments) -> CommandFailed:
     name, ending = job.metadata.name, ending_of(job)
     why = f"Find out more with `{command('why', job)}`"
     if ending is None:
-        return CommandFailed(f"{name} has not ended yet: {clean(stage_of(job))}. {_how_to_go_on(job)}")
+        return CommandFailed(f"{name} {clean(not_ended(job))}. {_how_to_go_on(job)}")
     if ending.code is ExitCode.FAILED and gate_condition(job) is None:
         message = clean(ending.message).rstrip(".")
         verb = ENDED.get(ending.word, ending.word)

@@ -13,7 +13,7 @@ from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .exit_codes import ExitCode
-from .outcome import Ending, ending_of, reason_in, stage_of, time_left
+from .outcome import Ending, awaits_rerun, ending_of, reason_in, stage_of, time_left
 from .screen import clean
 
 __all__ = ["RunRow", "age_text", "row_of", "rows_of"]
@@ -106,6 +106,7 @@ def rows_of(jobs: Iterable[NemoEvalJob], now: datetime) -> list[RunRow]:
 def row_of(job: NemoEvalJob, now: datetime) -> RunRow:
     """Return the row of one run."""
     meta, status, ending = job.metadata, job.status, ending_of(job)
+    is_going_on = ending is None and not awaits_rerun(job)
     measured = status.benchmark.name if status.benchmark else None
     benchmark = job.spec.benchmark_ref.name if job.spec.benchmark_ref else measured
     phase = status.phase.value if status.phase else ""
@@ -118,7 +119,7 @@ def row_of(job: NemoEvalJob, now: datetime) -> RunRow:
         stage=clean(_stage(job, ending)),
         ending=ending,
         cancelled_by_spec=job.spec.cancel and reason_in(job) == Reason.CANCELLED,
-        percent=status.progress.percent if status.progress and ending is None else None,
+        percent=status.progress.percent if status.progress and is_going_on else None,
         left=time_left(job, now),
         verdict=status.gate.verdict.value if status.gate else "",
         score=clean(status.score or ""),

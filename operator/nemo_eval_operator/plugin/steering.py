@@ -8,9 +8,10 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from nemo_eval_operator.json_types import JsonObject
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, owned_by_gitops
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, owned_by_gitops, rerun_wanted
 from nemo_eval_operator.resources import NemoEvalJob
 
+from .outcome import awaits_rerun
 from .suggestions import command
 
 __all__ = ["Action", "Change", "Refusal", "change_of", "is_applied"]
@@ -67,6 +68,10 @@ def is_applied(patch: JsonValue, document: JsonValue) -> bool:
 
 
 def _cancel(job: NemoEvalJob) -> Change | Refusal:
+    if awaits_rerun(job):
+        return Change(
+            {"spec": {"cancel": True}}, "cancellation requested: the requested attempt does not start"
+        )
     if job.status.completion_time is not None:
         return Refusal(f"has ended already ({_phase(job)}): there is nothing to cancel")
     if job.spec.cancel:
@@ -76,9 +81,10 @@ def _cancel(job: NemoEvalJob) -> Change | Refusal:
 
 
 def _suspend(job: NemoEvalJob) -> Change | Refusal:
-    if job.status.completion_time is not None:
+    is_to_run_again = awaits_rerun(job)
+    if job.status.completion_time is not None and not is_to_run_again:
         return Refusal(f"has ended already ({_phase(job)}): there is nothing to suspend")
-    if job.status.job_id or job.status.submission:
+    if (job.status.job_id or job.status.submission) and not is_to_run_again:
         remote = f" as remote job {job.status.job_id}" if job.status.job_id else ""
         return Refusal(
             f"is submitted{remote}, and the evaluator cannot pause it: stop it with "
@@ -99,8 +105,7 @@ def _rerun(job: NemoEvalJob, value: str) -> Change | Refusal:
         )
     if status.completion_time is None and status.job_id is None:
         return Refusal(f"has not been submitted yet ({_phase(job)}): that attempt is the one to come")
-    pending = job.metadata.annotations.get(RERUN_ANNOTATION)
-    if pending is not None and pending != status.rerun:
+    if rerun_wanted(job):
         return Refusal(f"attempt {(status.attempt or 1) + 1} is requested already")
     when = "" if status.completion_time else "; it starts when the present attempt has ended"
     held = "; it waits until spec.suspend is false" if job.spec.suspend else ""

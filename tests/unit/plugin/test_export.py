@@ -135,7 +135,8 @@ def test_only_runs_that_ended_are_exported(api: ClusterApi, run: Run, tracking: 
     api.put("nemoevaljobs", evaljob(status=followed()))
     code, _, err = run("export", "mlflow", "qa-llama", *URI)
     assert (code, tracking.requests) == (1, [])
-    assert "qa-llama has not ended: wait with `kubectl nemoeval wait qa-llama -n team-a`" in err
+    wait = "Wait for it with `kubectl nemoeval wait qa-llama -n team-a`"
+    assert err == f"error: qa-llama has not ended yet: Running. {wait}, then export it\n"
 
 
 @pytest.mark.parametrize("uri", ["mlflow.test", "file:///tmp/mlruns", "databricks", "http://"])

@@ -293,3 +293,12 @@ def test_watching_prints_each_change_once_where_the_output_is_not_a_terminal(
         "next: not reconciled yet",
         "qa: deleted",
     ]
+
+
+def test_a_requested_rerun_has_neither_the_former_phase_nor_its_percentage(api: ClusterApi, run: Run) -> None:
+    meta = {"annotations": {"evaluator.nemo.dev/rerun": "2"}}
+    api.put(JOBS, evaljob(meta=meta, status=FAILED | {"attempt": 1, "progress": {"percent": 100}}))
+    _, out, _ = run("get", "qa-llama")
+    assert "Rerun requested (attempt 2 has not started yet)" in out
+    assert "Failed" not in out
+    assert "100%" not in out

@@ -147,6 +147,33 @@ def test_the_next_attempt_is_followed_too(api: ClusterApi, run: Run, evaluator: 
     assert "remote job eval-1 is followed by eval-2" in err
 
 
+def test_a_requested_attempt_is_followed_from_before_it_is_submitted(
+    api: ClusterApi, run: Run, evaluator: Evaluator
+) -> None:
+    used = connect(api, evaluator.url)
+    evaluator.answers = [(200, zipped(log_txt="one\n"))] * 3 + [(200, zipped(log_txt="two\n"))]
+    requested = {"annotations": {"evaluator.nemo.dev/rerun": "2"}}
+    again = {**used, "attempt": 2, "rerun": "2"}
+    api.put(JOBS, evaljob(meta=requested, status=finished(**used)))
+    waited: list[int] = []
+
+    def go_on(answers: int) -> None:
+        if len(evaluator.requests) == 2 and not waited:
+            waited.append(answers)
+            pending = {"phase": "Pending", "observedGeneration": 1} | again
+            api.put(JOBS, evaljob(meta=requested, status=pending))
+        if waited and answers >= waited[0] + 3:
+            api.put(JOBS, evaljob(meta=requested, status=finished(jobId="eval-2", **again)))
+
+    api.after = go_on
+    code, out, err = run("logs", "qa-llama", "-f")
+    assert (code, out) == (0, "one\ntwo\n")
+    assert err.splitlines() == [
+        "qa-llama: Pending; waiting for the remote job",
+        "qa-llama: remote job eval-1 is followed by eval-2",
+    ]
+
+
 def test_several_files_have_headings_and_other_files_are_not_shown(
     api: ClusterApi, run: Run, evaluator: Evaluator
 ) -> None:

@@ -107,6 +107,21 @@ def test_a_rerun_that_is_requested_already_is_refused(api: ClusterApi, run: Run)
     assert "attempt 2 is requested already" in run("rerun", "qa-llama")[2]
 
 
+@pytest.mark.parametrize(
+    ("action", "line"),
+    [
+        ("cancel", "cancellation requested: the requested attempt does not start"),
+        ("suspend", "suspended until `kubectl nemoeval resume qa-llama -n team-a`"),
+    ],
+)
+def test_a_requested_rerun_can_be_stopped_before_it_starts(
+    api: ClusterApi, run: Run, action: str, line: str
+) -> None:
+    put(api, ENDED, {RERUN: "new"})
+    assert run(action, "qa-llama") == (0, f"qa-llama: {line}\n", "")
+    assert spec(api)[action] is True
+
+
 @pytest.mark.parametrize("action", ["cancel", "rerun"])
 def test_a_lost_answer_does_nothing_twice(api: ClusterApi, run: Run, action: str) -> None:
     put(api, followed())

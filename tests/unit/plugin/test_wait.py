@@ -142,6 +142,48 @@ def test_changes_are_reported_once_each_and_the_end_ends_it(api: ClusterApi, run
     ]
 
 
+RERUN_REQUESTED = {"annotations": {"evaluator.nemo.dev/rerun": "2"}}
+
+
+def test_a_requested_rerun_is_waited_for_instead_of_the_former_outcome(api: ClusterApi, run: Run) -> None:
+    failed = ended(*STALLED, ("Failed", "True"), phase="Failed", message="the first attempt") | {"attempt": 1}
+    again = {"attempt": 2, "rerun": "2"}
+    stages = {
+        3: {"phase": "Pending", "observedGeneration": 1, "conditions": working("Rerun")} | again,
+        6: followed() | again,
+        9: ended(READY, DONE) | again,
+    }
+    api.put(JOBS, evaljob(meta=RERUN_REQUESTED, status=failed))
+
+    def go_on(answers: int) -> None:
+        if answers in stages:
+            api.put(JOBS, evaljob(meta=RERUN_REQUESTED, status=stages[answers]))
+
+    api.after = go_on
+    code, out, err = run("wait", "qa-llama")
+    assert (code, out) == (0, "qa-llama: succeeded: what happened\n")
+    assert err.splitlines() == [
+        "qa-llama: Rerun requested (attempt 2 has not started yet)",
+        "qa-llama: Pending (Rerun)",
+        "qa-llama: Running",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "spec"),
+    [
+        (ended(*STALLED, phase="Pending") | {"completionTime": None, "jobId": None}, {}),
+        (ended(*STALLED, ("Failed", "True"), phase="Cancelled"), {"cancel": True}),
+    ],
+    ids=["never submitted", "cancelled by its user"],
+)
+def test_a_rerun_that_the_operator_does_not_start_is_not_waited_for(
+    api: ClusterApi, run: Run, status: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    api.put(JOBS, evaljob(meta=RERUN_REQUESTED, status=status, **spec))
+    assert run("wait", "qa-llama", "--timeout", "30")[0] == 1
+
+
 def test_a_run_that_does_not_exist_or_is_deleted_ends_it(api: ClusterApi, run: Run) -> None:
     code, out, _ = run("wait", "qa-llama")
     assert code == 4

@@ -44,6 +44,18 @@ def ended(
     return finished(conditions=conditions, message=message, **status)
 
 
+def test_a_requested_rerun_is_said_instead_of_the_former_failure(api: ClusterApi, run: Run) -> None:
+    annotations = {"evaluator.nemo.dev/rerun": "2"}
+    api.put(JOBS, evaljob(meta={"annotations": annotations}, status=REFUSED | {"attempt": 1}))
+    code, out, _ = run("why", "qa-llama")
+    assert code == 0
+    assert "qa-llama: Rerun requested (attempt 2 has not started yet) for " in out
+    assert "In the way: spec" in out
+    assert "  A rerun is requested, and the operator has not started it yet." in out
+    assert "is not registered" not in out
+    assert "kubectl nemoeval rerun" not in out
+
+
 def test_the_cause_is_shown_once_and_whole_with_the_command_of_the_plugin(api: ClusterApi, run: Run) -> None:
     api.put(JOBS, evaljob(status=REFUSED))
     api.events = [event(REFUSED["message"])]

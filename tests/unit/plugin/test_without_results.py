@@ -61,6 +61,33 @@ def test_a_run_without_results_says_how_it_stands_and_what_to_do(
     assert run(*command) == (1, "", f"error: qa-llama {problem}. {advised}\n")
 
 
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, ("export", "mlflow", "qa-llama", "--tracking-uri", "https://m")]
+)
+@pytest.mark.parametrize(
+    ("meta", "problem"),
+    [
+        (
+            {"annotations": {"evaluator.nemo.dev/rerun": "2"}},
+            "is to run again: attempt 3 is requested and has not started yet",
+        ),
+        ({"generation": 2}, "was changed after it had ended, which the operator has not seen yet"),
+    ],
+)
+def test_an_ended_run_whose_latest_request_was_not_seen_is_not_said_to_be_failed(
+    api: ClusterApi, run: Run, command: tuple[str, ...], meta: dict[str, Any], problem: str
+) -> None:
+    put_run(api, "old", answers([1.0] * 9))
+    api.put(JOBS, evaljob(meta=meta, status=ended("Failed", "Failed") | {"attempt": 2, "rerun": "1"}))
+
+    code, out, err = run(*command)
+
+    assert (code, out) == (1, "")
+    assert err.startswith(
+        f"error: qa-llama {problem}. Wait for it with `kubectl nemoeval wait qa-llama -n team-a`"
+    )
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_run_that_succeeded_without_scores_says_what_its_status_says(
     api: ClusterApi, run: Run, command: tuple[str, ...]

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from nemo_eval_operator.clock import timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
-from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of
+from nemo_eval_operator.lifecycle import RERUN_ANNOTATION, reason_of, rerun_value
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, NemoEvalJob
 
 from . import status as job_status
-from .attempts import may_retry_refused, next_attempt, rerun_value, retry_delay
+from .attempts import may_retry_refused, next_attempt, retry_delay
 from .end_status import failed
 from .status import waiting
 from .status_parts import observed

@@ -12,11 +12,11 @@ from typing import Final
 from nemo_eval_operator.clock import parse_timestamp, timestamp
 from nemo_eval_operator.evaluator.model import EvaluatorError, RemoteJob
 from nemo_eval_operator.lifecycle import (
-    RERUN_ANNOTATION,
     Operation,
     Retry,
     is_infrastructure,
     meaning_of,
+    rerun_value,
 )
 from nemo_eval_operator.resources import AttemptRecord, EvalJobStatus, EvaluatorUsed, NemoEvalJob
 
@@ -27,8 +27,6 @@ __all__ = [
     "may_retry_refused",
     "next_attempt",
     "remote_jobs",
-    "rerun_value",
-    "rerun_wanted",
     "retry_delay",
     "retry_due",
 ]
@@ -38,17 +36,6 @@ HISTORY_LENGTH: Final = 5
 
 FIRST_RETRY: Final = timedelta(seconds=10)
 MAX_RETRY: Final = timedelta(minutes=6)
-
-
-def rerun_value(job: NemoEvalJob) -> str | None:
-    """Return the current value of the rerun annotation."""
-    return job.metadata.annotations.get(RERUN_ANNOTATION)
-
-
-def rerun_wanted(job: NemoEvalJob) -> bool:
-    """Return whether the annotation has a value for which no attempt was started yet."""
-    value = rerun_value(job)
-    return value is not None and value != job.status.rerun
 
 
 def is_same_attempt(job: NemoEvalJob, later: NemoEvalJob) -> bool:

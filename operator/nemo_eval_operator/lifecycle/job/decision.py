@@ -13,7 +13,7 @@ from typing import Final
 
 from nemo_eval_operator.clock import parse_timestamp
 from nemo_eval_operator.evaluator.model import CANCELLING, JobStatus, RemoteJob
-from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator, owned_by_gitops
+from nemo_eval_operator.lifecycle import FINALIZER, claimed_evaluator, owned_by_gitops, rerun_wanted
 from nemo_eval_operator.lifecycle.steps import (
     AcquireSlot,
     AddFinalizer,
@@ -35,7 +35,7 @@ from nemo_eval_operator.resources import JobDeletionPolicy, NemoEvalJob, Phase
 
 from . import attempt_status, end_status
 from . import status as job_status
-from .attempts import may_retry, remote_jobs, rerun_wanted, retry_due
+from .attempts import may_retry, remote_jobs, retry_due
 from .deletion import RECHECK_SECONDS, decide_deletion
 from .facts import (
     BenchmarkUnusable,

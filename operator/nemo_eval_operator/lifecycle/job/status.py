@@ -22,6 +22,7 @@ from nemo_eval_operator.lifecycle import (
     lasting_condition,
     meaning_of,
     reason_of,
+    rerun_value,
 )
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import (
@@ -34,7 +35,6 @@ from nemo_eval_operator.resources import (
     Submission,
 )
 
-from .attempts import rerun_value
 from .end_status import refused
 from .facts import EvaluatorUnusable
 from .slots import Queued

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 
 from nemo_eval_operator.plugin.access import Cluster
 from nemo_eval_operator.plugin.exit_codes import CommandFailed
+from nemo_eval_operator.plugin.outcome import not_ended
 from nemo_eval_operator.plugin.report import ReportNeedsExtra, as_html, build_report, read_documents
+from nemo_eval_operator.plugin.screen import clean
+from nemo_eval_operator.plugin.suggestions import command
 
 from .mapping import Tracked, tracked_run
 from .mlflow import MlflowServer
@@ -27,8 +30,9 @@ async def read_runs(cluster: Cluster, names: Sequence[str]) -> list[Tracked]:
             html = None
         run = tracked_run(documents.runs[0], report, html=html)
         if run is None:
-            advice = f"wait with `kubectl nemoeval wait {name} -n {cluster.namespace}`, then export it"
-            raise CommandFailed(f"{name} has not ended: {advice}")
+            job = documents.runs[0].job
+            advice = f"Wait for it with `{command('wait', job)}`, then export it"
+            raise CommandFailed(f"{name} {clean(not_ended(job))}. {advice}")
         found.append(run)
     return found
 

@@ -23,7 +23,7 @@ from nemo_eval_operator.evaluator.model import (
 from nemo_eval_operator.kube import KubeUnavailable
 from nemo_eval_operator.plugin.access import Cluster
 from nemo_eval_operator.plugin.exit_codes import CommandFailed, ExitCode
-from nemo_eval_operator.plugin.outcome import stage_of
+from nemo_eval_operator.plugin.outcome import awaits_rerun, stage_of
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .archive import LogUnreadable, NewLines, log_files
@@ -66,7 +66,8 @@ async def show_log(
         next_job = await _show_attempt(cluster, job, way, follow=follow, tail=tail, write=write, note=note)
         if next_job is None:
             return ExitCode.PASSED
-        job = next_job
+        # The next attempt may not be submitted yet.
+        job = next_job if next_job.status.job_id else await _submitted(cluster, name, follow=True, note=note)
         note(f"{name}: remote job {job_id} is followed by {job.status.job_id}")
 
 
@@ -104,7 +105,7 @@ async def _show_attempt(
         while True:
             started = monotonic()
             # Read before the log: what is written until then is in it.
-            has_ended = job.status.completion_time is not None or job.status.job_id != job_id
+            has_ended = _has_ended(job) or job.status.job_id != job_id
             try:
                 files, notes = await asyncio.to_thread(log_files, await client.download_logs(job_id))
                 failures = 0
@@ -120,9 +121,13 @@ async def _show_attempt(
                         note(text)
                 noted |= {*notes}
                 if has_ended or not follow:
-                    return job if job.status.job_id not in {None, job_id} else None
+                    return job if follow and job.status.job_id != job_id else None
             await _pause(monotonic() - started)
             job = await _read_again(cluster, job)
+
+
+def _has_ended(job: NemoEvalJob) -> bool:
+    return job.status.completion_time is not None and not awaits_rerun(job)
 
 
 async def _read_again(cluster: Cluster, job: NemoEvalJob) -> NemoEvalJob:
