@@ -21,6 +21,16 @@ __all__ = ["as_written", "refuse_a_missing_target", "refuse_a_model", "refuse_an
 MEASURED: Final = ("benchmarkRef", "config", "samplingParams", "limitSamples")
 """Fields of spec that decide which config a run measures (`status.benchmark.hash`)."""
 
+WITHOUT_MODEL: Final = {
+    "agentic": ("recorded conversations of agents", "cached_outputs or dataset"),
+    "rag": ("what a RAG pipeline retrieves and answers", "rag or dataset"),
+    "retriever": ("what a retriever finds", "retriever"),
+}
+"""Config types of NeMo that evaluate no model: what they score, and the types of target that they take.
+
+`similarity_metrics` takes a model as well as recorded answers.
+"""
+
 MAX_FIELDS: Final = 5
 """Fields named in a message."""
 
@@ -84,27 +94,35 @@ def _at(spec: JsonObject, path: str) -> JsonValue:
 
 
 def refuse_a_model(spec: JsonObject, benchmark: BenchmarkSpec | None) -> None:
-    """Raise CommandFailed where a model is to be evaluated by tasks that score recorded answers."""
+    """Raise CommandFailed where a model is to be evaluated by what evaluates something else."""
     match spec:
         case {"target": {"type": "model"}} | {"model": str(_)}:
             pass
         case _:
             return
-    if task := _task_of_recorded_answers(benchmark or EvalJobSpec.model_validate(spec)):
-        raise CommandFailed(f"{_needs_answers(task)}, instead of a model", ExitCode.USAGE)
+    if needed := _needed_target(benchmark or EvalJobSpec.model_validate(spec)):
+        raise CommandFailed(f"{needed}, instead of a model", ExitCode.USAGE)
 
 
 def refuse_a_missing_target(benchmark: BenchmarkSpec) -> None:
-    """Raise CommandFailed where the benchmark, which is run without a target, scores recorded answers."""
-    if task := _task_of_recorded_answers(benchmark):
-        raise CommandFailed(_needs_answers(task), ExitCode.USAGE)
+    """Raise CommandFailed where the benchmark, which is run without a target, surely evaluates no model."""
+    if needed := _needed_target(benchmark):
+        raise CommandFailed(needed, ExitCode.USAGE)
 
 
-def _needs_answers(task: str) -> str:
-    return (
-        f"this benchmark scores recorded answers (task {task} calls no model and has no dataset): "
-        "give --target FILE with a target of type dataset or rows"
-    )
+def _needed_target(part: BenchmarkSpec | EvalJobSpec) -> str | None:
+    """Return what has to be given instead of a model; None where a model may be evaluated."""
+    config = part.config
+    if config is None:
+        return None
+    if (found := WITHOUT_MODEL.get(config.type)) is not None:
+        subject, types = found
+        what = f"{subject} (config type {config.type})"
+    elif (task := _task_of_recorded_answers(part)) is not None:
+        what, types = f"recorded answers (task {task} calls no model and has no dataset)", "dataset or rows"
+    else:
+        return None
+    return f"this benchmark scores {what}: give --target FILE with a target of type {types}"
 
 
 def _task_of_recorded_answers(part: BenchmarkSpec | EvalJobSpec) -> str | None:

@@ -220,6 +220,44 @@ def test_recorded_answers_are_asked_for_where_no_target_is_given(api: ClusterApi
 
 
 @pytest.mark.parametrize(
+    ("kind", "subject", "types"),
+    [
+        ("agentic", "recorded conversations of agents", "cached_outputs or dataset"),
+        ("retriever", "what a retriever finds", "retriever"),
+        ("rag", "what a RAG pipeline retrieves and answers", "rag or dataset"),
+    ],
+)
+def test_config_types_that_evaluate_no_model_are_run_with_their_own_target(
+    api: ClusterApi, run: Run, tmp_path: Path, kind: str, subject: str, types: str
+) -> None:
+    config = {"type": kind, "tasks": {"t": {"type": "beir", "dataset": {"files_url": "file://fiqa/"}}}}
+    api.put("nemobenchmarks", benchmark(config=config))
+    api.put(JOBS, evaljob(meta={"name": "old"}, config=config, target=DATASET))
+
+    needed = f"give --target FILE with a target of type {types}"
+    problem = f"error: this benchmark scores {subject} (config type {kind}): {needed}"
+    assert run("run", "-b", "qa") == (64, "", f"{problem}\n")
+    for words in (("-b", "qa"), ("--like", "old")):
+        assert run("run", *words, "-m", "m") == (64, "", f"{problem}, instead of a model\n")
+    assert not started(api)
+
+    path = tmp_path / "target.yaml"
+    path.write_text(yaml.safe_dump(DATASET))
+    assert run("run", "-b", "qa", "--target", str(path))[0] == 0
+
+
+@pytest.mark.parametrize("target", [DATASET, {"type": "model", "model": "m"}])
+def test_similarity_takes_a_model_and_recorded_answers(
+    api: ClusterApi, run: Run, tmp_path: Path, target: dict[str, Any]
+) -> None:
+    tasks = {"t": {"type": "default", "metrics": {"em": {"type": "em"}}}}
+    api.put("nemobenchmarks", benchmark(config={"type": "similarity_metrics", "tasks": tasks}))
+    path = tmp_path / "target.yaml"
+    path.write_text(yaml.safe_dump(target))
+    assert run("run", "-b", "qa", "--target", str(path))[0] == 0
+
+
+@pytest.mark.parametrize(
     ("known", "advice"),
     [
         (["q", "qa-large"], "did you mean qa-large?"),
@@ -261,7 +299,7 @@ VALUES = [{"secretKeyRef": {"name": "a", "key": "b"}, "targetPath": "tasks.answe
     [
         {"config": with_task(dataset={"files_url": "hf://datasets/team/answers"})},
         {"config": with_task(type="chat-completion")},
-        {"config": RECORDED | {"type": "agentic"}},
+        {"config": RECORDED | {"type": "similarity_metrics"}},
         {"config": RECORDED, "valuesFrom": VALUES},
     ],
 )
