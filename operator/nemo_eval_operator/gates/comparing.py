@@ -12,11 +12,8 @@ from .statistics import (
     Moments,
     newcombe,
     normal_quantile,
-    paired_items_needed,
     t_interval,
     tango,
-    unchanged_items_needed,
-    unpaired_items_needed,
     welch,
     wilson,
 )
@@ -72,29 +69,6 @@ class Comparison:
         if self.before.stderr is not None and self.after.stderr is not None:
             return delta, _normal(delta, factor * self.before.stderr, self.after.stderr, self.confidence)
         return delta, None
-
-    def items_needed(self, margin: float, confidence: float) -> int | None:
-        """Return how many items would show a drop of `margin` with a power of 80 %; None: unknown."""
-        if self.pairs:
-            differences = [after - before for before, after in self.pairs]
-            if self.is_exact and not any(differences):
-                return unchanged_items_needed(margin, confidence)
-            variance = Moments.of(differences).variance
-            return paired_items_needed(variance, margin, confidence)
-        if self.before.moments and self.after.moments:
-            before, after = self.before.moments.variance, self.after.moments.variance
-            return unpaired_items_needed(before, after, margin, confidence)
-        return None
-
-    def no_estimate(self, margin: float, needed: int | None) -> str:
-        """Return why `items_needed`, which returned `needed`, is no advice."""
-        if not margin > 0:
-            return "that takes a maxDrop above 0"
-        if not self.pairs and not (self.before.moments and self.after.moments):
-            return "the runs have neither items nor sums"
-        if needed is None:
-            return "the margin is too small, or the items are too few"
-        return f"the {self.items:,} compared would be enough for a run as good as its baseline"
 
 
 def compare(before: ScoreEvidence, after: ScoreEvidence, confidence: float) -> Comparison:

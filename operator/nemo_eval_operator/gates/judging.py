@@ -16,6 +16,7 @@ from nemo_eval_operator.resources import Direction, GateSpec, Tier
 
 from .comparing import Comparison, Pairing, compare, interval_of
 from .evidence import Evidence, ScoreEvidence
+from .items_needed import ItemsNeeded, for_bound, for_drop
 from .policy import Criterion, Gate
 from .reasons import CriterionReason
 from .statistics import Interval
@@ -136,7 +137,7 @@ def _criterion(
         return _result(criterion, [_unknown(CriterionReason.SCORE_MISSING, message)])
     findings, comparison = [*_completeness(criterion, found)], None
     own = interval_of(found, gate.confidence, minimum_items=gate.minimum_items)
-    findings += _bounds(criterion, found, own)
+    findings += _bounds(criterion, found, own, gate.confidence)
     if criterion.is_compared:
         before, why_not = _baseline_score(criterion, baseline)
         if before is not None and before.value is not None:
@@ -183,7 +184,9 @@ def _completeness(criterion: Criterion, found: ScoreEvidence) -> Iterator[_Findi
         )
 
 
-def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) -> Iterator[_Finding]:
+def _bounds(
+    criterion: Criterion, found: ScoreEvidence, own: Interval | None, confidence: float
+) -> Iterator[_Finding]:
     """minimum and maximum; a maximum is a minimum of the negated score."""
     for bound, sign, word in ((criterion.minimum, 1, "minimum"), (criterion.maximum, -1, "maximum")):
         if bound is None or found.value is None:
@@ -197,7 +200,8 @@ def _bounds(criterion: Criterion, found: ScoreEvidence, own: Interval | None) ->
         else:
             low, high = sorted((sign * own.low, sign * own.high))
             result = _against(Interval(low, high), sign * bound)
-            yield _Finding(result, f"{found.value:.4g}, interval {own.low:.4g} to {own.high:.4g}, {wanted}")
+            text = f"{found.value:.4g}, interval {own.low:.4g} to {own.high:.4g}, {wanted}"
+            yield _decided(result, text) or _undecided(text, for_bound(found, bound, confidence))
 
 
 def _drops(gate: Gate, criterion: Criterion, compared: Comparison) -> Iterator[_Finding]:
@@ -246,13 +250,15 @@ def _drop(
         f"{moved}, {gate.confidence:.0%} interval of the change {interval.low:+.4f} to {interval.high:+.4f}"
     )
     text = f"{text}, allowed drop {wanted}"
-    if result is not Result.INCONCLUSIVE:
-        return _Finding(result, text)
-    needed = compared.items_needed(allowed, gate.confidence)
-    if needed is None or needed <= compared.items:
-        why = compared.no_estimate(allowed, needed)
-        return _Finding(result, f"{text}; no estimate of the items needed: {why}")
-    return _Finding(result, f"{text}; about {needed:,} items would decide", needed)
+    return _decided(result, text) or _undecided(text, for_drop(compared, allowed, gate.confidence))
+
+
+def _decided(result: Result, text: str) -> _Finding | None:
+    return None if result is Result.INCONCLUSIVE else _Finding(result, text)
+
+
+def _undecided(text: str, needed: ItemsNeeded) -> _Finding:
+    return _Finding(Result.INCONCLUSIVE, f"{text}; {needed.text}", needed.number)
 
 
 def _against(interval: Interval, bound: float) -> Result:
@@ -286,5 +292,5 @@ def _result(
         delta_high=comparison.interval.high if comparison and comparison.interval else None,
         evidence=comparison.pairing if comparison else None,
         items=comparison.items if comparison else (found.moments.count if found and found.moments else None),
-        items_needed=next((finding.items_needed for finding in findings if finding.items_needed), None),
+        items_needed=max((finding.items_needed or 0 for finding in findings), default=0) or None,
     )

@@ -16,9 +16,11 @@ from typing import Final, NamedTuple
 __all__ = [
     "Interval",
     "Moments",
+    "mean_items_needed",
     "newcombe",
     "normal_quantile",
     "paired_items_needed",
+    "proportion_items_needed",
     "t_interval",
     "tango",
     "unchanged_items_needed",
@@ -163,6 +165,24 @@ def unchanged_items_needed(margin: float, confidence: float) -> int | None:
 def unpaired_items_needed(baseline: float, candidate: float, margin: float, confidence: float) -> int | None:
     """Return how many items a side would decide at `margin`, by the variances of the two runs."""
     return _items_needed(baseline + candidate, margin, confidence)
+
+
+def proportion_items_needed(share: float, bound: float, confidence: float) -> int | None:
+    """Return how many items would exclude `bound`, where this share of all items is right.
+
+    Wilson's interval inverts the score test, which takes the variance at the bound.
+    """
+    if not 0 < bound < 1 or share == bound:
+        return None
+    at_bound, at_share = (math.sqrt(one * (1 - one)) for one in (bound, share))
+    spread = normal_quantile(confidence) * at_bound + NormalDist().inv_cdf(POWER) * at_share
+    root = spread / abs(share - bound)
+    return _rounded_up(root * root)
+
+
+def mean_items_needed(variance: float, distance: float, confidence: float) -> int | None:
+    """Return how many items would exclude a bound at `distance` from the mean of all items."""
+    return _items_needed(variance, abs(distance), confidence)
 
 
 def _items_needed(variance: float, margin: float, confidence: float) -> int | None:

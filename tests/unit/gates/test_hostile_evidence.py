@@ -59,6 +59,14 @@ def test_no_number_of_an_evaluator_or_a_gate_ends_the_judging(
     assert all(number is None or 0 <= number < 2**63 for number in (found.items, found.items_needed))
 
 
+@pytest.mark.parametrize("minimum", [0.5, 5e-324, 1e-200, -1e15, 1e15])
+@pytest.mark.parametrize("stats", NUMBERS.values(), ids=NUMBERS)
+def test_no_number_ends_the_judging_of_a_bound(stats: dict[str, float], minimum: float) -> None:
+    criterion: JsonObject = {"score": "s", "minimum": minimum, "by": "Confidence"}
+    found = judge(gate_of({"criteria": [criterion]}), evidence_of(document(**stats)), None).criteria[0]
+    assert found.items_needed is None or 0 < found.items_needed < 2**63
+
+
 def test_a_margin_of_almost_nothing_between_equal_runs_asks_for_no_number_of_items() -> None:
     items: list[JsonValue] = [{"item": number, "scores": {"m": {"s": 1}}} for number in range(40)]
     run = document()
