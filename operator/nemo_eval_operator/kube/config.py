@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 from typing_extensions import override
@@ -33,7 +34,7 @@ SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class KubeConfigMissing(Exception):
-    """No kubeconfig was given or found, and this is not a pod."""
+    """No kubeconfig was given or found, and this is not a pod; or the one that was found cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,12 @@ def _of_the_pod() -> Credentials | None:
 
 
 def http_client(credentials: Credentials) -> KubeHttp:
-    """Return a client for the API server, to be entered; it trusts a CA that is named, and no other."""
+    """Return a client for the API server, to be entered; it trusts a CA that is named, and no other.
+
+    Raises KubeConfigMissing where the credentials cannot be used.
+    """
+    if not urlsplit(credentials.server).hostname:
+        raise KubeConfigMissing(f"the server {credentials.server!r} is not a URL")
     if uses_proxy(credentials.server):
         return OverHttpx(httpx_client(credentials), proxied=True)
     return OverAiohttp(credentials.server, tls_context(credentials), Token(credentials.authorization))
@@ -131,19 +137,34 @@ def httpx_client(credentials: Credentials) -> httpx.AsyncClient:
 
 
 def tls_context(credentials: Credentials) -> ssl.SSLContext:
-    """Return how the API server's certificate is checked, and this client's own certificate."""
+    """Return how the API server's certificate is checked, and this client's own certificate.
+
+    Raises KubeConfigMissing.
+    """
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = credentials.server_name
-    if credentials.ca_path:
-        context.load_verify_locations(cafile=credentials.ca_path)
-    else:
-        context.load_default_certs()
+    try:
+        if credentials.ca_path:
+            context.load_verify_locations(cafile=credentials.ca_path)
+        else:
+            context.load_default_certs()
+    except OSError as error:
+        raise KubeConfigMissing(f"the certificate-authority cannot be used: {_problem(error)}") from error
     if credentials.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if credentials.certificate:
-        context.load_cert_chain(*credentials.certificate)
+    try:
+        if credentials.certificate:
+            context.load_cert_chain(*credentials.certificate)
+    except OSError as error:
+        raise KubeConfigMissing(f"the client-certificate cannot be used: {_problem(error)}") from error
     return context
+
+
+def _problem(error: OSError) -> str:
+    """Return what is wrong with a file; errors of TLS are errors of the system too."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return reason.replace("_", " ").lower() if reason else type(error).__name__
 
 
 class _NamedContext(ssl.SSLContext):

@@ -13,6 +13,7 @@ from nemo_eval_operator.imports import import_without
 import_without("requests", part="chardet")
 
 from kubernetes import client, config  # noqa: E402
+from yaml import YAMLError  # noqa: E402
 
 from .config import KubeConfigMissing  # noqa: E402
 
@@ -31,6 +32,8 @@ def load_kubeconfig(path: Path | None, context: str | None = None) -> client.Con
         )
     except config.ConfigException as error:
         raise KubeConfigMissing(str(error)) from error
+    except YAMLError as error:
+        raise KubeConfigMissing(f"the kubeconfig is not YAML: {error}") from error
     return found
 
 

@@ -144,13 +144,14 @@ def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]
     try:
         credentials, own_namespace = _credentials(access)
         namespace = access.namespace or own_namespace
+        client = http_client(credentials)
     except KubeConfigMissing as error:
         problem = " ".join(str(error).split()).rstrip(".") + _missing_files(access)
         message = f"no access to a cluster: {problem}. Set --kubeconfig, --context or KUBECONFIG"
         raise CommandFailed(message, ExitCode.UNAVAILABLE) from error
 
     async def run() -> ResultT:
-        async with http_client(credentials) as http:
+        async with client as http:
             return await command(
                 Cluster(
                     kube=KubeClient(http),

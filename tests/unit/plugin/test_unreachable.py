@@ -161,6 +161,34 @@ async def test_an_answer_that_is_not_http_or_not_complete(get: Get) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("server", "cluster", "problem"),
+    [
+        ("kube.test:6443", {}, "the server 'kube.test:6443' is not a URL"),
+        ("", {}, "the server '' is not a URL"),
+        (
+            "https://127.0.0.1:1",
+            {"certificate-authority-data": "bm8gY2VydGlmaWNhdGU="},
+            "the certificate-authority cannot be used: no certificate or crl found",
+        ),
+    ],
+)
+async def test_a_kubeconfig_that_cannot_be_used_says_why(
+    get: Get, server: str, cluster: dict[str, str], problem: str
+) -> None:
+    advice = "Set --kubeconfig, --context or KUBECONFIG"
+    assert await get(server, **cluster) == (5, f"error: no access to a cluster: {problem}. {advice}\n")
+
+
+def test_a_kubeconfig_that_is_not_yaml_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text("clusters: [")
+    assert run_command_line(["get", "--kubeconfig", str(path)]) == 5
+    err = capsys.readouterr().err
+    assert err.startswith("error: no access to a cluster: the kubeconfig is not YAML: ")
+    assert (err.count("\n"), str(path) in err) == (1, True)
+
+
 def refusal(status: str, message: str) -> bytes:
     body = json.dumps({"kind": "Status", "message": message}).encode()
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
