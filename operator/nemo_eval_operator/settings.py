@@ -60,10 +60,18 @@ class Settings(BaseSettings):
         description="Kubeconfig; default: the pod's service account, else kubectl's own configuration.",
     )
     namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Namespaces to watch, separated by commas; empty: all."
+        (),
+        description=(
+            "Namespaces to watch, separated by commas; empty: all. Objects with the finalizer in a namespace "
+            "that is not watched any more cannot be deleted."
+        ),
     )
     selector: Annotated[LabelSelector, NoDecode, BeforeValidator(_parsed)] = Field(
-        LabelSelector(), description="Label selector: reconcile only matching jobs and benchmarks."
+        LabelSelector(),
+        description=(
+            "Label selector: reconcile only matching jobs, benchmarks and connections. Objects with the "
+            "finalizer that no operator's selector matches any more cannot be deleted."
+        ),
     )
     leader_elect: bool = Field(
         False, description="Reconcile only while holding a Lease, so that other replicas can stand by."
@@ -98,7 +106,8 @@ class Settings(BaseSettings):
         le=3600,
         description=(
             "Grace period in seconds after a submission without a response: the job may still appear in the "
-            "evaluator, and is not submitted again before. Longer than request_timeout_seconds."
+            "evaluator, and is not submitted again before. Longer than request_timeout_seconds. A new value "
+            "also holds for earlier submissions."
         ),
     )
     max_running_jobs: int | None = Field(
@@ -138,7 +147,8 @@ class Settings(BaseSettings):
         pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
         description=(
             "Name of this cluster, stored with its configs and jobs. Needed if several clusters share an "
-            "evaluator: it distinguishes namespaces of the same name. Set it before the first benchmark."
+            "evaluator: it distinguishes namespaces of the same name. Set it before the first benchmark: "
+            "configs of deleted objects keep the former name, and are another cluster's from then on."
         ),
     )
     namespace_map: Annotated[dict[str, tuple[str, ...]], NoDecode, BeforeValidator(_mapped)] = Field(

@@ -40,7 +40,7 @@ def run(  # noqa: PLR0917 - Typer turns parameters into options
         str | None,
         typer.Option(
             help=(
-                "Label selector: reconcile only matching jobs and benchmarks. "
+                "Label selector: reconcile only matching jobs, benchmarks and connections. "
                 "Labels that it names must not change to what no operator matches: the object's finalizer "
                 "would stay and block its deletion."
             ),
