@@ -23,8 +23,8 @@ from nemo_eval_operator.resources import (
 
 __all__ = ["read_benchmark", "read_connection", "read_job"]
 
-STEERING = ("deletionPolicy", "cancelTimeoutSeconds")
-"""Fields of a job or benchmark that say how it is released."""
+STEERING = ("deletionPolicy", "cancelTimeoutSeconds", "benchmarkRef")
+"""Fields of a job or benchmark that say how it is released, and which benchmark is kept for the job."""
 
 USERS = ("default", "allowedNamespaces")
 """Fields of a connection that say who uses it: they do not get another evaluator instead."""

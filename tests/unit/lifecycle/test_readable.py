@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from nemo_eval_operator.lifecycle import read_benchmark, read_job
+from nemo_eval_operator.lifecycle.benchmark import is_used_by
 from nemo_eval_operator.lifecycle.job import RemoteGone, decide_job
 from nemo_eval_operator.lifecycle.steps import RequeueAfter
 from tests.unit.lifecycle.objects import HELD, UID, facts, finished, followed
@@ -36,6 +37,13 @@ def test_an_unreadable_spec_leaves_how_to_let_the_job_go() -> None:
     assert problem is not None
     assert (job.spec.deletion_policy, job.spec.cancel_timeout_seconds) == ("Delete", 7)
     assert (job.status.job_id, job.metadata.finalizers) == ("eval-1", HELD["finalizers"])
+
+
+def test_the_benchmark_of_a_run_whose_spec_is_unreadable_is_in_use() -> None:
+    job, problem = read_job({**JOB, "spec": READABLE | UNREADABLE, "status": followed()})
+    used, _ = read_benchmark({**BENCHMARK, "spec": {"config": {"type": "gsm8k"}}})
+    assert problem is not None
+    assert is_used_by(used, job)
 
 
 @pytest.mark.parametrize("spec", [UNREADABLE | {"deletionPolicy": "Burn"}, "text", None, {"suspend": []}])
