@@ -19,7 +19,7 @@ from nemo_eval_operator.lifecycle.steps import (
     RequeueAfter,
     WriteStatus,
 )
-from nemo_eval_operator.resources import NemoBenchmark, NemoEvalJob
+from nemo_eval_operator.resources import EvaluatorUsed, NemoBenchmark, NemoEvalJob
 from tests.unit.lifecycle.benchmark_configs import (
     DRIFTED,
     FOREIGN,
@@ -41,6 +41,8 @@ from tests.unit.lifecycle.objects import (
     intent,
     stamp,
 )
+
+NOW_AT = EvaluatorUsed(url="http://now.test")
 
 
 def secret_at(path: str) -> dict[str, Any]:
@@ -117,6 +119,16 @@ class TestDeletedInUse:
         thing = self.deleted(60)
         step = decide_benchmark(thing, known(thing, users=("a",), remote=ours()))
         assert step == RemoveFinalizer(left_behind="config team-a/qa, still used by 1 running job: a")
+
+    @pytest.mark.parametrize("remote", [ConfigGone(), FOREIGN])
+    def test_one_that_is_not_at_a_changed_url_may_be_at_the_former_one(self, remote: Any) -> None:
+        thing = self.deleted(0, ready() | {"evaluator": {"url": "http://former.test"}})
+        step = decide_benchmark(thing, known(thing, remote=remote, evaluator=NOW_AT))
+        assert isinstance(step, RemoveFinalizer)
+        assert step.left_behind is not None
+        assert "http://former.test" in step.left_behind
+        gone = known(thing, remote=ConfigGone(), deleted=True, evaluator=NOW_AT)
+        assert decide_benchmark(thing, gone) == RemoveFinalizer(), "the same evaluator at another address"
 
     def test_of_many_only_some_are_named(self) -> None:
         thing = self.deleted(60)

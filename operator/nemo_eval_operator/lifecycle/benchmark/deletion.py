@@ -47,10 +47,21 @@ def decide_deletion(benchmark: NemoBenchmark, since: datetime, facts: BenchmarkF
     match facts.remote:
         case None:
             return ObserveConfig()
-        case ConfigGone():
-            return RemoveFinalizer()
-        case RemoteConfig():
-            return DeleteConfig() if has_config(benchmark, facts) else RemoveFinalizer()
+        case RemoteConfig() if has_config(benchmark, facts):
+            return DeleteConfig()
+        case ConfigGone() | RemoteConfig():
+            return RemoveFinalizer(left_behind=_perhaps_at_former_url(benchmark, facts))
+
+
+def _perhaps_at_former_url(benchmark: NemoBenchmark, facts: BenchmarkFacts) -> str | None:
+    """The config that was to be deleted, but is not at the URL that NVIDIA_EVALUATOR_URL has now."""
+    config, kept, now = benchmark.status.config, benchmark.status.evaluator, facts.evaluator
+    if facts.deleted or config is None or kept is None or now is None or kept == now:
+        return None
+    return (
+        f"config {config}, unless it was deleted before: kept at {kept.url}, but "
+        f"NVIDIA_EVALUATOR_URL of the operator is now {now.url}, which does not have it"
+    )
 
 
 def release_benchmark_seconds(benchmark: NemoBenchmark, now: datetime) -> float | None:

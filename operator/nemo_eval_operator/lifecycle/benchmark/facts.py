@@ -52,7 +52,8 @@ class BenchmarkFacts:
     """Observed facts besides the object. `remote` is None until the evaluator was asked for the config.
 
     `updated` and `replaced`: this spec was sent in that way, and `remote` was read afterwards.
-    `failed`: the last call to the evaluator failed. `secrets`: the Secrets whose values are in `desired`.
+    `deleted`: the config was deleted in this pass. `failed`: the last call to the evaluator failed.
+    `secrets`: the Secrets whose values are in `desired`.
     `datasets`: the rows that are in `desired`; `config_maps`: the versions of the ConfigMaps they come from.
     `users`: names of jobs that run with the config; read for a deletion only.
     `evaluator`: the evaluator that the facts are about. `tenancy`: the administrator's rules. `hide` masks
@@ -68,6 +69,7 @@ class BenchmarkFacts:
     remote: RemoteConfig | ConfigGone | None = None
     updated: bool = False
     replaced: bool = False
+    deleted: bool = False
     failed: bool = False
     users: tuple[str, ...] = ()
     evaluator: EvaluatorUsed | None = None

@@ -51,7 +51,7 @@ async def do_config_step(
         case DeleteConfig():
             with suppress(Missing):
                 await client.delete_config(namespace, name)
-            return replace(facts, remote=ConfigGone())
+            return replace(facts, remote=ConfigGone(), deleted=True)
 
 
 def operation_of(step: ConfigStep) -> Operation:
