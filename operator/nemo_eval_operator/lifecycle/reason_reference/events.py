@@ -39,10 +39,22 @@ EVENT_ENTRIES: Final = (
         "Delete it there if it is not needed.",
     ),
     EventEntry(
+        Reason.INVALID_SPEC,
+        (JOB,),
+        "The run has ended, and an edit made its spec unreadable; its status stays as it is.",
+        "Correct the field that the message names.",
+    ),
+    EventEntry(
         Reason.LEFT_IN_EVALUATOR,
         (JOB, BENCHMARK),
         "The object is gone, and its remote job or config may remain in the evaluator.",
         "Cancel or delete it there.",
+    ),
+    EventEntry(
+        Reason.OBJECT_TOO_LARGE,
+        (JOB,),
+        "The run has ended, and an edit made the object too large to be read; its status stays as it is.",
+        "Make the object smaller.",
     ),
     EventEntry(
         Reason.PLAIN_TEXT_SECRET,
