@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.http import EvaluatorClient, ListedJob
 from nemo_eval_operator.evaluator.model import (
     LIVE_STATES,
     EvaluatorError,
@@ -52,7 +52,7 @@ SIGNS_OF_NO_FILTER: Final = 2
 
 
 class JobLister:
-    """Lists the live jobs of one evaluator, and passes each that is tracked to `report`."""
+    """Lists the live jobs of one evaluator, and passes each that is tracked to `report`, with the time."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class JobLister:
         evaluator: EvaluatorClient,
         tracker: JobTracker,
         heartbeat: Heartbeat,
-        report: Callable[[TrackedJob, RemoteJob], None],
+        report: Callable[[TrackedJob, ListedJob, float], None],
         fallback: float = FALLBACK_SECONDS,
     ) -> None:
         self._evaluator = evaluator
@@ -116,21 +116,23 @@ class JobLister:
         for job in self._tracker:
             followed.setdefault(job.job_id, []).append(job)
         ended = False
+        # Once: in Python 3.11 it is a system call, which for each job would be a tenth of the CPU.
+        clock = asyncio.get_running_loop().time
         # A job that is being cancelled is on none of these lists, and asked for by itself.
         for state in LIVE_STATES:
             self._heartbeat.beat()
             async for remote in self._list(oldest, state):
                 listed.add(remote.id)
                 for job in followed.get(remote.id, ()):
-                    self._report(job, remote)
-                ended = ended or remote.is_terminal
+                    self._report(job, remote, clock())
+                ended = ended or remote.state.is_terminal
             if not self._filters:
                 return
             if ended and self._unfiltered + 1 >= SIGNS_OF_NO_FILTER:
                 break
         self._judge_filters(heeded=not ended)
 
-    def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[RemoteJob]:
+    def _list(self, created_since: datetime | None, state: str) -> AsyncIterator[ListedJob]:
         status = state if self._filters else None
         return self._evaluator.list_jobs(
             created_since=created_since,

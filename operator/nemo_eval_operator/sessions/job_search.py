@@ -191,7 +191,8 @@ async def _read(client: EvaluatorClient, since: datetime, wanted: Sequence[_Want
         return uid_carried(custom_fields) in by_uid
 
     most, kept = MAX_KEPT + 2 * len(wanted), 0
-    async for remote in client.list_jobs(created_since=since, wanted=is_wanted):
+    async for listed in client.list_jobs(created_since=since, wanted=is_wanted):
+        remote = listed.read()
         found = by_uid.get(uid_carried(remote.custom_fields) or "")
         if found is None or len(found.seen) >= MAX_FOUND:
             continue

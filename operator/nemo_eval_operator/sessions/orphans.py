@@ -231,7 +231,8 @@ async def live_jobs(
     seen: set[str] = set()
     for state in OCCUPYING_STATES:
         heartbeat.beat()
-        async for remote in client.list_jobs(status=state, on_page=heartbeat.beat):
+        async for listed in client.list_jobs(status=state, on_page=heartbeat.beat):
+            remote = listed.read()
             mark = owner_mark(remote.custom_fields, cluster=cluster)
             if mark is None or remote.is_terminal or remote.id in seen:
                 continue

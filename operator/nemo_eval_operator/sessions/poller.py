@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator.http import EvaluatorClient
+from nemo_eval_operator.evaluator.http import EvaluatorClient, ListedJob
 from nemo_eval_operator.evaluator.model import EvaluatorError, Missing, RemoteJob
 from nemo_eval_operator.lifecycle import BreakerAction, Operation, meaning_of
 from nemo_eval_operator.lifecycle.job import RemoteGone, poll_seconds, rest_seconds
@@ -76,7 +76,7 @@ class Poller:
             evaluator=evaluator,
             tracker=tracker,
             heartbeat=heartbeat,
-            report=self._report,
+            report=self._report_listed,
             fallback=fallback,
         )
 
@@ -199,6 +199,14 @@ class Poller:
             self._report(followed, await self._evaluator.about(followed.key).get_job(followed.job_id))
         except Missing:
             self._report(followed, RemoteGone())
+
+    def _report_listed(self, followed: TrackedJob, listed: ListedJob, now: float) -> None:
+        """Report a job on a list; it is read only where its state is not what the object's status shows."""
+        if self._tracker.note_unchanged(followed, listed.state, now):
+            followed.failures = 0
+            followed.due = now + self._pace(followed)
+        else:
+            self._report(followed, listed.read())
 
     def _report(self, followed: TrackedJob, remote: RemoteJob | RemoteGone) -> None:
         followed.failures = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from nemo_eval_operator.evaluator.model import RemoteJob
+from nemo_eval_operator.evaluator.model import JobState, RemoteJob
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle.job import JobSnapshot, RemoteGone, RemoteUnclear, snapshot_of
 
@@ -140,6 +140,17 @@ class JobTracker:
         except TimeoutError:
             return
 
+    def note_unchanged(self, followed: TrackedJob, state: JobState, now: float) -> bool:
+        """Note that the job goes on as its object's status says; return False where that is not sure."""
+        if followed.created_at is None or state.is_terminal:
+            return False
+        if snapshot_of(state).tells_more_than(followed.seen):
+            return False
+        followed.seen_at = now
+        followed.unclear = 0
+        followed.missed = 0
+        return True
+
     def report(self, followed: TrackedJob, remote: RemoteJob | RemoteGone) -> bool:
         """Keep what was seen; True where the object's status does not tell it yet."""
         followed.seen_at = asyncio.get_running_loop().time()
@@ -150,7 +161,7 @@ class JobTracker:
                 followed.created_at = remote.created_at
                 if remote.is_terminal:
                     self._end(followed)
-                if not snapshot_of(remote).tells_more_than(followed.seen):
+                if not snapshot_of(remote.state).tells_more_than(followed.seen):
                     return False
             case RemoteGone():
                 followed.missed += 1

@@ -26,7 +26,7 @@ async def test_of_custom_fields_only_the_operators_marks_are_kept() -> None:
     (listed,) = [
         job async for job in answering(200, {"data": [JOB | {"custom_fields": FIELDS}]}).client.list_jobs()
     ]
-    assert job.custom_fields == listed.custom_fields == config.custom_fields == MARK
+    assert job.custom_fields == listed.read().custom_fields == config.custom_fields == MARK
     assert config.document["custom_fields"] == FIELDS, "all of it is compared with what was written"
 
 

@@ -14,7 +14,7 @@ import pytest
 from typing_extensions import override
 
 from nemo_eval_operator import app
-from nemo_eval_operator.evaluator.http import EvaluatorClient, client
+from nemo_eval_operator.evaluator.http import EvaluatorClient, listing
 from nemo_eval_operator.evaluator.model import Ambiguous, Malformed, Oversized, Unavailable
 from nemo_eval_operator.reconcile.job import job_finder
 from tests.unit.evaluator.exchanges import JOB
@@ -115,7 +115,7 @@ async def test_a_server_that_ignores_filters_is_left_to_the_caller() -> None:
     evaluator = Scripted(served([JOB | {"status": "failed", "created_at": None}]))
     since = datetime(2026, 1, 1, tzinfo=UTC)
     found = [job async for job in evaluator.client.list_jobs(created_since=since, status="running")]
-    assert [job.status for job in found] == ["failed"]
+    assert [job.read().status for job in found] == ["failed"]
 
 
 async def test_a_last_page_without_a_total_is_asked_past() -> None:
@@ -141,7 +141,7 @@ class SlowEvaluator:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float, *, oversized_at: int = 0) -> None:
         self.now, self.seconds, self.oversized_at = 0.0, seconds, oversized_at
-        monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(listing, "time", SimpleNamespace(monotonic=lambda: self.now))
         self.scripted = Scripted(self._answer, deadline=600)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -178,14 +178,14 @@ async def test_a_page_that_does_not_come_ends_with_the_time_of_its_list(
             yield b"{"
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(client, "MAX_LIST_SECONDS", 0.05)
+    monkeypatch.setattr(listing, "MAX_LIST_SECONDS", 0.05)
     scripted = Scripted(lambda _: httpx.Response(200, stream=Silent()), deadline=600)
     with pytest.raises(Ambiguous, match="no whole answer within"):
         await listed(scripted.client)
 
 
 def test_a_look_up_takes_less_time_than_a_worker_may() -> None:
-    longest = 2 * client.MAX_LIST_SECONDS + job_finder.MAX_CANCELLING_SECONDS
+    longest = 2 * listing.MAX_LIST_SECONDS + job_finder.MAX_CANCELLING_SECONDS
     assert longest < 0.6 * app.RECONCILIATION_SECONDS
 
 
@@ -222,7 +222,7 @@ async def test_a_list_of_more_jobs_than_are_kept_in_mind_is_malformed(
         return httpx.Response(200, json={"data": [{"id": f"{page}-{n}"} for n in range(100)]})
 
     evaluator = Scripted(answer)
-    monkeypatch.setattr(client, "MAX_JOBS", 1_000)
+    monkeypatch.setattr(listing, "MAX_JOBS", 1_000)
     with pytest.raises(Malformed, match="more than 1,000 jobs"):
         await listed(evaluator.client)
     assert len(evaluator.requests) == 11
@@ -284,7 +284,7 @@ async def test_what_is_no_job_does_not_hide_the_others() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=page if request.url.params["page"] == "1" else {"data": []})
 
-    found = [job async for job in Scripted(answer).client.list_jobs()]
+    found = [job.read() async for job in Scripted(answer).client.list_jobs()]
     assert [job.id for job in found] == ["odd", JOB["id"]]
     assert (found[0].status, found[0].created_at, found[0].custom_fields) == ("unknown", None, {})
 
@@ -299,7 +299,7 @@ async def test_an_odd_number_is_no_number(field: str, value: object) -> None:
     (job,) = [
         job async for job in Scripted(lambda _: httpx.Response(200, content=content)).client.list_jobs()
     ]
-    assert getattr(job.status_details, field) is None
+    assert getattr(job.read().status_details, field) is None
 
 
 async def test_a_message_without_end_is_cut() -> None:

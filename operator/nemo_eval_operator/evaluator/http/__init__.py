@@ -10,6 +10,7 @@ from .access import (
 from .addresses import address_of
 from .client import EvaluatorClient
 from .limits import MAX_RESULTS_BYTES
+from .reading import ListedJob
 from .replaceable import ReplaceableTransport
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Certificates",
     "EvaluatorClient",
     "ForbiddenAddress",
+    "ListedJob",
     "ReplaceableTransport",
     "UnusableCertificate",
     "UnusableUrl",

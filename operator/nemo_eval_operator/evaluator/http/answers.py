@@ -7,6 +7,7 @@ from typing import Final, Self
 
 import httpx
 from pydantic import JsonValue, ValidationError
+from pydantic_core import from_json
 
 from nemo_eval_operator.evaluator.model import (
     MAX_TEXT_CHARACTERS,
@@ -24,7 +25,7 @@ from nemo_eval_operator.evaluator.model import (
 )
 from nemo_eval_operator.json_types import JsonObject
 
-from .bodies import Bounds, TooLarge, Unreadable, parsed, read_body
+from .bodies import Bounds, Parse, TooLarge, Unreadable, parsed, read_body
 
 __all__ = ["Answer"]
 
@@ -72,10 +73,10 @@ class Answer:
             raise Oversized(f"{request} answered {code} with more than {size}", status_code=code) from error
         return cls(request, code, headers, content, known, bounds.parts)
 
-    def document(self) -> JsonObject:
+    def document(self, parse: Parse = from_json) -> JsonObject:
         """The JSON object that the API promises. Raises Malformed."""
         try:
-            document = parsed(self.content, self.max_parts)
+            document = parsed(self.content, self.max_parts, parse)
         except TooLarge as error:
             raise Oversized(
                 f"{self.request} answered {self.code} with {error}", status_code=self.code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ from pydantic_core import from_json
 
 from nemo_eval_operator.evaluator.model import parts_of
 
-__all__ = ["Bounds", "TooLarge", "Unreadable", "parsed", "read_body"]
+__all__ = ["Bounds", "Parse", "TooLarge", "Unreadable", "parsed", "read_body"]
 
 MAX_HALVES: Final = 250_000
 """Halves of characters in one document, each of which is replaced."""
@@ -50,6 +51,10 @@ MIN_CHUNK_BYTES: Final = 64
 """A body has at most one chunk for so many bytes, and MAX_CHUNKS more: each costs microseconds of CPU."""
 
 
+Parse = Callable[[bytes], JsonValue]
+"""Parser of JSON. Raises ValueError for anything else."""
+
+
 class TooLarge(Exception):
     """The body exceeds the bounds."""
 
@@ -71,7 +76,7 @@ async def read_body(response: httpx.Response, limit: int, *, cut: bool = False) 
     return bytes(body[:limit])
 
 
-def parsed(content: bytes, max_parts: int) -> JsonValue:
+def parsed(content: bytes, max_parts: int, parse: Parse = from_json) -> JsonValue:
     """Return the JSON in `content`; NaN and infinities pass, as Python servers write them.
 
     Raises TooLarge, Unreadable.
@@ -79,7 +84,7 @@ def parsed(content: bytes, max_parts: int) -> JsonValue:
     if parts_of(content) > max_parts:
         raise TooLarge(f"more than {max_parts:,} objects, lists and items")
     try:
-        document: JsonValue = from_json(_with_whole_characters(content))
+        document: JsonValue = parse(_with_whole_characters(content))
     except ValueError as error:
         raise Unreadable(str(error)) from error
     return document

@@ -20,9 +20,7 @@ import httpx
 
 from nemo_eval_operator.evaluator.model import (
     Ambiguous,
-    JobPage,
     KnownSecrets,
-    Malformed,
     Oversized,
     Redactor,
     RemoteConfig,
@@ -40,30 +38,20 @@ from .limits import (
     ARCHIVE_BOUNDS,
     DOWNLOAD_SECONDS,
     MAX_RESULTS_BYTES,
-    MAX_STALE_PAGES,
     ONE_BOUNDS,
     PAGE_BOUNDS,
     PLAIN,
     RESULTS_PARTS,
 )
+from .listing import listed_jobs
 from .network_words import words_for
 from .paths import CONFIGS, JOBS, config_path, job_path, route_of
-from .reading import page_of, read_form, results_in
+from .reading import ListedJob, read_form, results_in
 
 __all__ = ["EvaluatorClient"]
 
 PAGE_SIZES: Final = (100, 10, 2)
 """Jobs of a page; fewer where a page is too large. The default of v1 servers is not known."""
-
-MAX_PAGES: Final = 10_000
-"""Where a list is given up as endless."""
-
-MAX_JOBS: Final = 100_000
-"""In one list; the id of each is kept until the list ends."""
-
-MAX_LIST_SECONDS: Final = 900.0
-"""For all pages of a list together, in whatever sizes and whatever one call may take. Workers wait for
-look-ups, which read two lists (`app.RECONCILIATION_SECONDS`)."""
 
 OnCall = Callable[[str, str, str, float], None]
 """Takes method, route without names, status code ("none" without a whole answer) and seconds."""
@@ -177,7 +165,7 @@ class EvaluatorClient:
         """The evaluator's URL, without credentials that it may hold."""
         return str(self._http.base_url.copy_with(userinfo=b"")).rstrip("/")
 
-    async def list_jobs(
+    def list_jobs(
         self,
         *,
         created_since: datetime | None = None,
@@ -185,7 +173,7 @@ class EvaluatorClient:
         page_sizes: Sequence[int] = PAGE_SIZES,
         wanted: Callable[[dict[str, str]], bool] = lambda _: False,
         on_page: Callable[[], None] = lambda: None,
-    ) -> AsyncIterator[RemoteJob]:
+    ) -> AsyncIterator[ListedJob]:
         """All jobs that match, each once, newest first where the server sorts.
 
         Raises Malformed for a job that is `wanted` by its marks and has no usable id: it would be
@@ -202,56 +190,11 @@ class EvaluatorClient:
             query["filter[created_at][gte]"] = created_since.astimezone(UTC).replace(tzinfo=None).isoformat()
         if status is not None:
             query["filter[status]"] = status
-        yielded: set[str] = set()
-        give_up_at = time.monotonic() + MAX_LIST_SECONDS
-        for page_size in page_sizes:
-            seen: set[str] = set()
-            try:
-                async for page in self._pages(query | {"page_size": str(page_size)}, seen, give_up_at):
-                    on_page()
-                    if any(map(wanted, page.unusable)):
-                        raise Malformed(f"GET {JOBS}: the job that was looked for has no usable id")
-                    for job in page.data:
-                        if job.id not in yielded:
-                            yield job
-            except Oversized:
-                # Each job brings its config and its rows along: fewer of them at once.
-                if page_size == page_sizes[-1]:
-                    raise
-                yielded |= seen
-            else:
-                return
 
-    async def _pages(
-        self, query: dict[str, str], seen: set[str], give_up_at: float
-    ) -> AsyncIterator[JobPage]:
-        """The pages of a list, with those jobs alone that are not `seen` yet; they are added to it."""
-        stale = 0
-        for number in range(1, MAX_PAGES + 1):
-            left = give_up_at - time.monotonic()
-            if left <= 0:
-                raise Ambiguous(
-                    f"GET {JOBS}: not read to the end within {MAX_LIST_SECONDS:.0f}s: {number - 1} pages"
-                )
-            answer = await self._send(
-                "GET", JOBS, params=query | {"page": str(number)}, bounds=PAGE_BOUNDS, left=left
-            )
-            page = await page_of(answer)
-            last = page.pagination.total_pages if page.pagination else None
-            if last is not None and last > MAX_PAGES:
-                raise Malformed(f"GET {JOBS}: {last:,} pages, at most {MAX_PAGES:,} are read")
-            fresh = {job.id: job for job in page.data if job.id not in seen}
-            seen.update(fresh)
-            if len(seen) > MAX_JOBS:
-                raise Malformed(f"GET {JOBS}: more than {MAX_JOBS:,} jobs")
-            yield page.model_copy(update={"data": [*fresh.values()]})
-            # A page of known jobs is no end where the server counts: new ones may have pushed them on.
-            if not fresh if last is None else number >= last:
-                return
-            stale = 0 if fresh else stale + 1
-            if stale >= MAX_STALE_PAGES:
-                raise Malformed(f"GET {JOBS}: {stale} pages in a row without another job, of {last}")
-        raise Malformed(f"GET {JOBS}: still new jobs after {MAX_PAGES} pages")
+        async def send(page: dict[str, str], left: float) -> Answer:
+            return await self._send("GET", JOBS, params=query | page, bounds=PAGE_BOUNDS, left=left)
+
+        return listed_jobs(send, page_sizes=page_sizes, wanted=wanted, on_page=on_page)
 
     async def _send(
         self,

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
 
 import httpx
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from nemo_eval_operator.evaluator.model import (
     JobPage,
+    JobState,
     Oversized,
     RemoteConfig,
     RemoteJob,
     Results,
+    parse_page,
 )
 from nemo_eval_operator.json_types import JsonObject
 
 from .answers import Answer
+from .bodies import Parse
 from .boundary import only_evaluator_errors
 from .paths import JOBS
 
-__all__ = ["page_of", "read_form", "results_in"]
+__all__ = ["ListedJob", "Page", "page_of", "read_form", "results_in"]
 
 MAX_PAGE_JOBS: Final = 20_000
 """On one page, whatever was asked for: a server that knows no pages answers with all it has."""
 
-SLICE_JOBS: Final = 500
-"""Of a page that are validated before others run: about 10 ms."""
-
-
 Form = TypeVar("Form")
 
 
-def read_form(form: Callable[[JsonObject], Form], answer: Answer) -> Form:
+def read_form(form: Callable[[JsonObject], Form], answer: Answer, parse: Parse = from_json) -> Form:
     """Raises Malformed, also where a number or time in it is beyond what can be computed with.
 
     And where an id holds a credential: ids are shown as they are.
     """
     with only_evaluator_errors(answer.request):
-        return formed(form, answer, answer.document())
+        return formed(form, answer, answer.document(parse))
 
 
 def formed(form: Callable[[JsonObject], Form], answer: Answer, document: JsonObject) -> Form:
@@ -52,34 +52,56 @@ def formed(form: Callable[[JsonObject], Form], answer: Answer, document: JsonObj
             raise answer.malformed(error) from error
         except (ArithmeticError, ValueError) as error:
             raise answer.malformed(f"it cannot be read: {error}") from error
-        if any(map(answer.known.is_in_id, ids_in(read))):
-            raise answer.malformed("id: it contains a credential")
+        _refuse_credentials(answer, ids_in(read))
         return read
 
 
-def ids_in(read: object) -> Iterator[str]:
+def ids_in(read: object) -> Sequence[str]:
     match read:
         case RemoteJob(id=identifier) | RemoteConfig(id=str(identifier)):
-            yield identifier
-        case JobPage(data=jobs):
-            yield from (job.id for job in jobs)
+            return (identifier,)
         case _:
-            return
+            return ()
 
 
-async def page_of(answer: Answer) -> JobPage:
-    """The page of jobs that the answer is, read in slices, so that others run in between."""
-    document = read_form(of_bounded_length, answer)
-    jobs = document.get("data")
-    if not isinstance(jobs, list):
-        return formed(JobPage.of, answer, document)
-    page = formed(JobPage.of, answer, {**document, "data": []})
-    for start in range(0, len(jobs), SLICE_JOBS):
-        part = formed(JobPage.of, answer, {"data": jobs[start : start + SLICE_JOBS]})
-        page.data.extend(part.data)
-        page.unusable.extend(part.unusable)
-        await asyncio.sleep(0)
-    return page
+def _refuse_credentials(answer: Answer, ids: Sequence[str]) -> None:
+    """Raise Malformed where an id holds a credential; one search is enough, as no id has a line break."""
+    if answer.known.is_in_id("\n".join(ids)):
+        raise answer.malformed("id: it contains a credential")
+
+
+class ListedJob(NamedTuple):
+    """A job on a list. Its state is known; the rest of its document is read only where it is needed.
+
+    An idle operator lists thousands of jobs whose states have not changed.
+    """
+
+    id: str
+    state: JobState
+    document: JsonObject
+    answer: Answer
+
+    def read(self) -> RemoteJob:
+        """Raises Malformed."""
+        return formed(RemoteJob.model_validate, self.answer, self.document)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list; `unusable` are the marks of jobs without a usable id."""
+
+    jobs: Sequence[ListedJob]
+    unusable: Sequence[dict[str, str]]
+    total_pages: int | None
+
+
+def page_of(answer: Answer) -> Page:
+    """Return the page of jobs that the answer is. Raises Malformed, Oversized."""
+    with only_evaluator_errors(answer.request):
+        page = formed(JobPage.of, answer, read_form(of_bounded_length, answer, parse_page))
+        jobs = [ListedJob(str(one["id"]), JobState.of(one), one, answer) for one in page.data]
+        _refuse_credentials(answer, [job.id for job in jobs])
+    return Page(jobs, page.unusable, page.pagination.total_pages if page.pagination else None)
 
 
 def of_bounded_length(document: JsonObject) -> JsonObject:

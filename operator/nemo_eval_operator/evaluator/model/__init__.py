@@ -13,7 +13,9 @@ from .errors import (
     Unavailable,
     Unsupported,
 )
+from .job_state import CANCELLING, LIVE_STATES, JobState, JobStatus
 from .known_secrets import MAX_SECRET_CHARACTERS, MAX_SECRET_LINES, KnownSecrets, Redactor, fits
+from .page_parser import parse_page
 from .parts import parts_of
 from .redaction import (
     MASK,
@@ -26,7 +28,7 @@ from .redaction import (
     redacted,
     shortened,
 )
-from .wire import CANCELLING, LIVE_STATES, JobPage, JobStatus, RemoteConfig, RemoteJob, Results
+from .wire import JobPage, RemoteConfig, RemoteJob, Results
 
 __all__ = [
     "CANCELLING",
@@ -40,6 +42,7 @@ __all__ = [
     "EvaluatorError",
     "Fault",
     "JobPage",
+    "JobState",
     "JobStatus",
     "KnownSecrets",
     "Malformed",
@@ -56,6 +59,7 @@ __all__ = [
     "escaped",
     "fits",
     "one_line",
+    "parse_page",
     "parts_of",
     "printable",
     "readable",

@@ -7,8 +7,7 @@ and aware UTC here.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -22,6 +21,7 @@ from pydantic import (
 
 from nemo_eval_operator.json_types import JsonObject
 
+from .job_state import JobState
 from .known_secrets import Redactor
 from .mark_keys import marks_in
 from .redaction import readable
@@ -48,41 +48,13 @@ from .wire_types import (
 )
 
 __all__ = [
-    "LIVE_STATES",
     "JobPage",
-    "JobStatus",
     "JsonObject",
     "RemoteConfig",
     "RemoteJob",
     "Results",
     "StatusDetails",
 ]
-
-LIVE_STATES: Final = ("created", "pending", "running")
-"""Those that NeMo's documentation lists for filter[status] and in which a job goes on."""
-
-
-QUEUED_STATES: Final = ("created", "pending")
-"""Those in which the evaluator has accepted a job and not started it."""
-
-
-CANCELLING: Final = "cancelling"
-"""The state of a job whose cancellation was accepted and that has not ended yet."""
-
-
-class JobStatus(StrEnum):
-    """The states of a v1 job that end it; every other word means that it may still run."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @staticmethod
-    def is_terminal(status: str) -> bool:
-        return status in _TERMINAL
-
-
-_TERMINAL: Final = frozenset(JobStatus)
 
 
 class _Answer(BaseModel):
@@ -130,17 +102,22 @@ class RemoteJob(_Answer):
         )
 
     @property
+    def state(self) -> JobState:
+        details = self.status_details
+        return JobState(self.status, details.progress, details.samples_processed)
+
+    @property
     def is_terminal(self) -> bool:
-        return JobStatus.is_terminal(self.status)
+        return self.state.is_terminal
 
     @property
     def is_queued(self) -> bool:
-        return self.status in QUEUED_STATES
+        return self.state.is_queued
 
     @property
     def is_unclear(self) -> bool:
         """Whether the status does not say if the job runs: a word that v1 does not document, or none."""
-        return not (self.is_terminal or self.status in LIVE_STATES or self.status == CANCELLING)
+        return self.state.is_unclear
 
     @property
     def message(self) -> str | None:
@@ -220,10 +197,11 @@ class Pagination(_Answer):
 class JobPage(_Answer):
     """A page of jobs. An item without a usable id belongs to someone else, or to a broken evaluator.
 
-    `unusable` are the marks of such items: a job whose mark is among them exists all the same.
+    `data` are the jobs' documents as they came. `unusable` are the marks of items without a usable id: a job
+    whose mark is among them exists all the same.
     """
 
-    data: list[RemoteJob]
+    data: list[Document]
     pagination: Pagination | None = None
     unusable: list[dict[str, str]] = Field(default_factory=list)
 

@@ -16,7 +16,7 @@ SLOWEST: Final = 5.0
 NEARLY_DONE_PERCENT: Final = 95
 
 LISTED_JOB_SECONDS: Final = 40e-6
-"""CPU seconds for reading one unchanged job on a list."""
+"""CPU seconds for one job on a list that has changed. One that has not takes half of it."""
 
 LISTING_SHARE: Final = 0.04
 """Share of a core for reading lists."""

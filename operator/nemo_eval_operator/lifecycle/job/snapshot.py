@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from nemo_eval_operator.evaluator.model import CANCELLING, JobStatus, RemoteJob
+from nemo_eval_operator.evaluator.model import CANCELLING, JobState, JobStatus
 from nemo_eval_operator.lifecycle import reason_of
 from nemo_eval_operator.reasons import Reason
 from nemo_eval_operator.resources import EvalJobStatus, Phase
@@ -39,14 +39,13 @@ class JobSnapshot(NamedTuple):
         return self.samples is not None and self.samples != known.samples
 
 
-def snapshot_of(remote: RemoteJob) -> JobSnapshot:
-    progress = remote.status_details.progress
+def snapshot_of(remote: JobState) -> JobSnapshot:
+    progress = remote.progress
     percent = None if progress is None else max(0, min(100, int(progress)))
-    samples = remote.status_details.samples_processed
-    return JobSnapshot(_state_of(remote), percent, _rounded(samples))
+    return JobSnapshot(_state_of(remote), percent, _rounded(remote.samples_processed))
 
 
-def _state_of(remote: RemoteJob) -> str:
+def _state_of(remote: JobState) -> str:
     if remote.is_unclear:
         # Not the word: an evaluator that changes it each time must not cause as many writes.
         return "unclear"
