@@ -34,7 +34,7 @@ from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 
 from .exit_codes import CommandFailed, ExitCode
 
-__all__ = ["Access", "Cluster", "explain", "missing_right", "with_cluster"]
+__all__ = ["Access", "Cluster", "explain", "missing_right", "problem_of", "with_cluster"]
 
 ResultT = TypeVar("ResultT")
 
@@ -196,15 +196,20 @@ def explain(error: KubeError) -> CommandFailed:
         return CommandFailed(missing, ExitCode.NOT_FOUND)
     text = " ".join(str(error).split())
     match error:
-        case KubeUnanswered(server=server, cause=cause):
-            message = f"the Kubernetes API at {server} {cause.problem}. {CHECKS[cause.kind]}"
-            return CommandFailed(message, ExitCode.UNAVAILABLE)
         case KubeUnavailable():
-            return CommandFailed(f"{text}. {CHECKS[NoAnswerKind.SERVER]}", ExitCode.UNAVAILABLE)
+            kind = error.cause.kind if isinstance(error, KubeUnanswered) else NoAnswerKind.SERVER
+            return CommandFailed(f"{problem_of(error)}. {CHECKS[kind]}", ExitCode.UNAVAILABLE)
         case ObjectGone():
             return CommandFailed(f"{text}. Check the name and the namespace", ExitCode.NOT_FOUND)
         case _:
             return CommandFailed(text)
+
+
+def problem_of(error: KubeUnavailable) -> str:
+    """Return why a request was not answered, in one line without advice."""
+    if isinstance(error, KubeUnanswered):
+        return f"the Kubernetes API at {error.server} {error.cause.problem}"
+    return f"the Kubernetes API: {' '.join(str(error).split())}"
 
 
 def missing_right(error: KubeError) -> str | None:

@@ -21,8 +21,9 @@ from nemo_eval_operator.resources import NemoEvalJob
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
 from .new_run import CREATION_MARK, RunOptions, manifest_of, measuring_options, metadata_of, spec_of
-from .output import can_redraw, console_for
+from .output import can_redraw, console_for, live_on, write_note
 from .prechecks import check_benchmark, check_run
+from .retries import Retries
 from .run_rows import row_of
 from .run_table import RunTables
 from .waiting import StageLines, wait_for
@@ -39,7 +40,8 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[[str], None]) -> str:
     """Create a run; returns its name. Raises CommandFailed.
 
-    `report` is given a line for each warning, and where the command is interrupted before an answer came.
+    `report` is given a line for each warning, when answers fail and come again, and where the command is
+    interrupted before an answer came.
     """
     metadata = metadata_of(options)
     like = None if options.like is None else await cluster.job(options.like)
@@ -51,12 +53,14 @@ async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[
         report(f"warning: {warning}")
     base = _base_of(spec, options)
     token = secrets.token_hex(16)
-    pause = FIRST_PAUSE_SECONDS
+    tries, pause = Retries(report, seconds=None), FIRST_PAUSE_SECONDS
     name, manifest = manifest_of(spec, metadata, base=base, namespace=cluster.namespace, token=token)
     try:
         for left in reversed(range(MAX_REQUESTS)):
             try:
-                if await _is_created(cluster, name, token, manifest):
+                is_created = await _is_created(cluster, name, token, manifest)
+                tries.answered()
+                if is_created:
                     return name
                 # The name is another object's, so none of the requests has created this run.
                 if options.name is not None:
@@ -68,6 +72,7 @@ async def create_run(cluster: Cluster, options: RunOptions, *, report: Callable[
                 if not left:
                     message = f"{explain(error)}. {_uncertain(cluster, name)}"
                     raise CommandFailed(message, ExitCode.UNAVAILABLE) from error
+                tries.failed(error)
                 await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
                 pause *= 2
     except asyncio.CancelledError:
@@ -148,11 +153,8 @@ async def follow(
     """
     try:
         if can_redraw(console := console_for(no_color=no_color)):
-            from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
-
             tables = RunTables(console)
-            # Drawn by `update` only, so never more often than the run is read.
-            with Live(console=console, auto_refresh=False) as live:
+            with live_on(console) as live:
 
                 def draw(job: NemoEvalJob) -> None:
                     rows = [row_of(job, datetime.now(UTC))]
@@ -161,7 +163,13 @@ async def follow(
                 lines: list[str] = []
                 advice: list[str] = []
                 code = await wait_for(
-                    cluster, [name], seconds=seconds, seen=draw, conclude=lines.append, advise=advice.append
+                    cluster,
+                    [name],
+                    seconds=seconds,
+                    seen=draw,
+                    conclude=lines.append,
+                    advise=advice.append,
+                    note=write_note,
                 )
             for line in lines:
                 conclude(line)
@@ -169,7 +177,9 @@ async def follow(
                 report(line)
             return code
         seen = StageLines(report, estimates=True)
-        return await wait_for(cluster, [name], seconds=seconds, seen=seen, conclude=conclude, advise=report)
+        return await wait_for(
+            cluster, [name], seconds=seconds, seen=seen, conclude=conclude, advise=report, note=report
+        )
     except asyncio.CancelledError:
         where = f"-n {cluster.namespace}"
         report(

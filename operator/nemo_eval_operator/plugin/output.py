@@ -18,6 +18,7 @@ from .screen import style_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.live import Live
     from rich.text import Text
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "console_for",
     "document_text",
     "format_of",
+    "live_on",
     "print_indented",
     "print_table",
     "rows_text",
+    "write_note",
 ]
 
 GAP: Final = 2
@@ -141,3 +144,19 @@ def print_indented(console: Console, text: Text, indent: int) -> None:
 def can_redraw(console: Console) -> bool:
     """Return whether printed lines can be replaced: on a terminal, unless TERM says that it cannot."""
     return console.is_terminal and not console.is_dumb_terminal
+
+
+def live_on(console: Console) -> Live:
+    """Return a display that is drawn by `update` only, so never more often than runs are read.
+
+    Lines of `write_note` appear above it, or go to where standard error is redirected.
+    """
+    from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
+
+    return Live(console=console, auto_refresh=False, redirect_stderr=sys.stderr.isatty())
+
+
+def write_note(line: str) -> None:
+    """Print a line on standard error, above a display that is drawn."""
+    # typer.echo finds the stream behind the one that a display puts in the place of standard error.
+    sys.stderr.write(f"{line}\n")

@@ -14,7 +14,8 @@ from nemo_eval_operator.kube import KubeUnavailable, Outdated
 from nemo_eval_operator.lifecycle import read_job
 from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 
-from .access import Cluster, explain
+from . import retries
+from .access import Cluster
 from .exit_codes import CommandFailed, ExitCode
 from .run_rows import RunRow, rows_of
 from .score_names import score_lines
@@ -26,9 +27,6 @@ POLL_SECONDS: Final = 2.0
 
 POLL_SHARE: Final = 10
 """The pause is at least this many times as long as the read before it: a list may be long."""
-
-MAX_FAILURES: Final = 20
-"""Reads in succession that may fail while watching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,22 +78,24 @@ async def watch_rows(
     read: Callable[[], Awaitable[list[RunRow]]],
     show: Callable[[Sequence[RunRow]], None],
     nothing: Callable[[], None],
+    note: Callable[[str], None],
 ) -> None:
     """Show the rows after each read, until cancelled. Raises CommandFailed, KubeError.
 
-    `nothing` is called once if there are none at first.
+    `nothing` is called once if there are none at first. `note` is given a line when the Kubernetes API stops
+    answering, and one when it answers again.
     """
-    failures, is_first, has_shown = 0, True, False
+    tries = retries.Retries(note, seconds=retries.RETRY_SECONDS)
+    is_first, has_shown = True, False
     while True:
         started = monotonic()
         try:
             rows = await read()
         except KubeUnavailable as error:
-            failures += 1
-            if failures >= MAX_FAILURES:
-                raise explain(error) from error
+            tries.failed(error)
         else:
-            failures, has_shown = 0, has_shown or bool(rows)
+            tries.answered()
+            has_shown = has_shown or bool(rows)
             if has_shown:
                 show(rows)
             elif is_first:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import typer
 
-from .output import can_redraw, console_for, print_table
+from .output import can_redraw, console_for, live_on, print_table, write_note
 from .run_list import ChangedLines, watch_rows
 from .run_rows import RunRow
 from .run_table import RunTables, run_table
@@ -35,14 +35,15 @@ async def watch_on_screen(
     console = console_for(no_color=no_color, wide=wide)
 
     def report_nothing() -> None:
-        typer.echo(nothing, err=True)
+        write_note(nothing)
 
     if not can_redraw(console):
-        await watch_rows(read, ChangedLines(typer.echo, namespaces=namespaces), report_nothing)
+        await watch_rows(read, ChangedLines(typer.echo, namespaces=namespaces), report_nothing, write_note)
         return
-    from rich.live import Live  # noqa: PLC0415 - slow to import, and only a terminal needs it
-
     tables = RunTables(console, namespaces=namespaces, wide=wide)
-    # Drawn by `update` only, so never more often than runs are read.
-    with Live(console=console, auto_refresh=False, redirect_stderr=False) as live:
-        await watch_rows(read, lambda rows: live.update(tables.of(rows), refresh=True), report_nothing)
+    with live_on(console) as live:
+
+        def draw(rows: Sequence[RunRow]) -> None:
+            live.update(tables.of(rows), refresh=True)
+
+        await watch_rows(read, draw, report_nothing, write_note)

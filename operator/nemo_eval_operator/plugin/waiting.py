@@ -12,6 +12,7 @@ from nemo_eval_operator.clock import duration_text
 from nemo_eval_operator.kube import KubeError, KubeUnavailable
 from nemo_eval_operator.resources import NemoEvalJob
 
+from . import retries
 from .access import Cluster, explain
 from .exit_codes import CommandFailed, ExitCode
 from .outcome import Ending, ending_of, overall, stage_of, time_left
@@ -26,9 +27,6 @@ MAX_POLL_SECONDS: Final = 5.0
 """Seconds between two reads of a run that has not changed for a while: one request per run."""
 
 SLOWDOWN: Final = 1.3
-
-MAX_FAILURES: Final = 20
-"""Reads in succession that the API server may leave unanswered: more than a minute and a half."""
 
 MAX_MESSAGE_CHARACTERS: Final = 500
 
@@ -60,12 +58,15 @@ async def wait_for(
     seen: Callable[[NemoEvalJob], None],
     conclude: Callable[[str], None],
     advise: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> ExitCode:
     """Return the exit code of all runs when each has ended, or after so many `seconds` (None: no limit).
 
     `seen` is given each run as often as it is read, `conclude` a line for its end, and `advise` the commands
-    that show why it has not ended as it should.
+    that show why it has not ended as it should. `note` is given a line when the Kubernetes API stops
+    answering, and one when it answers again.
     """
+    tries = retries.Retries(note, seconds=retries.RETRY_SECONDS)
     codes: list[ExitCode] = []
 
     async def one(name: str) -> None:
@@ -75,7 +76,8 @@ async def wait_for(
             last[:] = [job]
             seen(job)
 
-        ending = await _ending_within(cluster, name, seconds=seconds, seen=read)
+        ending = await _ending_within(cluster, name, tries, seconds=seconds, seen=read)
+        tries.ended(name)
         message = clean(ending.message, MAX_MESSAGE_CHARACTERS)
         conclude(f"{name}: {ending.word}{': ' if message else ''}{message}")
         for job in last:
@@ -90,7 +92,12 @@ async def wait_for(
 
 
 async def _ending_within(
-    cluster: Cluster, name: str, *, seconds: float | None, seen: Callable[[NemoEvalJob], None]
+    cluster: Cluster,
+    name: str,
+    tries: retries.Retries,
+    *,
+    seconds: float | None,
+    seen: Callable[[NemoEvalJob], None],
 ) -> Ending:
     stage = ""
 
@@ -101,7 +108,7 @@ async def _ending_within(
 
     try:
         async with asyncio.timeout(seconds):
-            return await _ending(cluster, name, read)
+            return await _ending(cluster, name, tries, read)
     except TimeoutError:
         advice = f"find out why with `kubectl nemoeval why {name} -n {cluster.namespace}`"
         return Ending(ExitCode.TIMED_OUT, "timed out", "; ".join(filter(None, (stage, advice))))
@@ -109,19 +116,19 @@ async def _ending_within(
         return Ending(failed.code, "error", failed.about(name))
 
 
-async def _ending(cluster: Cluster, name: str, seen: Callable[[NemoEvalJob], None]) -> Ending:
-    stage, pause, failures = "", FIRST_POLL_SECONDS, 0
+async def _ending(
+    cluster: Cluster, name: str, tries: retries.Retries, seen: Callable[[NemoEvalJob], None]
+) -> Ending:
+    stage, pause = "", FIRST_POLL_SECONDS
     while True:
         try:
             job = await cluster.job(name)
         except KubeUnavailable as error:
-            failures += 1
-            if failures >= MAX_FAILURES:
-                raise explain(error) from error
+            tries.failed(error, name)
         except KubeError as error:
             raise explain(error) from error
         else:
-            failures = 0
+            tries.answered(name)
             seen(job)
             if (ending := ending_of(job)) is not None:
                 return ending

@@ -130,6 +130,33 @@ def test_new_lines_are_followed_until_the_run_has_ended(
     assert (code, out) == (0, "a\nb\nc and more\nend\n")
 
 
+@pytest.mark.parametrize("submitted", [True, False])
+def test_a_log_is_followed_through_an_outage_of_the_kubernetes_api(
+    api: ClusterApi, run: Run, evaluator: Evaluator, submitted: bool
+) -> None:
+    used = connect(api, evaluator.url)
+    evaluator.answers = [(200, zipped(log_txt="a\n"))]
+    api.put(JOBS, evaljob(status=followed(**used) if submitted else {}))
+    reads = 0
+
+    def go_on(_: int) -> None:
+        nonlocal reads
+        reads += api.requests[-1].endswith("/nemoevaljobs/qa-llama")
+        if reads == 2 and not api.lost:
+            api.lost += ["GET"] * 3
+        if reads == 7:
+            api.put(JOBS, evaljob(status=finished(**used)))
+
+    api.after = go_on
+    code, out, err = run("logs", "qa-llama", "-f")
+    assert (code, out) == (0, "a\n")
+    limit = "" if submitted else " for up to 1m30s"
+    assert err.splitlines()[-2:] == [
+        f"the Kubernetes API at kube.test:443 did not answer in time; trying again{limit}",
+        "the Kubernetes API answers again",
+    ]
+
+
 def test_the_next_attempt_is_followed_too(api: ClusterApi, run: Run, evaluator: Evaluator) -> None:
     used = connect(api, evaluator.url)
     evaluator.answers = [(200, zipped(log_txt="one\n"))] * 3 + [(200, zipped(log_txt="two\n"))]

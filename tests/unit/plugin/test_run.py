@@ -266,7 +266,7 @@ def test_ctrl_c_before_an_answer_says_what_is_not_known(api: ClusterApi, run: Ru
     code, out, err = run("run", *MODEL)
     name = runs(api)[0]["metadata"]["name"]
     assert (code, out) == (130, "")
-    assert err.startswith(f"Whether run {name} was created is not known")
+    assert err.splitlines()[-1].startswith(f"Whether run {name} was created is not known")
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str) -> io.StringIO:

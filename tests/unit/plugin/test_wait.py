@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from nemo_eval_operator.evaluator.model import Rejected
@@ -212,16 +211,6 @@ def test_of_several_runs_each_has_a_line_and_a_failure_decides(api: ClusterApi, 
     code, out, _ = run("wait", "good", "unclear", "bad", "good")
     assert code == 1
     assert sorted(line.partition(":")[0] for line in out.splitlines()) == ["bad", "good", "unclear"]
-
-
-def test_an_api_server_that_does_not_answer_is_asked_again_a_limited_number_of_times(
-    api: ClusterApi, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api, "_answer", lambda _: httpx.Response(503))
-    code, out, _ = run("wait", "qa-llama")
-    assert code == 5
-    assert "503" in out
-    assert len(api.requests) == waiting.MAX_FAILURES
 
 
 @pytest.mark.parametrize("words", [("wait",), ("wait", "x", "--timeout", "soon"), ("wait", "x", "--nope")])

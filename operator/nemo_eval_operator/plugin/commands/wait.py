@@ -46,6 +46,6 @@ def wait(
     return with_cluster(
         access_of(namespace, context, kubeconfig),
         lambda cluster: wait_for(
-            cluster, names, seconds=limit, seen=seen, conclude=typer.echo, advise=report
+            cluster, names, seconds=limit, seen=seen, conclude=typer.echo, advise=report, note=report
         ),
     )

@@ -24,6 +24,7 @@ from nemo_eval_operator.kube import KubeUnavailable
 from nemo_eval_operator.plugin.access import Cluster
 from nemo_eval_operator.plugin.exit_codes import CommandFailed, ExitCode
 from nemo_eval_operator.plugin.outcome import awaits_rerun, stage_of
+from nemo_eval_operator.plugin.retries import RETRY_SECONDS, Retries
 from nemo_eval_operator.resources import NemoEvalJob
 
 from .archive import LogUnreadable, NewLines, log_files
@@ -75,6 +76,7 @@ async def _submitted(cluster: Cluster, name: str, *, follow: bool, note: Write) 
     job = await cluster.job(name)
     if job.status.job_id is None and follow and job.status.completion_time is None:
         note(f"{name}: {stage_of(job)}; waiting for the remote job")
+    tries = Retries(note, seconds=RETRY_SECONDS)
     while job.status.job_id is None:
         if not follow or job.status.completion_time is not None:
             raise CommandFailed(
@@ -82,7 +84,7 @@ async def _submitted(cluster: Cluster, name: str, *, follow: bool, note: Write) 
                 f"`kubectl nemoeval why {name} -n {cluster.namespace}`"
             )
         await _pause(0)
-        job = await cluster.job(name)
+        job = await _read_again(cluster, job, tries)
     return job
 
 
@@ -99,6 +101,8 @@ async def _show_attempt(
     """Show the log of one remote job; returns the run with its next one, None where there is none."""
     job_id, failures = job.status.job_id or "", 0
     known = KnownSecrets(way.access.secrets)
+    # The evaluator's log is shown even while the Kubernetes API is away.
+    tries = Retries(note, seconds=None)
     new, noted = NewLines(known.of(None).hide), set[str]()
     async with way.client() as http:
         client = EvaluatorClient(http, deadline=DEADLINE_SECONDS, known=known)
@@ -123,19 +127,21 @@ async def _show_attempt(
                 if has_ended or not follow:
                     return job if follow and job.status.job_id != job_id else None
             await _pause(monotonic() - started)
-            job = await _read_again(cluster, job)
+            job = await _read_again(cluster, job, tries)
 
 
 def _has_ended(job: NemoEvalJob) -> bool:
     return job.status.completion_time is not None and not awaits_rerun(job)
 
 
-async def _read_again(cluster: Cluster, job: NemoEvalJob) -> NemoEvalJob:
+async def _read_again(cluster: Cluster, job: NemoEvalJob, tries: Retries) -> NemoEvalJob:
     try:
-        return await cluster.job(job.metadata.name)
-    except KubeUnavailable:
-        # The evaluator is read on; the next look may be answered.
+        found = await cluster.job(job.metadata.name)
+    except KubeUnavailable as error:
+        tries.failed(error)
         return job
+    tries.answered()
+    return found
 
 
 async def _pause(taken: float) -> None:
