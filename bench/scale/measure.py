@@ -286,16 +286,3 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 def shown(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.3g}"
-
-
-__all__ = [
-    "Bench",
-    "Figures",
-    "Subject",
-    "drain",
-    "measure",
-    "quantile",
-    "showing_progress",
-    "shown",
-    "sweeps_of",
-]
