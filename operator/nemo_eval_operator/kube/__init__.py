@@ -2,6 +2,7 @@
 
 from .client import KubeClient, Secret
 from .config import (
+    CredentialPluginFailed,
     Credentials,
     KubeConfigMissing,
     http_client,
@@ -32,6 +33,7 @@ __all__ = [
     "AnyResource",
     "ConfigMap",
     "CoreEvent",
+    "CredentialPluginFailed",
     "Credentials",
     "Deployment",
     "DeploymentClient",

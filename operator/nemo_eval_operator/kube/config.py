@@ -27,7 +27,15 @@ from .http import (
     TokenAuth,
 )
 
-__all__ = ["Credentials", "KubeConfigMissing", "http_client", "httpx_client", "pod_namespace", "tls_context"]
+__all__ = [
+    "CredentialPluginFailed",
+    "Credentials",
+    "KubeConfigMissing",
+    "http_client",
+    "httpx_client",
+    "pod_namespace",
+    "tls_context",
+]
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Directory in which the kubelet mounts a pod's namespace, token and CA certificate."""
@@ -35,6 +43,10 @@ SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 class KubeConfigMissing(Exception):
     """No kubeconfig was given or found, and this is not a pod; or the one that was found cannot be used."""
+
+
+class CredentialPluginFailed(KubeConfigMissing):
+    """The command of a kubeconfig's user (`exec`) gave no credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,12 @@ Imported where a kubeconfig is used, and not in a pod: the client is the largest
 
 from __future__ import annotations
 
+import binascii
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from nemo_eval_operator.imports import import_without
 
@@ -13,11 +18,17 @@ from nemo_eval_operator.imports import import_without
 import_without("requests", part="chardet")
 
 from kubernetes import client, config  # noqa: E402
+from kubernetes.config import kube_config  # noqa: E402
 from yaml import YAMLError  # noqa: E402
 
-from .config import KubeConfigMissing  # noqa: E402
+from .config import CredentialPluginFailed, KubeConfigMissing  # noqa: E402
 
 __all__ = ["context_namespace", "load_kubeconfig"]
+
+UNKNOWN_FORM: Final = (
+    "is not an object with clusters, users and contexts, or has an auth-provider that is not supported "
+    "(check it with `kubectl config view`)"
+)
 
 
 def load_kubeconfig(path: Path | None, context: str | None = None) -> client.Configuration:
@@ -26,14 +37,14 @@ def load_kubeconfig(path: Path | None, context: str | None = None) -> client.Con
     `context` None: its current context. Raises KubeConfigMissing.
     """
     found = client.Configuration()
-    try:
+    with _explained(path), _plugin_errors() as problems:
         config.load_kube_config(
             config_file=str(path) if path else None, context=context, client_configuration=found
         )
-    except config.ConfigException as error:
-        raise KubeConfigMissing(str(error)) from error
-    except YAMLError as error:
-        raise KubeConfigMissing(f"the kubeconfig is not YAML: {error}") from error
+    if problems:
+        raise CredentialPluginFailed(
+            f"the credential plugin of the kubeconfig {_shown(path)} failed: {'; '.join(problems)}"
+        )
     return found
 
 
@@ -42,12 +53,56 @@ def context_namespace(path: Path | None, context: str | None = None) -> str:
 
     Raises KubeConfigMissing.
     """
-    try:
+    with _explained(path):
         contexts, active = config.list_kube_config_contexts(config_file=str(path) if path else None)
-    except config.ConfigException as error:
-        raise KubeConfigMissing(str(error)) from error
     if context is not None:
         active = next((one for one in contexts if one["name"] == context), None)
         if active is None:
             raise KubeConfigMissing(f"the kubeconfig has no context {context}")
     return str(active["context"].get("namespace") or "default")
+
+
+def _shown(path: Path | None) -> str:
+    """Return the file, or the files, that are read."""
+    return str(path or kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
+
+
+@contextmanager
+def _explained(path: Path | None) -> Iterator[None]:
+    """Raise KubeConfigMissing for what the client raises: it does not check the form of what it reads."""
+    where = f"the kubeconfig {_shown(path)}"
+    try:
+        yield
+    except config.ConfigException as error:
+        raise KubeConfigMissing(str(error)) from error
+    except YAMLError as error:
+        raise KubeConfigMissing(f"the kubeconfig is not YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise KubeConfigMissing(f"{where} is not text in UTF-8") from error
+    except binascii.Error as error:
+        raise KubeConfigMissing(f"{where} has data that is not base64") from error
+    except OSError as error:
+        raise KubeConfigMissing(f"{where} cannot be read: {error.filename}: {error.strerror}") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise KubeConfigMissing(f"{where} {UNKNOWN_FORM}") from error
+
+
+@contextmanager
+def _plugin_errors() -> Iterator[list[str]]:
+    """Collect why a credential plugin failed, which the client only writes to the root logger."""
+    found: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.pathname != kube_config.__file__:
+            return True
+        if record.levelno >= logging.ERROR:
+            error = record.getMessage().removeprefix("exec: ")
+            found.append(error.partition("] ")[2] if error.startswith("[Errno ") else error)
+        return False
+
+    root = logging.getLogger()
+    root.addFilter(collect)
+    try:
+        yield found
+    finally:
+        root.removeFilter(collect)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from nemo_eval_operator.kube import (
+    CredentialPluginFailed,
     Credentials,
     DeploymentClient,
     KubeClient,
@@ -33,6 +34,7 @@ from nemo_eval_operator.likely_names import most_like
 from nemo_eval_operator.resources import EVALJOB_PLURAL, NemoEvalJob
 
 from .exit_codes import CommandFailed, ExitCode
+from .screen import clean
 
 __all__ = ["Access", "Cluster", "explain", "missing_right", "problem_of", "with_cluster"]
 
@@ -55,6 +57,15 @@ ANONYMOUS: Final = "system:anonymous"
 """The API server's user of a request without credentials."""
 
 LOG_IN: Final = "log in again, or name another context with --context"
+
+RENEW: Final = f"Install the plugin or {LOG_IN}"
+"""What a user does where the kubeconfig's credential plugin fails."""
+
+SET_ANOTHER: Final = "Set --kubeconfig, --context or KUBECONFIG"
+"""What a user does where a kubeconfig cannot be used."""
+
+MAX_PROBLEM_CHARACTERS: Final = 1000
+"""Of a credential plugin's own text."""
 
 CHECKS: Final = {
     NoAnswerKind.ADDRESS: (
@@ -146,8 +157,11 @@ def with_cluster(access: Access, command: Callable[[Cluster], Awaitable[ResultT]
         namespace = access.namespace or own_namespace
         client = http_client(credentials)
     except KubeConfigMissing as error:
-        problem = " ".join(str(error).split()).rstrip(".") + _missing_files(access)
-        message = f"no access to a cluster: {problem}. Set --kubeconfig, --context or KUBECONFIG"
+        problem = clean(" ".join(str(error).split()), MAX_PROBLEM_CHARACTERS).rstrip(".") + _missing_files(
+            access
+        )
+        advice = RENEW if isinstance(error, CredentialPluginFailed) else SET_ANOTHER
+        message = f"no access to a cluster: {problem}. {advice}"
         raise CommandFailed(message, ExitCode.UNAVAILABLE) from error
 
     async def run() -> ResultT:
