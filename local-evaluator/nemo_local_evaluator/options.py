@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from .harness import Harness
 from .settings import RegisteredModel, read_models, read_token
+from .wire.problems import all_problems
 
 __all__ = [
     "HARNESS_PYTHON",
@@ -78,7 +79,7 @@ def registered_models(models: Path | None) -> dict[str, RegisteredModel]:
     try:
         return read_models(models) if models else {}
     except ValidationError as error:
-        raise typer.BadParameter(str(error), param_hint="--models") from error
+        raise typer.BadParameter(f"{models}: {all_problems(error)}", param_hint="--models") from error
 
 
 def harness_of(python: Path | None, tasks: list[Path] | None, tokenizers: list[Path] | None) -> Harness:

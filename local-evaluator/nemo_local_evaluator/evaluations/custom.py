@@ -9,11 +9,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from nemo_local_evaluator.datasets import Row
-from nemo_local_evaluator.metrics import JUDGE, first_problem
+from nemo_local_evaluator.metrics import JUDGE
 from nemo_local_evaluator.models import Endpoint, kind_of_url
 from nemo_local_evaluator.scoring import MetricSpec, PromptSpec
 from nemo_local_evaluator.templating import Generates
 from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
+from nemo_local_evaluator.wire.problems import first_problem
 from nemo_local_evaluator.wire.schemas import ConfigInput, Metric, Model, Params, TargetInput, Task
 
 from .base import Evaluation, Resources

@@ -63,6 +63,8 @@ class TaskScores:
         self._total = 0
         self.answered = 0
         self.first_error: str | None = None
+        self._first_row = 0
+        """Number of the row that has the first error."""
         self._first_errors: dict[str, str] = {}
         """First error of each metric."""
 
@@ -76,10 +78,11 @@ class TaskScores:
         self.answered += sample.answer is not None
         if self.first_error is None and sample.errors:
             self.first_error = sample.errors[0]
+            self._first_row = sample.number
         for error in sample.errors if len(self._first_errors) < len(self._metrics) else ():
             for metric in self._metrics:
                 if error.startswith(f"metric {metric!r}: "):
-                    self._first_errors.setdefault(metric, error)
+                    self._first_errors.setdefault(metric, f"row {sample.number}: {error}")
         if sample.number <= MAX_SAMPLES_KEPT:
             self._keep(sample)
         for metric, scored in sample.scored.items():
@@ -89,8 +92,9 @@ class TaskScores:
                     statistics.add(value)
                 elif math.isfinite(value):
                     problem = f"metric {metric!r}: {name} of {value:g} is too large for statistics"
-                    self.first_error = self.first_error or problem
-                    self._first_errors.setdefault(metric, problem)
+                    if self.first_error is None:
+                        self.first_error, self._first_row = problem, sample.number
+                    self._first_errors.setdefault(metric, f"row {sample.number}: {problem}")
             if scored.tally is not None:
                 before = self._tallies.get(metric) or [0.0] * len(scored.tally)
                 self._tallies[metric] = [one + more for one, more in zip(before, scored.tally, strict=True)]
@@ -134,7 +138,7 @@ class TaskScores:
                 ]
         return [
             f"task {self._task!r}: {shown} could be computed for no sample:"
-            f" {self._first_errors.get(metric, self.first_error)}"
+            f" {self._first_errors.get(metric, f'row {self._first_row}: {self.first_error}')}"
             for metric, shown in missing
         ]
 

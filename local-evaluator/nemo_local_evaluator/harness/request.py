@@ -24,6 +24,7 @@ from pydantic import (
 from nemo_local_evaluator.models import Endpoint, call_url, kind_of_url
 from nemo_local_evaluator.templating import Generates
 from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.problems import in_words
 from nemo_local_evaluator.wire.schemas import Params
 
 from .child import Request
@@ -108,7 +109,7 @@ def extra_of(params: Params) -> Extra:
         return Extra.model_validate(params.extra or {})
     except ValidationError as error:
         # By code, not by input: a mistyped key may hold a secret.
-        faults = ", ".join(f"{'.'.join(map(str, one['loc']))} ({one['msg']})" for one in error.errors())
+        faults = ", ".join(f"{'.'.join(map(str, one['loc']))} ({in_words(one)})" for one in error.errors())
         raise EvaluationError(f"params.extra has what cannot be passed to lm-eval: {faults}") from error
 
 

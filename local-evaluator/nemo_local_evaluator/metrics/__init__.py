@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from nemo_local_evaluator.templating import TemplateEnvironment
 from nemo_local_evaluator.wire.errors import EvaluationError
+from nemo_local_evaluator.wire.problems import first_problem
 
 from .accuracy import Accuracy
 from .base import (
@@ -16,7 +17,6 @@ from .base import (
     MetricFactory,
     ReferenceMetric,
     Scored,
-    first_problem,
 )
 from .bleu import Bleu, SimilarityBleu, corpus_bleu, similarity_bleu
 from .llm_judge import LlmJudge
@@ -39,7 +39,6 @@ __all__ = [
     "Scored",
     "build_metric",
     "corpus_scores",
-    "first_problem",
 ]
 
 JUDGE: Final = "llm-judge"

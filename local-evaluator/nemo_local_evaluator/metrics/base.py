@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from nemo_local_evaluator.templating import Context, Template, TemplateEnvironment
 
@@ -23,7 +23,6 @@ __all__ = [
     "ReferenceMetric",
     "ReferenceParams",
     "Scored",
-    "first_problem",
 ]
 
 
@@ -65,12 +64,6 @@ class MetricFactory(Protocol):
 
 CorpusScore = Callable[[Sequence[float]], float]
 """Computes a score that is not a mean over samples from the sum of all tallies."""
-
-
-def first_problem(error: ValidationError, *, within: str) -> str:
-    """The first of an error's problems and its place, which begins with `within`."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join([within, *map(str, problem['loc'])])}: {problem['msg']}"
 
 
 class ReferenceParams(BaseModel):

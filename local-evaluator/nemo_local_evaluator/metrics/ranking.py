@@ -12,10 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NewType
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
 from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
+from nemo_local_evaluator.wire.problems import first_problem
 
 from .base import Scored
 
@@ -107,8 +117,10 @@ class Ranking:
                 raise SampleFailed("there are no judgements for the row's query")
             evaluator = self._evaluator({"query": grades}, self._measures)
             return Scored(evaluator.evaluate({"query": _run(documents, names)})["query"])
-        except ValueError as error:  # pydantic's, and that of half a surrogate pair in an id
-            raise SampleFailed(f"the row holds no ranking: {error}") from error
+        except ValidationError as error:
+            raise SampleFailed(first_problem(error)) from error
+        except UnicodeEncodeError as error:
+            raise SampleFailed("the id of a document has half a surrogate pair, which is not text") from error
 
 
 def _evaluator() -> type[RelevanceEvaluator]:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
 from nemo_local_evaluator.wire.errors import SampleFailed
+from nemo_local_evaluator.wire.problems import first_problem
 
-from .base import Scored, first_problem
+from .base import Scored
 
 __all__ = ["ToolCallAccuracy"]
 

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, Json, TypeAdapter, Validation
 
 from nemo_local_evaluator.templating import Context, TemplateEnvironment
 from nemo_local_evaluator.wire.errors import SampleFailed
+from nemo_local_evaluator.wire.problems import first_problem
 
-from .base import Scored, first_problem
+from .base import Scored
 
 __all__ = ["Arguments", "ToolCalling"]
 

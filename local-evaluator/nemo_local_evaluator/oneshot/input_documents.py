@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nemo_local_evaluator.wire.errors import InvalidDocument
+from nemo_local_evaluator.wire.problems import all_problems
 from nemo_local_evaluator.wire.schemas import ConfigInput, TargetInput
 
 from .config_maps import CONFIG_MAP, config_with_rows, target_with_rows
@@ -161,8 +162,4 @@ def _check(document: object, schema: type[BaseModel], *, owner: str) -> None:
     try:
         schema.model_validate(document)
     except ValidationError as error:
-        places = [
-            f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}"
-            for one in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidDocument(f"{owner} is invalid: {'; '.join(places)}") from error
+        raise InvalidDocument(f"{owner} is invalid: {all_problems(error)}") from error

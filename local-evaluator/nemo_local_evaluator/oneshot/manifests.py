@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nemo_local_evaluator.wire.errors import InvalidDocument
+from nemo_local_evaluator.wire.problems import first_problem
 from nemo_local_evaluator.wire.suggestions import closest
 
 __all__ = ["BENCHMARK", "JOB", "Manifest", "as_run", "check_reference"]
@@ -63,9 +64,7 @@ class Manifest:
         try:
             self.spec = _Spec.model_validate(document.get("spec") or {})
         except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            place = ".".join(map(str, ("spec", *problem["loc"])))
-            raise InvalidDocument(f"{self.shown}: {place}: {problem['msg']}") from error
+            raise InvalidDocument(f"{self.shown}: {first_problem(error, within='spec')}") from error
         self._refuse_misspelt()
         self._refuse_secrets()
         if self.kind == JOB:

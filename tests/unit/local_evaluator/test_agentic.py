@@ -76,7 +76,7 @@ async def test_cached_outputs_are_json_lines_and_the_metric_has_its_own_name(ser
     score = task["metrics"]["calls"]["scores"]["tool_call_accuracy"]
     assert score["value"] == pytest.approx(3 / 4)
     assert score["stats"]["nan_count"] == 1
-    assert "item.reference_tool_calls: Field required" in task["data"]["samples"][2]["error"]
+    assert "item.reference_tool_calls: is required" in task["data"]["samples"][2]["error"]
 
 
 @pytest.mark.parametrize(

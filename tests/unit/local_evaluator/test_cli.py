@@ -27,11 +27,12 @@ def test_help_names_every_option() -> None:
 
 def test_a_registry_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     registry = tmp_path / "models.json"
-    registry.write_text('{"meta/llama": {"adress": "http://x"}}')
+    registry.write_text('{"meta/llama": {"url": "http://x", "apikey": "s3cr3t"}}')
     arguments = ["serve", "--data", str(tmp_path / "data"), "--models", str(registry)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
-    assert "adress" in result.output
+    assert "meta/llama.apikey: unknown field" in " ".join(result.output.split())
+    assert "s3cr3t" not in result.output
 
 
 def test_quirks_that_contradict_each_other_are_refused(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_the_url_says_what_kind_of_endpoint_it_is(
     [
         ({"model_type": "completions"}, "is an endpoint for chat"),
         ({"apply_chat_template": False}, "apply_chat_template cannot be false"),
-        ({"num_fewshots": 3, "tempo": 1}, "num_fewshots (Extra inputs are not permitted), tempo"),
+        ({"num_fewshots": 3, "tempo": 1}, "num_fewshots (unknown field), tempo"),
         ({"confirm_run_unsafe_code": True}, "confirm_run_unsafe_code"),
         ({"trust_remote_code": True}, "trust_remote_code"),
         ({"base_url": "http://attacker.test"}, "base_url"),

@@ -249,7 +249,7 @@ NOWHERE = {"files_url": "file://nowhere.json"}
         (data_config(dataset="team/quiz"), model_target(), "is a name"),
         (data_config(), {"type": "dataset", "dataset": "hf://datasets/x"}, "is not hf://datasets/"),
         (data_config({"type": "telepathy"}), ROW, "metric type 'telepathy' is unknown"),
-        (data_config({"type": "bleu"}), ROW, "params.references: Field required"),
+        (data_config({"type": "bleu"}), ROW, "params.references: is required"),
         (data_config(string_check("a", "resembles", "b")), ROW, "params.check.1"),
         (data_config(string_check("{{", "equals", "b")), ROW, "is not valid Jinja"),
         ({"type": "custom"}, ROW, "has no tasks"),

@@ -102,14 +102,14 @@ async def test_a_difference_that_is_no_number_is_counted_and_explained(server: E
     ("kind", "params", "complaint"),
     [
         ("bert", {}, "metric type 'bert' is unknown; known are accuracy, bleu, em, f1, llm-judge, number"),
-        ("number-check", {}, "metric 'number-check': params.check: Field required"),
-        ("number-check", {"check": [1, "near", 1]}, "params.check.1: Input should be 'equals'"),
-        ("number-check", {"check": ["absolute difference", 1, 1]}, "params.check.3: Field required"),
-        ("string-check", {"check": ["a", "is", "b"]}, "params.check.1: Input should be 'equals'"),
-        ("bleu", {}, "metric 'bleu': params.references: Field required"),
-        ("accuracy", {"references": []}, "params.references: List should have at least 1 item"),
-        ("f1", {"reference": "a"}, "metric 'f1': params.references: Field required"),
-        ("tool-calling", {}, "metric 'tool-calling': params.tool_calls_ground_truth: Field required"),
+        ("number-check", {}, "metric 'number-check': params.check: is required"),
+        ("number-check", {"check": [1, "near", 1]}, "params.check.1: must be 'equals'"),
+        ("number-check", {"check": ["absolute difference", 1, 1]}, "params.check.3: is required"),
+        ("string-check", {"check": ["a", "is", "b"]}, "params.check.1: must be 'equals'"),
+        ("bleu", {}, "metric 'bleu': params.references: is required"),
+        ("accuracy", {"references": []}, "params.references: must not be empty"),
+        ("f1", {"reference": "a"}, "metric 'f1': params.references: is required"),
+        ("tool-calling", {}, "metric 'tool-calling': params.tool_calls_ground_truth: is required"),
         ("llm-judge", {"model": "m"}, "model 'm' is not registered"),
     ],
 )
@@ -247,7 +247,7 @@ def test_of_a_metric_with_several_scores_those_without_a_number_are_named() -> N
     errors = ["metric 'other': gone", "metric 'judge': 'facts' is missing"]
     scores.add(Sample(number=1, item={}, answer={}, scored=scored, errors=errors))
     assert scores.result()["metrics"]["judge"]["scores"].keys() == {"style"}
-    cause = "metric 'judge': 'facts' is missing"
+    cause = "row 1: metric 'judge': 'facts' is missing"
     assert scores.without_numbers() == [
         f"task 'qa': 'facts' of metric 'judge' could be computed for no sample: {cause}"
     ]

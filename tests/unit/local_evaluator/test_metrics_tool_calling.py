@@ -98,7 +98,7 @@ async def test_a_model_s_calls_are_compared(server: Evaluator) -> None:
     ("row", "cause"),
     [
         ({"tool_calls": [PARIS]}, "there is no response with tool calls"),
-        ({"tool_calls": [PARIS], "response": {"text": ""}}, "response.choices: Field required"),
+        ({"tool_calls": [PARIS], "response": {"text": ""}}, "response.choices: is required"),
         (
             {"tool_calls": [{"name": "weather"}], "response": response([])},
             "tool_calls_ground_truth.0.function",

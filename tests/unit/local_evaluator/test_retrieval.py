@@ -129,7 +129,25 @@ async def test_a_wrong_judgement_is_reported_with_its_row(server: Evaluator) -> 
     job = await server.run(retriever(dataset), rows_target(row("q1", ["d1"])))
     assert job["status"] == "failed"
     message = job["status_details"]["message"]
-    assert message.startswith("dataset 'qrels/test.tsv', row 19: score: Input should be a valid integer")
+    assert message == "dataset 'qrels/test.tsv', row 19: score: must be a whole number"
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({}, "retrieved_docs: is required"),
+        ({"retrieved_docs": 5}, "retrieved_docs: must be a list"),
+        ({"contexts": ["d6", 7]}, "contexts.1: must be an object"),
+        ({"retrieved_docs": [{"id": "d6", "score": "best"}]}, "retrieved_docs.0.score: must be a number"),
+    ],
+)
+async def test_a_row_without_a_ranking_says_which_field_is_wrong(
+    server: Evaluator, written: dict[str, Any], problem: str
+) -> None:
+    config = retriever(beir(server), measures=["recall_5"])
+    job = await server.run(config, rows_target({"query_id": "q3", **written}))
+    message = job["status_details"]["message"]
+    assert message.endswith(f"could be computed for no sample: row 1: metric {RANKING!r}: {problem}")
 
 
 async def test_a_limit_is_one_of_retrieved_rows(server: Evaluator) -> None:

@@ -238,9 +238,9 @@ def test_a_failed_evaluation_says_why(home: Path) -> None:
     [
         ("type: custom\ntasks: [", DATASET_TARGET, "is neither JSON nor YAML"),
         ("- 1", DATASET_TARGET, "holds list, not an object"),
-        ("tasks: {qa: {}}", DATASET_TARGET, "is invalid: type: Field required; tasks.qa.type:"),
+        ("tasks: {qa: {}}", DATASET_TARGET, "is invalid: type: is required; tasks.qa.type:"),
         ("type: a\n---\ntype: b", DATASET_TARGET, "holds 2 documents; expected one, or one NemoBenchmark"),
-        ("type: custom", '{"type": "shop"}', "--target is invalid: type: Input should be"),
+        ("type: custom", '{"type": "shop"}', "--target is invalid: type: must be"),
         ("type: custom", "gone.yaml", "gone.yaml cannot be read: No such file or directory"),
     ],
 )

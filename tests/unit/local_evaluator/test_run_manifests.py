@@ -111,17 +111,17 @@ def test_a_job_without_a_config_says_whose_to_give() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"samplingParams": {"temprature": 1}}, "spec.samplingParams.temprature: Extra inputs"),
-        ({"samplingParams": {"top_p": 2}}, "spec.samplingParams.top_p: Input should be less than"),
+        ({"samplingParams": {"temprature": 1}}, "spec.samplingParams.temprature: unknown field"),
+        ({"samplingParams": {"top_p": 2}}, "spec.samplingParams.top_p: must be at most 1"),
         ({"limitSamples": 2, "dryRun": True}, "spec.dryRun evaluates one sample of each task: remove"),
-        ({"dryRun": "perhaps"}, "spec.dryRun: Input should be a valid boolean"),
-        ({"limitSamples": 0}, "spec.limitSamples: Input should be greater than or equal to 1"),
-        ({"limitSamples": "5"}, "spec.limitSamples: Input should be a valid integer"),
+        ({"dryRun": "perhaps"}, "spec.dryRun: must be true or false"),
+        ({"limitSamples": 0}, "spec.limitSamples: must be at least 1"),
+        ({"limitSamples": "5"}, "spec.limitSamples: must be a whole number"),
         ({"model": "echo"}, "set exactly one of spec.model and spec.target"),
         ({"benchmarkRef": {"name": "qa"}}, "set exactly one of spec.benchmarkRef and spec.config"),
         ({"target": None}, "set exactly one of spec.model and spec.target"),
-        ({"target": "team/llama"}, "spec.target: Input should be a valid dictionary"),
-        ({"valuesFrom": "hub"}, "spec.valuesFrom: Input should be a valid list"),
+        ({"target": "team/llama"}, "spec.target: must be an object"),
+        ({"valuesFrom": "hub"}, "spec.valuesFrom: must be a list"),
     ],
 )
 def test_a_spec_that_no_cluster_accepts_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:

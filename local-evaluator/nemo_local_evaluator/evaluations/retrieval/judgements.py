@@ -19,6 +19,7 @@ from pydantic import (
 from nemo_local_evaluator.datasets import DatasetReader, DatasetSource, Row, Rows
 from nemo_local_evaluator.metrics.ranking import GradedDocuments, Passages, TextKey, text_key
 from nemo_local_evaluator.wire.errors import EvaluationError, SampleFailed
+from nemo_local_evaluator.wire.problems import first_problem
 
 __all__ = ["GroundTruths", "Judgements", "read_beir", "read_ragas", "read_squad"]
 
@@ -192,16 +193,12 @@ async def _records(kind: type[R], rows: Rows, name: str) -> AsyncIterator[R]:
                     try:
                         yield kind.model_validate(row)
                     except ValidationError as error:
-                        raise EvaluationError(f"dataset {name!r}, row {number}: {_first(error)}") from error
+                        problem = first_problem(error)
+                        raise EvaluationError(f"dataset {name!r}, row {number}: {problem}") from error
 
 
 def _retrieved(kind: type[R], row: Row) -> R:
     try:
         return kind.model_validate(row)
     except ValidationError as error:
-        raise SampleFailed(_first(error)) from error
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise SampleFailed(first_problem(error)) from error

@@ -14,6 +14,7 @@ from nemo_local_evaluator.evaluations.row_sources import limit_of, rows_of, sour
 from nemo_local_evaluator.evaluations.unused import refuse_task_fields
 from nemo_local_evaluator.metrics.ranking import is_measure
 from nemo_local_evaluator.wire.errors import EvaluationError, Unsupported
+from nemo_local_evaluator.wire.problems import first_problem
 from nemo_local_evaluator.wire.schemas import (
     CachedOutputs,
     ConfigInput,
@@ -82,7 +83,7 @@ def _in_pipeline(target: TargetInput) -> str | Dataset | None:
     try:
         retrieval = _Retrieval.model_validate(document or {})
     except ValidationError as error:
-        raise EvaluationError(f"target.{target.type} is invalid: {error.errors()[0]['msg']}") from error
+        raise EvaluationError(f"target.{target.type} is invalid: {first_problem(error)}") from error
     if retrieval.cached_outputs is not None:
         return retrieval.cached_outputs.files_url
     if retrieval.dataset is None and "pipeline" in (document or {}):
