@@ -24,6 +24,7 @@ from testbed.stack import start_operator
 from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
 
 ROOT = Path(__file__).parents[2]
+OPERATOR = ROOT / "operator" / "nemo_eval_operator"
 ROOTFS = ROOT / "deploy" / "image" / "rootfs.py"
 MEGABYTE = 1_000_000
 # The image has to stay below 120 MB, and 50 of them are Python's and the C library's.
@@ -61,25 +62,25 @@ class Environment:
         return {normalised(name) for name in self.run("python", "-c", script, check=True).stdout.split()}
 
 
+def uv(*arguments: str | Path) -> None:
+    program = os.environ.get("UV") or shutil.which("uv")
+    assert program, "uv is what `make test` runs by"
+    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    uv = os.environ.get("UV") or shutil.which("uv")
-    assert uv, "uv is what `make test` runs by"
     work = tmp_path_factory.mktemp("package")
     environment = Environment(work / "venv")
     requirements, python = work / "requirements.txt", environment.bin / "python"
-
-    def run(*arguments: str | Path) -> None:
-        done = subprocess.run([uv, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-    run("build", "--quiet", "--wheel", "--out-dir", work)
+    uv("build", "--quiet", "--wheel", "--out-dir", work)
     (wheel,) = work.glob("*.whl")
-    run("export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--output-file", requirements)
-    run("venv", "--quiet", "--python", sys.executable, environment.path)
-    run("pip", "install", "--quiet", "--python", python, "--require-hashes", "--requirements", requirements)
-    run("pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
-    run("pip", "check", "--quiet", "--python", python)
+    uv("export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--output-file", requirements)
+    uv("venv", "--quiet", "--python", sys.executable, environment.path)
+    uv("pip", "install", "--quiet", "--python", python, "--require-hashes", "--requirements", requirements)
+    uv("pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
+    uv("pip", "check", "--quiet", "--python", python)
     subprocess.run([sys.executable, ROOTFS, "prune", "operator", environment.path], check=True)
     return environment
 
@@ -105,16 +106,32 @@ def test_the_commands_answer(environment: Environment) -> None:
 
 
 def test_every_module_can_be_imported(environment: Environment) -> None:
+    assert_all_imported(environment, OPERATOR)
+
+
+def test_the_oldest_versions_of_the_dependencies_that_are_allowed_suffice(tmp_path: Path) -> None:
+    environment = Environment(tmp_path / "venv")
+    uv("venv", "--quiet", "--python", sys.executable, environment.path)
+    installing = ("pip", "install", "--quiet", "--python", environment.bin / "python")
+    uv(*installing, "--resolution", "lowest-direct", f"{ROOT}[plugin]", ROOT / "local-evaluator")
+
+    assert_all_imported(environment, OPERATOR)
+    assert_all_imported(environment, ROOT / "local-evaluator" / "nemo_local_evaluator")
+    for command in ("nemo-eval-operator", "kubectl-nemoeval", "nemo-local-evaluator"):
+        assert "Usage" in environment.run(command, "--help", check=True).stdout
+
+
+def assert_all_imported(environment: Environment, package: Path) -> None:
     script = (
-        "import importlib, pkgutil, nemo_eval_operator as package\n"
-        "names = [m.name for m in pkgutil.walk_packages(package.__path__, 'nemo_eval_operator.')]\n"
+        f"import importlib, pkgutil, {package.name} as package\n"
+        f"names = [m.name for m in pkgutil.walk_packages(package.__path__, '{package.name}.')]\n"
         "print(*(importlib.import_module(n).__name__ for n in names if not n.endswith('__main__')))"
     )
 
     imported = environment.run("python", "-c", script, check=True).stdout.split()
 
-    sources = {*(ROOT / "operator" / "nemo_eval_operator").rglob("*.py")}
-    assert len(imported) == len(sources) - 2, "all but __main__ and the package itself"
+    sources = {path for path in package.rglob("*.py") if path.name != "__main__.py"}
+    assert len(imported) == len(sources) - 1, "all but the package itself"
 
 
 def test_no_api_class_of_the_kubernetes_client_is_used() -> None:
