@@ -26,6 +26,7 @@ class Exchange:
     path: str  # without the query
     query: str
     body: bytes
+    user: str = ""  # the name in the credentials of HTTP Basic, by which several clients are distinguished
     rule: Rule | None = None  # the one that struck
     status: int | None = None
     answer: bytes | None = None  # None too where it was passed on as a stream

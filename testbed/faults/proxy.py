@@ -5,11 +5,12 @@ list) and passed on piece by piece as it comes.
 """
 
 import asyncio
+import base64
 import random
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -121,7 +122,8 @@ class FaultProxy:
         request, body = received
         path, _, query = request.target.decode().partition("?")
         method = request.method.decode()
-        exchange = Exchange(method, path, query, body, self._rules.strike(method, path))
+        user = _user_in(request.headers)
+        exchange = Exchange(method, path, query, body, user=user, rule=self._rules.strike(method, path))
         self.struck += exchange.rule is not None
         self._observe(exchange, Moment.ARRIVED)
         if not await self._answer_ourselves(client, exchange):
@@ -191,6 +193,13 @@ class FaultProxy:
         wishes = [observer(exchange, moment) for observer in self.observers]
         if any(wishes):
             raise _Broken
+
+
+def _user_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the name in a header of HTTP Basic authentication; empty where there is none."""
+    value = next((value for name, value in headers if name == b"authorization"), b"")
+    scheme, _, credentials = value.partition(b" ")
+    return base64.b64decode(credentials).decode().partition(":")[0] if scheme == b"Basic" else ""
 
 
 class _ClientSide:

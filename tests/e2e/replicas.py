@@ -1,4 +1,4 @@
-"""Several operators beside each other, each behind a proxy that hears what it asks the evaluator."""
+"""Several operators beside each other, behind a proxy that records the requests of each to the evaluator."""
 
 from __future__ import annotations
 
@@ -59,23 +59,24 @@ class Replicas:
         self._world = scenario
         self._workdir = workdir
         self._stack = ExitStack()
+        self._proxy = self._stack.enter_context(FaultProxy(scenario.evaluator_url))
         self._processes = Processes()
 
     def start(self, name: str, env: Mapping[str, str], *, kubeconfig: Path | None = None) -> Replica:
-        proxy = self._stack.enter_context(FaultProxy(self._world.evaluator_url))
         sent: list[Exchange] = []
 
         def observe(exchange: Exchange, moment: Moment) -> bool:
-            if moment is Moment.ARRIVED:
+            if moment is Moment.ARRIVED and exchange.user == name:
                 sent.append(exchange)
             return False
 
-        proxy.observers.append(observe)
+        self._proxy.observers.append(observe)
         health_url = start_operator(
             self._processes,
             self._workdir / name,
             kubeconfig=kubeconfig or self._world.cluster.kubeconfig,
-            evaluator_url=proxy.url,
+            # One URL for all, as replicas have it; credentials are no part of an evaluator's identity.
+            evaluator_url=self._proxy.url.replace("://", f"://{name}:not-checked@"),
             namespaces=[self._world.namespace],
             env={"NEMO_SETTLE_SECONDS": "4", "NEMO_REQUEST_TIMEOUT_SECONDS": "3", **env},
         )
