@@ -71,9 +71,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nemo-bench-") as directory, Processes() as processes:
         workdir = Path(directory)
         with start_cluster(processes, workdir / "cluster") as cluster:
-            crds = str(Path(__file__).parents[1] / "crds")
-            cluster.kubectl("apply", "--server-side", "-f", crds)
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+            cluster.apply_crds()
             cluster.kubectl("create", "namespace", NAMESPACE)
             evaluator_url = start_evaluator(processes, workdir / "evaluator", datasets=workdir)
             return asyncio.run(_measure(processes, workdir, cluster.kubeconfig, evaluator_url, options.jobs))

@@ -87,9 +87,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nemo-bench-") as directory, Processes() as processes:
         workdir = Path(directory)
         with start_cluster(processes, workdir / "cluster") as cluster:
-            crds = str(ROOT / "crds")
-            cluster.kubectl("apply", "--server-side", "-f", crds)
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+            cluster.apply_crds()
             cluster.kubectl("create", "namespace", NAMESPACE)
             evaluator_url = f"http://127.0.0.1:{(port := free_port())}"
             argv = [sys.executable, "-m", "bench.scale.load_evaluator", str(port)]

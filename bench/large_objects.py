@@ -47,9 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Processes() as processes:
         workdir = Path(name)
         with start_cluster(processes, workdir / "cluster") as cluster:
-            crds = str(Path(__file__).parents[1] / "crds")
-            cluster.kubectl("apply", "--server-side", "-f", crds)
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+            cluster.apply_crds()
             asyncio.run(_measure(processes, workdir, cluster.kubeconfig, options))
 
 

@@ -25,6 +25,8 @@ from testbed.processes import ProcessError, Processes
 
 __all__ = ["Cluster", "KubectlError", "prepare", "start_cluster"]
 
+_CRDS: Final = Path(__file__).parents[1] / "crds"
+
 _OWN_TIMEOUT: Final = re.compile(r"--timeout=(\d+)s")
 
 _EXIT_SECONDS: Final = 10.0
@@ -82,6 +84,12 @@ class Cluster:
         if check and result.returncode != 0:
             raise KubectlError(result.returncode, ["kubectl", *args], result.stdout, result.stderr)
         return result
+
+    def apply_crds(self, *, seconds: int = 30) -> None:
+        """Apply this repository's CRDs, and wait at most `seconds` until the API server serves them."""
+        crds = str(_CRDS)
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", crds)
+        self.kubectl("wait", "--for=condition=Established", f"--timeout={seconds}s", "-f", crds)
 
     def in_namespace(self, namespace: str) -> "Cluster":
         """The same cluster by a kubeconfig of our own, whose context says NAMESPACE."""

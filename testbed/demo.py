@@ -103,10 +103,8 @@ def _local_stack(processes: Processes, workdir: Path) -> Iterator[Stack]:
 
 
 def _apply_crds(cluster: Cluster) -> None:
-    crds = str(_ROOT / "crds")
     print("$ kubectl apply --server-side -f crds/", flush=True)
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", crds)
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+    cluster.apply_crds()
 
 
 NEXT: Final = """\

@@ -79,9 +79,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nemo-bench-") as directory, Processes() as processes:
         workdir = Path(directory)
         with start_cluster(processes, workdir / "cluster") as cluster:
-            crds = str(ROOT / "crds")
-            cluster.kubectl("apply", "--server-side", "-f", crds)
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+            cluster.apply_crds()
             stage = Stage(processes, cluster, workdir)
             machine = f"{_processor()}, {os.cpu_count()} cores"
             # After each run: what was measured is kept if this is interrupted.

@@ -19,7 +19,6 @@ from testbed.stack import operator_program, start_evaluator
 
 __all__ = ["CUT_OFF", "Stage"]
 
-_ROOT: Final = Path(__file__).parents[2]
 _SETTLE_SECONDS: Final = 6
 """Short, for many rounds; yet even a busy evaluator must have created a job by then, faults included."""
 
@@ -138,7 +137,5 @@ class Stage:
 
 
 def _prepare(cluster: Cluster, namespace: str) -> None:
-    crds = str(_ROOT / "crds")
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", crds)
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", crds)
+    cluster.apply_crds(seconds=60)
     cluster.kubectl("create", "namespace", namespace)

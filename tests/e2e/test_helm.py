@@ -20,7 +20,6 @@ from testbed.chart import CHART, helm, helm_homes, template
 from testbed.cluster import Cluster
 from testbed.processes import Processes
 from testbed.stack import operator_command, start_operator
-from tests.conftest import CRDS
 from tests.e2e.scenario import (
     BENCHMARK,
     JOB,
@@ -66,8 +65,7 @@ def scenario(cluster: Cluster, namespace: str, evaluator_url: str) -> Scenario:
 @pytest.fixture
 def release(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Helm]:
     yield Helm(namespace, {"KUBECONFIG": str(cluster.kubeconfig), **helm_homes(tmp_path)})
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    cluster.apply_crds()
     # The cluster's, and other tests apply objects that it refuses.
     cluster.kubectl("delete", POLICIES, "-l", f"app.kubernetes.io/instance={RELEASE}")
 

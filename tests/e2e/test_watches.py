@@ -102,8 +102,7 @@ def test_the_crds_may_be_deleted_and_created_again_under_a_running_operator(stac
         stack.cluster.kubectl("delete", "--timeout=50s", "-f", str(CRDS))
         eventually(lambda: "does not serve nemoevaluatorconnections yet" in log(), "it waits", seconds=120)
     finally:
-        stack.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-        stack.cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+        stack.cluster.apply_crds()
 
     scenario.apply(data_benchmark(), data_job("after"))
     scenario.until_phase("after", "Succeeded", seconds=120)
