@@ -22,6 +22,7 @@ import httpx
 
 from nemo_eval_operator.runtime.leader import Election, LeaseConfig
 from nemo_eval_operator.runtime.leader_thread import Leadership, leading
+from nemo_eval_operator.runtime.lease_alarm import LeaseAlarm
 from nemo_eval_operator.runtime.metrics import Metrics
 from nemo_eval_operator.runtime.probes import Health, State, serve_probes
 from nemo_eval_operator.runtime.standby import Takeover
@@ -83,7 +84,7 @@ async def run_operator(settings: Settings, credentials: Credentials) -> None:
             takeover = Takeover(lease_seconds=settings.lease_renew_deadline_seconds)
             health.obstacle, health.state = takeover.obstacle, State.STANDBY
             async with takeover.checked(kube, settings.namespaces):
-                election = partial(_election, settings, credentials, takeover)
+                election = partial(_election, settings, credentials, takeover, LeaseAlarm())
                 leadership = await stack.enter_async_context(leading(election))
         health.state = State.ACTIVE
         _log_scope(settings, credentials.server)
@@ -203,10 +204,11 @@ def _cancel_on_signals() -> None:
 
 @asynccontextmanager
 async def _election(
-    settings: Settings, credentials: Credentials, takeover: Takeover
+    settings: Settings, credentials: Credentials, takeover: Takeover, alarm: LeaseAlarm
 ) -> AsyncIterator[Election]:
     async with http_client(credentials) as http:
-        yield Election(LeaseClient(http), _terms(settings), on_reached=takeover.lease_reached)
+        leases, terms = LeaseClient(http), _terms(settings)
+        yield Election(leases, terms, on_reached=takeover.lease_reached, on_held=alarm.set)
 
 
 def _terms(settings: Settings) -> LeaseConfig:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import httpx
 
 from testbed.faults import Exchange, FaultProxy, Moment
 from testbed.processes import Child, Processes
 from testbed.stack import start_operator
+from tests.e2e.holding_proxy import HoldingProxy
 from tests.e2e.scenario import Scenario, eventually
 
 JOBS_PATH = "/v1/evaluation/jobs"
@@ -60,6 +62,8 @@ class Replicas:
         self._workdir = workdir
         self._stack = ExitStack()
         self._proxy = self._stack.enter_context(FaultProxy(scenario.evaluator_url))
+        self.connections = self._stack.enter_context(HoldingProxy(urlsplit(self._proxy.url).port or 80))
+        """What stands between all replicas and the evaluator: it can hold their requests."""
         self._processes = Processes()
 
     def start(self, name: str, env: Mapping[str, str], *, kubeconfig: Path | None = None) -> Replica:
@@ -76,7 +80,7 @@ class Replicas:
             self._workdir / name,
             kubeconfig=kubeconfig or self._world.cluster.kubeconfig,
             # One URL for all, as replicas have it; credentials are no part of an evaluator's identity.
-            evaluator_url=self._proxy.url.replace("://", f"://{name}:not-checked@"),
+            evaluator_url=f"http://{name}:not-checked@127.0.0.1:{self.connections.port}",
             namespaces=[self._world.namespace],
             env={"NEMO_SETTLE_SECONDS": "4", "NEMO_REQUEST_TIMEOUT_SECONDS": "3", **env},
         )

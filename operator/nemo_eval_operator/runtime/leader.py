@@ -81,10 +81,21 @@ class Election:
     """One candidate. `leading` waits for the lease, `renew` keeps it; without the lease no work may run."""
 
     def __init__(
-        self, leases: LeaseClient, terms: LeaseConfig, *, on_reached: Callable[[], None] = lambda: None
+        self,
+        leases: LeaseClient,
+        terms: LeaseConfig,
+        *,
+        on_reached: Callable[[], None] = lambda: None,
+        on_held: Callable[[float | None], None] = lambda _: None,
     ) -> None:
-        """Create a candidate; `on_reached` is called after each successful read or write of the lease."""
+        """Create a candidate.
+
+        `on_reached` is called after each successful read or write of the lease. `on_held` is called when the
+        lease was acquired or renewed, with the monotonic time at which another process may take over, and
+        with None when it was released.
+        """
         self._on_reached = on_reached
+        self._on_held = on_held
         self._leases = leases
         self._terms = terms
         self._lease: Lease | None = None
@@ -164,6 +175,7 @@ class Election:
             return False
         await self._write(spec)
         self._held_until = begun + self._terms.renew_deadline
+        self._on_held(begun + self._terms.duration)
         return True
 
     async def _look(self) -> None:
@@ -207,6 +219,7 @@ class Election:
         try:
             async with asyncio.timeout(RELEASE_SECONDS):
                 await self._write(spec)
+            self._on_held(None)
         except (KubeError, TimeoutError) as error:
             logger.warning("lease not released, it will run out: %s", _said(error))
 

@@ -137,6 +137,39 @@ async def test_a_leader_that_cannot_renew_stops_before_the_lease_expires(trouble
         assert asyncio.get_running_loop().time() - acquired < terms().duration, "safety, not speed"
 
 
+async def test_each_renewal_postpones_the_time_at_which_another_may_take_over() -> None:
+    server = LeaseServer()
+    times: list[float | None] = []
+    election = Election(server.kube, terms(), on_held=times.append)
+
+    before = asyncio.get_running_loop().time()
+    async with election.leading():
+        renewing = asyncio.create_task(election.renew())
+        while len(times) < len(("acquired", "renewed")):
+            server.written.clear()
+            await server.written.wait()
+        renewing.cancel()
+
+    acquired, renewed, *_, released = times
+    assert acquired is not None
+    assert renewed is not None
+    assert before + terms().duration < acquired < renewed
+    assert released is None
+
+
+async def test_a_lease_that_is_not_renewed_keeps_its_time() -> None:
+    server = LeaseServer()
+    times: list[float | None] = []
+    election = Election(server.kube, terms(), on_held=times.append)
+
+    async with election.leading():
+        server.interfere = on_writes(refuse)
+        with pytest.raises(LeaseLost):
+            await election.renew()
+
+    assert len(times) == 1, "neither postponed nor cancelled"
+
+
 async def test_a_leader_whose_lease_was_taken_stops_at_once() -> None:
     server = LeaseServer()
     election = Election(server.kube, terms())

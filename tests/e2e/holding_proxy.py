@@ -1,0 +1,86 @@
+"""A proxy on loopback that can hold what its clients send, so that a request arrives in part."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, Self
+
+READ_BYTES: Final = 1024
+"""Bytes that are read ahead. Few, so that a client whose data is held has most of a request left to send."""
+
+SEGMENT_BYTES: Final = 536
+"""Size of TCP segments. The kernel sizes a client's send buffer by it: with loopback's own, to megabytes."""
+
+
+class HoldingProxy:
+    """Leads from `port` on loopback to another port there, for as long as its `with` block lasts."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BYTES)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.port = int(self._listener.getsockname()[1])
+        self.hold_next: re.Pattern[bytes] | None = None
+        """How a request begins: the next one of these is held, with all that follows on its connection."""
+        self.is_held = threading.Event()
+        self._released = threading.Event()
+        self._sockets: list[socket.socket] = [self._listener]
+        self._threads: list[threading.Thread] = []
+
+    def release(self) -> None:
+        """Pass on what was held, and what follows."""
+        self._released.set()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                there = socket.create_connection(("127.0.0.1", self._target_port))
+                self._sockets += client, there
+                for source, target in ((client, there), (there, client)):
+                    thread = threading.Thread(target=self._copy, args=(source, target))
+                    self._threads.append(thread)
+                    thread.start()
+
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(READ_BYTES):
+                if self.hold_next is not None and self.hold_next.match(data):
+                    self.hold_next = None
+                    self.is_held.set()
+                    self._released.wait()
+                target.sendall(data)
+        _shut(target)
+
+    def __enter__(self) -> Self:
+        acceptor = threading.Thread(target=self._accept)
+        self._threads.append(acceptor)
+        acceptor.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _shut(self._listener)
+        self._threads[0].join()
+        for each in self._sockets:
+            _shut(each)
+        self.release()
+        for thread in self._threads:
+            thread.join()
+        with ExitStack() as stack:
+            for each in self._sockets:
+                stack.callback(each.close)
+
+
+def _shut(each: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
