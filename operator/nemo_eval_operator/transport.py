@@ -9,16 +9,22 @@ refuses URLs with credentials, and fails on a reason phrase that is not UTF-8.
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from typing_extensions import override
 from yarl import URL
 
@@ -27,6 +33,23 @@ __all__ = ["KEEPALIVE_SECONDS", "AiohttpTransport", "transport_to", "uses_proxy"
 KEEPALIVE_SECONDS: Final = 4.0
 """An idle connection is closed before the server does: uvicorn waits for 5 s. A request that meets a
 connection at its end may have arrived or not."""
+
+_WITHOUT_LINGERING: Final = struct.pack("ii", 1, 0)
+"""Value of SO_LINGER by which closing a connection resets it, and the kernel drops what it has not sent."""
+
+KERNEL_MARGIN_SECONDS: Final = 1.0
+"""Seconds after a request's own time-out at which the kernel gives up what was not acknowledged."""
+
+
+class _Used(NamedTuple):
+    """A connection. The socket is kept since a transport does not show it any more once it is lost."""
+
+    transport: asyncio.Transport
+    socket: socket.socket
+
+
+_connection_used: ContextVar[_Used | None] = ContextVar("connection_used", default=None)
+"""The connection of the current task's request, which aiohttp does not show where a request fails."""
 
 
 def transport_to(
@@ -71,20 +94,26 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
         # Its credentials are in a header by now.
         url = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
-        with _httpx_errors(request):
-            response = await self._opened().request(
-                request.method,
-                # As it is: `%2E%2E`, a name, would become a way up.
-                URL(str(url), encoded=True),
-                headers=request.headers.multi_items(),
-                data=await request.aread() or None,
-                allow_redirects=False,
-                timeout=timeout,
-            )
+        body = await request.aread() or None
+        _connection_used.set(None)
+        try:
+            with _httpx_errors(request):
+                response = await self._opened().request(
+                    request.method,
+                    # As it is: `%2E%2E`, a name, would become a way up.
+                    URL(str(url), encoded=True),
+                    headers=request.headers.multi_items(),
+                    data=body,
+                    allow_redirects=False,
+                    timeout=timeout,
+                )
+        except BaseException:
+            _reset(_connection_used.get())
+            raise
         return httpx.Response(
             response.status,
             headers=response.raw_headers,
-            stream=_Body(request, response),
+            stream=_Body(request, response, _connection_used.get()),
             # aiohttp keeps bytes that are not UTF-8 as surrogates, which no other encoding takes.
             extensions={"reason_phrase": (response.reason or "").encode("utf-8", "surrogateescape")},
         )
@@ -92,7 +121,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _opened(self) -> aiohttp.ClientSession:
         # Not earlier: it belongs to the event loop that it was made in.
         if self._session is None:
-            connector = aiohttp.TCPConnector(
+            connector = _Connector(
                 # Without a context, aiohttp takes its own for https: the public authorities.
                 ssl=True if self._context is None else self._context,
                 limit=self._connections,
@@ -110,10 +139,46 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Leaves in `_connection_used` what a request is sent on."""
+
+    @override
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if (transport := connection.transport) is not None:
+            used = _Used(transport, transport.get_extra_info("socket"))
+            _connection_used.set(used)
+            if timeout.sock_read is not None:
+                _limit_retransmission(used.socket, timeout.sock_read + KERNEL_MARGIN_SECONDS)
+        return connection
+
+
+def _limit_retransmission(connected: socket.socket, seconds: float) -> None:
+    """Let the kernel give up data that is not acknowledged for so long, even if this process cannot.
+
+    Its own limit is some 15 minutes, after which a frozen or killed process may long have been replaced.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
+def _reset(used: _Used | None) -> None:
+    """Close a connection and drop what was not sent yet: asyncio, or the kernel, would send it later."""
+    if used is None:
+        return
+    # Closed already where the server has closed it.
+    with suppress(OSError):
+        used.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _WITHOUT_LINGERING)
+    used.transport.abort()
+
+
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse, used: _Used | None) -> None:
         self._request = request
         self._response = response
+        self._used = used
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -123,8 +188,10 @@ class _Body(httpx.AsyncByteStream):
 
     @override
     async def aclose(self) -> None:
-        """A connection whose answer was read to its end is kept, another closed."""
-        self._response.close()
+        """A connection whose answer was read to its end is kept, another reset."""
+        if not self._response.closed:
+            self._response.close()
+            _reset(self._used)
 
 
 @contextmanager

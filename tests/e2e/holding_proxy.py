@@ -8,13 +8,9 @@ import socket
 import threading
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-READ_BYTES: Final = 1024
-"""Bytes that are read ahead. Few, so that a client whose data is held has most of a request left to send."""
-
-SEGMENT_BYTES: Final = 536
-"""Size of TCP segments. The kernel sizes a client's send buffer by it: with loopback's own, to megabytes."""
+from tests.small_buffers import READ_BYTES, listen_with_small_buffers
 
 
 class HoldingProxy:
@@ -22,15 +18,13 @@ class HoldingProxy:
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT_BYTES)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BYTES)
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen()
+        self._listener = listen_with_small_buffers()
         self.port = int(self._listener.getsockname()[1])
         self.hold_next: re.Pattern[bytes] | None = None
         """How a request begins: the next one of these is held, with all that follows on its connection."""
         self.is_held = threading.Event()
+        self.ended = threading.Event()
+        """Set when the client's end of the held connection was reached, after `release`."""
         self._released = threading.Event()
         self._sockets: list[socket.socket] = [self._listener]
         self._threads: list[threading.Thread] = []
@@ -51,14 +45,17 @@ class HoldingProxy:
                     thread.start()
 
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        held = False
         with contextlib.suppress(OSError):
             while data := source.recv(READ_BYTES):
                 if self.hold_next is not None and self.hold_next.match(data):
-                    self.hold_next = None
+                    held, self.hold_next = True, None
                     self.is_held.set()
                     self._released.wait()
                 target.sendall(data)
         _shut(target)
+        if held:
+            self.ended.set()
 
     def __enter__(self) -> Self:
         acceptor = threading.Thread(target=self._accept)

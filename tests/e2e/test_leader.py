@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -14,12 +13,7 @@ import yaml
 from testbed.cluster import Cluster
 from tests.e2e.cuttable_proxy import CuttableProxy
 from tests.e2e.replicas import Replicas, electing
-from tests.e2e.scenario import BENCHMARK, Scenario, data_benchmark, data_job, eventually
-
-BODY_BYTES = 200_000
-"""More than what the kernel takes of a request while nothing of it is read."""
-
-SUBMISSION = re.compile(rb"POST [^ ]*/v1/evaluation/jobs ")
+from tests.e2e.scenario import Scenario, data_benchmark, data_job, eventually
 
 JOBS = [f"job-{number:02d}" for number in range(24)]
 
@@ -119,30 +113,6 @@ def test_a_leader_cut_off_from_kubernetes_is_gone_before_the_standby_starts(
 
         assert leader.process.wait(10) == 1
         assert_each_ended_once(scenario, JOBS[:12])
-
-
-def test_a_leader_that_was_frozen_does_not_send_the_rest_of_a_submission(
-    scenario: Scenario, replicas: Replicas
-) -> None:
-    leader = replicas.start("leader", electing(scenario))
-    leader.until("active")
-    standby = replicas.start("standby", electing(scenario))
-    rows = [{"question": "?" * BODY_BYTES, "answer": "Paris", "output": "Paris"}]
-    scenario.apply(data_benchmark())
-    scenario.until_reason(BENCHMARK, "rows", "ConfigReady")
-    replicas.connections.hold_next = SUBMISSION
-    scenario.apply(data_job("job", target={"type": "rows", "rows": rows}))
-    assert replicas.connections.is_held.wait(40), "a half-sent submission"
-
-    os.killpg(leader.process.pid, signal.SIGSTOP)
-    standby.until("active")
-    assert_each_ended_once(scenario, ["job"])
-    replicas.connections.release()
-    os.killpg(leader.process.pid, signal.SIGCONT)
-
-    assert leader.process.wait(20) == 1
-    assert leader.submitted() == [], "the rest was not sent"
-    assert_each_ended_once(scenario, ["job"])
 
 
 def test_a_leader_that_was_frozen_sends_nothing_when_it_wakes(scenario: Scenario, replicas: Replicas) -> None:
