@@ -14,9 +14,9 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -34,38 +34,40 @@ KEEPALIVE_SECONDS: Final = 4.0
 """An idle connection is closed before the server does: uvicorn waits for 5 s. A request that meets a
 connection at its end may have arrived or not."""
 
-_WITHOUT_LINGERING: Final = struct.pack("ii", 1, 0)
-"""Value of SO_LINGER by which closing a connection resets it, and the kernel drops what it has not sent."""
+RESET_ON_CLOSE: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+"""Socket option by which unsent data is dropped when the connection is closed, also by the process' end."""
 
 KERNEL_MARGIN_SECONDS: Final = 1.0
 """Seconds after a request's own time-out at which the kernel gives up what was not acknowledged."""
 
-
-class _Used(NamedTuple):
-    """A connection. The socket is kept since a transport does not show it any more once it is lost."""
-
-    transport: asyncio.Transport
-    socket: socket.socket
-
-
-_connection_used: ContextVar[_Used | None] = ContextVar("connection_used", default=None)
+_connection_used: ContextVar[asyncio.Transport | None] = ContextVar("connection_used", default=None)
 """The connection of the current task's request, which aiohttp does not show where a request fails."""
 
 
-def transport_to(
-    server: str, context: ssl.SSLContext, *, connections: int
-) -> httpx.AsyncBaseTransport | None:
-    """Return a transport with `connections` at most; None, for httpx's own, where a proxy is configured.
+def transport_to(server: str, context: ssl.SSLContext, *, connections: int) -> httpx.AsyncBaseTransport:
+    """Return a transport with `connections` at most: httpx's own where the environment names a proxy.
 
     ConnectError and ConnectTimeout mean, as in httpx, that nothing of the request was sent.
     """
-    return None if uses_proxy(server) else AiohttpTransport(context, connections)
+    if (proxy := _proxy_to(server)) is None:
+        return AiohttpTransport(context, connections)
+    limits = httpx.Limits(max_connections=connections, keepalive_expiry=KEEPALIVE_SECONDS)
+    return httpx.AsyncHTTPTransport(
+        verify=context, proxy=proxy, limits=limits, socket_options=[RESET_ON_CLOSE]
+    )
 
 
 def uses_proxy(server: str) -> bool:
     """Return whether the environment names a proxy for requests to `server`."""
+    return _proxy_to(server) is not None
+
+
+def _proxy_to(server: str) -> str | None:
     url, proxies = urlsplit(server), getproxies()
-    return (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.hostname or "")
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(url.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -108,7 +110,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     timeout=timeout,
                 )
         except BaseException:
-            _reset(_connection_used.get())
+            _abort(_connection_used.get())
             raise
         return httpx.Response(
             response.status,
@@ -147,38 +149,36 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        if (transport := connection.transport) is not None:
-            used = _Used(transport, transport.get_extra_info("socket"))
-            _connection_used.set(used)
-            if timeout.sock_read is not None:
-                _limit_retransmission(used.socket, timeout.sock_read + KERNEL_MARGIN_SECONDS)
+        if connection.transport is not None:
+            _connection_used.set(connection.transport)
+            _limit_sending(connection.transport.get_extra_info("socket"), timeout.sock_read)
         return connection
 
 
-def _limit_retransmission(connected: socket.socket, seconds: float) -> None:
-    """Let the kernel give up data that is not acknowledged for so long, even if this process cannot.
+def _limit_sending(connected: socket.socket, seconds: float | None) -> None:
+    """Let the kernel send nothing after the end of a request, even if this process is frozen or killed.
 
-    Its own limit is some 15 minutes, after which a frozen or killed process may long have been replaced.
+    Its own limit is some 15 minutes, after which the process may long have been replaced.
     """
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+    connected.setsockopt(*RESET_ON_CLOSE)
+    if seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = int((seconds + KERNEL_MARGIN_SECONDS) * 1000)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
-def _reset(used: _Used | None) -> None:
-    """Close a connection and drop what was not sent yet: asyncio, or the kernel, would send it later."""
-    if used is None:
-        return
-    # Closed already where the server has closed it.
-    with suppress(OSError):
-        used.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _WITHOUT_LINGERING)
-    used.transport.abort()
+def _abort(transport: asyncio.Transport | None) -> None:
+    """Close a connection without sending what is left of a request, as closing it otherwise would."""
+    if transport is not None:
+        transport.abort()
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, request: httpx.Request, response: aiohttp.ClientResponse, used: _Used | None) -> None:
+    def __init__(
+        self, request: httpx.Request, response: aiohttp.ClientResponse, transport: asyncio.Transport | None
+    ) -> None:
         self._request = request
         self._response = response
-        self._used = used
+        self._transport = transport
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -191,7 +191,7 @@ class _Body(httpx.AsyncByteStream):
         """A connection whose answer was read to its end is kept, another reset."""
         if not self._response.closed:
             self._response.close()
-            _reset(self._used)
+            _abort(self._transport)
 
 
 @contextmanager

@@ -144,10 +144,8 @@ def evaluator_http(settings: Settings, election: Election | None) -> httpx.Async
     return httpx.AsyncClient(
         base_url=url,
         transport=transport_to(url, context, connections=connections),
-        verify=context,
         headers=HEADERS,
         timeout=httpx.Timeout(settings.request_timeout_seconds, connect=5.0, pool=5.0),
-        limits=httpx.Limits(max_connections=connections),
         follow_redirects=False,
         event_hooks={"request": [election.refuse_unless_held]} if election else {},
     )

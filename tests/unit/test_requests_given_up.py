@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trustme
 
-from nemo_eval_operator.transport import AiohttpTransport
+from nemo_eval_operator.transport import AiohttpTransport, transport_to
 from tests.small_buffers import BODY_BYTES, listen_with_small_buffers
 
 ESTABLISHED = "01"
@@ -105,6 +105,20 @@ async def test_the_kernel_gives_a_request_up_where_the_process_cannot(
 
         with pytest.raises(httpx.HTTPError):
             await request
+
+
+async def test_the_rest_is_not_sent_to_a_proxy_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy, url = UnreadServer(None), "http://evaluator.test"
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    transport = transport_to(url, ssl.create_default_context(), connections=1)
+    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=60) as http:
+        request = asyncio.create_task(http.post("/jobs", content=b"x" * BODY_BYTES))
+        await asyncio.to_thread(proxy.asked.wait)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+        assert await asyncio.to_thread(proxy.read_rest) < BODY_BYTES
 
 
 def is_established(port: int) -> bool:

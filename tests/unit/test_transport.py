@@ -6,13 +6,12 @@ import ssl
 import httpx
 import pytest
 
-from nemo_eval_operator.transport import transport_to
+from nemo_eval_operator.transport import AiohttpTransport, transport_to
 from tests.unit.raw_server import OK, Answer, saying, serving
 
 
 def client(url: str, *, connections: int = 4, seconds: float = 5.0, pool: float = 5.0) -> httpx.AsyncClient:
     transport = transport_to(url, ssl.create_default_context(), connections=connections)
-    assert transport is not None
     return httpx.AsyncClient(base_url=url, transport=transport, timeout=httpx.Timeout(seconds, pool=pool))
 
 
@@ -145,7 +144,25 @@ def test_where_the_environment_names_a_proxy_httpx_keeps_its_own_transport(
     context = ssl.create_default_context()
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", ".svc,10.0.0.1")
-    assert transport_to("https://kube.test", context, connections=1) is None
-    assert transport_to("https://10.0.0.1:6443", context, connections=1) is not None
-    assert transport_to("https://nemo.evaluation.svc", context, connections=1) is not None
-    assert transport_to("http://kube.test", context, connections=1) is not None
+
+    def is_direct(url: str) -> bool:
+        return isinstance(transport_to(url, context, connections=1), AiohttpTransport)
+
+    assert not is_direct("https://kube.test")
+    assert is_direct("https://10.0.0.1:6443")
+    assert is_direct("https://nemo.evaluation.svc")
+    assert is_direct("http://kube.test")
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+async def test_a_request_is_sent_by_the_proxy_that_the_environment_names(
+    variable: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # urllib ignores HTTP_PROXY in capitals where it may be a header that a CGI server passed on.
+    monkeypatch.delenv("REQUEST_METHOD", raising=False)
+    async with serving(saying(OK)) as server:
+        monkeypatch.setenv(variable, server.url.replace("http://", scheme))
+        async with client("http://evaluator.test") as http:
+            assert (await http.post("/jobs", json={})).json() == {}
+    assert server.heads[0].startswith("POST http://evaluator.test/jobs HTTP/1.1\r\n")

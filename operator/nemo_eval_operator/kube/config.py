@@ -140,10 +140,8 @@ def httpx_client(credentials: Credentials) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=credentials.server,
         transport=transport_to(credentials.server, context, connections=CONNECTIONS),
-        verify=context,
         auth=TokenAuth(Token(credentials.authorization)),
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_connections=CONNECTIONS),
         headers={"User-Agent": USER_AGENT},
     )
 
