@@ -6,6 +6,7 @@ import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -83,20 +84,13 @@ class Credentials:
         `context` None: its current context.
         """
         # Imported here: the official client takes seconds of CPU, which a pod that starts does not have.
-        from .kubeconfig import load_kubeconfig  # noqa: PLC0415
+        from .kubeconfig import authorization_in, load_kubeconfig  # noqa: PLC0415
 
         configuration = load_kubeconfig(kubeconfig, context)
         certificate, key = configuration.cert_file, configuration.key_file
-
-        def authorization() -> str | None:
-            for name in ("authorization", "BearerToken"):
-                if value := configuration.get_api_key_with_prefix(name):
-                    return str(value)
-            return None
-
         return cls(
             server=str(configuration.host),
-            authorization=authorization,
+            authorization=partial(authorization_in, configuration, kubeconfig),
             ca_path=configuration.ssl_ca_cert,
             insecure=not configuration.verify_ssl,
             server_name=configuration.tls_server_name,

@@ -23,7 +23,9 @@ from yaml import YAMLError  # noqa: E402
 
 from .config import CredentialPluginFailed, KubeConfigMissing  # noqa: E402
 
-__all__ = ["context_namespace", "load_kubeconfig"]
+__all__ = ["authorization_in", "context_namespace", "load_kubeconfig"]
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN_FORM: Final = (
     "is not an object with clusters, users and contexts, or has an auth-provider that is not supported "
@@ -42,10 +44,21 @@ def load_kubeconfig(path: Path | None, context: str | None = None) -> client.Con
             config_file=str(path) if path else None, context=context, client_configuration=found
         )
     if problems:
-        raise CredentialPluginFailed(
-            f"the credential plugin of the kubeconfig {_shown(path)} failed: {'; '.join(problems)}"
-        )
+        raise CredentialPluginFailed(_plugin_failed(path, problems))
     return found
+
+
+def authorization_in(configuration: client.Configuration, path: Path | None) -> str | None:
+    """Return the value of the Authorization header; a token that has expired is first replaced.
+
+    A credential plugin that fails then is only logged: the API server says whether the former token will do.
+    """
+    with _plugin_errors() as problems:
+        values = (configuration.get_api_key_with_prefix(name) for name in ("authorization", "BearerToken"))
+        value = next((str(value) for value in values if value), None)
+    if problems:
+        logger.warning("%s", _plugin_failed(path, problems))
+    return value
 
 
 def context_namespace(path: Path | None, context: str | None = None) -> str:
@@ -60,6 +73,13 @@ def context_namespace(path: Path | None, context: str | None = None) -> str:
         if active is None:
             raise KubeConfigMissing(f"the kubeconfig has no context {context}")
     return str(active["context"].get("namespace") or "default")
+
+
+def _plugin_failed(path: Path | None, problems: list[str]) -> str:
+    # The plugin is called for each name of the header, and fails alike.
+    return (
+        f"the credential plugin of the kubeconfig {_shown(path)} failed: {'; '.join(dict.fromkeys(problems))}"
+    )
 
 
 def _shown(path: Path | None) -> str:

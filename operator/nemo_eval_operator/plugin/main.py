@@ -5,12 +5,14 @@ Each command imports what it needs itself: help and completion load neither pyda
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 import typer.main
+from typing_extensions import override
 
 from . import commands
 from .commands.examples import EXAMPLES
@@ -147,6 +149,19 @@ def _usage_problem(error: Any) -> str:
     return f"error: {message[:1].lower()}{message[1:]}\nSee '{path} --help' for usage."
 
 
+class _OneLine(logging.Formatter):
+    """What the libraries log, as the commands write their own warnings."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        from .screen import clean  # noqa: PLC0415 - slow to load, and help needs none
+
+        return f"warning: {clean(' '.join(record.getMessage().split()))}"
+
+
 def main() -> None:
     """Entry point of kubectl-nemoeval."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     sys.exit(run_command_line(sys.argv[1:]))

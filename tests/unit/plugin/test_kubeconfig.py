@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +122,19 @@ def test_the_token_of_a_credential_plugin_is_used(capfd: pytest.CaptureFixture[s
     path.write_text(script(f"""echo '{{{API_VERSION}, "status": {{"token": "t"}}}}'"""))
     assert run_command_line(["get", "--kubeconfig", str(path)]) == 5
     assert "127.0.0.1:1 cannot be reached" in capfd.readouterr().err
+
+
+def test_a_credential_plugin_that_fails_when_its_token_has_expired(tmp_path: Path) -> None:
+    path, used = tmp_path / "kubeconfig", tmp_path / "used"
+    status = '"status": {"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"}'
+    first = f"touch {used}; echo '{{{API_VERSION}, {status}}}'"
+    path.write_text(script(f"[ -e {used} ] && printf 'log in\\nfirst\\033[2J' >&2 && exit 3; {first}"))
+
+    program = Path(sys.executable).with_name("kubectl-nemoeval")
+    done = subprocess.run([program, "get", "--kubeconfig", path], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 5
+    warning, error = done.stderr.splitlines()
+    failed = f"warning: the credential plugin of the kubeconfig {path} failed"
+    assert warning == f"{failed}: process returned 3. log in first [2J"
+    assert "127.0.0.1:1 cannot be reached" in error
