@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
@@ -19,6 +18,7 @@ from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import BreakerAction, Operation, meaning_of
 from nemo_eval_operator.runtime.backoff import pauses
 from nemo_eval_operator.runtime.heartbeats import Heartbeat
+from nemo_eval_operator.runtime.steady_clock import steady_now
 from nemo_eval_operator.workqueue import WorkQueue
 
 from .tracker import JobTracker
@@ -63,7 +63,8 @@ class CircuitBreaker:
         self.error: EvaluatorError | None = None
         """Error that tripped it; None while it is not tripped."""
         self.outage: str | None = None
-        self.reachable_since: datetime | None = None
+        self.reachable_since = steady_now()
+        """When the evaluator was last reached again, or since when this session has existed."""
 
     def trip(self, error: EvaluatorError) -> None:
         """Stop calls for new work until a probe has reached the evaluator."""
@@ -152,7 +153,7 @@ class CircuitBreaker:
     def _reset(self) -> None:
         logger.warning("evaluator reachable again")
         self.error = self.outage = None
-        self.reachable_since = datetime.now(UTC)
+        self.reachable_since = steady_now()
         self._tripped.clear()
         self._intact.set()
         woken, self._waiting = self._waiting, set()

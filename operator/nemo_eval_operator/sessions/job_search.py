@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from nemo_eval_operator.evaluator.http import EvaluatorClient
-from nemo_eval_operator.evaluator.model import Malformed, RemoteJob
+from nemo_eval_operator.evaluator.model import EvaluatorError, Malformed, RemoteJob
 from nemo_eval_operator.kube import ObjectKey
 from nemo_eval_operator.lifecycle import uid_carried
+from nemo_eval_operator.runtime.steady_clock import steady_now
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 
 __all__ = ["Found", "JobSearch", "LookUpPostponed"]
@@ -64,10 +65,15 @@ class LookUpPostponed(RetryLater):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Result of a sweep for one object; the sweep began at `begun`."""
+    """Result of a sweep for one object; the sweep began at `begun`.
+
+    `answered_since`: when a sweep first succeeded after one that failed; None where none has failed. An
+    evaluator that stood still behind a gateway then goes on with the submissions that it had.
+    """
 
     begun: datetime
     jobs: list[RemoteJob]
+    answered_since: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -94,6 +100,9 @@ class JobSearch:
         self._wanted: dict[ObjectKey, _Wanted] = {}
         self._answers: dict[ObjectKey, _Answer] = {}
         self._sweeping = False
+        self._failing = False
+        """Whether the last sweep failed."""
+        self._answered_since: datetime | None = None
         self._next_sweep = 0.0
         """Time of the next sweep, by the event loop's clock."""
         self._next_turns: dict[str, float] = {}
@@ -111,7 +120,7 @@ class JobSearch:
         # One that did not look as far back proves nothing.
         reaches = answer is not None and answer.uid == uid and answer.since <= since
         if answer is not None and reaches and now - answer.at <= ANSWER_SECONDS:
-            return Found(answer.found.begun, pick(answer.found.jobs))
+            return replace(answer.found, jobs=pick(answer.found.jobs))
         self._wanted[key] = _Wanted(uid, since, pick)
         if self._sweeping:
             raise LookUpPostponed(SWEEP_RECHECK_SECONDS)
@@ -120,7 +129,7 @@ class JobSearch:
             raise LookUpPostponed(turn - now)
         await self._lead(client)
         answer = self._answers.pop(key)
-        return Found(answer.found.begun, pick(answer.found.jobs))
+        return replace(answer.found, jobs=pick(answer.found.jobs))
 
     def forget(self, key: ObjectKey) -> None:
         """The object is gone."""
@@ -134,13 +143,17 @@ class JobSearch:
         involved: dict[ObjectKey, _Wanted] = {}
         try:
             await asyncio.sleep(GATHER_SECONDS)
-            begun, started = datetime.now(UTC), loop.time()
+            begun, started = steady_now(), loop.time()
             due = {key: one for key, one in self._wanted.items() if self._may_cause(key, started)}
             since = min(one.since for one in due.values())
             involved = {key: one for key, one in self._wanted.items() if one.since >= since}
             widest = {key.namespace for key, one in due.items() if one.since == since}
             try:
                 await _sweep(client, since, list(involved.values()))
+                self._note_answer()
+            except EvaluatorError:
+                self._failing = True
+                raise
             finally:
                 self._rest(loop.time(), loop.time() - started, {key.namespace for key in due}, widest)
             self._keep_answers(involved, since, begun, loop.time())
@@ -150,6 +163,10 @@ class JobSearch:
             leaders = {key.namespace: key for key in self._wanted if key not in involved}
             for key in {*involved, *leaders.values()}:
                 self._queue.add(key)
+
+    def _note_answer(self) -> None:
+        if self._failing:
+            self._failing, self._answered_since = False, steady_now()
 
     def _may_cause(self, key: ObjectKey, now: float) -> bool:
         return self._next_turns.get(key.namespace, 0.0) <= now
@@ -171,7 +188,7 @@ class JobSearch:
         for key, one in involved.items():
             if self._wanted.get(key) is one:
                 del self._wanted[key]
-            self._answers[key] = _Answer(one.uid, since, Found(begun, one.seen), now)
+            self._answers[key] = _Answer(one.uid, since, Found(begun, one.seen, self._answered_since), now)
 
 
 async def _sweep(client: EvaluatorClient, since: datetime, wanted: Sequence[_Wanted]) -> None:

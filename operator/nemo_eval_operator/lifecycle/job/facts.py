@@ -104,10 +104,14 @@ def goes_on(remote: RemoteJob | RemoteGone) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Result of a look-up: the jobs with the attempt's mark, oldest first."""
+    """Result of a look-up: the jobs with the attempt's mark, oldest first.
+
+    `answered_since`: since when the evaluator has answered look-ups again; None where it always has.
+    """
 
     begun: datetime
     found: tuple[RemoteJob, ...]
+    answered_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

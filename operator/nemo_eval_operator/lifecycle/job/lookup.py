@@ -89,7 +89,10 @@ def unsettled_seconds(
 ) -> float:
     """Return the seconds before "not found" means "never created"; 0 where it does already.
 
-    A look-up that began earlier may have run before the evaluator finished creating the job.
+    A look-up that began earlier may have run before the evaluator finished creating the job, and so may one
+    that began soon after a look-up had failed: an evaluator that stood still goes on with what it had.
     """
     ended = evaluator.last_submission_at if isinstance(evaluator, ResolvedEvaluator) else None
-    return max(0.0, ((ended or submitted) + settle - lookup.begun).total_seconds())
+    since = ended or submitted
+    since = max(since, lookup.answered_since or since)
+    return max(0.0, (since + settle - lookup.begun).total_seconds())

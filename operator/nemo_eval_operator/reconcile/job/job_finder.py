@@ -61,7 +61,7 @@ class JobFinder:
         search = self._searches.setdefault(client, JobSearch(self._queue))
         found = await search.find(client, key_of(job), job.metadata.uid, since=step.created_since, pick=pick)
         await self._cancel_duplicates(job, found.jobs, client.about(key_of(job)))
-        return LookUp(begun=found.begun, found=tuple(found.jobs))
+        return LookUp(begun=found.begun, found=tuple(found.jobs), answered_since=found.answered_since)
 
     def forget(self, key: ObjectKey) -> None:
         """The object is gone, or another operator's."""

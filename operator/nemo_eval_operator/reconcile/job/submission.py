@@ -19,6 +19,7 @@ from nemo_eval_operator.reconcile.objects import ObjectWriter
 from nemo_eval_operator.reconcile.outcomes import OutcomeWriter
 from nemo_eval_operator.resources import EvalJobStatus, MeasuredConfig, NemoBenchmark, NemoEvalJob
 from nemo_eval_operator.runtime.metrics import Metrics
+from nemo_eval_operator.runtime.steady_clock import steady_now
 from nemo_eval_operator.sessions import CircuitBreaker, Evaluator
 from nemo_eval_operator.workqueue import RetryLater, WorkQueue
 
@@ -61,9 +62,9 @@ class Submitter:
             return None
         state = self._queue.states.of(key)
         if state.submission is None or state.submission[0] != submission.time:
-            state.submission = (submission.time, datetime.now(UTC))
+            state.submission = (submission.time, steady_now())
         since = state.submission[1]
-        return max(since, breaker.reachable_since or since)
+        return max(since, breaker.reachable_since)
 
     async def submit(
         self, job: NemoEvalJob, benchmark: NemoBenchmark | None, evaluator: Evaluator, *, claim: bool
