@@ -14,6 +14,9 @@ SEGMENT_BYTES: Final = 536
 BODY_BYTES: Final = 200_000
 """More than what the kernel takes of a request while nothing of it is read."""
 
+KERNEL_BYTES: Final = 20_000
+"""A body that the kernel takes whole, and of which most is still to be sent."""
+
 
 def listen_with_small_buffers() -> socket.socket:
     """Listen on a free port of loopback."""

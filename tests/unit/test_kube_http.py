@@ -1,4 +1,4 @@
-"""Exchanges with the API server on real sockets, by aiohttp and, as behind a proxy, by httpx."""
+"""Exchanges with the API server on real sockets, by aiohttp and, as behind a proxy, by httpx's API."""
 
 import asyncio
 import gzip

@@ -3,122 +3,93 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
-import threading
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 import trustme
 
-from nemo_eval_operator.transport import AiohttpTransport, transport_to
-from tests.small_buffers import BODY_BYTES, listen_with_small_buffers
+from nemo_eval_operator.transport import transport_to
+from tests.small_buffers import BODY_BYTES, KERNEL_BYTES
+from tests.unit.unread_server import UnreadServer
 
 ESTABLISHED = "01"
 """State of a connection in the kernel's table."""
 
+EVALUATOR = "evaluator.test"
+"""Name of the evaluator behind a proxy."""
 
-class UnreadServer:
-    """Accepts one connection, and reads only the beginning of its request before `read_rest`."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._listener = listen_with_small_buffers()
-        self._tls = tls
-        self._resumed = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._received = 0
-        scheme, port = "https" if tls else "http", self._listener.getsockname()[1]
-        self.url = f"{scheme}://127.0.0.1:{port}"
-        self.asked = threading.Event()
-        self.client_port = 0
-        self._thread.start()
+@dataclass(frozen=True)
+class Way:
+    """A way to a server that stops reading."""
 
-    def read_rest(self) -> int:
-        """Read to the end of the connection and return how many bytes of the request came."""
-        self._resumed.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive(), "the connection does not end"
-        return self._received
+    server: UnreadServer
+    url: str
+    context: ssl.SSLContext
 
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError), self._listener:
-            connection, (_, self.client_port) = self._listener.accept()
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            with connection:
-                self._received = len(connection.recv(100))
-                self.asked.set()
-                self._resumed.wait()
-                while data := connection.recv(65536):
-                    self._received += len(data)
+    def client(self, *, seconds: float = 60) -> httpx.AsyncClient:
+        transport = transport_to(self.url, self.context, connections=1)
+        return httpx.AsyncClient(base_url=self.url, transport=transport, timeout=httpx.Timeout(seconds))
 
 
 @pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
+def answer() -> bytes:
+    """What the server says before it has read the request."""
+    return b""
 
 
-@pytest.fixture(params=["http", "https"])
-def server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[UnreadServer]:
-    tls = None
-    if request.param == "https":
+@pytest.fixture(params=["http", "https", "proxy", "tunnel"])
+def way(request: pytest.FixtureRequest, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    authority, tls = trustme.CA(), None
+    if request.param in ("https", "tunnel"):
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(tls)
-    server = UnreadServer(tls)
-    yield server
+        authority.issue_cert("127.0.0.1", EVALUATOR).configure_cert(tls)
+    server = UnreadServer(tls, answer=answer, is_tunnel=request.param == "tunnel")
+    url = server.url
+    if request.param in ("proxy", "tunnel"):
+        monkeypatch.setenv("all_proxy", server.url)
+        url = f"{'https' if tls else 'http'}://{EVALUATOR}"
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    yield Way(server, url, context)
     server.read_rest()
 
 
-def client(server: UnreadServer, authority: trustme.CA, *, seconds: float) -> httpx.AsyncClient:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    transport = AiohttpTransport(context, connections=1)
-    return httpx.AsyncClient(base_url=server.url, transport=transport, timeout=httpx.Timeout(seconds))
-
-
-async def test_the_rest_is_not_sent_later(server: UnreadServer, authority: trustme.CA) -> None:
-    async with client(server, authority, seconds=60) as http:
-        request = asyncio.create_task(http.post("/jobs", content=b"x" * BODY_BYTES))
-        await asyncio.to_thread(server.asked.wait)
+@pytest.mark.parametrize("body", [KERNEL_BYTES, BODY_BYTES])
+async def test_the_rest_is_not_sent_later(way: Way, body: int) -> None:
+    async with way.client() as http:
+        request = asyncio.create_task(http.post("/jobs", content=b"x" * body))
+        await asyncio.to_thread(way.server.asked.wait)
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
 
-        assert await asyncio.to_thread(server.read_rest) < BODY_BYTES
+        assert await asyncio.to_thread(way.server.read_rest) < body
 
 
-async def test_the_kernel_gives_a_request_up_where_the_process_cannot(
-    server: UnreadServer, authority: trustme.CA
-) -> None:
-    async with client(server, authority, seconds=0.3) as http:
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have neither the option nor the table")
+async def test_the_kernel_gives_a_request_up_where_the_process_cannot(way: Way) -> None:
+    async with way.client(seconds=0.3) as http:
         request = asyncio.create_task(http.post("/jobs", content=b"x" * BODY_BYTES))
-        await asyncio.to_thread(server.asked.wait)
+        await asyncio.to_thread(way.server.asked.wait)
 
         # From here to the end the event loop stands still, as it does in a process that is frozen.
         deadline = time.monotonic() + 20
-        while is_established(server.client_port):
+        while is_established(way.server.client_port):
             assert time.monotonic() < deadline, "the kernel still has what was not read"
-        assert server.read_rest() < BODY_BYTES
+        assert way.server.read_rest() < BODY_BYTES
 
         with pytest.raises(httpx.HTTPError):
             await request
-
-
-async def test_the_rest_is_not_sent_to_a_proxy_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy, url = UnreadServer(None), "http://evaluator.test"
-    monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    transport = transport_to(url, ssl.create_default_context(), connections=1)
-    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=60) as http:
-        request = asyncio.create_task(http.post("/jobs", content=b"x" * BODY_BYTES))
-        await asyncio.to_thread(proxy.asked.wait)
-        request.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request
-
-        assert await asyncio.to_thread(proxy.read_rest) < BODY_BYTES
 
 
 def is_established(port: int) -> bool:

@@ -6,7 +6,7 @@ import ssl
 import httpx
 import pytest
 
-from nemo_eval_operator.transport import AiohttpTransport, transport_to
+from nemo_eval_operator.transport import transport_to
 from tests.unit.raw_server import OK, Answer, saying, serving
 
 
@@ -136,33 +136,3 @@ async def test_an_answer_that_is_not_read_to_its_end_costs_its_connection_only()
         async with http.stream("GET", "/large") as answer:
             assert answer.status_code == 200
         assert (await http.get("/next")).json() == {}
-
-
-def test_where_the_environment_names_a_proxy_httpx_keeps_its_own_transport(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    context = ssl.create_default_context()
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
-    monkeypatch.setenv("NO_PROXY", ".svc,10.0.0.1")
-
-    def is_direct(url: str) -> bool:
-        return isinstance(transport_to(url, context, connections=1), AiohttpTransport)
-
-    assert not is_direct("https://kube.test")
-    assert is_direct("https://10.0.0.1:6443")
-    assert is_direct("https://nemo.evaluation.svc")
-    assert is_direct("http://kube.test")
-
-
-@pytest.mark.parametrize("scheme", ["http://", ""])
-@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
-async def test_a_request_is_sent_by_the_proxy_that_the_environment_names(
-    variable: str, scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # urllib ignores HTTP_PROXY in capitals where it may be a header that a CGI server passed on.
-    monkeypatch.delenv("REQUEST_METHOD", raising=False)
-    async with serving(saying(OK)) as server:
-        monkeypatch.setenv(variable, server.url.replace("http://", scheme))
-        async with client("http://evaluator.test") as http:
-            assert (await http.post("/jobs", json={})).json() == {}
-    assert server.heads[0].startswith("POST http://evaluator.test/jobs HTTP/1.1\r\n")
