@@ -14,15 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.small_buffers import listen_with_small_buffers
 from tests.unit.runtime import frozen_sender
+from tests.unsent import bytes_unsent, needs_connection_table
 
 ROOT = Path(__file__).parents[3]
-
-CONNECTIONS = Path("/proc/net/tcp")
-"""The kernel's table of connections."""
 
 SECONDS = 30
 """Seconds after which a process that should have ended fails its test."""
@@ -62,15 +58,15 @@ def frozen(lease: str) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as child:
             try:
-                connection, (_, client_port) = listener.accept()
+                connection, _ = listener.accept()
                 with connection:
-                    read_until_frozen(child, connection, client_port)
+                    read_until_frozen(child, connection)
                     yield child, connection
             finally:
                 child.kill()
 
 
-def read_until_frozen(child: subprocess.Popen[bytes], connection: socket.socket, client_port: int) -> None:
+def read_until_frozen(child: subprocess.Popen[bytes], connection: socket.socket) -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     assert connection.recv(100)
@@ -79,20 +75,15 @@ def read_until_frozen(child: subprocess.Popen[bytes], connection: socket.socket,
     at = float(child.stdout.readline())
     # It has stopped, or has ended where this took longer than the alarm's time.
     os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    port = connection.getsockname()[1]
     connection.settimeout(0.05)
     nothing_came = False
-    while time.monotonic() < at or not nothing_came or bytes_unsent(client_port):
+    while time.monotonic() < at or not nothing_came or bytes_unsent(port):
         try:
             nothing_came = not connection.recv(65536)
         except TimeoutError:
             nothing_came = True
     connection.settimeout(SECONDS)
-
-
-def bytes_unsent(port: int) -> int:
-    """Return the bytes that the kernel has to send from this port of loopback."""
-    rows = [line.split() for line in CONNECTIONS.read_text().splitlines()[1:]]
-    return sum(int(row[4].partition(":")[0], 16) for row in rows if row[1].endswith(f":{port:04X}"))
 
 
 def next_bytes(connection: socket.socket) -> bytes:
@@ -102,7 +93,7 @@ def next_bytes(connection: socket.socket) -> bytes:
     return b""
 
 
-@pytest.mark.skipif(not CONNECTIONS.exists(), reason="the kernel has no table of connections to read")
+@needs_connection_table
 class TestFrozenInTheMiddleOfARequest:
     def test_the_rest_is_not_sent_after_the_lease_ran_out(self) -> None:
         with frozen("held") as (child, connection):
