@@ -46,6 +46,7 @@ class Ledger:
     _under_way: dict[Exchange, str] = field(default_factory=dict)  # names of objects
     _disturbed: set[str] = field(default_factory=set)
     _fault_ended: float = 0.0
+    _resumed: float = 0.0
 
     def observe(self, exchange: Exchange, moment: Moment) -> bool:
         """Take note; never breaks a connection."""
@@ -65,6 +66,11 @@ class Ledger:
         with self._lock:
             self._disturbed |= set(self._under_way.values())
             self._under_way.clear()
+
+    def evaluator_resumes(self) -> None:
+        """From here on it is counted how long a suspended evaluator takes for the submissions that it had."""
+        with self._lock:
+            self._resumed = self.clock()
 
     def fault_ended(self) -> None:
         """From here on recovery is counted."""
@@ -95,7 +101,8 @@ class Ledger:
         job_id = json.loads(exchange.answer or b"")["id"]
         attempt = (marks["k8s-uid"], marks["k8s-attempt"])
         self.jobs[job_id] = RemoteJob(job_id, attempt, marks["k8s-name"])
-        self.slowest_submission = max(self.slowest_submission, self.clock() - exchange.arrived)
+        took = self.clock() - max(exchange.arrived, self._resumed)
+        self.slowest_submission = max(self.slowest_submission, took)
 
     def _note_received(self, exchange: Exchange) -> None:
         if self._steps.of(exchange) is not Step.SUBMIT or not _succeeded(exchange):

@@ -37,6 +37,7 @@ class Disturbance(StrEnum):
     APISERVER_CUT = "API server cut off"
     EVALUATOR_RESTART = "evaluator killed"
     APISERVER_RESTART = "API server killed"
+    EVALUATOR_SUSPENDED = "evaluator suspended"
 
 
 _WEIGHTS: Final = {
@@ -48,6 +49,7 @@ _WEIGHTS: Final = {
     Disturbance.APISERVER_CUT: 8,
     Disturbance.EVALUATOR_RESTART: 6,
     Disturbance.APISERVER_RESTART: 4,
+    Disturbance.EVALUATOR_SUSPENDED: 6,
 }
 
 

@@ -11,10 +11,10 @@ from testbed.chaos.ledger import Ledger
 from testbed.chaos.objects import Objects, remote_jobs, remote_scores
 from testbed.chaos.plan import Disturbance, Round, plan_round, rules_of
 from testbed.chaos.report import Tally, round_line
-from testbed.chaos.stage import CUT_OFF, Stage
+from testbed.chaos.stage import CUT_OFF, SUSPENDED, SUSPENDED_SECONDS, Stage
 from testbed.chaos.trap import Coverage, Trap
 from testbed.chaos.verdict import Verdict, has_ended, judge
-from testbed.chaos.workload import BENCHMARKS, Act, Kind, manifest_of
+from testbed.chaos.workload import BENCHMARKS, KINDS, Act, Kind, manifest_of
 from testbed.faults import Exchange, FaultProxy, Moment, Rule
 from testbed.processes import ProcessError
 
@@ -142,8 +142,25 @@ class Run:
                 self._restart("evaluator")
             case Disturbance.APISERVER_RESTART:
                 self._restart("kube-apiserver")
+            case Disturbance.EVALUATOR_SUSPENDED:
+                self._suspend_evaluator()
             case _:
                 pass
+
+    def _suspend_evaluator(self) -> None:
+        """Let the evaluator stand still behind a gateway; then it goes on with the requests that it had."""
+        proxy = self.stage.to_evaluator
+        self._wait(_UNDISTURBED_SECONDS)
+        before = proxy.rules
+        self.ledger.disturb()
+        proxy.rules = SUSPENDED
+        with self.stage.suspended("evaluator"):
+            # Its submission is one of the requests that the evaluator goes on with.
+            self._create(KINDS[0])
+            self._wait(SUSPENDED_SECONDS)
+            proxy.rules = before
+            self.ledger.evaluator_resumes()
+        self.ledger.fault_ended()
 
     def _cut(self, proxy: FaultProxy, seconds: float) -> None:
         self._wait(_UNDISTURBED_SECONDS)

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import random
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from testbed.faults import Fault, FaultProxy, Rule, Upstream, proxied_kubeconfig
 from testbed.processes import Child, ProcessError, Processes, Program, free_port
 from testbed.stack import operator_program, start_evaluator
 
-__all__ = ["CUT_OFF", "Stage"]
+__all__ = ["CUT_OFF", "SUSPENDED", "SUSPENDED_SECONDS", "Stage"]
 
 _SETTLE_SECONDS: Final = 6
 """Short, for many rounds; yet even a busy evaluator must have created a job by then, faults included."""
@@ -30,6 +32,9 @@ _SETTINGS: Final = {
 }
 _EVALUATOR_WORKERS: Final = 64  # jobs that never end by themselves must not hold up the others
 CUT_OFF: Final = (Rule("*", "*", Fault.RESET_BEFORE),)
+SUSPENDED: Final = (Rule("*", "*", Fault.GATEWAY_TIMEOUT, 0.5),)
+SUSPENDED_SECONDS: Final = _SETTLE_SECONDS + 4.0
+"""Longer than the settle time, so that only a failed look-up tells the operator to wait again."""
 
 
 @dataclass
@@ -117,6 +122,16 @@ class Stage:
 
     def operator_ended_by_itself(self) -> bool:
         return self.operator is not None and self.operator.exit_code() not in {None, -9}
+
+    @contextlib.contextmanager
+    def suspended(self, name: str) -> Iterator[None]:
+        """Let the part called NAME stand still, with what it has received."""
+        child = next(child for child in self.processes if child.program.name == name)
+        os.killpg(child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(child.pid, signal.SIGCONT)
 
     def restart(self, name: str) -> bool:
         """Kill the part called NAME and start it again, at the same port; False where it is not ours."""

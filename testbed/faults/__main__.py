@@ -53,6 +53,7 @@ def main(
       busy=SECONDS                  429 with Retry-After; the server sees nothing
       garbage                       the server acts; the body is no JSON
       slow=SECONDS                  the server acts; the body trickles
+      gateway-timeout=SECONDS       504 if the server takes longer; it acts when it can
       hold-after                    the server acts; the client gets no answer
 
     \b

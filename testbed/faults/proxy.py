@@ -159,13 +159,22 @@ class FaultProxy:
         url = self._upstream.url.rstrip("/") + request.target.decode()
         # Not build_request(): what the client did not send, such as Accept-Encoding, is not ours to add.
         passed_on = httpx.Request(exchange.method, url, headers=headers, content=exchange.body)
-        answer = await self._client.send(passed_on, stream=True)
+        sending = asyncio.ensure_future(self._client.send(passed_on, stream=True))
+        match exchange.rule:
+            case Rule(fault=Fault.GATEWAY_TIMEOUT, amount=seconds):
+                given_up = not (await asyncio.wait({sending}, timeout=seconds))[0]
+            case _:
+                given_up = False
+        if given_up:
+            await client.respond(504, [(b"Connection", b"close")], b"upstream did not answer in time")
+        answer = await sending
         try:
             exchange.status = answer.status_code
             if "content-length" in answer.headers:
                 exchange.answer = b"".join([piece async for piece in answer.aiter_raw()])
             self._observe(exchange, Moment.ANSWERED)
-            await self._pass_on(client, exchange, answer)
+            if not given_up:
+                await self._pass_on(client, exchange, answer)
         finally:
             await answer.aclose()
 

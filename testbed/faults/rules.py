@@ -23,6 +23,7 @@ class Fault(StrEnum):
     BUSY = "busy"  # 429, upstream never sees it; seconds in Retry-After, 1
     GARBAGE = "garbage"  # upstream acts; its status with a body that is no JSON
     SLOW = "slow"  # upstream acts; the body trickles; seconds that it takes, 5
+    GATEWAY_TIMEOUT = "gateway-timeout"  # upstream acts when it can; a gateway answers 504 after seconds, 1
     HOLD_AFTER = "hold-after"  # upstream acts; the client waits until the proxy ends or lets go
 
 
@@ -32,6 +33,7 @@ _DEFAULT_VALUES: Final = {
     Fault.ERROR_AFTER: 503.0,
     Fault.BUSY: 1.0,
     Fault.SLOW: 5.0,
+    Fault.GATEWAY_TIMEOUT: 1.0,
 }
 
 

@@ -14,7 +14,7 @@ from testbed.faults import BadRule, Exchange, Fault, FaultProxy, Moment, Rule, U
 
 
 class Server:
-    """Echo every request; /watch sends a line, and another when the test releases it."""
+    """Echo every request, /slow when the test releases it; /watch sends a line, and another then."""
 
     def __init__(self) -> None:
         self.acted: list[tuple[str, str, bytes]] = []
@@ -26,6 +26,8 @@ class Server:
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.path.startswith("/slow"):
+                    server.go_on.wait()
                 server.acted.append((self.command, self.path, body))
                 if self.path.startswith("/watch"):
                     self.watch()
@@ -139,6 +141,28 @@ def test_a_gateway_answers_in_the_servers_place(
     answer = client.get("/x")
     assert (answer.status_code, len(server.acted)) == (code, acted)
     assert answer.headers.get("Retry-After") == ("7" if code == 429 else None)
+
+
+def test_a_gateway_does_not_wait_for_a_server_that_acts_later(
+    client: httpx.Client, proxy: FaultProxy, server: Server
+) -> None:
+    answered = threading.Event()
+
+    def note(_exchange: Exchange, moment: Moment) -> bool:
+        if moment is Moment.ANSWERED:
+            answered.set()
+        return False
+
+    proxy.rules = [Rule("POST", "/*", Fault.GATEWAY_TIMEOUT, 0.2)]
+    proxy.observers.append(note)
+    assert client.post("/slow").status_code == 504
+    assert server.acted == []
+
+    server.go_on.set()
+    assert answered.wait(10)
+    assert len(server.acted) == 1
+    proxy.rules = [Rule("POST", "/*", Fault.GATEWAY_TIMEOUT, 10)]
+    assert client.post("/fast").status_code == 201
 
 
 def test_garbage_has_the_servers_status_and_is_no_json(client: httpx.Client, proxy: FaultProxy) -> None:
