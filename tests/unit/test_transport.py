@@ -1,6 +1,7 @@
 """httpx by way of aiohttp, on real sockets: above all, which errors say that nothing was sent."""
 
 import asyncio
+import socket
 import ssl
 
 import httpx
@@ -136,3 +137,37 @@ async def test_an_answer_that_is_not_read_to_its_end_costs_its_connection_only()
         async with http.stream("GET", "/large") as answer:
             assert answer.status_code == 200
         assert (await http.get("/next")).json() == {}
+
+
+async def test_an_idle_connection_is_not_reset() -> None:
+    ending: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        try:
+            ending.set_result(await reader.read())
+        except OSError as error:
+            ending.set_exception(error)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        async with client(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}") as http:
+            await http.get("/")
+        assert await ending == b""
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs an option that can be refused")
+async def test_a_connection_whose_options_cannot_be_set_sent_nothing_and_is_given_back() -> None:
+    async with serving(saying(OK)) as server, client(server.url, connections=1) as http:
+        with pytest.raises(httpx.ConnectError):
+            await http.post("/first", json={}, timeout=httpx.Timeout(5, read=-5))
+        assert (await http.post("/second", json={})).json() == {}
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("location", ["http:jobs/1", "foo:bar", "mailto:x", "http://[::1", "//"])
+async def test_an_odd_location_is_no_error_of_a_request_that_was_answered(location: str) -> None:
+    elsewhere = f"HTTP/1.1 303 See Other\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+    async with serving(saying(elsewhere.encode())) as server, client(server.url) as http:
+        assert (await http.post("/", json={})).status_code == 303

@@ -9,10 +9,10 @@ refuses URLs with credentials, and fails on a reason phrase that is not UTF-8.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import aiohttp
 import httpx
@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver
 from typing_extensions import override
 from yarl import URL
 
-from .sending import KEEPALIVE_SECONDS, Connector, abort, connection_used
+from .sending import KEEPALIVE_SECONDS, Connector, Sending, sending_now
 
 __all__ = ["AiohttpTransport"]
 
@@ -45,6 +45,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._resolver = resolver
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -59,7 +60,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         # Its credentials are in a header by now.
         url = request.url.copy_with(userinfo=b"") if request.url.userinfo else request.url
         body = await request.aread() or None
-        connection_used.set(None)
+        sending_now.set(None)
         try:
             with _httpx_errors(request):
                 response = await self._opened().request(
@@ -73,12 +74,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     proxy=self._proxy,
                 )
         except BaseException:
-            abort(connection_used.get())
+            if sending := sending_now.get():
+                sending.give_up()
             raise
         return httpx.Response(
             response.status,
-            headers=response.raw_headers,
-            stream=_Body(request, response, connection_used.get()),
+            headers=_without_location(response),
+            stream=_Body(request, response, sending_now.get()),
             # aiohttp keeps bytes that are not UTF-8 as surrogates, which no other encoding takes.
             extensions={"reason_phrase": (response.reason or "").encode("utf-8", "surrogateescape")},
         )
@@ -86,7 +88,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def _opened(self) -> aiohttp.ClientSession:
         # Not earlier: it belongs to the event loop that it was made in.
         if self._session is None:
-            connector = Connector(
+            self._connector = Connector(
                 # Without a context, aiohttp takes its own for https: the public authorities.
                 ssl=True if self._context is None else self._context,
                 limit=self._connections,
@@ -94,23 +96,32 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 resolver=self._resolver,
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+                connector=self._connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
             )
         return self._session
 
     @override
     async def aclose(self) -> None:
-        if self._session is not None:
+        if self._session is not None and self._connector is not None:
+            # Otherwise, closing waits until all of them is sent.
+            self._connector.give_up()
             await self._session.close()
+
+
+def _without_location(response: aiohttp.ClientResponse) -> Sequence[tuple[bytes, bytes]]:
+    """Return the headers. Of a redirect, httpx builds the next request, and fails where it cannot."""
+    if not HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
+        return response.raw_headers
+    return [header for header in response.raw_headers if header[0].lower() != b"location"]
 
 
 class _Body(httpx.AsyncByteStream):
     def __init__(
-        self, request: httpx.Request, response: aiohttp.ClientResponse, transport: asyncio.Transport | None
+        self, request: httpx.Request, response: aiohttp.ClientResponse, sending: Sending | None
     ) -> None:
         self._request = request
         self._response = response
-        self._transport = transport
+        self._sending = sending
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -123,7 +134,8 @@ class _Body(httpx.AsyncByteStream):
         """A connection whose answer was read to its end is kept, another reset."""
         if not self._response.closed:
             self._response.close()
-            abort(self._transport)
+            if self._sending is not None:
+                self._sending.give_up()
 
 
 @contextmanager

@@ -7,15 +7,20 @@ import errno
 import os
 import socket
 import struct
+import sys
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from typing_extensions import override
 
-__all__ = ["KEEPALIVE_SECONDS", "Connector", "abort", "connection_used"]
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+__all__ = ["KEEPALIVE_SECONDS", "Connector", "Sending", "sending_now"]
 
 KEEPALIVE_SECONDS: Final = 4.0
 """An idle connection is closed before the server does: uvicorn waits for 5 s. A request that meets a
@@ -25,17 +30,24 @@ RESET_ON_CLOSE: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 
 """Socket option by which unsent data is dropped when the connection is closed, also by the process' end."""
 
 KERNEL_MARGIN_SECONDS: Final = 1.0
-"""Seconds after a request's own time-out at which the kernel gives up what was not acknowledged."""
+"""Seconds, beyond a request's own time-out, without progress after which the kernel gives up what is left."""
 
-connection_used: ContextVar[asyncio.Transport | None] = ContextVar("connection_used", default=None)
-"""The connection of the current task's request, which aiohttp does not show where a request fails."""
+CLOSE_IN_ORDER: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+
+sending_now: ContextVar[Sending | None] = ContextVar("sending_now", default=None)
+"""The current task's request, whose connection aiohttp does not show where a request fails."""
 
 
 class Connector(aiohttp.TCPConnector):
-    """Leaves in `connection_used` what a request is sent on.
+    """Leaves in `sending_now` what a request is sent on.
 
     Raises ClientConnectorError or TimeoutError, and nothing else, where there is no connection.
     """
+
+    @override
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.under_way: set[Sending] = set()
 
     @override
     async def connect(
@@ -48,12 +60,20 @@ class Connector(aiohttp.TCPConnector):
         except (aiohttp.ClientError, OSError) as error:
             failure = _failure_of_tunnel(error)
         else:
-            if connection.transport is not None:
-                connection_used.set(connection.transport)
-                _limit_sending(connection.transport.get_extra_info("socket"), timeout.sock_read)
+            try:
+                sending_now.set(Sending(connection, timeout.sock_read, self.under_way))
+            except OSError as error:
+                # Nothing was sent. macOS refuses options of a connection that the server has reset.
+                connection.close()
+                raise aiohttp.ClientConnectorError(req.connection_key, error) from error
             return connection
         # Outside of `except`: as its context, an answer of the proxy would be taken for one of the server.
         raise aiohttp.ClientConnectorError(req.connection_key, failure) from failure
+
+    def give_up(self) -> None:
+        """Give up all requests that are under way."""
+        for sending in list(self.under_way):
+            sending.give_up()
 
 
 def _failure_of_tunnel(error: Exception) -> OSError:
@@ -62,18 +82,66 @@ def _failure_of_tunnel(error: Exception) -> OSError:
     return OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
+class Sending:
+    """A request on its connection, until the connection is given back. Raises OSError where that is lost."""
+
+    def __init__(self, connection: Connection, seconds: float | None, under_way: set[Sending]) -> None:
+        if connection.transport is None or connection.protocol is None:
+            raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        self._protocol = connection.protocol
+        self._lowest = _lowest(connection.transport)
+        self._socket: socket.socket = connection.transport.get_extra_info("socket")
+        self._under_way = under_way
+        _limit_sending(self._socket, seconds)
+        under_way.add(self)
+        connection.add_callback(self._end)
+
+    def give_up(self) -> None:
+        """Close the connection without sending what is left, as closing it otherwise would.
+
+        The event loop closes the socket in its next turn, before another request begins.
+        """
+        self._lowest.abort()
+
+    def _end(self) -> None:
+        """Keep a connection only if all of its request has arrived; an answer may come before that."""
+        self._under_way.discard(self)
+        if self._lowest.is_closing() or self._lowest.get_write_buffer_size():
+            unsent = True
+        else:
+            unsent = _unacknowledged(self._socket) > 0
+        if unsent:
+            self._protocol.force_close()
+            self.give_up()
+        elif sys.platform == "linux":
+            self._socket.setsockopt(*CLOSE_IN_ORDER)
+
+
+def _lowest(transport: asyncio.Transport) -> asyncio.Transport:
+    """Return what writes to the socket, and has a buffer; TLS above it forgets it when it is closed."""
+    while True:
+        # Private, since asyncio shows it nowhere.
+        below: Any = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+        if below is None:
+            return transport
+        transport = below
+
+
+def _unacknowledged(connected: socket.socket) -> int:
+    """Return how many bytes the kernel still keeps for sending; 0 where it does not say."""
+    if sys.platform == "linux":
+        kept = fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(kept, sys.byteorder)
+    return 0
+
+
 def _limit_sending(connected: socket.socket, seconds: float | None) -> None:
     """Let the kernel send nothing after the end of a request, even if this process is frozen or killed.
 
-    Its own limit is some 15 minutes, after which the process may long have been replaced.
+    By itself it tries for some 15 minutes, after which the process may long have been replaced. The limit
+    counts from the last progress: a server that reads on, little by little, is still sent to.
     """
     connected.setsockopt(*RESET_ON_CLOSE)
     if seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
         milliseconds = int((seconds + KERNEL_MARGIN_SECONDS) * 1000)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-
-
-def abort(transport: asyncio.Transport | None) -> None:
-    """Close a connection without sending what is left of a request, as closing it otherwise would."""
-    if transport is not None:
-        transport.abort()
