@@ -37,12 +37,21 @@ class HoldingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                there = socket.create_connection(("127.0.0.1", self._target_port))
-                self._sockets += client, there
-                for source, target in ((client, there), (there, client)):
-                    thread = threading.Thread(target=self._copy, args=(source, target))
-                    self._threads.append(thread)
-                    thread.start()
+                self._sockets.append(client)
+                try:
+                    there = socket.create_connection(("127.0.0.1", self._target_port))
+                except OSError:
+                    # A target that is away now may be there for the next client.
+                    _shut(client)
+                else:
+                    self._connect(client, there)
+
+    def _connect(self, client: socket.socket, there: socket.socket) -> None:
+        self._sockets.append(there)
+        for source, target in ((client, there), (there, client)):
+            thread = threading.Thread(target=self._copy, args=(source, target))
+            self._threads.append(thread)
+            thread.start()
 
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         held = False
