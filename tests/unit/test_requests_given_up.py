@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trustme
 
-from nemo_eval_operator.transport import transport_to
+from nemo_eval_operator.transport import sending, transport_to
 from tests.small_buffers import BODY_BYTES, KERNEL_BYTES
 from tests.unit.unread_server import UnreadServer
 
@@ -105,6 +105,28 @@ async def test_the_rest_is_not_sent_after_an_early_answer(way: Way, body: int) -
         assert (await http.post("/jobs", content=b"x" * body)).status_code == 503
 
         assert await way.rest() < body
+
+
+@pytest.mark.parametrize("answer", [BUSY])
+async def test_nor_is_it_where_only_asyncio_says_that_it_waits(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on macOS, and where the server has just read what the kernel had.
+    monkeypatch.setattr(sending, "_unacknowledged", lambda _: 0)
+    async with way.client() as http:
+        assert (await http.post("/jobs", content=b"x" * BODY_BYTES)).status_code == 503
+
+        assert await way.rest() < BODY_BYTES
+
+
+@pytest.mark.parametrize("way", ["https"], indirect=True)
+@pytest.mark.parametrize("answer", [BUSY])
+async def test_the_next_request_after_an_early_answer_is_not_sent_on_its_connection(way: Way) -> None:
+    async with way.client() as http:
+        assert (await http.post("/first", content=b"x" * BODY_BYTES)).status_code == 503
+        # The server accepts no second connection.
+        with pytest.raises(httpx.ConnectTimeout):
+            await http.post("/second", content=b"x", timeout=0.1)
 
 
 async def test_a_transport_that_is_closed_gives_its_requests_up(way: Way) -> None:
