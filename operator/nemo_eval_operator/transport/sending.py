@@ -107,13 +107,13 @@ class Sending:
         """Keep a connection only if all of its request has arrived; an answer may come before that."""
         self._under_way.discard(self)
         if self._lowest.is_closing() or self._lowest.get_write_buffer_size():
-            unsent = True
+            unsent: int | None = 1
         else:
-            unsent = _unacknowledged(self._socket) > 0
+            unsent = _unacknowledged(self._socket)
         if unsent:
             self._protocol.force_close()
             self.give_up()
-        elif sys.platform == "linux":
+        elif unsent == 0:
             self._socket.setsockopt(*CLOSE_IN_ORDER)
 
 
@@ -127,12 +127,12 @@ def _lowest(transport: asyncio.Transport) -> asyncio.Transport:
         transport = below
 
 
-def _unacknowledged(connected: socket.socket) -> int:
-    """Return how many bytes the kernel still keeps for sending; 0 where it does not say."""
+def _unacknowledged(connected: socket.socket) -> int | None:
+    """Return how many bytes the kernel still keeps for sending; None where it does not say."""
     if sys.platform == "linux":
         kept = fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(kept, sys.byteorder)
-    return 0
+    return None
 
 
 def _limit_sending(connected: socket.socket, seconds: float | None) -> None:
