@@ -11,6 +11,7 @@ from testbed.model import ModelEndpoint
 from testbed.processes import Processes
 from testbed.stack import start_evaluator, start_operator
 from tests.e2e.operator_stack import OperatorStack
+from tests.e2e.replicas import Replicas
 from tests.e2e.scenario import ROWS, Scenario
 from tests.e2e.stub_model import StubModel
 
@@ -76,3 +77,10 @@ def pausable_model(stub_model: StubModel) -> Iterator[StubModel]:
     """The model, for a test that stops its answers: it answers again afterwards."""
     yield stub_model
     stub_model.answer_again()
+
+
+@pytest.fixture
+def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
+    """Operators that a test starts itself, where `scenario` is one without an operator."""
+    with Replicas(scenario, tmp_path) as replicas:
+        yield replicas

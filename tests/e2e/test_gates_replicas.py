@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -49,12 +47,6 @@ def jobs() -> list[dict[str, Any]]:
 @pytest.fixture
 def scenario(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> Scenario:
     return Scenario(cluster, namespace, evaluator_url)
-
-
-@pytest.fixture
-def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
-    with Replicas(scenario, tmp_path) as replicas:
-        yield replicas
 
 
 def until_judged(scenario: Scenario, name: str, verdict: str) -> None:

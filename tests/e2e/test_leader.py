@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,6 @@ JOBS = [f"job-{number:02d}" for number in range(24)]
 @pytest.fixture
 def scenario(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> Scenario:
     return Scenario(cluster, namespace, evaluator_url)
-
-
-@pytest.fixture
-def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
-    with Replicas(scenario, tmp_path) as replicas:
-        yield replicas
 
 
 def holder(scenario: Scenario) -> str | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -29,12 +27,6 @@ SUBMISSION = re.compile(rb"POST [^ ]*/v1/evaluation/jobs ")
 @pytest.fixture
 def scenario(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> Scenario:
     return Scenario(cluster, namespace, evaluator_url)
-
-
-@pytest.fixture
-def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
-    with Replicas(scenario, tmp_path) as replicas:
-        yield replicas
 
 
 def submit_in_part(scenario: Scenario, connections: HoldingProxy, *, body_bytes: int = BODY_BYTES) -> None:

@@ -1,7 +1,5 @@
 """Operators with disjoint selectors share the objects; each object has one of them."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +12,6 @@ from tests.e2e.scenario import BENCHMARK, JOB, Scenario, data_benchmark, data_jo
 @pytest.fixture
 def scenario(cluster: Cluster, crds: None, namespace: str, evaluator_url: str) -> Scenario:
     return Scenario(cluster, namespace, evaluator_url)
-
-
-@pytest.fixture
-def replicas(scenario: Scenario, tmp_path: Path) -> Iterator[Replicas]:
-    with Replicas(scenario, tmp_path) as replicas:
-        yield replicas
 
 
 def of_shard(shard: str, manifest: dict[str, Any]) -> dict[str, Any]:
