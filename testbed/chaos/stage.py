@@ -34,7 +34,7 @@ _EVALUATOR_WORKERS: Final = 64  # jobs that never end by themselves must not hol
 CUT_OFF: Final = (Rule("*", "*", Fault.RESET_BEFORE),)
 SUSPENDED: Final = (Rule("*", "*", Fault.GATEWAY_TIMEOUT, 0.5),)
 SUSPENDED_SECONDS: Final = _SETTLE_SECONDS + 4.0
-"""Longer than the settle time, so that only a failed look-up tells the operator to wait again."""
+"""Longer than the settle time, so that only a failed look-up makes the operator wait again."""
 
 
 @dataclass

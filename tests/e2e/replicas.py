@@ -1,4 +1,4 @@
-"""Several operators beside each other, behind a proxy that records the requests of each to the evaluator."""
+"""Several operators at once, behind a proxy that records the requests of each to the evaluator."""
 
 from __future__ import annotations
 

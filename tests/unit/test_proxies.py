@@ -1,4 +1,4 @@
-"""Requests by way of the proxy that the environment names, on real sockets."""
+"""Requests through the proxy that the environment names, on real sockets."""
 
 from __future__ import annotations
 

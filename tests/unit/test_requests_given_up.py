@@ -51,7 +51,7 @@ class Way:
 
 @pytest.fixture
 def answer() -> bytes:
-    """What the server says before it has read the request."""
+    """What the server sends before it has read the request."""
     return b""
 
 

@@ -1,4 +1,4 @@
-"""httpx by way of aiohttp, on real sockets: above all, which errors say that nothing was sent."""
+"""httpx over aiohttp, on real sockets: above all, which errors say that nothing was sent."""
 
 import asyncio
 import socket

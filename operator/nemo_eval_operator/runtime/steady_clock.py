@@ -1,4 +1,4 @@
-"""The time for measuring durations inside this process, which nobody can set."""
+"""A clock that cannot be set, for durations inside this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transport to a server, by way of the proxy that the environment names for it."""
+"""The transport to a server, through the proxy that the environment names for it."""
 
 from __future__ import annotations
 

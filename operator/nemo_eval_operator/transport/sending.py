@@ -33,6 +33,7 @@ KERNEL_MARGIN_SECONDS: Final = 1.0
 """Seconds, beyond a request's own time-out, without progress after which the kernel gives up what is left."""
 
 CLOSE_IN_ORDER: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+"""The same option for a connection on which nothing is left to send: the server sees an orderly end."""
 
 sending_now: ContextVar[Sending | None] = ContextVar("sending_now", default=None)
 """The current task's request, whose connection aiohttp does not show where a request fails."""
