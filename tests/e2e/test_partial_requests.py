@@ -9,11 +9,11 @@ import signal
 import pytest
 
 from testbed.cluster import Cluster
+from tests.connection_table import bytes_unsent, needs_connection_table
 from tests.e2e.holding_proxy import HoldingProxy
 from tests.e2e.replicas import Replicas, electing
 from tests.e2e.scenario import BENCHMARK, Scenario, data_benchmark, data_job, eventually
 from tests.small_buffers import BODY_BYTES
-from tests.unsent import bytes_unsent, needs_connection_table
 
 SENT_AT_ONCE_BYTES = 70_000
 """More than what the kernel takes while nothing is read; it takes the rest in one piece once all was read."""

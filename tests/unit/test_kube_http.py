@@ -13,6 +13,8 @@ from nemo_eval_operator.kube import http as kube_http
 from nemo_eval_operator.kube.api_server import AnswerTooLarge, ApiServer
 from tests.unit.raw_server import OK, Answer, saying, serving
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 Opened = Callable[[str], Any]
 
 
@@ -22,13 +24,6 @@ def directly(url: str) -> Any:
 
 def behind_a_proxy(url: str) -> Any:
     return OverHttpx(httpx_client(Credentials(server=url, authorization=lambda: None)))
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 both = pytest.mark.parametrize("opened", [directly, behind_a_proxy])

@@ -15,17 +15,10 @@ from nemo_eval_operator.transport import AiohttpTransport, transport_to
 from tests.unit.raw_server import OK, saying, serving
 from tests.unit.unread_server import TUNNEL_OPENED
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 CREDENTIALS = "Basic bWU6c2U6Y3JldA=="
 """User me with the password se:cret."""
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    # urllib ignores HTTP_PROXY in capitals where it may be a header that a CGI server passed on.
-    monkeypatch.delenv("REQUEST_METHOD", raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture

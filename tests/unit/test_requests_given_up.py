@@ -8,18 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 import trustme
 
 from nemo_eval_operator.transport import sending, transport_to
+from tests.connection_table import is_established
 from tests.small_buffers import BODY_BYTES, KERNEL_BYTES
 from tests.unit.unread_server import UnreadServer
-
-ESTABLISHED = "01"
-"""State of a connection in the kernel's table."""
 
 EVALUATOR = "evaluator.test"
 """Name of the evaluator behind a proxy."""
@@ -56,10 +53,9 @@ def answer() -> bytes:
 
 
 @pytest.fixture(params=["http", "https", "proxy", "tunnel"])
-def way(request: pytest.FixtureRequest, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+def way(
+    request: pytest.FixtureRequest, answer: bytes, no_proxy: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Way]:
     authority, tls = trustme.CA(), None
     if request.param in ("https", "tunnel"):
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -167,9 +163,9 @@ async def test_the_kernel_gives_a_request_up_where_the_process_cannot(way: Way) 
         await asyncio.to_thread(way.server.asked.wait)
 
         # From here to the end the event loop stands still, as it does in a process that is frozen.
-        deadline = time.monotonic() + 20
+        deadline, server_port = time.monotonic() + 20, int(way.server.url.rpartition(":")[2])
         try:
-            while is_established(way.server):
+            while is_established(way.server.client_port, server_port):
                 assert time.monotonic() < deadline, "the kernel still has what was not read"
         finally:
             received = way.server.read_rest()
@@ -177,13 +173,3 @@ async def test_the_kernel_gives_a_request_up_where_the_process_cannot(way: Way) 
 
         with pytest.raises(httpx.HTTPError):
             await request
-
-
-def is_established(server: UnreadServer) -> bool:
-    """Whether the kernel has the client's end of this connection; others may have one of its two ports."""
-    ports = server.client_port, int(server.url.rpartition(":")[2])
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return any(
-        tuple(int(end.partition(":")[2], 16) for end in row[1:3]) == ports and row[3] == ESTABLISHED
-        for row in rows
-    )

@@ -10,17 +10,12 @@ import pytest
 from nemo_eval_operator.transport import transport_to
 from tests.unit.raw_server import OK, Answer, saying, serving
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 
 def client(url: str, *, connections: int = 4, seconds: float = 5.0, pool: float = 5.0) -> httpx.AsyncClient:
     transport = transport_to(url, ssl.create_default_context(), connections=connections)
     return httpx.AsyncClient(base_url=url, transport=transport, timeout=httpx.Timeout(seconds, pool=pool))
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 async def test_a_request_arrives_as_httpx_built_it_and_connections_are_used_again() -> None:

@@ -17,6 +17,8 @@ from nemo_eval_operator.kube import http as kube_http
 from nemo_eval_operator.plugin.main import run_command_line
 from tests.unit.raw_server import saying, serving
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 Get = Callable[..., Any]
 
 CHECK_CONTEXT = (
@@ -24,13 +26,6 @@ CHECK_CONTEXT = (
 )
 
 TRY_AGAIN = "Try again later, or check it with `kubectl cluster-info`"
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.connection_table import bytes_unsent, needs_connection_table
 from tests.small_buffers import listen_with_small_buffers
 from tests.unit.runtime import frozen_sender
-from tests.unsent import bytes_unsent, needs_connection_table
 
 ROOT = Path(__file__).parents[3]
 
