@@ -35,10 +35,7 @@ MAX_ENTRIES: Final = 10_000
 ENTRY: Final = b"PK\x01\x02"
 """The beginning of each entry in an archive's table of contents."""
 
-ARCHIVE_ERRORS: Final = (
-    *(BadZipFile, zlib.error, EOFError, NotImplementedError),
-    *(RuntimeError, OSError, ValueError),
-)
+ARCHIVE_ERRORS: Final = (BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError)
 """What reading a ZIP archive raises where it is encrypted, cut off, or no archive at all."""
 
 COMPRESSIONS: Final = frozenset({ZIP_STORED, ZIP_DEFLATED})
