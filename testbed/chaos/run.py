@@ -4,6 +4,8 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -149,33 +151,28 @@ class Run:
 
     def _suspend_evaluator(self) -> None:
         """Let the evaluator stand still behind a gateway; then it goes on with the requests that it had."""
-        proxy = self.stage.to_evaluator
-        self._wait(_UNDISTURBED_SECONDS)
-        before = proxy.rules
-        self.ledger.disturb()
-        proxy.rules = SUSPENDED
-        with self.stage.suspended("evaluator"):
-            # Its submission is one of the requests that the evaluator goes on with.
-            self._create(KINDS[0])
-            self._wait(SUSPENDED_SECONDS)
-            proxy.rules = before
+        with self._fault(), self.stage.suspended("evaluator"):
+            with _rules(self.stage.to_evaluator, SUSPENDED):
+                # Its submission is one of the requests that the evaluator goes on with.
+                self._create(KINDS[0])
+                self._wait(SUSPENDED_SECONDS)
             self.ledger.evaluator_resumes()
-        self.ledger.fault_ended()
 
     def _cut(self, proxy: FaultProxy, seconds: float) -> None:
-        self._wait(_UNDISTURBED_SECONDS)
-        before = proxy.rules
-        self.ledger.disturb()
-        proxy.rules = CUT_OFF
-        proxy.disable()
-        self._wait(seconds)
-        proxy.rules = before
-        self.ledger.fault_ended()
+        with self._fault(), _rules(proxy, CUT_OFF):
+            proxy.disable()
+            self._wait(seconds)
 
     def _restart(self, part: str) -> None:
+        with self._fault():
+            self.stage.restart(part)
+
+    @contextmanager
+    def _fault(self) -> Iterator[None]:
+        """A fault that comes upon an operator at work; recovery is counted from its end."""
         self._wait(_UNDISTURBED_SECONDS)
         self.ledger.disturb()
-        self.stage.restart(part)
+        yield
         self.ledger.fault_ended()
 
     def _start_operator(self) -> None:
@@ -223,6 +220,14 @@ class Run:
             *(name for name, job in jobs.items() if not _is_finished(job)),
             *(name for _, _, name in self._due),
         ]
+
+
+@contextmanager
+def _rules(proxy: FaultProxy, rules: Sequence[Rule]) -> Iterator[None]:
+    """Let these rules apply in place of those of the round."""
+    before, proxy.rules = proxy.rules, rules
+    yield
+    proxy.rules = before
 
 
 def _is_finished(job: dict[str, Any]) -> bool:
